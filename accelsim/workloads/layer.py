@@ -1,0 +1,195 @@
+"""`Layer`: one operator as an eight-dimensional loop nest."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+DIMS = ("N", "G", "K", "C", "P", "Q", "R", "S")
+"""Batch, groups, output channels per group, input channels per group, output rows, output columns,
+kernel rows, kernel columns."""
+
+OPS = ("conv", "gemm", "pool", "eltwise")
+"""`conv` and `gemm` multiply weights; `pool` and `eltwise` hold no weights and no MACs, but move data."""
+
+MAX_SIZE = 2**31 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One operator. Equal layers cost the same: the name takes no part in equality or hashing.
+
+    Sizes are elements. Inputs span `P*stride + R*dilation` rows, so padded zeros count as data.
+    Depthwise: `G` = channels, `K = C = 1`. A GEMM `Z[M,N] += A[M,K] B[K,N]` has `P` = M, `C` = K, `K` = N.
+
+    Raises ValueError when a size, stride or dilation is not a whole number from 1 to 2**31 - 1.
+    """
+
+    N: int = 1
+    G: int = 1
+    K: int = 1
+    C: int = 1
+    P: int = 1
+    Q: int = 1
+    R: int = 1
+    S: int = 1
+    stride: tuple[int, int] = (1, 1)
+    dilation: tuple[int, int] = (1, 1)
+    op: str = "conv"
+    name: str = field(default="", compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "stride", _pair(self.stride, "stride"))
+        object.__setattr__(self, "dilation", _pair(self.dilation, "dilation"))
+        for dim in DIMS:
+            _check_size(getattr(self, dim), dim)
+        if self.op not in OPS:
+            raise ValueError(f"op must be one of {', '.join(OPS)}, but got {self.op!r}")
+
+    # -- the usual ways to make one ------------------------------------------------------------------
+
+    @classmethod
+    def conv2d(
+        cls, *, K: int, C: int, P: int, Q: int, R: int = 1, S: int = 1, N: int = 1, G: int = 1,
+        stride: int | tuple[int, int] = 1, dilation: int | tuple[int, int] = 1, name: str = "",
+    ) -> Layer:  # fmt: skip
+        """Convolution with `K` and `C` channels **per group** and a `P` x `Q` output."""
+        return cls(N, G, K, C, P, Q, R, S, _pair(stride, "stride"), _pair(dilation, "dilation"), "conv", name)
+
+    @classmethod
+    def depthwise(
+        cls, *, C: int, P: int, Q: int, R: int = 3, S: int = 3, N: int = 1,
+        stride: int | tuple[int, int] = 1, dilation: int | tuple[int, int] = 1, name: str = "",
+    ) -> Layer:  # fmt: skip
+        """Depthwise convolution over `C` channels: one group each."""
+        return cls(N, C, 1, 1, P, Q, R, S, _pair(stride, "stride"), _pair(dilation, "dilation"), "conv", name)
+
+    @classmethod
+    def gemm(cls, *, M: int, N: int, K: int, batch: int = 1, name: str = "") -> Layer:
+        """Matrix product of [M, K] by [K, N], `batch` independent pairs of operands."""
+        return cls(G=batch, K=N, C=K, P=M, op="gemm", name=name)
+
+    @classmethod
+    def transposed(
+        cls, *, K: int, C: int, P_in: int, Q_in: int, R: int, S: int, N: int = 1, stride: int = 2, name: str = ""
+    ) -> Layer:
+        """Transposed convolution of a `P_in` x `Q_in` input, as the equal convolution on sub-pixels.
+
+        Each of the stride^2 output phases is a convolution with its own ceil(R/stride) x ceil(S/stride)
+        share of the kernel; where the stride does not divide the kernel the missing taps count as zeros.
+        """
+        s = _pair(stride, "stride")[0]
+        return cls(N, 1, K * s * s, C, P_in, Q_in, -(-R // s), -(-S // s), op="conv", name=name)
+
+    @classmethod
+    def pool(
+        cls, *, C: int, P: int, Q: int, R: int, S: int, N: int = 1, stride: int | tuple[int, int] = 1, name: str = ""
+    ) -> Layer:
+        """Pooling window over `C` channels; `P = Q = 1` with a full-size window is global pooling."""
+        return cls(N, C, 1, 1, P, Q, R, S, _pair(stride, "stride"), op="pool", name=name)
+
+    @classmethod
+    def eltwise(cls, *, C: int, P: int, Q: int, operands: int = 2, N: int = 1, name: str = "") -> Layer:
+        """Element-wise function of `operands` tensors of C x P x Q (a residual sum has two)."""
+        return cls(N, C, 1, operands, P, Q, op="eltwise", name=name)
+
+    # -- what follows from the sizes -----------------------------------------------------------------
+
+    @property
+    def dims(self) -> dict[str, int]:
+        """Size of each dimension, in the order N G K C P Q R S."""
+        return {d: getattr(self, d) for d in DIMS}
+
+    @property
+    def has_weights(self) -> bool:
+        """Whether the weight operand exists."""
+        return self.op in ("conv", "gemm")
+
+    @property
+    def points(self) -> int:
+        """Iterations of the whole loop nest."""
+        return self.N * self.G * self.K * self.C * self.P * self.Q * self.R * self.S
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates; 0 for pooling and element-wise operators."""
+        return self.points if self.has_weights else 0
+
+    @property
+    def weight_elements(self) -> int:
+        """Elements of the weight operand, biases left out."""
+        return self.G * self.K * self.C * self.R * self.S if self.has_weights else 0
+
+    @property
+    def input_elements(self) -> int:
+        """Distinct input elements that the nest touches, padding included and stride gaps left out."""
+        rows = touched(self.P, self.R, self.stride[0], self.dilation[0])
+        return self.N * self.G * self.C * rows * touched(self.Q, self.S, self.stride[1], self.dilation[1])
+
+    @property
+    def output_elements(self) -> int:
+        """Elements of the output."""
+        return self.N * self.G * self.K * self.P * self.Q
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON form; `from_dict` reads it back."""
+        out: dict[str, Any] = {"op": self.op, "dims": {d: v for d, v in self.dims.items() if v != 1}}
+        if self.stride != (1, 1):
+            out["stride"] = list(self.stride)
+        if self.dilation != (1, 1):
+            out["dilation"] = list(self.dilation)
+        return out | ({"name": self.name} if self.name else {})
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Layer:
+        """Read `{"dims": {...}, "stride": [..], "dilation": [..], "op": .., "name": ..}`.
+
+        Raises ValueError naming the offending key.
+        """
+        known = {f.name for f in fields(cls)} - set(DIMS) | {"dims"}
+        if not isinstance(data, dict):
+            raise ValueError(f"a layer must be an object, but got {data!r}")
+        for key in data:
+            if key not in known:
+                raise ValueError(f"layer.{key}: unknown key; known: {', '.join(sorted(known))}")
+        dims = data.get("dims", {})
+        if not isinstance(dims, dict):
+            raise ValueError(f"layer.dims must be an object like {{\"K\": 64}}, but got {dims!r}")
+        for key in dims:
+            if key not in DIMS:
+                raise ValueError(f"layer.dims.{key}: unknown dimension; known: {' '.join(DIMS)}")
+        rest = {k: v for k, v in data.items() if k != "dims"}
+        return cls(**dims, **rest)
+
+    def __str__(self) -> str:
+        sizes = " ".join(f"{d}{v}" for d, v in self.dims.items() if v != 1)
+        extra = "" if self.stride == (1, 1) else f" stride {self.stride[0]}x{self.stride[1]}"
+        extra += "" if self.dilation == (1, 1) else f" dilation {self.dilation[0]}x{self.dilation[1]}"
+        return f"{self.op} {sizes or 'scalar'}{extra}"
+
+
+def touched(p: int, r: int, stride: int, dilation: int) -> int:
+    """Distinct input rows that `p` output rows and `r` kernel rows touch.
+
+    f(p, r) = p r - max(0, p - d') max(0, r - s') with s' = s/gcd(s, d), d' = d/gcd(s, d): the points
+    p*s + r*d coincide exactly when p moves by d' and r back by s'.
+    """
+    from math import gcd
+
+    g = gcd(stride, dilation)
+    return p * r - max(0, p - dilation // g) * max(0, r - stride // g)
+
+
+def _check_size(value: object, what: str) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MAX_SIZE:
+        raise ValueError(f"{what} must be a whole number from 1 to {MAX_SIZE}, but got {value!r}")
+
+
+def _pair(value: object, what: str) -> tuple[int, int]:
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = (value, value)
+    if not isinstance(value, (tuple, list)) or len(value) != 2:
+        raise ValueError(f"{what} must be one whole number or two (rows, columns), but got {value!r}")
+    for v in value:
+        _check_size(v, what)
+    return (value[0], value[1])
