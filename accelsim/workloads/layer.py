@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+from accelsim.errors import AccelsimError
+
 DIMS = ("N", "G", "K", "C", "P", "Q", "R", "S")
 """Batch, groups, output channels per group, input channels per group, output rows, output columns,
 kernel rows, kernel columns."""
@@ -22,7 +24,7 @@ class Layer:
     Sizes are elements. Inputs span `P*stride + R*dilation` rows, so padded zeros count as data.
     Depthwise: `G` = channels, `K = C = 1`. A GEMM `Z[M,N] += A[M,K] B[K,N]` has `P` = M, `C` = K, `K` = N.
 
-    Raises ValueError when a size, stride or dilation is not a whole number from 1 to 2**31 - 1.
+    Raises AccelsimError when a size, stride or dilation is not a whole number from 1 to 2**31 - 1.
     """
 
     N: int = 1
@@ -44,7 +46,7 @@ class Layer:
         for dim in DIMS:
             _check_size(getattr(self, dim), dim)
         if self.op not in OPS:
-            raise ValueError(f"op must be one of {', '.join(OPS)}, but got {self.op!r}")
+            raise AccelsimError(f"op must be one of {', '.join(OPS)}, but got {self.op!r}")
 
     # -- the usual ways to make one ------------------------------------------------------------------
 
@@ -71,7 +73,17 @@ class Layer:
 
     @classmethod
     def transposed(
-        cls, *, K: int, C: int, P_in: int, Q_in: int, R: int, S: int, N: int = 1, stride: int = 2, name: str = ""
+        cls,
+        *,
+        K: int,
+        C: int,
+        P_in: int,
+        Q_in: int,
+        R: int,
+        S: int,
+        N: int = 1,
+        stride: int = 2,
+        name: str = "",
     ) -> Layer:
         """Transposed convolution of a `P_in` x `Q_in` input, as the equal convolution on sub-pixels.
 
@@ -83,7 +95,16 @@ class Layer:
 
     @classmethod
     def pool(
-        cls, *, C: int, P: int, Q: int, R: int, S: int, N: int = 1, stride: int | tuple[int, int] = 1, name: str = ""
+        cls,
+        *,
+        C: int,
+        P: int,
+        Q: int,
+        R: int,
+        S: int,
+        N: int = 1,
+        stride: int | tuple[int, int] = 1,
+        name: str = "",
     ) -> Layer:
         """Pooling window over `C` channels; `P = Q = 1` with a full-size window is global pooling."""
         return cls(N, C, 1, 1, P, Q, R, S, _pair(stride, "stride"), op="pool", name=name)
@@ -144,20 +165,20 @@ class Layer:
     def from_dict(cls, data: dict[str, Any]) -> Layer:
         """Read `{"dims": {...}, "stride": [..], "dilation": [..], "op": .., "name": ..}`.
 
-        Raises ValueError naming the offending key.
+        Raises AccelsimError naming the offending key.
         """
         known = {f.name for f in fields(cls)} - set(DIMS) | {"dims"}
         if not isinstance(data, dict):
-            raise ValueError(f"a layer must be an object, but got {data!r}")
+            raise AccelsimError(f"a layer must be an object, but got {data!r}")
         for key in data:
             if key not in known:
-                raise ValueError(f"layer.{key}: unknown key; known: {', '.join(sorted(known))}")
+                raise AccelsimError(f"layer.{key}: unknown key; known: {', '.join(sorted(known))}")
         dims = data.get("dims", {})
         if not isinstance(dims, dict):
-            raise ValueError(f"layer.dims must be an object like {{\"K\": 64}}, but got {dims!r}")
+            raise AccelsimError(f'layer.dims must be an object like {{"K": 64}}, but got {dims!r}')
         for key in dims:
             if key not in DIMS:
-                raise ValueError(f"layer.dims.{key}: unknown dimension; known: {' '.join(DIMS)}")
+                raise AccelsimError(f"layer.dims.{key}: unknown dimension; known: {' '.join(DIMS)}")
         rest = {k: v for k, v in data.items() if k != "dims"}
         return cls(**dims, **rest)
 
@@ -182,14 +203,14 @@ def touched(p: int, r: int, stride: int, dilation: int) -> int:
 
 def _check_size(value: object, what: str) -> None:
     if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MAX_SIZE:
-        raise ValueError(f"{what} must be a whole number from 1 to {MAX_SIZE}, but got {value!r}")
+        raise AccelsimError(f"{what} must be a whole number from 1 to {MAX_SIZE}, but got {value!r}")
 
 
 def _pair(value: object, what: str) -> tuple[int, int]:
     if isinstance(value, int) and not isinstance(value, bool):
         value = (value, value)
     if not isinstance(value, (tuple, list)) or len(value) != 2:
-        raise ValueError(f"{what} must be one whole number or two (rows, columns), but got {value!r}")
+        raise AccelsimError(f"{what} must be one whole number or two (rows, columns), but got {value!r}")
     for v in value:
         _check_size(v, what)
     return (value[0], value[1])

@@ -1,0 +1,1 @@
+"""Hardware-accelerator co-design: price, map and jointly search networks and accelerators."""

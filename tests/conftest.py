@@ -1,0 +1,17 @@
+"""Fixtures that every test may ask for."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def shared_dir() -> Path:
+    """The folder of reference data beside the checkout (or where ACCELSIM_SHARED says); skips without it."""
+    path = Path(os.environ.get("ACCELSIM_SHARED", Path(__file__).resolve().parents[2] / "shared"))
+    if not path.is_dir():
+        pytest.skip(f"reference data not found at {path}")
+    return path
