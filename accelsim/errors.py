@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 
 class AccelsimError(ValueError):
-    """Bad input: the message states the rule, the values and the place. The CLI prints it and exits with 2."""
+    """Bad input: the message states the rule, the values and the place. The CLI prints it and exits 2."""
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
