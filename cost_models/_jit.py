@@ -1,0 +1,38 @@
+"""The one place that sets Numba's options.
+
+Numba's disk cache is keyed on the file of the kernel alone, so an edited helper in another file would go
+unnoticed. The cache directory therefore carries a hash of every kernel source in this package.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numba
+from numba import njit
+
+
+def _cache_dir() -> Path:
+    """Folder for compiled kernels: `ACCELSIM_CACHE_DIR`, else the user's cache folder."""
+    digest = hashlib.sha256(numba.__version__.encode())
+    for source in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(source.read_bytes())
+    root = os.environ.get("ACCELSIM_CACHE_DIR") or os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(root) / "accelsim" / digest.hexdigest()[:16]
+
+
+if not os.environ.get("NUMBA_CACHE_DIR"):
+    numba.config.CACHE_DIR = str(_cache_dir())
+
+
+def kernel(function: Callable[..., Any]) -> Any:
+    """Compile on first call and keep the machine code on disk.
+
+    No `fastmath`: it deletes the checks for NaN and infinity. No `parallel`: batches are split by the
+    caller, and OpenMP does not survive a fork. `nogil` lets threads run batches side by side.
+    """
+    return njit(cache=True, nogil=True, error_model="numpy")(function)

@@ -1,0 +1,73 @@
+"""Names for the columns of the kernels' arrays.
+
+The kernels take plain arrays; these constants say what stands where. `accelsim.pack` fills the arrays.
+"""
+
+# Dimensions, in the order of every axis of length 8.
+N, G, K, C, P, Q, R, S = range(8)
+NDIM = 8
+
+# Tensors, in the order of every axis of length 3.
+W, I, O = range(3)
+NTENSOR = 3
+
+MAX_MEMORIES = 5
+MAX_AXES = 3
+
+# problem: int64[PROBLEM_COLS]: the eight sizes, then
+STRIDE_H, STRIDE_W, DILATION_H, DILATION_W = 8, 9, 10, 11
+HAS_WEIGHTS = 12
+RESIDENT = 13  # 13, 14, 15: W, I, O already lie in the first memory below the outermost one
+HAS_MACS = 16
+PROBLEM_COLS = 17
+
+# holds: int64[M, 3], 1 where the memory holds the tensor; holds[0] is all ones.
+
+# fan: int64[M, 3, FAN_COLS], the axes between memory m and the next; size 0 = no axis
+AXIS_SIZE, MULTICAST, REDUCTION, FORWARDING = 0, 1, 2, 3
+LANES = 4  # axis whose physical lanes this axis shares (itself, if none)
+FAN_COLS = 5
+
+# memory: float64[M, MEM_COLS]
+CAPACITY = 0  # 0, 1, 2: bits of the partition of W, I, O (inf where the memory is not partitioned)
+CAPACITY_ALL = 3  # bits of the whole memory (inf = unlimited)
+BUFFERS = 4  # 2 where double-buffered, else 1
+READ_CPB = 5  # 5, 6, 7: cycles per bit of the read port for W, I, O (0 = unlimited)
+WRITE_CPB = 8  # 8, 9, 10
+READ_SHARED = 11  # 1 where one read port serves all tensors
+WRITE_SHARED = 12
+READ_PJ = 13  # 13, 14, 15: pJ per bit read, for W, I, O
+WRITE_PJ = 16  # 16, 17, 18
+HOP_PJ = 19  # 19, 20, 21: pJ per bit delivered over axis 0, 1, 2 below this memory
+MEM_COLS = 22
+
+# machine: float64[MACHINE_COLS]
+BITS_W, BITS_I, BITS_O, BITS_PSUM = 0, 1, 2, 3
+MAC_PJ = 4
+LEAK_PJ = 5  # pJ per cycle of the whole chip
+MACHINE_COLS = 6
+
+# traffic: float64[*, M + 1, 3, 4], indexed by the child (M = the MACs)
+FILLS, PARENT_WORDS, CHILD_WORDS, PSUM_READS = 0, 1, 2, 3
+TRAFFIC_COLS = 4
+
+# bits: float64[*, M, 3, 2], bits moved at each memory, all instances
+READ, WRITE = 0, 1
+
+# summary: float64[*, SUMMARY_COLS]
+LATENCY, ENERGY, STEPS = 0, 1, 2  # cycles, pJ, lockstep steps
+RAMP_UP, RAMP_DOWN, EXPOSED_TIME, PORT_MAX = 3, 4, 5, 6  # cycles
+MAC_ENERGY, HOP_ENERGY, LEAK_ENERGY = 7, 8, 9  # pJ
+NEED, HAVE = 10, 11  # what an illegal mapping needs and what there is
+SUMMARY_COLS = 12
+
+# status: int32, code + 256 * memory + 65536 * (dimension, tensor or axis)
+OK = 0
+BAD_TILE = 1  # 1 <= U <= T does not hold (index = dimension)
+BAD_FACTOR = 2  # factor above the axis size (index = axis)
+FACTOR_OVER_TILE = 3  # factor above the union tile (index = axis)
+LANES_OVER = 4  # axes that share lanes need more than there are (index = axis)
+NOT_ONE = 5  # a tile larger than 1 is left below the last memory (index = dimension)
+CAPACITY_OVER = 6  # tiles do not fit (index = tensor of the partition, or 3 for the whole memory)
+COUNT_OVER = 7  # a count exceeds 2^53 (index = tensor)
+MAX_COUNT = 9007199254740992.0
