@@ -3,98 +3,97 @@
 from __future__ import annotations
 
 from cost_models import layout as L
+from cost_models import work as X
 from cost_models._jit import kernel
-from cost_models.nest import FREE_I, FREE_O, FREE_W, MULTICAST, REDUCTION, gap, tile_words, touched
+from cost_models.nest import FREE_I, FREE_O, FREE_W
+from cost_models.space import touched
 
-# Rows of the scratch array `load`: bits that hide behind compute, the first tiles on their way in, the last
+# Kinds of load in the work array: bits that hide behind compute, the first tiles on their way in, the last
 # on their way out, and from EXPOSED on, per single-buffered child, those that add up.
 OVERLAPPED, FIRST, LAST, EXPOSED = 0, 1, 2, 3
+_PORT = L.NTENSOR
+_MEMORY = 2 * _PORT
+_KIND = L.MAX_MEMORIES * _MEMORY
 
 
 @kernel
-def port_time(load, kind, m, memory):
-    """Cycles of the busier port of memory `m` for `load[kind, m]` float64[2, 3] bits of one instance."""
-    slowest = 0.0
-    for way in range(2):
-        column = L.READ_CPB if way == L.READ else L.WRITE_CPB
-        together = memory[m, L.READ_SHARED + way]
-        time = 0.0
-        for t in range(L.NTENSOR):
-            one = load[kind, m, way, t] * memory[m, column + t]
-            if together:
-                time += one
-            elif one > time:
-                time = one
-        if time > slowest:
-            slowest = time
-    return slowest
+def add_load(kind, m, way, t, bits, ws):
+    """Put `bits` of tensor `t` of one instance on the read or write port of memory `m`."""
+    ws[X.LOAD + _KIND * kind + _MEMORY * m + _PORT * way + t] += bits
 
 
 @kernel
-def slowest_port(load, kind, memory):
-    """Cycles of the busiest port of the machine; clears the loads of that kind."""
+def slowest_port(kind, memory, ws):
+    """Cycles of the machine's busiest port; clears the loads of that kind."""
     slowest = 0.0
     for m in range(memory.shape[0]):
-        time = port_time(load, kind, m, memory)
-        if time > slowest:
-            slowest = time
-        for t in range(L.NTENSOR):
-            load[kind, m, L.READ, t] = 0.0
-            load[kind, m, L.WRITE, t] = 0.0
+        for way in range(2):
+            at = X.LOAD + _KIND * kind + _MEMORY * m + _PORT * way
+            column = L.READ_CPB + L.NTENSOR * way
+            w = ws[at] * memory[m, column]
+            i = ws[at + 1] * memory[m, column + 1]
+            o = ws[at + 2] * memory[m, column + 2]
+            time = w + i + o if memory[m, L.READ_SHARED + way] else max(w, i, o)
+            if time > slowest:
+                slowest = time
+            ws[at] = ws[at + 1] = ws[at + 2] = 0.0
     return slowest
 
 
 @kernel
-def first_union_words(t, p, c, problem, work):
+def _first_union_words(t, p, c, ws, iw):
     """Words of `t` that one instance of parent `p` exchanges for one tile in every child `c` under it."""
-    T, U, _, factor, _, _, mask, _, _, pile, _ = work
+    if not iw[X.USED] & ((1 << c) - (1 << p)):
+        return ws[X.WORDS + L.NTENSOR * c + t]
     free = FREE_W if t == L.W else FREE_I if t == L.I else FREE_O
-    capability = REDUCTION if t == L.O else MULTICAST
-    span = pile[0]
-    copies = 1.0
-    for d in range(L.NDIM):
-        span[d] = T[c, d]
-        for m in range(p, c):
-            if factor[m, d] > 1.0:
-                if not (free >> d) & 1:
-                    span[d] *= factor[m, d]
-                elif not (mask[capability, d] >> m) & 1:
-                    copies *= factor[m, d]
-        if span[d] > U[p, d]:
-            span[d] = U[p, d]
-    if t == L.W:
-        return copies * span[L.G] * span[L.K] * span[L.C] * span[L.R] * span[L.S]
-    if t == L.O:
-        return copies * span[L.N] * span[L.G] * span[L.K] * span[L.P] * span[L.Q]
+    capability = X.REDUCTION if t == L.O else X.MULTICAST
     nearest = 1 << (c - 1)
-    words = copies * span[L.N] * span[L.G] * span[L.C]
-    for pair in range(2):
-        dp, dr = (L.P, L.R) if pair == 0 else (L.Q, L.S)
-        p_gap, r_gap = gap(problem[L.STRIDE_H + pair], problem[L.DILATION_H + pair])
-        p_tile, r_tile = T[c, dp], T[c, dr]
-        # Only the fan-out right above the child shares the halo.
-        if mask[MULTICAST, dp] & nearest:
-            p_tile = min(span[dp], p_tile * factor[c - 1, dp])
-        if mask[MULTICAST, dr] & nearest:
-            r_tile = min(span[dr], r_tile * factor[c - 1, dr])
-        words *= touched(p_tile, r_tile, p_gap, r_gap) * (span[dp] / p_tile) * (span[dr] / r_tile)
+    words = 1.0
+    for i in range(iw[X.DIMS]):
+        d = iw[X.DIMS + 1 + i]
+        tile = ws[X.TILE + L.NDIM * c + d]
+        span = tile
+        for m in range(p, c):
+            f = ws[X.FACTOR + L.NDIM * m + d]
+            if f > 1.0:
+                if not (free >> d) & 1:
+                    span *= f
+                elif not (iw[capability + d] >> m) & 1:
+                    words *= f
+        if (free >> d) & 1:
+            continue
+        union = ws[X.UNION + L.NDIM * p + d]
+        if span > union:
+            span = union
+        if t != L.I or d < L.P:
+            words *= span
+            continue
+        # Rows and columns: only the fan-out right above the child shares the halo.
+        if iw[X.MULTICAST + d] & nearest and iw[X.SPLIT + d] & nearest:
+            tile = min(span, tile * ws[X.FACTOR + L.NDIM * (c - 1) + d])
+        ws[X.PILE + d] = tile
+        words *= span / tile
+    if t == L.I:
+        for d in range(L.P, L.NDIM):
+            if ws[X.TILE + d] == 1.0:
+                ws[X.PILE + d] = 1.0
+        at = X.PILE
+        words *= touched(ws[at + L.P], ws[at + L.R], ws[X.GAP], ws[X.GAP + 1])
+        words *= touched(ws[at + L.Q], ws[at + L.S], ws[X.GAP + 2], ws[X.GAP + 3])
     return words
 
 
 @kernel
-def ramps(problem, holds, memory, machine, work):
+def ramps(problem, holds, memory, machine, ws, iw):
     """(ramp-up, ramp-down) in cycles.
 
     Up: the first weight and input tiles on their way in, one double-buffered memory after the other, each
     at the slower of the ports on both sides. Down: the last output tile on its way out. Memories that are
     not double-buffered pay for every fill in the exposed time, the first and last included.
     """
-    T = work[0]
-    load = work[10]
-    M = holds.shape[0]
     up = 0.0
     down = 0.0
-    for c in range(1, M):
+    for c in range(1, holds.shape[0]):
         if memory[c, L.BUFFERS] < 2.0:
             continue
         for t in range(L.NTENSOR):
@@ -106,14 +105,14 @@ def ramps(problem, holds, memory, machine, work):
             if p == 0 and problem[L.RESIDENT + t]:
                 continue
             width = machine[L.BITS_W + t]
-            inner = tile_words(t, c, problem, T) * width
-            outer = first_union_words(t, p, c, problem, work) * width
+            inner = ws[X.WORDS + L.NTENSOR * c + t] * width
+            outer = _first_union_words(t, p, c, ws, iw) * width
             if t == L.O:
-                load[LAST, c, L.READ, t] = inner
-                load[LAST, p, L.WRITE, t] = outer
-                down += slowest_port(load, LAST, memory)
+                add_load(LAST, c, L.READ, t, inner, ws)
+                add_load(LAST, p, L.WRITE, t, outer, ws)
+                down += slowest_port(LAST, memory, ws)
             else:
-                load[FIRST, c, L.WRITE, t] = inner
-                load[FIRST, p, L.READ, t] = outer
-        up += slowest_port(load, FIRST, memory)
+                add_load(FIRST, c, L.WRITE, t, inner, ws)
+                add_load(FIRST, p, L.READ, t, outer, ws)
+        up += slowest_port(FIRST, memory, ws)
     return up, down

@@ -3,56 +3,83 @@
 from __future__ import annotations
 
 from cost_models import layout as L
+from cost_models import work as X
 from cost_models._jit import kernel
-from cost_models.nest import FREE_LOOPS, INNERMOST, OUTSIDE, SPLIT, tile_words
+from cost_models.nest import FREE_O
 
 
 @kernel
-def space(row, problem, holds, memory, machine, work, used, summary):
-    """Fill `used` float64[*, M, 3] with bits per memory and tensor, buffers counted; return a status.
+def touched(p, r, p_gap, r_gap):
+    """Distinct input rows of a tile of p output rows and r kernel rows: f(p, r)."""
+    if p > p_gap and r > r_gap:
+        return p * r - (p - p_gap) * (r - r_gap)
+    return p * r
+
+
+@kernel
+def tile_words(t, m, ws):
+    """Words of tensor `t` in the instance tile of memory `m`."""
+    at = X.TILE + L.NDIM * m
+    if t == L.W:
+        return ws[at + L.G] * ws[at + L.K] * ws[at + L.C] * ws[at + L.R] * ws[at + L.S]
+    if t == L.O:
+        return ws[at + L.N] * ws[at + L.G] * ws[at + L.K] * ws[at + L.P] * ws[at + L.Q]
+    rows = touched(ws[at + L.P], ws[at + L.R], ws[X.GAP], ws[X.GAP + 1])
+    columns = touched(ws[at + L.Q], ws[at + L.S], ws[X.GAP + 2], ws[X.GAP + 3])
+    return ws[at + L.N] * ws[at + L.G] * ws[at + L.C] * rows * columns
+
+
+@kernel
+def _fault(m, index, need, have, ws):
+    ws[X.RESULT + L.NEED] = need
+    ws[X.RESULT + L.HAVE] = have
+    return L.CAPACITY_OVER + 256 * m + 65536 * index
+
+
+@kernel
+def space(row, detail, problem, holds, memory, machine, used, ws, iw):
+    """Check every memory; with `detail` fill `used` float64[*, M, 3] with bits, buffers counted.
 
     Outputs count psum bits unless they leave complete: no loop over C, R or S outside the tile makes it
     come back, and no axis above the memory splits one of them. A resident tensor occupies the first memory
-    below the outermost with all of itself, once.
+    below the outermost with all of itself, once. Returns a status.
     """
-    T = work[0]
-    mask = work[6]
-    loops = work[7]
     M = holds.shape[0]
     partial = 0  # loops over C, R, S outside the innermost loop relevant to O, so far
     pending = 0  # and those inside it
-    reduced = mask[SPLIT, L.C] | mask[SPLIT, L.R] | mask[SPLIT, L.S]
+    reduced = iw[X.SPLIT + L.C] | iw[X.SPLIT + L.R] | iw[X.SPLIT + L.S]
     below_first = 0  # bit t: a memory above, but the outermost, holds t
     for m in range(M):
         if m > 0:
-            here = loops[FREE_LOOPS, L.O, m - 1]
-            if loops[INNERMOST, L.O, m - 1] >= 0:
-                partial |= pending | (here & loops[OUTSIDE, L.O, m - 1])
-                pending = here & ~loops[OUTSIDE, L.O, m - 1]
+            here = iw[X.LOOPS + m - 1] & FREE_O
+            if iw[X.INNERMOST + L.NTENSOR * (m - 1) + L.O] >= 0:
+                outside = here & iw[X.OUTSIDE + L.NTENSOR * (m - 1) + L.O]
+                partial |= pending | outside
+                pending = here & ~outside
             else:
                 pending |= here
         total = 0.0
         for t in range(L.NTENSOR):
-            used[row, m, t] = 0.0
+            if detail:
+                used[row, m, t] = 0.0
             if holds[m, t] == 0 or (t == L.W and problem[L.HAS_WEIGHTS] == 0):
                 continue
             width = machine[L.BITS_W + t]
             if t == L.O and (partial or reduced & ((1 << m) - 1)):
                 width = machine[L.BITS_PSUM]
+            words = tile_words(t, m, ws)
+            ws[X.WORDS + L.NTENSOR * m + t] = words
             if m > 0 and problem[L.RESIDENT + t] and not (below_first >> t) & 1:
-                size = tile_words(t, 0, problem, T) * width
+                size = tile_words(t, 0, ws) * width
             else:
-                size = tile_words(t, m, problem, T) * width * memory[m, L.BUFFERS]
+                size = words * width * memory[m, L.BUFFERS]
             if m > 0:
                 below_first |= 1 << t
-            used[row, m, t] = size
+            if detail:
+                used[row, m, t] = size
             total += size
             if size > memory[m, L.CAPACITY + t]:
-                summary[row, L.NEED] = size
-                summary[row, L.HAVE] = memory[m, L.CAPACITY + t]
-                return L.CAPACITY_OVER + 256 * m + 65536 * t
+                return _fault(m, t, size, memory[m, L.CAPACITY + t], ws)
         if total > memory[m, L.CAPACITY_ALL]:
-            summary[row, L.NEED] = total
-            summary[row, L.HAVE] = memory[m, L.CAPACITY_ALL]
-            return L.CAPACITY_OVER + 256 * m + 65536 * L.NTENSOR
+            return _fault(m, L.NTENSOR, total, memory[m, L.CAPACITY_ALL], ws)
     return L.OK

@@ -2,106 +2,103 @@
 
 A split cuts every tile into pieces of one nominal size and at most one smaller remainder, so a multiset
 never holds more entries than splits so far plus one. Dimensions whose every split divides do not come
-here: their sums are plain products (`exact`).
+here: their sums are plain products.
 
-Arrays: `T` float64[M + 1, 8] instance tiles, `U` float64[M, 8] union tiles, `trip` float64[M, 8] nominal
-trip counts, `axis_tile` float64[M, 3] tile after an axis, `axis_dim` int8[B, M, 3] with mapping `b`.
-`size` and `count` float64[32] are scratch, modified in place; the number of entries is returned.
+The multiset lives in the work array `ws` at PILE (sizes) and PILE + PILE_SIZE (how often).
 """
 
 from __future__ import annotations
 
 import numpy as np
 
+from cost_models import layout as L
 from cost_models._jit import kernel
+from cost_models.work import AXIS, PILE, PILE_SIZE, TILE, TRIP, UNION
 
 
 @kernel
-def _split(piece, every, n, size, count):
+def _split(piece, every, n, ws):
     """Cut all tiles into pieces of size `piece`; keep all of them, or (`every` false) just the first."""
     whole = 0.0
     left = 0
     for i in range(n):
-        s, k = size[i], count[i]
+        size = ws[PILE + i]
+        count = ws[PILE + PILE_SIZE + i]
         if every:
-            q = np.floor(s / piece)
-            whole += k * q
-            s -= q * piece
-        elif s >= piece:
-            whole += k
-            s = 0.0
-        if s > 0.0:
-            size[left] = s
-            count[left] = k
+            q = np.floor(size / piece)
+            whole += count * q
+            size -= q * piece
+        elif size >= piece:
+            whole += count
+            size = 0.0
+        if size > 0.0:
+            ws[PILE + left] = size
+            ws[PILE + PILE_SIZE + left] = count
             left += 1
     if whole > 0.0:
-        size[left] = piece
-        count[left] = whole
+        ws[PILE + left] = piece
+        ws[PILE + PILE_SIZE + left] = whole
         left += 1
     return left
 
 
 @kernel
-def pieces(d, b, c, counted, every, skipped, T, U, trip, axis_tile, axis_dim, size, count):
-    """Multiset of the tiles of dimension `d` at memory `c`.
+def pieces(d, b, c, counted, every, skipped, axis_dim, ws):
+    """Make the multiset of the tiles of dimension `d` at memory `c`; return its number of entries.
 
     Temporal loops of memories below index `counted` contribute every iteration, the others their first.
     Bit m of `every` / `skipped` says whether the fan-out of memory m contributes every instance / is not
     applied at all (its instances are seen as one); otherwise it contributes its first instance.
     """
-    size[0] = T[0, d]
-    count[0] = 1.0
+    ws[PILE] = ws[TILE + d]
+    ws[PILE + PILE_SIZE] = 1.0
     n = 1
     for m in range(c):
-        if trip[m, d] > 1.0:
-            n = _split(U[m, d], m < counted, n, size, count)
+        if ws[TRIP + L.NDIM * m + d] > 1.0:
+            n = _split(ws[UNION + L.NDIM * m + d], m < counted, n, ws)
         if not (skipped >> m) & 1:
-            for a in range(3):
-                if axis_tile[m, a] > 0.0 and axis_dim[b, m, a] == d:
-                    n = _split(axis_tile[m, a], (every >> m) & 1 == 1, n, size, count)
+            for a in range(L.MAX_AXES):
+                after = ws[AXIS + L.MAX_AXES * m + a]
+                if after > 0.0 and axis_dim[b, m, a] == d:
+                    n = _split(after, (every >> m) & 1 == 1, n, ws)
     return n
 
 
 @kernel
-def number(n, count):
+def number(n, ws):
     """Number of tiles in a multiset of `n` entries."""
     total = 0.0
     for i in range(n):
-        total += count[i]
+        total += ws[PILE + PILE_SIZE + i]
     return total
 
 
 @kernel
-def excess(n, gap, size, count):
-    """Sum of max(0, tile - gap): the part of f(p, r) that overlaps (see `loopnest`)."""
-    total = 0.0
-    for i in range(n):
-        if size[i] > gap:
-            total += count[i] * (size[i] - gap)
+def over(size, gap):
+    """max(0, size - gap): the part of a tile that f(p, r) finds overlapped (see `nest`)."""
+    return size - gap if size > gap else 0.0
+
+
+@kernel
+def sliding_over(size, gap, step):
+    """Sum of `over` along a loop of step `step` through a tile, each piece less what slid from the last."""
+    q = np.floor(size / step)
+    rest = size - q * step
+    if q == 0.0:
+        return over(rest, gap)
+    first = over(step, gap)
+    total = first + (q - 1.0) * (over(2.0 * step, gap) - first)
+    if rest > 0.0:
+        total += over(step + rest, gap) - first
     return total
 
 
 @kernel
-def _over(p, gap):
-    return p - gap if p > gap else 0.0
-
-
-@kernel
-def sliding_excess(n, gap, step, size, count):
-    """As `excess` over the pieces that a loop of step `step` makes of each tile, minus what slides.
-
-    The first piece of a loop is brought whole, each later one only where it leaves its predecessor.
-    """
+def excess(n, gap, step, ws):
+    """Sum of `over`, or with `step` > 0 of `sliding_over`, over a multiset of `n` entries."""
     total = 0.0
     for i in range(n):
-        q = np.floor(size[i] / step)
-        rest = size[i] - q * step
-        if q == 0.0:
-            one = _over(rest, gap)
-        else:
-            base = _over(step, gap)
-            one = base + (q - 1.0) * (_over(2.0 * step, gap) - base)
-            if rest > 0.0:
-                one += _over(step + rest, gap) - base
-        total += count[i] * one
+        size = ws[PILE + i]
+        one = sliding_over(size, gap, step) if step > 0.0 else over(size, gap)
+        total += ws[PILE + PILE_SIZE + i] * one
     return total
