@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
+from math import gcd
 from typing import Any
 
-from accelsim.errors import AccelsimError
+from accelsim.errors import AccelsimError, nearest
 
 DIMS = ("N", "G", "K", "C", "P", "Q", "R", "S")
 """Batch, groups, output channels per group, input channels per group, output rows, output columns,
@@ -43,10 +44,12 @@ class Layer:
     def __post_init__(self) -> None:
         object.__setattr__(self, "stride", _pair(self.stride, "stride"))
         object.__setattr__(self, "dilation", _pair(self.dilation, "dilation"))
-        for dim in DIMS:
-            _check_size(getattr(self, dim), dim)
+        sizes = (self.N, self.G, self.K, self.C, self.P, self.Q, self.R, self.S)
+        for size, dim in zip(sizes, DIMS):
+            if type(size) is not int or not 1 <= size <= MAX_SIZE:
+                _check_size(size, dim)
         if self.op not in OPS:
-            raise AccelsimError(f"op must be one of {', '.join(OPS)}, but got {self.op!r}")
+            raise AccelsimError(f"op must be one of {', '.join(OPS)}, but got {self.op!r:.80}")
 
     # -- the usual ways to make one ------------------------------------------------------------------
 
@@ -73,39 +76,22 @@ class Layer:
 
     @classmethod
     def transposed(
-        cls,
-        *,
-        K: int,
-        C: int,
-        P_in: int,
-        Q_in: int,
-        R: int,
-        S: int,
-        N: int = 1,
-        stride: int = 2,
-        name: str = "",
-    ) -> Layer:
+        cls, *, K: int, C: int, P_in: int, Q_in: int, R: int, S: int, N: int = 1, G: int = 1,
+        stride: int | tuple[int, int] = 2, name: str = "",
+    ) -> Layer:  # fmt: skip
         """Transposed convolution of a `P_in` x `Q_in` input, as the equal convolution on sub-pixels.
 
         Each of the stride^2 output phases is a convolution with its own ceil(R/stride) x ceil(S/stride)
         share of the kernel; where the stride does not divide the kernel the missing taps count as zeros.
         """
-        s = _pair(stride, "stride")[0]
-        return cls(N, 1, K * s * s, C, P_in, Q_in, -(-R // s), -(-S // s), op="conv", name=name)
+        sh, sw = _pair(stride, "stride")
+        return cls(N, G, K * sh * sw, C, P_in, Q_in, -(-R // sh), -(-S // sw), op="conv", name=name)
 
     @classmethod
     def pool(
-        cls,
-        *,
-        C: int,
-        P: int,
-        Q: int,
-        R: int,
-        S: int,
-        N: int = 1,
-        stride: int | tuple[int, int] = 1,
-        name: str = "",
-    ) -> Layer:
+        cls, *, C: int, P: int, Q: int, R: int, S: int, N: int = 1,
+        stride: int | tuple[int, int] = 1, name: str = "",
+    ) -> Layer:  # fmt: skip
         """Pooling window over `C` channels; `P = Q = 1` with a full-size window is global pooling."""
         return cls(N, C, 1, 1, P, Q, R, S, _pair(stride, "stride"), op="pool", name=name)
 
@@ -162,25 +148,31 @@ class Layer:
         return out | ({"name": self.name} if self.name else {})
 
     @classmethod
-    def from_dict(cls, data: dict[str, Any]) -> Layer:
+    def from_dict(cls, data: Any, path: str = "layer") -> Layer:
         """Read `{"dims": {...}, "stride": [..], "dilation": [..], "op": .., "name": ..}`.
 
-        Raises AccelsimError naming the offending key.
+        Raises AccelsimError; `path` is the place that its message names.
         """
-        known = {f.name for f in fields(cls)} - set(DIMS) | {"dims"}
         if not isinstance(data, dict):
-            raise AccelsimError(f"a layer must be an object, but got {data!r}")
+            raise AccelsimError(
+                f'{path} must be an object like {{"dims": {{"K": 64}}}}, but got {data!r:.80}'
+            )
         for key in data:
-            if key not in known:
-                raise AccelsimError(f"layer.{key}: unknown key; known: {', '.join(sorted(known))}")
+            if key not in _KEYS:
+                raise AccelsimError(f"{path}.{key}: unknown key{nearest(key, _KEYS)}")
         dims = data.get("dims", {})
         if not isinstance(dims, dict):
-            raise AccelsimError(f'layer.dims must be an object like {{"K": 64}}, but got {dims!r}')
+            raise AccelsimError(f'{path}.dims must be an object like {{"K": 64}}, but got {dims!r:.80}')
         for key in dims:
             if key not in DIMS:
-                raise AccelsimError(f"layer.dims.{key}: unknown dimension; known: {' '.join(DIMS)}")
-        rest = {k: v for k, v in data.items() if k != "dims"}
-        return cls(**dims, **rest)
+                raise AccelsimError(f"{path}.dims.{key}: unknown dimension; known: {' '.join(DIMS)}")
+        name = data.get("name", "")
+        if not isinstance(name, str):
+            raise AccelsimError(f"{path}.name must be a string, but got {name!r:.80}")
+        try:
+            return cls(**dims, **{k: v for k, v in data.items() if k != "dims"})
+        except AccelsimError as fault:
+            raise AccelsimError(f"{path}: {fault}") from None
 
     def __str__(self) -> str:
         sizes = " ".join(f"{d}{v}" for d, v in self.dims.items() if v != 1)
@@ -195,22 +187,24 @@ def touched(p: int, r: int, stride: int, dilation: int) -> int:
     f(p, r) = p r - max(0, p - d') max(0, r - s') with s' = s/gcd(s, d), d' = d/gcd(s, d): the points
     p*s + r*d coincide exactly when p moves by d' and r back by s'.
     """
-    from math import gcd
-
     g = gcd(stride, dilation)
     return p * r - max(0, p - dilation // g) * max(0, r - stride // g)
 
 
+_KEYS = ("op", "dims", "stride", "dilation", "name")
+
+
 def _check_size(value: object, what: str) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MAX_SIZE:
-        raise AccelsimError(f"{what} must be a whole number from 1 to {MAX_SIZE}, but got {value!r}")
+    if type(value) is not int or not 1 <= value <= MAX_SIZE:
+        raise AccelsimError(f"{what} must be a whole number from 1 to {MAX_SIZE}, but got {value!r:.80}")
 
 
 def _pair(value: object, what: str) -> tuple[int, int]:
-    if isinstance(value, int) and not isinstance(value, bool):
-        value = (value, value)
+    if type(value) is int:
+        _check_size(value, what)
+        return (value, value)
     if not isinstance(value, (tuple, list)) or len(value) != 2:
-        raise AccelsimError(f"{what} must be one whole number or two (rows, columns), but got {value!r}")
-    for v in value:
-        _check_size(v, what)
+        raise AccelsimError(f"{what} must be one whole number or two (rows, columns), but got {value!r:.80}")
+    _check_size(value[0], what)
+    _check_size(value[1], what)
     return (value[0], value[1])

@@ -1,0 +1,255 @@
+"""`NetworkBuilder`: write a network as code that passes tensor shapes from layer to layer."""
+
+from __future__ import annotations
+
+from accelsim.errors import AccelsimError
+from accelsim.workloads import tensor, window
+from accelsim.workloads.layer import Layer
+from accelsim.workloads.network import INPUT, Edge, Network
+from accelsim.workloads.tensor import Tensor, shape
+
+
+class NetworkBuilder:
+    """Collects layers; every method takes and returns `Tensor` handles, `build` makes the `Network`.
+
+    Activation functions and BatchNorm are fused into the layer before: no cost, but their parameters count.
+    Pooling, residual sums and other element-wise operators are layers that move data without MACs.
+    Sizes are one number, or (rows, columns). `name` must be new; left out, it is the operator and a number.
+    Every method raises AccelsimError when shapes do not fit, naming the layer and the sizes.
+    """
+
+    def __init__(self, name: str, channels: int, height: int, width: int, batch: int = 1) -> None:
+        for value, what in ((channels, "channels"), (height, "height"), (width, "width"), (batch, "batch")):
+            window.check(value, f"network {name!r}: {what}", 1)
+        self.name = name
+        self.batch = batch
+        self.input = Tensor(channels, height, width, ((INPUT, channels * height * width),))
+        self.notes: list[str] = []
+        self._layers: list[Layer] = []
+        self._edges: list[Edge] = []
+        self._weights: list[int] = []
+        self._params: list[int] = []
+        self._index: dict[str, int] = {}
+        self._consumed: set[int] = set()
+        self._counters: dict[str, int] = {}
+
+    # -- layers with weights -------------------------------------------------------------------------
+
+    def conv(
+        self, x: Tensor, out: int, kernel: window.Size, stride: window.Size = 1,
+        padding: window.Padding | None = None, groups: int = 1, dilation: window.Size = 1,
+        bias: bool = False, bn: bool = True, name: str | None = None,
+    ) -> Tensor:  # fmt: skip
+        """Convolution to `out` channels. `padding` None is "same" for odd kernels (dilation * (k-1) // 2);
+        else one number, (rows, columns), or (top, left, bottom, right).
+        """  # fmt: skip
+        name = self._new_name(name, "conv")
+        if groups < 1 or x.channels % groups or out % groups:
+            raise AccelsimError(
+                f"layer {name!r}: groups must divide the channels, but got {groups} groups, "
+                f"{x.channels} input and {out} output channels"
+            )
+        p, q, (r, s) = window.output(name, x.height, x.width, kernel, stride, padding, dilation)
+        layer = Layer(
+            self.batch, groups, out // groups, x.channels // groups, p, q, r, s,
+            window.pair(stride), window.pair(dilation), "conv", name,
+        )  # fmt: skip
+        weights = out * (x.channels // groups) * r * s
+        i = self._append(layer, (x,), weights, weights + out * (bias + 2 * bn))
+        return Tensor(out, p, q, ((i, out * p * q),))
+
+    def depthwise(
+        self, x: Tensor, kernel: window.Size, stride: window.Size = 1, padding: window.Padding | None = None,
+        dilation: window.Size = 1, bias: bool = False, bn: bool = True, name: str | None = None,
+    ) -> Tensor:  # fmt: skip
+        """Convolution with one filter a channel."""
+        name = self._new_name(name, "depthwise")
+        return self.conv(x, x.channels, kernel, stride, padding, x.channels, dilation, bias, bn, name)
+
+    def upconv(
+        self, x: Tensor, out: int, kernel: window.Size = 2, stride: window.Size = 2,
+        padding: window.Padding = 0, output_padding: window.Size = 0, groups: int = 1, bias: bool = True,
+        bn: bool = False, name: str | None = None,
+    ) -> Tensor:  # fmt: skip
+        """Transposed convolution; see `Layer.transposed` for its loop nest.
+
+        Where the stride does not divide the kernel, the nest's MACs include the missing taps; weights do not.
+        """
+        name = self._new_name(name, "upconv")
+        if groups < 1 or x.channels % groups or out % groups:
+            raise AccelsimError(
+                f"layer {name!r}: groups must divide the channels, but got {groups} groups, "
+                f"{x.channels} input and {out} output channels"
+            )
+        (r, s), strides, extra = window.pair(kernel), window.pair(stride), window.pair(output_padding)
+        top, left, bottom, right = window.pads(padding)
+        p = (x.height - 1) * strides[0] + r + extra[0] - top - bottom
+        q = (x.width - 1) * strides[1] + s + extra[1] - left - right
+        if p < 1 or q < 1:
+            raise AccelsimError(
+                f"layer {name!r}: input {x.height}x{x.width} is too small for kernel {r}x{s}, stride "
+                f"{strides[0]}x{strides[1]}, padding {(top, left, bottom, right)}: the output is {p}x{q}"
+            )
+        layer = Layer.transposed(
+            K=out // groups, C=x.channels // groups, P_in=x.height, Q_in=x.width, R=r, S=s,
+            N=self.batch, G=groups, stride=strides, name=name,
+        )  # fmt: skip
+        weights = out * (x.channels // groups) * r * s
+        i = self._append(layer, (x,), weights, weights + out * (bias + 2 * bn))
+        return Tensor(out, p, q, ((i, out * p * q),))
+
+    def linear(self, x: Tensor, out: int, bias: bool = True, name: str | None = None) -> Tensor:
+        """Fully connected over the channels, at every position (`flatten` first for the whole map)."""
+        name = self._new_name(name, "linear")
+        layer = Layer(self.batch, 1, out, x.channels, x.height, x.width, op="gemm", name=name)
+        weights = out * x.channels
+        i = self._append(layer, (x,), weights, weights + out * bias)
+        return Tensor(out, x.height, x.width, ((i, out * x.height * x.width),))
+
+    def matmul(
+        self, x: Tensor, y: Tensor, *, groups: int, M: int, N: int, K: int, name: str | None = None
+    ) -> Tensor:
+        """`groups` products of activations [M, K] by [K, N] an image, such as attention's two; no weights.
+
+        The result has `groups` * N channels and M rows. The batch multiplies the groups.
+        """
+        name = self._new_name(name, "matmul")
+        for factor, size, what in ((x, groups * M * K, "left"), (y, groups * K * N, "right")):
+            if factor.elements != size:
+                raise AccelsimError(
+                    f"layer {name!r}: the {what} factor needs {size} elements for {groups} groups of "
+                    f"M={M} N={N} K={K}, but it has {factor.elements}"
+                )
+        i = self._append(Layer.gemm(batch=self.batch * groups, M=M, N=N, K=K, name=name), (x,), 0, 0, (y,))
+        return Tensor(groups * N, M, 1, ((i, groups * M * N),))
+
+    # -- layers that move data -----------------------------------------------------------------------
+
+    def pool(
+        self, x: Tensor, kernel: window.Size, stride: window.Size | None = None, padding: window.Padding = 0,
+        ceil_mode: bool = False, name: str | None = None,
+    ) -> Tensor:  # fmt: skip
+        """Maximum or average pooling (they cost the same); `stride` None is the kernel's size."""
+        name = self._new_name(name, "pool")
+        stride = kernel if stride is None else stride
+        p, q, (r, s) = window.output(name, x.height, x.width, kernel, stride, padding, 1, ceil_mode)
+        return self._pooled(x, p, q, r, s, window.pair(stride), name)
+
+    def global_pool(self, x: Tensor, name: str | None = None) -> Tensor:
+        """Average or maximum over the whole map."""
+        return self._pooled(x, 1, 1, x.height, x.width, (1, 1), self._new_name(name, "global_pool"))
+
+    def adaptive_pool(self, x: Tensor, height: int, width: int, name: str | None = None) -> Tensor:
+        """Pooling to a fixed output size; no layer at all where the size is already right.
+
+        As a loop nest: stride floor(in/out) and the window that then reaches the last row, 1 and 1 where the
+        output is larger than the input (each value is repeated).
+        """
+        if (height, width) == (x.height, x.width):
+            return x
+        sh, sw = max(x.height // height, 1), max(x.width // width, 1)
+        r, s = max(x.height - (height - 1) * sh, 1), max(x.width - (width - 1) * sw, 1)
+        return self._pooled(x, height, width, r, s, (sh, sw), self._new_name(name, "adaptive_pool"))
+
+    def add(self, *tensors: Tensor, name: str | None = None) -> Tensor:
+        """Sum of tensors of one shape (a residual connection), one element-wise layer."""
+        name = self._new_name(name, "add")
+        x = tensors[0]
+        for y in tensors[1:]:
+            if y[:3] != x[:3]:
+                raise AccelsimError(
+                    f"layer {name!r}: cannot combine {shape(x)} and {shape(y)}; shapes must agree"
+                )
+        return self._elementwise(tensors, len(tensors), 0, name)
+
+    def multiply(self, x: Tensor, y: Tensor, name: str | None = None) -> Tensor:
+        """Product. A `y` of one value a channel (squeeze-excite) is an element-wise layer with one operand:
+        the map is read and written once, the factors ride along as an edge and stay out of the loop nest.
+        """  # fmt: skip
+        name = self._new_name(name, "multiply")
+        if y[:3] == (x.channels, 1, 1):
+            return self._elementwise((x, y), 1, 0, name)
+        if y[:3] != x[:3]:
+            raise AccelsimError(
+                f"layer {name!r}: cannot multiply {shape(x)} by {shape(y)}; it needs the same shape, "
+                f"or one value for each of {x.channels} channels"
+            )
+        return self._elementwise((x, y), 2, 0, name)
+
+    def eltwise(self, x: Tensor, operands: int = 1, params: int = 0, name: str | None = None) -> Tensor:
+        """Element-wise pass over one tensor, such as softmax or layer normalisation, counted as one read and
+        one write; further `operands` are constants of the same size (a position embedding).
+        """  # fmt: skip
+        return self._elementwise((x,), operands, params, self._new_name(name, "eltwise"))
+
+    def squeeze_excite(self, x: Tensor, squeezed: int, name: str | None = None) -> Tensor:
+        """Global pooling, 1x1 convolutions to `squeezed` channels and back (with biases), and the scaling."""
+        name = self._new_name(name, "se")
+        y = self.global_pool(x, name=f"{name}.pool")
+        y = self.conv(y, squeezed, 1, bias=True, bn=False, name=f"{name}.reduce")
+        y = self.conv(y, x.channels, 1, bias=True, bn=False, name=f"{name}.expand")
+        return self.multiply(x, y, name=f"{name}.scale")
+
+    # -- views: no layer, no cost --------------------------------------------------------------------
+
+    concat = staticmethod(tensor.concat)
+    split = staticmethod(tensor.split)
+    crop = staticmethod(tensor.crop)
+    flatten = staticmethod(tensor.flatten)
+    reshape = staticmethod(tensor.reshape)
+
+    # -- the end -------------------------------------------------------------------------------------
+
+    def build(self, *outputs: Tensor) -> Network:
+        """The network. Without `outputs`, what no layer reads leaves the network."""
+        chosen = sorted({i for t in outputs for i, _ in t.sources if i != INPUT})
+        if not chosen:
+            chosen = [i for i in range(len(self._layers)) if i not in self._consumed]
+        return Network(
+            self.name, tuple(self._layers), tuple(self._edges), tuple(chosen), tuple(self._weights),
+            tuple(self._params), self.input[:3], self.batch, tuple(self.notes),
+        )  # fmt: skip
+
+    # -- inside --------------------------------------------------------------------------------------
+
+    def _elementwise(self, tensors: tuple[Tensor, ...], operands: int, params: int, name: str) -> Tensor:
+        c, h, w, _ = tensors[0]
+        layer = Layer(self.batch, c, 1, operands, h, w, op="eltwise", name=name)
+        i = self._append(layer, tensors, 0, params)
+        return Tensor(c, h, w, ((i, c * h * w),))
+
+    def _pooled(
+        self, x: Tensor, p: int, q: int, r: int, s: int, stride: tuple[int, int], name: str
+    ) -> Tensor:
+        layer = Layer(self.batch, x.channels, 1, 1, p, q, r, s, stride, op="pool", name=name)
+        i = self._append(layer, (x,), 0, 0)
+        return Tensor(x.channels, p, q, ((i, x.channels * p * q),))
+
+    def _append(
+        self, layer: Layer, inputs: tuple[Tensor, ...], weights: int, params: int,
+        factors: tuple[Tensor, ...] = (),
+    ) -> int:  # fmt: skip
+        i = len(self._layers)
+        for operand, tensors in (("I", inputs), ("W", factors)):
+            for x in tensors:
+                for producer, elements in x.sources:
+                    self._edges.append(Edge(producer, i, elements * self.batch, operand))
+                    self._consumed.add(producer)
+        self._layers.append(layer)
+        self._weights.append(weights)
+        self._params.append(params)
+        self._index[layer.name] = i
+        return i
+
+    def _new_name(self, name: str | None, kind: str) -> str:
+        if name is None:
+            while True:
+                n = self._counters[kind] = self._counters.get(kind, 0) + 1
+                if f"{kind}{n}" not in self._index:
+                    return f"{kind}{n}"
+        if name in self._index:
+            raise AccelsimError(
+                f"network {self.name!r}: layer names must be unique, "
+                f"but {name!r} is taken by layer {self._index[name]}"
+            )
+        return name

@@ -1,0 +1,220 @@
+"""`Network`: layers in execution order and the tensors that flow between them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from accelsim.errors import AccelsimError
+from accelsim.workloads.layer import Layer
+
+if TYPE_CHECKING:
+    import networkx as nx
+
+INPUT = -1
+"""Producer index of tensors that come from outside the network."""
+
+
+class Edge(NamedTuple):
+    """A tensor, or the part of one, that layer `consumer` reads from layer `producer`.
+
+    `elements` covers the whole batch and leaves padding out. `operand` is "I", or "W" where an activation
+    takes the place of weights (the second factor of a matrix product). Views and concatenations are not
+    layers: they show as edges from the layers that really computed the data.
+    """
+
+    producer: int
+    consumer: int
+    elements: int
+    operand: str = "I"
+
+
+@dataclass(frozen=True)
+class Network:
+    """A directed acyclic graph of layers, stored flat; `graph` gives it as a networkx `DiGraph`.
+
+    layers       execution order; a layer reads only from earlier ones; names are unique
+    edges        sorted by consumer; producer `INPUT` (-1) is the outside world
+    outputs      indices of the layers whose results leave the network
+    weights_of   weight elements of each layer, without biases and BatchNorm
+    params_of    parameters of each layer as frameworks count them: with biases, BatchNorm scale and shift
+    input_shape  channels, height, width of one input
+    batch        inputs processed at once (already inside every layer's sizes)
+    notes        what an importer left out or took as a view, one sentence each
+
+    Raises AccelsimError for no layers, a repeated name, or an edge that does not lead forward.
+    """
+
+    name: str
+    layers: tuple[Layer, ...]
+    edges: tuple[Edge, ...]
+    outputs: tuple[int, ...]
+    weights_of: tuple[int, ...]
+    params_of: tuple[int, ...]
+    input_shape: tuple[int, int, int]
+    batch: int = 1
+    notes: tuple[str, ...] = field(default=(), compare=False)
+
+    def __post_init__(self) -> None:
+        count = len(self.layers)
+        if not count:
+            raise AccelsimError(f"network {self.name!r} has no layers; it needs at least one")
+        if len(set(self.names)) != count:
+            twice = next(n for i, n in enumerate(self.names) if n in self.names[:i])
+            raise AccelsimError(
+                f"network {self.name!r}: layer names must be unique, but {twice!r} comes twice"
+            )
+        if not count == len(self.weights_of) == len(self.params_of):
+            raise AccelsimError(f"network {self.name!r}: weights_of and params_of need one entry a layer")
+        last = 0
+        for producer, consumer, elements, _ in self.edges:
+            if not (INPUT <= producer < consumer < count and last <= consumer and elements >= 1):
+                raise AccelsimError(
+                    f"network {self.name!r}: edge {producer} -> {consumer} with {elements} elements; edges "
+                    f"go to a later layer (below {count}), in the order of their consumers, and carry data"
+                )
+            last = consumer
+        if not self.outputs or not all(0 <= i < count for i in self.outputs):
+            raise AccelsimError(
+                f"network {self.name!r}: outputs {self.outputs} must be layers 0 to {count - 1}"
+            )
+
+    @classmethod
+    def from_layers(cls, name: str, layers: Iterable[Layer]) -> Network:
+        """Plain chain: each layer reads its predecessor.
+
+        An edge carries what the producer makes, at most what the consumer touches (pooling between two
+        layers is often left out of such lists). Layers without a name, or with one that is taken, get one.
+        """
+        from accelsim.workloads.network_json import chain
+
+        unique = named(list(layers))
+        if not unique:
+            raise AccelsimError(f"network {name!r} has no layers; it needs at least one")
+        edges = tuple(chain(unique, i) for i in range(len(unique)))
+        weights = tuple(x.weight_elements for x in unique)
+        shape, batch = padded_input(unique[0]), unique[0].N
+        return cls(name, tuple(unique), edges, (len(unique) - 1,), weights, weights, shape, batch)
+
+    # -- counts --------------------------------------------------------------------------------------
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """Names of the layers."""
+        return tuple(x.name for x in self.layers)
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates for the whole batch: convolutions and matrix products."""
+        return sum(x.macs for x in self.layers)
+
+    @property
+    def weights(self) -> int:
+        """Weight elements without biases and BatchNorm; factors that are activations do not count."""
+        return sum(self.weights_of)
+
+    @property
+    def params(self) -> int:
+        """Parameters as frameworks count them: weights, biases, BatchNorm scales and shifts, embeddings."""
+        return sum(self.params_of)
+
+    def distinct_layers(self) -> dict[Layer, int]:
+        """Each distinct layer shape with its count, in the order of first appearance."""
+        count: dict[Layer, int] = {}
+        for layer in self.layers:
+            count[layer] = count.get(layer, 0) + 1
+        return count
+
+    # -- structure -----------------------------------------------------------------------------------
+
+    @cached_property
+    def inputs_of(self) -> tuple[tuple[Edge, ...], ...]:
+        """Per layer, the edges that it reads."""
+        out: list[list[Edge]] = [[] for _ in self.layers]
+        for edge in self.edges:
+            out[edge.consumer].append(edge)
+        return tuple(map(tuple, out))
+
+    @cached_property
+    def consumers_of(self) -> tuple[tuple[Edge, ...], ...]:
+        """Per layer, the edges that read its result; empty for a layer whose result only leaves."""
+        out: list[list[Edge]] = [[] for _ in self.layers]
+        for edge in self.edges:
+            if edge.producer != INPUT:
+                out[edge.producer].append(edge)
+        return tuple(map(tuple, out))
+
+    @cached_property
+    def graph(self) -> nx.DiGraph:
+        """Networkx view: nodes are layer names in execution order with `layer`, `weights`, `params`,
+        `input_elements` (read from outside) and `is_output`; edges carry `elements`.
+        """  # fmt: skip
+        import networkx as nx
+
+        graph = nx.DiGraph(name=self.name, batch=self.batch, input_shape=self.input_shape)
+        for i, layer in enumerate(self.layers):
+            outside = sum(e.elements for e in self.inputs_of[i] if e.producer == INPUT)
+            graph.add_node(
+                layer.name,
+                layer=layer,
+                weights=self.weights_of[i],
+                params=self.params_of[i],
+                input_elements=outside,
+                is_output=i in self.outputs,
+            )
+        for producer, consumer, elements, _ in self.edges:
+            if producer == INPUT:
+                continue
+            pair = self.names[producer], self.names[consumer]
+            before = graph.edges[pair]["elements"] if graph.has_edge(*pair) else 0
+            graph.add_edge(*pair, elements=before + elements)
+        return graph
+
+    # -- JSON ----------------------------------------------------------------------------------------
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON form, version 1; `from_dict` reads it back."""
+        from accelsim.workloads.network_json import write
+
+        return write(self)
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Network:
+        """Read the JSON form, version 1; a list of layers without `inputs` is a plain chain.
+
+        Raises AccelsimError naming the place, the value and the nearest valid choice.
+        """
+        from accelsim.workloads.network_json import read
+
+        return read(data)
+
+    def __repr__(self) -> str:
+        return f"<Network {self.name}: {len(self.layers)} layers, {self.macs} MACs, batch {self.batch}>"
+
+
+def padded_input(layer: Layer) -> tuple[int, int, int]:
+    """Channels, height, width that a layer's windows span, padding included."""
+    rows, cols = (
+        (p - 1) * s + (r - 1) * d + 1
+        for p, r, s, d in zip((layer.P, layer.Q), (layer.R, layer.S), layer.stride, layer.dilation)
+    )
+    return layer.G * layer.C, rows, cols
+
+
+def named(layers: list[Layer]) -> list[Layer]:
+    """The layers with a name each: those without one, or with one that is taken, get a new one."""
+    taken = {x.name for x in layers}
+    seen: set[str] = set()
+    out = []
+    for i, layer in enumerate(layers):
+        name = layer.name
+        if not name or name in seen:
+            name = f"{name or 'layer'}_{i}"
+            while name in taken:
+                name += "_"
+            taken.add(name)
+        seen.add(name)
+        out.append(layer if name == layer.name else replace(layer, name=name))
+    return out

@@ -1,0 +1,188 @@
+"""The JSON form of a network, version 1.
+
+Minimal form, a plain chain: `{"version": 1, "name": "tiny", "layers": [{"op": "conv", "dims": {"K": 8}}]}`.
+Full form: a layer also has `inputs`, a list of `{"from": "conv1", "elements": 64, "operand": "W"}` (left
+out, `elements` is all that the producer makes and `operand` is "I"; "input" is the outside world), and
+`weights` and `params` where they differ from what its sizes say. Beside `layers` may stand `batch`,
+`input_shape` [channels, height, width], `outputs` (layer names) and `notes`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from accelsim.errors import AccelsimError, nearest
+from accelsim.workloads.layer import Layer
+from accelsim.workloads.network import INPUT, Edge, Network, named, padded_input
+
+OUTSIDE = "input"
+_KEYS = ("version", "name", "batch", "input_shape", "layers", "outputs", "notes")
+_LAYER_KEYS = ("op", "dims", "stride", "dilation", "name", "inputs", "weights", "params")
+_INPUT_KEYS = ("from", "elements", "operand")
+_LARGEST = 2**53
+
+
+def write(network: Network) -> dict[str, Any]:
+    """The full form."""
+    layers = []
+    for i, layer in enumerate(network.layers):
+        entry = layer.to_dict()
+        entry["inputs"] = []
+        for producer, _, elements, operand in network.inputs_of[i]:
+            source = OUTSIDE if producer == INPUT else network.names[producer]
+            flow = {"from": source, "elements": elements}
+            entry["inputs"].append(flow | ({"operand": operand} if operand != "I" else {}))
+        if network.weights_of[i] != layer.weight_elements:
+            entry["weights"] = network.weights_of[i]
+        if network.params_of[i] != network.weights_of[i]:
+            entry["params"] = network.params_of[i]
+        layers.append(entry)
+    out: dict[str, Any] = {"version": 1, "name": network.name, "batch": network.batch}
+    out["input_shape"] = list(network.input_shape)
+    out["layers"] = layers
+    out["outputs"] = [network.names[i] for i in network.outputs]
+    return out | ({"notes": list(network.notes)} if network.notes else {})
+
+
+def read(data: Any) -> Network:
+    """Either form. Raises AccelsimError."""
+    _keys(data, _KEYS, "network")
+    if type(data.get("version", 1)) is not int or data.get("version", 1) != 1:
+        raise AccelsimError(f"network.version must be 1, but got {data['version']!r:.80}")
+    name = _text(data.get("name", "network"), "network.name")
+    entries = data.get("layers")
+    if not isinstance(entries, list) or not entries:
+        raise AccelsimError(f"network.layers must be a list of at least one layer, but got {entries!r:.80}")
+    layers = []
+    for i, entry in enumerate(entries):
+        _keys(entry, _LAYER_KEYS, f"layers[{i}]")
+        shape = {k: v for k, v in entry.items() if k not in ("inputs", "weights", "params")}
+        layers.append(Layer.from_dict(shape, f"layers[{i}]"))
+        if layers[-1].name == OUTSIDE:
+            raise AccelsimError(f"layers[{i}].name: {OUTSIDE!r} stands for the outside world; choose another")
+    _unique([x.name for x in layers])
+    layers = named(layers)
+    index = {layer.name: i for i, layer in enumerate(layers)}
+    edges: list[Edge] = []
+    weights, params = [], []
+    for i, entry in enumerate(entries):
+        edges += _inputs(entry["inputs"], i, layers, index) if "inputs" in entry else [chain(layers, i)]
+        weights.append(_whole(entry.get("weights", layers[i].weight_elements), f"layers[{i}].weights", 0))
+        params.append(_whole(entry.get("params", weights[-1]), f"layers[{i}].params", 0))
+        if any(e.operand == "W" and e.consumer == i for e in edges) and "weights" not in entry:
+            params[-1] -= weights[-1] if "params" not in entry else 0
+            weights[-1] = 0
+    return Network(
+        name,
+        tuple(layers),
+        tuple(edges),
+        _outputs(data, edges, index),
+        tuple(weights),
+        tuple(params),
+        _shape(data, layers),
+        _whole(data.get("batch", layers[0].N), "network.batch", 1),
+        tuple(_text(x, f"network.notes[{i}]") for i, x in enumerate(_list(data, "notes"))),
+    )
+
+
+def chain(layers: list[Layer], i: int) -> Edge:
+    """The edge into layer `i` of a plain chain: what its predecessor makes, at most what it touches."""
+    touched = layers[i].input_elements
+    return Edge(i - 1, i, min(layers[i - 1].output_elements, touched)) if i else Edge(INPUT, 0, touched)
+
+
+def _inputs(entries: Any, i: int, layers: list[Layer], index: dict[str, int]) -> list[Edge]:
+    path = f"layers[{i}].inputs"
+    if not isinstance(entries, list):
+        raise AccelsimError(
+            f'{path} must be a list of objects like {{"from": "input"}}, but got {entries!r:.80}'
+        )
+    out = []
+    for j, entry in enumerate(entries):
+        at = f"{path}[{j}]"
+        _keys(entry, _INPUT_KEYS, at)
+        source = _text(entry.get("from"), f"{at}.from")
+        producer = INPUT if source == OUTSIDE else index.get(source)
+        if producer is None:
+            raise AccelsimError(f"{at}.from: no layer {source!r:.80}{nearest(source, [OUTSIDE, *index])}")
+        if producer >= i:
+            raise AccelsimError(
+                f"{at}.from: layer {i} ({layers[i].name!r}) cannot read layer {producer} ({source!r}); "
+                f"layers stand in execution order and read only earlier ones"
+            )
+        made = layers[i].input_elements if producer == INPUT else layers[producer].output_elements
+        elements = _whole(entry.get("elements", made), f"{at}.elements", 1)
+        if producer != INPUT and elements > made:
+            raise AccelsimError(f"{at}.elements is {elements}, but {source!r} makes only {made}")
+        operand = entry.get("operand", "I")
+        if operand not in ("I", "W"):
+            raise AccelsimError(f'{at}.operand must be "I" or "W", but got {operand!r:.80}')
+        if operand == "W" and not layers[i].has_weights:
+            raise AccelsimError(f'{at}.operand is "W", but a layer with op {layers[i].op!r} has no weights')
+        out.append(Edge(producer, i, elements, operand))
+    return out
+
+
+def _outputs(data: dict[str, Any], edges: list[Edge], index: dict[str, int]) -> tuple[int, ...]:
+    if "outputs" not in data:
+        read_later = {e.producer for e in edges}
+        return tuple(i for i in range(len(index)) if i not in read_later)
+    out = set()
+    for i, name in enumerate(_list(data, "outputs")):
+        if _text(name, f"network.outputs[{i}]") not in index:
+            raise AccelsimError(f"network.outputs[{i}]: no layer {name!r:.80}{nearest(name, index)}")
+        out.add(index[name])
+    if not out:
+        raise AccelsimError(
+            "network.outputs must name at least one layer; left out, it is what no layer reads"
+        )
+    return tuple(sorted(out))
+
+
+def _shape(data: dict[str, Any], layers: list[Layer]) -> tuple[int, int, int]:
+    if "input_shape" not in data:
+        return padded_input(layers[0])
+    values = _list(data, "input_shape")
+    if len(values) != 3:
+        raise AccelsimError(f"network.input_shape must be [channels, height, width], but got {values!r:.80}")
+    c, h, w = (_whole(v, f"network.input_shape[{i}]", 1) for i, v in enumerate(values))
+    return c, h, w
+
+
+def _unique(names: list[str]) -> None:
+    seen: dict[str, int] = {}
+    for i, name in enumerate(names):
+        if name and name in seen:
+            raise AccelsimError(f"layers[{i}].name: {name!r:.80} is taken by layers[{seen[name]}]")
+        seen[name] = i
+
+
+def _keys(data: Any, known: tuple[str, ...], path: str) -> None:
+    if not isinstance(data, dict):
+        raise AccelsimError(
+            f"{path} must be an object with keys from {', '.join(known)}, but got {data!r:.80}"
+        )
+    for key in data:
+        if key not in known:
+            raise AccelsimError(f"{path}.{key}: unknown key{nearest(str(key), known)}")
+
+
+def _list(data: dict[str, Any], key: str) -> list[Any]:
+    value = data.get(key, [])
+    if not isinstance(value, list):
+        raise AccelsimError(f"network.{key} must be a list, but got {value!r:.80}")
+    return value
+
+
+def _text(value: Any, path: str) -> str:
+    if not isinstance(value, str) or not value:
+        raise AccelsimError(f"{path} must be a string that is not empty, but got {value!r:.80}")
+    return value
+
+
+def _whole(value: Any, path: str, least: int) -> int:
+    if type(value) is not int or not least <= value <= _LARGEST:
+        raise AccelsimError(
+            f"{path} must be a whole number from {least} to {_LARGEST}, but got {value!r:.80}"
+        )
+    return value
