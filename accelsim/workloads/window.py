@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from accelsim.errors import AccelsimError
 from accelsim.workloads.layer import MAX_SIZE
 
@@ -40,18 +42,32 @@ def output(
     With `ceil_mode` a window that starts inside the input (or its leading padding) counts though it hangs
     over the end, PyTorch's rule. Raises AccelsimError, with the smallest input that works, if none fits.
     """
+    try:
+        return _output(height, width, kernel, stride, padding, dilation, ceil_mode)
+    except AccelsimError as fault:
+        raise AccelsimError(f"layer {name!r}: {fault}") from None
+
+
+@lru_cache(4096)  # networks repeat few shapes, and a search builds networks by the thousand
+def _output(
+    height: int,
+    width: int,
+    kernel: Size,
+    stride: Size,
+    padding: Padding | None,
+    dilation: Size,
+    ceil_mode: bool,
+) -> tuple[int, int, tuple[int, int]]:
     k, s, d = pair(kernel), pair(stride), pair(dilation)
-    for values, what, least in ((k, "kernel", 1), (s, "stride", 1), (d, "dilation", 1)):
+    for values, what in ((k, "kernel"), (s, "stride"), (d, "dilation")):
         for value in values:
-            check(value, f"layer {name!r}: {what}", least)
-    if padding is None:
-        reach = (d[0] * (k[0] - 1) // 2, d[1] * (k[1] - 1) // 2)
-        top, left, bottom, right = (*reach, *reach)
-    else:
-        top, left, bottom, right = pads(padding)
-        for value in (top, left, bottom, right):
-            check(value, f"layer {name!r}: padding", 0)
+            check(value, what, 1)
     span = tuple(d[axis] * (k[axis] - 1) + 1 for axis in (0, 1))
+    if padding is None:
+        padding = ((span[0] - 1) // 2, (span[1] - 1) // 2)
+    top, left, bottom, right = pads(padding)
+    for value in (top, left, bottom, right):
+        check(value, "padding", 0)
     hang = tuple(s[axis] - 1 if ceil_mode else 0 for axis in (0, 1))
     sizes = []
     for axis, size, before, after in ((0, height, top, bottom), (1, width, left, right)):
@@ -65,7 +81,7 @@ def output(
         pad = f"{top}x{left}" if (top, left) == (bottom, right) else f"{(top, left, bottom, right)}"
         spread = f", dilation {d[0]}x{d[1]}" if d != (1, 1) else ""
         raise AccelsimError(
-            f"layer {name!r}: input {height}x{width} is too small for kernel {k[0]}x{k[1]}, stride "
-            f"{s[0]}x{s[1]}, padding {pad}{spread}; the smallest input that works is {least_h}x{least_w}"
+            f"input {height}x{width} is too small for kernel {k[0]}x{k[1]}, stride {s[0]}x{s[1]}, "
+            f"padding {pad}{spread}; the smallest input that works is {least_h}x{least_w}"
         )
     return sizes[0], sizes[1], k
