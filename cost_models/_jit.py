@@ -29,10 +29,23 @@ if not os.environ.get("NUMBA_CACHE_DIR"):
     numba.config.CACHE_DIR = str(_cache_dir())
 
 
-def kernel(function: Callable[..., Any]) -> Any:
-    """Compile on first call and keep the machine code on disk.
+def _compile(function: Callable[..., Any], **options: Any) -> Any:
+    """Compile on first call.
 
     No `fastmath`: it deletes the checks for NaN and infinity. No `parallel`: batches are split by the
     caller, and OpenMP does not survive a fork. `nogil` lets threads run batches side by side.
     """
-    return njit(cache=True, nogil=True, error_model="numpy")(function)
+    return njit(nogil=True, error_model="numpy", **options)(function)
+
+
+def kernel(function: Callable[..., Any]) -> Any:
+    """Decorator of entry points: may allocate arrays; their machine code is kept on disk."""
+    return _compile(function, cache=True)
+
+
+def step(function: Callable[..., Any]) -> Any:
+    """Decorator of what kernels call per mapping: may neither allocate nor slice arrays.
+
+    Without Numba's reference counts, whose atomic updates for every array and call cost more than the work.
+    """
+    return _compile(function, _nrt=False)

@@ -15,7 +15,7 @@ import numpy as np
 
 from cost_models import layout as L
 from cost_models import work as X
-from cost_models._jit import kernel
+from cost_models._jit import kernel, step
 from cost_models.nest import (
     BY_CHILD,
     BY_PARENT,
@@ -34,58 +34,60 @@ from cost_models.space import space
 _ALL = (1 << L.NDIM) - 1
 
 
-@kernel
-def _charge(row, detail, t, p, c, words, memory, machine, bits, ws, iw):
+@step
+def _charge(t, p, c, words, ws, iw):
     """Book `words` = (parent, child, psum, final at the parent, final at the child) as bits on both ports.
 
     Final words of `O` leave complete and carry output precision, the others psum precision. Returns
     (energy of both memories, energy of the array's hops) in pJ.
     """
-    M = memory.shape[0]
+    M = iw[X.MEMORIES]
+    memory = X.MEMORY + L.MEM_COLS * p
+    below = X.MEMORY + L.MEM_COLS * c
     parent, child, psum, final, child_final = words
     if t == L.O:
-        wide, narrow = machine[L.BITS_PSUM], machine[L.BITS_O]
+        wide, narrow = ws[X.MACHINE + L.BITS_PSUM], ws[X.MACHINE + L.BITS_O]
         read = psum * wide
         write = (parent - final) * wide + final * narrow
         child_read = (child - child_final) * wide + child_final * narrow
         child_write = read
     else:
-        read = parent * machine[L.BITS_W + t]
+        read = parent * ws[X.MACHINE + L.BITS_W + t]
         write = 0.0
         child_read = 0.0
-        child_write = child * machine[L.BITS_W + t]
-    kind = EXPOSED + c if c < M and memory[c, L.BUFFERS] < 2.0 else OVERLAPPED
+        child_write = child * ws[X.MACHINE + L.BITS_W + t]
+    kind = EXPOSED + c if c < M and ws[below + L.BUFFERS] < 2.0 else OVERLAPPED
     share = 1.0 / ws[X.INSTANCES + p]
     add_load(kind, p, L.READ, t, read * share, ws)
     add_load(kind, p, L.WRITE, t, write * share, ws)
-    energy = read * memory[p, L.READ_PJ + t] + write * memory[p, L.WRITE_PJ + t]
-    if detail:
-        bits[row, p, t, L.READ] += read
-        bits[row, p, t, L.WRITE] += write
+    energy = read * ws[memory + L.READ_PJ + t] + write * ws[memory + L.WRITE_PJ + t]
+    at = X.BITS + 2 * (L.NTENSOR * p + t)
+    ws[at + L.READ] += read
+    ws[at + L.WRITE] += write
     if c < M:
         share = 1.0 / ws[X.INSTANCES + c]
         add_load(kind, c, L.READ, t, child_read * share, ws)
         add_load(kind, c, L.WRITE, t, child_write * share, ws)
-        energy += child_read * memory[c, L.READ_PJ + t] + child_write * memory[c, L.WRITE_PJ + t]
-        if detail:
-            bits[row, c, t, L.READ] += child_read
-            bits[row, c, t, L.WRITE] += child_write
+        energy += child_read * ws[below + L.READ_PJ + t] + child_write * ws[below + L.WRITE_PJ + t]
+        at = X.BITS + 2 * (L.NTENSOR * c + t)
+        ws[at + L.READ] += child_read
+        ws[at + L.WRITE] += child_write
     hop = 0.0
     for m in range(p, c):
         if (iw[X.USED] >> m) & 1:
             for a in range(L.MAX_AXES):
-                if ws[X.AXIS + L.MAX_AXES * m + a] > 0.0:
-                    hop += memory[m, L.HOP_PJ + a]
+                if iw[X.AXIS_DIM + L.MAX_AXES * m + a] >= 0:
+                    hop += ws[X.MEMORY + L.MEM_COLS * m + L.HOP_PJ + a]
     return energy, hop * (child_read + child_write)
 
 
-@kernel
-def _tensor(b, row, detail, t, problem, holds, memory, machine, axis_dim, traffic, bits, ws, iw):
+@step
+def _tensor(t, detail, ws, iw):
     """Count and charge all words of tensor `t`.
 
     Returns (whether a count exceeds 2^53, energy of the memories, energy of the hops).
     """
-    M = holds.shape[0]
+    M = iw[X.MEMORIES]
     free = FREE_W if t == L.W else FREE_I if t == L.I else FREE_O
     soft = free & iw[X.INEXACT]
     capability = X.REDUCTION if t == L.O else X.MULTICAST
@@ -108,7 +110,7 @@ def _tensor(b, row, detail, t, problem, holds, memory, machine, axis_dim, traffi
         all_trips *= ws[X.FREE_TRIPS + at]
         axes *= ws[X.FREE_AXES + at]
         parent_axes *= ws[X.FREE_UNSHARED + at]
-        if c < M and holds[c, t] == 0:
+        if c < M and iw[X.HOLDS + L.NTENSOR * c + t] == 0:
             continue
         # Loops counted in full: those of memories above `levels`, and in that memory those `outside` j.
         j = -1
@@ -126,18 +128,18 @@ def _tensor(b, row, detail, t, problem, holds, memory, machine, axis_dim, traffi
         child = size * count * axes
         parent = size * count * parent_axes
         if soft:
-            child *= free_tiles(b, soft, BY_CHILD, capability, p, c, levels, outside, axis_dim, ws, iw)
-            parent *= free_tiles(b, soft, BY_PARENT, capability, p, c, levels, outside, axis_dim, ws, iw)
+            child *= free_tiles(soft, BY_CHILD, capability, p, c, levels, outside, ws, iw)
+            parent *= free_tiles(soft, BY_PARENT, capability, p, c, levels, outside, ws, iw)
         psum = 0.0
         final = 0.0
         child_final = 0.0
         if t == L.I:
-            child *= input_words(b, p, c, j_memory, j, False, axis_dim, ws, iw)
-            parent *= input_words(b, p, c, j_memory, j, True, axis_dim, ws, iw)
+            child *= input_words(p, c, j_memory, j, False, ws, iw)
+            parent *= input_words(p, c, j_memory, j, True, ws, iw)
         elif t == L.O:
             distinct = size * above_parent
             if soft:
-                distinct *= free_tiles(b, soft, BY_CHILD, capability, p, p, 0, 0, axis_dim, ws, iw)
+                distinct *= free_tiles(soft, BY_CHILD, capability, p, p, 0, 0, ws, iw)
             psum = parent - distinct
             if not reduced & ((1 << p) - 1):
                 final = distinct
@@ -145,76 +147,73 @@ def _tensor(b, row, detail, t, problem, holds, memory, machine, axis_dim, traffi
                 child_final = size
         if child > L.MAX_COUNT or parent > L.MAX_COUNT:
             return True, 0.0, 0.0
-        if p == 0 and problem[L.RESIDENT + t]:
+        if p == 0 and iw[X.PROBLEM + L.RESIDENT + t]:
             child = 0.0
             parent = 0.0
             psum = 0.0
         else:
             words = (parent, child, psum, final, child_final)
-            energy, hop = _charge(row, detail, t, p, c, words, memory, machine, bits, ws, iw)
+            energy, hop = _charge(t, p, c, words, ws, iw)
             total += energy
             hops += hop
+        at = X.TRAFFIC + L.TRAFFIC_COLS * (L.NTENSOR * c + t)
+        ws[at + L.PARENT_WORDS] = parent
+        ws[at + L.CHILD_WORDS] = child
+        ws[at + L.PSUM_READS] = psum
         if detail:
-            traffic[row, c, t, L.PARENT_WORDS] = parent
-            traffic[row, c, t, L.CHILD_WORDS] = child
-            traffic[row, c, t, L.PSUM_READS] = psum
-            traffic[row, c, t, L.FILLS] = steps(b, _ALL & ~free, M, 0, c, axis_dim, ws, iw) * steps(
-                b, free, levels, outside, c, axis_dim, ws, iw
-            )
+            ws[at + L.FILLS] = steps(_ALL & ~free, M, 0, c, ws, iw) * steps(free, levels, outside, c, ws, iw)
         p = c
         parent_axes = axes
         above_parent = axes
     return False, total, hops
 
 
-@kernel
-def price(
-    b, row, detail, problem, holds, fan, memory, machine, tile, order, axis_dim, axis_factor,
-    traffic, bits, used, ws, iw,
-):  # fmt: skip
-    """Price mapping `b`; return its status and leave the summary in `ws` at RESULT.
+@step
+def price(b, detail, tile, order, axis_dim, axis_factor, ws, iw):
+    """Price mapping `b` of a batch; return its status and leave all results in `ws`, described in `work`.
 
-    With `detail`, row `row` of `traffic`, `bits` and `used` (zero before) is filled too. `ws` and `iw`
-    come from `work.prepare(problem)`. An illegal mapping has infinite latency and energy, and NEED and
-    HAVE say what it lacks.
+    `detail` also fills the FILLS column of the traffic. `ws` and `iw` come from `work.prepare`. An illegal
+    mapping has infinite latency and energy, and NEED and HAVE say what it lacks.
     """
-    M = holds.shape[0]
+    M = iw[X.MEMORIES]
     ws[X.RESULT + L.LATENCY] = np.inf
     ws[X.RESULT + L.ENERGY] = np.inf
-    status = geometry(b, fan, tile, axis_dim, axis_factor, ws, iw)
+    status = geometry(b, tile, axis_dim, axis_factor, ws, iw)
     if status != L.OK:
         return status
-    arrange(b, order, axis_dim, ws, iw)
-    status = space(row, detail, problem, holds, memory, machine, used, ws, iw)
+    arrange(b, order, ws, iw)
+    status = space(ws, iw)
     if status != L.OK:
         return status
 
+    for i in range(X.BITS, X.USED_BITS):
+        ws[i] = 0.0
     energy = 0.0
     hops = 0.0
     for t in range(L.NTENSOR):
-        if t == L.W and problem[L.HAS_WEIGHTS] == 0:
+        if t == L.W and iw[X.PROBLEM + L.HAS_WEIGHTS] == 0:
             continue
-        over, pj, hop = _tensor(
-            b, row, detail, t, problem, holds, memory, machine, axis_dim, traffic, bits, ws, iw
-        )
+        over, pj, hop = _tensor(t, detail, ws, iw)
         if over:
-            ws[X.LOAD : X.RESULT] = 0.0
+            for i in range(X.LOAD, X.RESULT):
+                ws[i] = 0.0
             return L.COUNT_OVER + 65536 * t
         energy += pj
         hops += hop
 
-    compute = steps(b, _ALL, M, 0, M, axis_dim, ws, iw)
-    ports = slowest_port(OVERLAPPED, memory, ws)
+    compute = steps(_ALL, M, 0, M, ws, iw)
+    ports = slowest_port(OVERLAPPED, ws, iw)
     exposed = 0.0
     for c in range(1, M):
-        if memory[c, L.BUFFERS] < 2.0:
-            exposed += slowest_port(EXPOSED + c, memory, ws)
-    up, down = ramps(problem, holds, memory, machine, ws, iw)
+        if ws[X.MEMORY + L.MEM_COLS * c + L.BUFFERS] < 2.0:
+            exposed += slowest_port(EXPOSED + c, ws, iw)
+    up, down = ramps(ws, iw)
     latency = up + max(compute, ports) + exposed + down
     macs = 0.0
-    if problem[L.HAS_MACS]:
-        macs = machine[L.MAC_PJ] * ws[X.SIZE + L.O] * ws[X.TILE + L.C] * ws[X.TILE + L.R] * ws[X.TILE + L.S]
-    leak = machine[L.LEAK_PJ] * latency
+    if iw[X.PROBLEM + L.HAS_MACS]:
+        reduced = ws[X.TILE + L.C] * ws[X.TILE + L.R] * ws[X.TILE + L.S]
+        macs = ws[X.MACHINE + L.MAC_PJ] * ws[X.SIZE + L.O] * reduced
+    leak = ws[X.MACHINE + L.LEAK_PJ] * latency
     ws[X.RESULT + L.LATENCY] = latency
     ws[X.RESULT + L.ENERGY] = energy + hops + macs + leak
     ws[X.RESULT + L.STEPS] = compute
@@ -238,14 +237,9 @@ def price_batch(
     Fills `status` int32[B], `latency` float64[B] (cycles) and `energy` float64[B] (pJ); illegal mappings
     get infinity.
     """
-    ws, iw = X.prepare(problem)
-    nothing = np.empty((0, 0, 0, 0))
-    unused = np.empty((0, 0, 0))
+    ws, iw = X.prepare(problem, holds, fan, memory, machine)
     for b in range(tile.shape[0]):
-        status[b] = price(
-            b, 0, False, problem, holds, fan, memory, machine, tile, order, axis_dim, axis_factor,
-            nothing, nothing, unused, ws, iw,
-        )  # fmt: skip
+        status[b] = price(b, False, tile, order, axis_dim, axis_factor, ws, iw)
         latency[b] = ws[X.RESULT + L.LATENCY]
         energy[b] = ws[X.RESULT + L.ENERGY]
 
@@ -255,11 +249,12 @@ def price_detail(
     problem, holds, fan, memory, machine, tile, order, axis_dim, axis_factor,
     status, traffic, bits, used, summary,
 ):  # fmt: skip
-    """As `price_batch`, with every count in arrays of B rows described in `layout`, zero before."""
-    ws, iw = X.prepare(problem)
+    """As `price_batch`, with every count in arrays of B rows, described in `layout`."""
+    M = holds.shape[0]
+    ws, iw = X.prepare(problem, holds, fan, memory, machine)
     for b in range(tile.shape[0]):
-        status[b] = price(
-            b, b, True, problem, holds, fan, memory, machine, tile, order, axis_dim, axis_factor,
-            traffic, bits, used, ws, iw,
-        )  # fmt: skip
-        summary[b] = ws[X.RESULT :]
+        status[b] = price(b, True, tile, order, axis_dim, axis_factor, ws, iw)
+        traffic[b].ravel()[:] = ws[X.TRAFFIC : X.TRAFFIC + (M + 1) * L.NTENSOR * L.TRAFFIC_COLS]
+        bits[b].ravel()[:] = ws[X.BITS : X.BITS + M * L.NTENSOR * 2]
+        used[b].ravel()[:] = ws[X.USED_BITS : X.USED_BITS + M * L.NTENSOR]
+        summary[b] = ws[X.RESULT : X.RESULT + L.SUMMARY_COLS]

@@ -5,8 +5,7 @@ extents, which is its size; an irrelevant ("free") one contributes its number of
 rows of a tile with p output rows and r kernel rows are f(p, r) = p r - max(0, p - d') max(0, r - s')
 with s' = s/gcd(s, d), d' = d/gcd(s, d), so sums over tiles split into products of one-dimensional sums.
 
-All functions work on mapping `b` of a batch (arrays described in `loopnest`) and on the scratch arrays
-described in `work`.
+Everything is kept in the arrays `ws` and `iw`, described in `work`.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ import numpy as np
 
 from cost_models import layout as L
 from cost_models import work as X
-from cost_models._jit import kernel
+from cost_models._jit import step
 from cost_models.tiles import excess, number, over, pieces, sliding_over
 
 # Dimensions N G K C P Q R S that do not index W, I, O, as bit masks ...
@@ -29,35 +28,37 @@ FREE_TO = (L.W, 3, L.I, L.O, L.W, L.W, L.O, L.O)
 BY_CHILD, BY_PARENT, LOCKSTEP = 0, 1, 2
 
 
-@kernel
+@step
 def _fault(code, m, index, need, have, ws):
     ws[X.RESULT + L.NEED] = need
     ws[X.RESULT + L.HAVE] = have
     return code + 256 * m + 65536 * index
 
 
-@kernel
-def _axes(b, m, fan, axis_dim, axis_factor, ws, iw):
+@step
+def _axes(b, m, axis_dim, axis_factor, ws, iw):
     """Split the tile below memory `m` over its axes; returns a status."""
     used = 1.0
     bit = 1 << m
     for a in range(L.MAX_AXES):
-        here = X.AXIS + L.MAX_AXES * m + a
-        ws[here] = 0.0
+        here = L.MAX_AXES * m + a
+        iw[X.AXIS_DIM + here] = -1
         f = np.float64(axis_factor[b, m, a])
         if f < 2.0:
             continue
         d = np.int64(axis_dim[b, m, a])
-        size = np.float64(fan[m, a, L.AXIS_SIZE])
+        axis = X.FAN + L.FAN_COLS * here
+        size = np.float64(iw[axis + L.AXIS_SIZE])
         if f > size:
             return _fault(L.BAD_FACTOR, m, a, f, size, ws)
         if f > ws[X.UNION + L.NDIM * m + d]:
             return _fault(L.FACTOR_OVER_TILE, m, a, f, ws[X.UNION + L.NDIM * m + d], ws)
         lanes = f
         for other in range(a):
-            if ws[here - a + other] > 0.0 and fan[m, other, L.LANES] == fan[m, a, L.LANES]:
+            shares = iw[axis + L.FAN_COLS * (other - a) + L.LANES] == iw[axis + L.LANES]
+            if shares and iw[X.AXIS_DIM + here - a + other] >= 0:
                 lanes *= axis_factor[b, m, other]
-        room = np.float64(fan[m, fan[m, a, L.LANES], L.AXIS_SIZE])
+        room = np.float64(iw[axis + L.FAN_COLS * (iw[axis + L.LANES] - a) + L.AXIS_SIZE])
         if lanes > room:
             return _fault(L.LANES_OVER, m, a, lanes, room, ws)
         below = X.TILE + L.NDIM * (m + 1) + d
@@ -66,25 +67,26 @@ def _axes(b, m, fan, axis_dim, axis_factor, ws, iw):
         if q * f != t:
             iw[X.INEXACT] |= 1 << d
         ws[below] = q
-        ws[here] = q
+        ws[X.AXIS + here] = q
+        iw[X.AXIS_DIM + here] = d
         ws[X.FACTOR + L.NDIM * m + d] *= f
         used *= f
         iw[X.USED] |= bit
         iw[X.SPLIT + d] |= bit
-        if fan[m, a, L.MULTICAST] == 0:
+        if iw[axis + L.MULTICAST] == 0:
             iw[X.MULTICAST + d] &= ~bit
-        if fan[m, a, L.REDUCTION] == 0:
+        if iw[axis + L.REDUCTION] == 0:
             iw[X.REDUCTION + d] &= ~bit
-        if fan[m, a, L.FORWARDING] == 0:
+        if iw[axis + L.FORWARDING] == 0:
             iw[X.FORWARDING + d] &= ~bit
     ws[X.INSTANCES + m + 1] = ws[X.INSTANCES + m] * used
     return L.OK
 
 
-@kernel
-def geometry(b, fan, tile, axis_dim, axis_factor, ws, iw):
-    """Tiles, trip counts, factors and capabilities of one mapping; returns a status."""
-    M = tile.shape[1]
+@step
+def geometry(b, tile, axis_dim, axis_factor, ws, iw):
+    """Tiles, trip counts, factors and capabilities of mapping `b` of a batch; returns a status."""
+    M = iw[X.MEMORIES]
     ndims = iw[X.DIMS]
     iw[X.INEXACT] = 0
     iw[X.USED] = 0
@@ -118,7 +120,7 @@ def geometry(b, fan, tile, axis_dim, axis_factor, ws, iw):
             ws[X.TILE + at + L.NDIM] = u
             ws[X.FACTOR + at] = 1.0
         iw[X.LOOPS + m] = loops
-        status = _axes(b, m, fan, axis_dim, axis_factor, ws, iw)
+        status = _axes(b, m, axis_dim, axis_factor, ws, iw)
         if status != L.OK:
             return status
     for i in range(ndims):
@@ -129,11 +131,11 @@ def geometry(b, fan, tile, axis_dim, axis_factor, ws, iw):
     return L.OK
 
 
-@kernel
-def arrange(b, order, axis_dim, ws, iw):
+@step
+def arrange(b, order, ws, iw):
     """Per tensor and memory: the innermost relevant loop, what stands outside it, and free products."""
     inexact = iw[X.INEXACT]
-    for m in range(order.shape[1]):
+    for m in range(iw[X.MEMORIES]):
         at = L.NTENSOR * m
         loops = iw[X.LOOPS + m]
         j_w = j_i = j_o = -1
@@ -173,15 +175,15 @@ def arrange(b, order, axis_dim, ws, iw):
         if not (iw[X.USED] >> m) & 1:
             continue
         for a in range(L.MAX_AXES):
-            if ws[X.AXIS + L.MAX_AXES * m + a] > 0.0:
-                d = np.int64(axis_dim[b, m, a])
+            d = iw[X.AXIS_DIM + L.MAX_AXES * m + a]
+            if d >= 0:
                 t = FREE_TO[d]
                 # Two axes on one dimension: the first meets its whole factor, the second finds it done.
                 if t == 3 or (inexact >> d) & 1:
                     continue
                 done = False
                 for other in range(a):
-                    if ws[X.AXIS + L.MAX_AXES * m + other] > 0.0 and axis_dim[b, m, other] == d:
+                    if iw[X.AXIS_DIM + L.MAX_AXES * m + other] == d:
                         done = True
                 if done:
                     continue
@@ -192,8 +194,8 @@ def arrange(b, order, axis_dim, ws, iw):
                     ws[X.FREE_UNSHARED + at + t] *= f
 
 
-@kernel
-def _excess(b, d, gap, c, skipped, j_memory, slides, axis_dim, ws, iw):
+@step
+def _excess(d, gap, c, skipped, j_memory, slides, ws, iw):
     """Sum over all tiles of dimension `d` at memory `c` of max(0, tile - gap).
 
     Fan-outs in `skipped` are seen as one instance. With `slides` the loop over `d` in memory `j_memory`
@@ -204,7 +206,7 @@ def _excess(b, d, gap, c, skipped, j_memory, slides, axis_dim, ws, iw):
         c = j_memory
         step = ws[X.UNION + L.NDIM * j_memory + d]
     if (iw[X.INEXACT] >> d) & 1:
-        return excess(pieces(d, b, c, c, -1, skipped, axis_dim, ws), gap, step, ws)
+        return excess(pieces(d, c, c, -1, skipped, ws, iw), gap, step, ws)
     size = ws[X.TILE + L.NDIM * c + d]
     if skipped & iw[X.SPLIT + d]:
         for m in range(c):
@@ -214,8 +216,8 @@ def _excess(b, d, gap, c, skipped, j_memory, slides, axis_dim, ws, iw):
     return ws[X.TILE + d] / size * one
 
 
-@kernel
-def _span(b, pair, p, c, j_memory, j, shared, axis_dim, ws, iw):
+@step
+def _span(pair, p, c, j_memory, j, shared, ws, iw):
     """Sum over all tiles of the input rows (`pair` 0) or columns (1) brought to child `c` from parent `p`.
 
     `shared` asks for the parent's reads (halo shared and forwarded where the array can), else the child's
@@ -228,7 +230,7 @@ def _span(b, pair, p, c, j_memory, j, shared, axis_dim, ws, iw):
     rows = ws[X.TILE + dp] * ws[X.TILE + dr]
     if ws[X.TILE + dp] <= p_gap or ws[X.TILE + dr] <= r_gap:
         return rows
-    slides = j == dp or j == dr
+    slides = j in (dp, dr)
     below = (1 << c) - (1 << p)
     split = iw[X.SPLIT + dp] | iw[X.SPLIT + dr]
     if slides:
@@ -246,20 +248,20 @@ def _span(b, pair, p, c, j_memory, j, shared, axis_dim, ws, iw):
         if slides:
             skip_p |= below & split
             skip_r |= below & split
-    over_p = _excess(b, dp, p_gap, c, skip_p, j_memory, slides and j == dp, axis_dim, ws, iw)
-    over_r = _excess(b, dr, r_gap, c, skip_r, j_memory, slides and j == dr, axis_dim, ws, iw)
+    over_p = _excess(dp, p_gap, c, skip_p, j_memory, slides and j == dp, ws, iw)
+    over_r = _excess(dr, r_gap, c, skip_r, j_memory, slides and j == dr, ws, iw)
     return rows - over_p * over_r
 
 
-@kernel
-def input_words(b, p, c, j_memory, j, shared, axis_dim, ws, iw):
+@step
+def input_words(p, c, j_memory, j, shared, ws, iw):
     """Input words per image, group and channel, summed over all tiles: see `_span`."""
-    rows = _span(b, 0, p, c, j_memory, j, shared, axis_dim, ws, iw)
-    return rows * _span(b, 1, p, c, j_memory, j, shared, axis_dim, ws, iw)
+    rows = _span(0, p, c, j_memory, j, shared, ws, iw)
+    return rows * _span(1, p, c, j_memory, j, shared, ws, iw)
 
 
-@kernel
-def free_tiles(b, dims, view, capability, p, c, counted, outside, axis_dim, ws, iw):
+@step
+def free_tiles(dims, view, capability, p, c, counted, outside, ws, iw):
     """Product over the dimensions in bit mask `dims` of the number of non-empty tiles at memory `c`.
 
     Loops of memories above `counted`, and those in `outside` of that memory itself, contribute every
@@ -275,12 +277,12 @@ def free_tiles(b, dims, view, capability, p, c, counted, outside, axis_dim, ws, 
             elif view == LOCKSTEP:
                 every = 0
             levels = counted + ((outside >> d) & 1)
-            tiles *= number(pieces(d, b, c, levels, every, 0, axis_dim, ws), ws)
+            tiles *= number(pieces(d, c, levels, every, 0, ws, iw), ws)
     return tiles
 
 
-@kernel
-def steps(b, dims, counted, outside, c, axis_dim, ws, iw):
+@step
+def steps(dims, counted, outside, c, ws, iw):
     """Lockstep iterations of the loops over `dims` above memory `c`; loops counted as in `free_tiles`."""
     total = 1.0
     soft = dims & iw[X.INEXACT]
@@ -295,5 +297,5 @@ def steps(b, dims, counted, outside, c, axis_dim, ws, iw):
                 if (loops >> d) & 1:
                     total *= ws[X.TRIP + L.NDIM * m + d]
     if soft:
-        total *= free_tiles(b, soft, LOCKSTEP, 0, 0, c, counted, outside, axis_dim, ws, iw)
+        total *= free_tiles(soft, LOCKSTEP, 0, 0, c, counted, outside, ws, iw)
     return total

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cost_models import layout as L
 from cost_models import work as X
-from cost_models._jit import kernel
+from cost_models._jit import step
 from cost_models.nest import FREE_I, FREE_O, FREE_W
 from cost_models.space import touched
 
@@ -16,31 +16,32 @@ _MEMORY = 2 * _PORT
 _KIND = L.MAX_MEMORIES * _MEMORY
 
 
-@kernel
+@step
 def add_load(kind, m, way, t, bits, ws):
     """Put `bits` of tensor `t` of one instance on the read or write port of memory `m`."""
     ws[X.LOAD + _KIND * kind + _MEMORY * m + _PORT * way + t] += bits
 
 
-@kernel
-def slowest_port(kind, memory, ws):
+@step
+def slowest_port(kind, ws, iw):
     """Cycles of the machine's busiest port; clears the loads of that kind."""
     slowest = 0.0
-    for m in range(memory.shape[0]):
+    for m in range(iw[X.MEMORIES]):
         for way in range(2):
             at = X.LOAD + _KIND * kind + _MEMORY * m + _PORT * way
-            column = L.READ_CPB + L.NTENSOR * way
-            w = ws[at] * memory[m, column]
-            i = ws[at + 1] * memory[m, column + 1]
-            o = ws[at + 2] * memory[m, column + 2]
-            time = w + i + o if memory[m, L.READ_SHARED + way] else max(w, i, o)
+            memory = X.MEMORY + L.MEM_COLS * m
+            port = memory + L.READ_CPB + L.NTENSOR * way
+            w = ws[at] * ws[port]
+            i = ws[at + 1] * ws[port + 1]
+            o = ws[at + 2] * ws[port + 2]
+            time = w + i + o if ws[memory + L.READ_SHARED + way] else max(w, i, o)
             if time > slowest:
                 slowest = time
             ws[at] = ws[at + 1] = ws[at + 2] = 0.0
     return slowest
 
 
-@kernel
+@step
 def _first_union_words(t, p, c, ws, iw):
     """Words of `t` that one instance of parent `p` exchanges for one tile in every child `c` under it."""
     if not iw[X.USED] & ((1 << c) - (1 << p)):
@@ -83,8 +84,8 @@ def _first_union_words(t, p, c, ws, iw):
     return words
 
 
-@kernel
-def ramps(problem, holds, memory, machine, ws, iw):
+@step
+def ramps(ws, iw):
     """(ramp-up, ramp-down) in cycles.
 
     Up: the first weight and input tiles on their way in, one double-buffered memory after the other, each
@@ -93,26 +94,26 @@ def ramps(problem, holds, memory, machine, ws, iw):
     """
     up = 0.0
     down = 0.0
-    for c in range(1, holds.shape[0]):
-        if memory[c, L.BUFFERS] < 2.0:
+    for c in range(1, iw[X.MEMORIES]):
+        if ws[X.MEMORY + L.MEM_COLS * c + L.BUFFERS] < 2.0:
             continue
         for t in range(L.NTENSOR):
-            if holds[c, t] == 0 or (t == L.W and problem[L.HAS_WEIGHTS] == 0):
+            if iw[X.HOLDS + L.NTENSOR * c + t] == 0 or (t == L.W and iw[X.PROBLEM + L.HAS_WEIGHTS] == 0):
                 continue
             p = c - 1
-            while holds[p, t] == 0:
+            while iw[X.HOLDS + L.NTENSOR * p + t] == 0:
                 p -= 1
-            if p == 0 and problem[L.RESIDENT + t]:
+            if p == 0 and iw[X.PROBLEM + L.RESIDENT + t]:
                 continue
-            width = machine[L.BITS_W + t]
+            width = ws[X.MACHINE + L.BITS_W + t]
             inner = ws[X.WORDS + L.NTENSOR * c + t] * width
             outer = _first_union_words(t, p, c, ws, iw) * width
             if t == L.O:
                 add_load(LAST, c, L.READ, t, inner, ws)
                 add_load(LAST, p, L.WRITE, t, outer, ws)
-                down += slowest_port(LAST, memory, ws)
+                down += slowest_port(LAST, ws, iw)
             else:
                 add_load(FIRST, c, L.WRITE, t, inner, ws)
                 add_load(FIRST, p, L.READ, t, outer, ws)
-        up += slowest_port(FIRST, memory, ws)
+        up += slowest_port(FIRST, ws, iw)
     return up, down

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from cost_models import layout as L
 from cost_models import work as X
-from cost_models._jit import kernel
+from cost_models._jit import step
 from cost_models.nest import FREE_O
 
 
-@kernel
+@step
 def touched(p, r, p_gap, r_gap):
     """Distinct input rows of a tile of p output rows and r kernel rows: f(p, r)."""
     if p > p_gap and r > r_gap:
@@ -16,7 +16,7 @@ def touched(p, r, p_gap, r_gap):
     return p * r
 
 
-@kernel
+@step
 def tile_words(t, m, ws):
     """Words of tensor `t` in the instance tile of memory `m`."""
     at = X.TILE + L.NDIM * m
@@ -29,22 +29,22 @@ def tile_words(t, m, ws):
     return ws[at + L.N] * ws[at + L.G] * ws[at + L.C] * rows * columns
 
 
-@kernel
+@step
 def _fault(m, index, need, have, ws):
     ws[X.RESULT + L.NEED] = need
     ws[X.RESULT + L.HAVE] = have
     return L.CAPACITY_OVER + 256 * m + 65536 * index
 
 
-@kernel
-def space(row, detail, problem, holds, memory, machine, used, ws, iw):
-    """Check every memory; with `detail` fill `used` float64[*, M, 3] with bits, buffers counted.
+@step
+def space(ws, iw):
+    """Check every memory; leave bits per memory and tensor, buffers counted, at USED_BITS.
 
     Outputs count psum bits unless they leave complete: no loop over C, R or S outside the tile makes it
     come back, and no axis above the memory splits one of them. A resident tensor occupies the first memory
     below the outermost with all of itself, once. Returns a status.
     """
-    M = holds.shape[0]
+    M = iw[X.MEMORIES]
     partial = 0  # loops over C, R, S outside the innermost loop relevant to O, so far
     pending = 0  # and those inside it
     reduced = iw[X.SPLIT + L.C] | iw[X.SPLIT + L.R] | iw[X.SPLIT + L.S]
@@ -59,27 +59,27 @@ def space(row, detail, problem, holds, memory, machine, used, ws, iw):
             else:
                 pending |= here
         total = 0.0
+        memory = X.MEMORY + L.MEM_COLS * m
         for t in range(L.NTENSOR):
-            if detail:
-                used[row, m, t] = 0.0
-            if holds[m, t] == 0 or (t == L.W and problem[L.HAS_WEIGHTS] == 0):
+            at = L.NTENSOR * m + t
+            ws[X.USED_BITS + at] = 0.0
+            if iw[X.HOLDS + at] == 0 or (t == L.W and iw[X.PROBLEM + L.HAS_WEIGHTS] == 0):
                 continue
-            width = machine[L.BITS_W + t]
+            width = ws[X.MACHINE + L.BITS_W + t]
             if t == L.O and (partial or reduced & ((1 << m) - 1)):
-                width = machine[L.BITS_PSUM]
+                width = ws[X.MACHINE + L.BITS_PSUM]
             words = tile_words(t, m, ws)
-            ws[X.WORDS + L.NTENSOR * m + t] = words
-            if m > 0 and problem[L.RESIDENT + t] and not (below_first >> t) & 1:
+            ws[X.WORDS + at] = words
+            if m > 0 and iw[X.PROBLEM + L.RESIDENT + t] and not (below_first >> t) & 1:
                 size = tile_words(t, 0, ws) * width
             else:
-                size = words * width * memory[m, L.BUFFERS]
+                size = words * width * ws[memory + L.BUFFERS]
             if m > 0:
                 below_first |= 1 << t
-            if detail:
-                used[row, m, t] = size
+            ws[X.USED_BITS + at] = size
             total += size
-            if size > memory[m, L.CAPACITY + t]:
-                return _fault(m, t, size, memory[m, L.CAPACITY + t], ws)
-        if total > memory[m, L.CAPACITY_ALL]:
-            return _fault(m, L.NTENSOR, total, memory[m, L.CAPACITY_ALL], ws)
+            if size > ws[memory + L.CAPACITY + t]:
+                return _fault(m, t, size, ws[memory + L.CAPACITY + t], ws)
+        if total > ws[memory + L.CAPACITY_ALL]:
+            return _fault(m, L.NTENSOR, total, ws[memory + L.CAPACITY_ALL], ws)
     return L.OK

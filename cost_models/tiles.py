@@ -12,11 +12,11 @@ from __future__ import annotations
 import numpy as np
 
 from cost_models import layout as L
-from cost_models._jit import kernel
-from cost_models.work import AXIS, PILE, PILE_SIZE, TILE, TRIP, UNION
+from cost_models._jit import step
+from cost_models.work import AXIS, AXIS_DIM, PILE, PILE_SIZE, SPLIT, TILE, TRIP, UNION
 
 
-@kernel
+@step
 def _split(piece, every, n, ws):
     """Cut all tiles into pieces of size `piece`; keep all of them, or (`every` false) just the first."""
     whole = 0.0
@@ -42,8 +42,8 @@ def _split(piece, every, n, ws):
     return left
 
 
-@kernel
-def pieces(d, b, c, counted, every, skipped, axis_dim, ws):
+@step
+def pieces(d, c, counted, every, skipped, ws, iw):
     """Make the multiset of the tiles of dimension `d` at memory `c`; return its number of entries.
 
     Temporal loops of memories below index `counted` contribute every iteration, the others their first.
@@ -56,15 +56,15 @@ def pieces(d, b, c, counted, every, skipped, axis_dim, ws):
     for m in range(c):
         if ws[TRIP + L.NDIM * m + d] > 1.0:
             n = _split(ws[UNION + L.NDIM * m + d], m < counted, n, ws)
-        if not (skipped >> m) & 1:
+        if (iw[SPLIT + d] >> m) & 1 and not (skipped >> m) & 1:
             for a in range(L.MAX_AXES):
-                after = ws[AXIS + L.MAX_AXES * m + a]
-                if after > 0.0 and axis_dim[b, m, a] == d:
-                    n = _split(after, (every >> m) & 1 == 1, n, ws)
+                at = L.MAX_AXES * m + a
+                if iw[AXIS_DIM + at] == d:
+                    n = _split(ws[AXIS + at], (every >> m) & 1 == 1, n, ws)
     return n
 
 
-@kernel
+@step
 def number(n, ws):
     """Number of tiles in a multiset of `n` entries."""
     total = 0.0
@@ -73,13 +73,13 @@ def number(n, ws):
     return total
 
 
-@kernel
+@step
 def over(size, gap):
     """max(0, size - gap): the part of a tile that f(p, r) finds overlapped (see `nest`)."""
     return size - gap if size > gap else 0.0
 
 
-@kernel
+@step
 def sliding_over(size, gap, step):
     """Sum of `over` along a loop of step `step` through a tile, each piece less what slid from the last."""
     q = np.floor(size / step)
@@ -93,7 +93,7 @@ def sliding_over(size, gap, step):
     return total
 
 
-@kernel
+@step
 def excess(n, gap, step, ws):
     """Sum of `over`, or with `step` > 0 of `sliding_over`, over a multiset of `n` entries."""
     total = 0.0
