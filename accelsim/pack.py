@@ -49,7 +49,7 @@ def bare_machine(memories: list[dict[str, Any]]) -> Machine:
     fan = np.zeros((M, L.MAX_AXES, L.FAN_COLS), np.int64)
     memory = np.zeros((M, L.MEM_COLS))
     memory[:, L.CAPACITY : L.CAPACITY_ALL + 1] = np.inf
-    memory[:, L.BUFFERS] = 1.0
+    memory[:, L.BUFFERS] = memory[:, L.OVERLAPS] = 1.0
     for m, item in enumerate(memories):
         for t, tensor in enumerate(TENSORS):
             holds[m, t] = tensor in item["holds"]

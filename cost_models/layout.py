@@ -39,7 +39,8 @@ WRITE_SHARED = 12
 READ_PJ = 13  # 13, 14, 15: pJ per bit read, for W, I, O
 WRITE_PJ = 16  # 16, 17, 18
 HOP_PJ = 19  # 19, 20, 21: pJ per bit delivered over axis 0, 1, 2 below this memory
-MEM_COLS = 22
+OVERLAPS = 22  # 1 where fills hide behind compute, else their time adds up
+MEM_COLS = 23
 
 # machine: float64[MACHINE_COLS]
 BITS_W, BITS_I, BITS_O, BITS_PSUM = 0, 1, 2, 3

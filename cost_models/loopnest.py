@@ -56,7 +56,7 @@ def _charge(t, p, c, words, ws, iw):
         write = 0.0
         child_read = 0.0
         child_write = child * ws[X.MACHINE + L.BITS_W + t]
-    kind = EXPOSED + c if c < M and ws[below + L.BUFFERS] < 2.0 else OVERLAPPED
+    kind = EXPOSED + c if c < M and ws[below + L.OVERLAPS] == 0.0 else OVERLAPPED
     share = 1.0 / ws[X.INSTANCES + p]
     add_load(kind, p, L.READ, t, read * share, ws)
     add_load(kind, p, L.WRITE, t, write * share, ws)
@@ -205,7 +205,7 @@ def price(b, detail, tile, order, axis_dim, axis_factor, ws, iw):
     ports = slowest_port(OVERLAPPED, ws, iw)
     exposed = 0.0
     for c in range(1, M):
-        if ws[X.MEMORY + L.MEM_COLS * c + L.BUFFERS] < 2.0:
+        if ws[X.MEMORY + L.MEM_COLS * c + L.OVERLAPS] == 0.0:
             exposed += slowest_port(EXPOSED + c, ws, iw)
     up, down = ramps(ws, iw)
     latency = up + max(compute, ports) + exposed + down

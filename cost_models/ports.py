@@ -88,14 +88,14 @@ def _first_union_words(t, p, c, ws, iw):
 def ramps(ws, iw):
     """(ramp-up, ramp-down) in cycles.
 
-    Up: the first weight and input tiles on their way in, one double-buffered memory after the other, each
+    Up: the first weight and input tiles on their way in, one overlapping memory after the other, each
     at the slower of the ports on both sides. Down: the last output tile on its way out. Memories that are
-    not double-buffered pay for every fill in the exposed time, the first and last included.
+    not overlap pay for every fill in the exposed time, the first and last included.
     """
     up = 0.0
     down = 0.0
     for c in range(1, iw[X.MEMORIES]):
-        if ws[X.MEMORY + L.MEM_COLS * c + L.BUFFERS] < 2.0:
+        if ws[X.MEMORY + L.MEM_COLS * c + L.OVERLAPS] == 0.0:
             continue
         for t in range(L.NTENSOR):
             if iw[X.HOLDS + L.NTENSOR * c + t] == 0 or (t == L.W and iw[X.PROBLEM + L.HAS_WEIGHTS] == 0):
