@@ -101,14 +101,18 @@ class Space(ABC):
         return g.check(genomes, self.genes, self.name)
 
     def sample(self, rng: np.random.Generator, n: int) -> Genomes:
-        """`n` canonical genomes [n, genes], each gene uniform, as OFA draws in training; repeats can occur."""
+        """`n` canonical genomes [n, genes], each gene uniform, as OFA draws in training; repeats occur."""
         return self.canonical(rng.integers(0, self.upper + 1, (n, len(self.genes))))
 
     def canonical(self, genomes: ArrayLike) -> Genomes:
         """Genomes with every gene that decides nothing (those of skipped blocks) set to 0."""
         rows = self.check(genomes)
-        used = self._present(rows) @ self._decides | self._always
-        return np.asarray(np.where(used, rows, 0))
+        return np.where(self.active(rows), rows, 0)
+
+    def active(self, genomes: ArrayLike) -> NDArray[np.bool_]:
+        """[n, genes]: whether each gene decides anything, given the others."""
+        decided: NDArray[np.bool_] = self._present(self.check(genomes)) @ self._decides
+        return decided | self._always
 
     def neighbours(self, genome: ArrayLike) -> Genomes:
         """Distinct canonical genomes [m, genes] one gene away; a block that appears starts with choices 0."""
@@ -135,11 +139,11 @@ class Space(ABC):
 
     def smallest(self) -> Genomes:
         """Genome [genes] with the first choice everywhere: the least work, since choices ascend."""
-        return self.canonical(self.lower)[0]
+        return np.asarray(self.canonical(self.lower)[0])
 
     def largest(self) -> Genomes:
         """Genome [genes] with the last choice everywhere."""
-        return self.canonical(self.upper)[0]
+        return np.asarray(self.canonical(self.upper)[0])
 
     # -- blocks --------------------------------------------------------------------------------------
 
@@ -167,11 +171,11 @@ class Space(ABC):
 
     def macs(self, genomes: ArrayLike) -> NDArray[np.int64]:
         """[n] multiply-accumulates of one input: convolutions and fully connected layers."""
-        return self._count(genomes)[:, 0]
+        return np.asarray(self._count(genomes)[:, 0])
 
     def params(self, genomes: ArrayLike) -> NDArray[np.int64]:
         """[n] parameters: weights, biases, BatchNorm scales and shifts."""
-        return self._count(genomes)[:, 1]
+        return np.asarray(self._count(genomes)[:, 1])
 
     # -- networks ------------------------------------------------------------------------------------
 

@@ -127,7 +127,7 @@ class MacroSpace(Space):
         row += [
             g.choice(gene, number(x, gene.name, where), where) for gene, x in zip(self.genes[1:], subnet.code)
         ]
-        return self.canonical(row)[0]
+        return np.asarray(self.canonical(row)[0])
 
     def _parse(self, text: str) -> MacroSubnet:
         code, _, resolution = text.partition("-r")

@@ -62,7 +62,7 @@ class ResNetSubnet(Subnet):
 
     @property
     def encoding(self) -> str:
-        """`r224-d2.1.2.2.1-w100...-e25.25_25...`: d is 2 for the stem block, then blocks beyond 2, 2, 4, 2."""
+        """`r224-d2.1.2.2.1-w100...-e25.25_25...`: d is 2 for the stem block, then the extra blocks."""
         depths = (2 * self.stem_block, *(n - base for n, base in zip(self.depths, BASE_DEPTHS)))
         d, w = (".".join(map(str, x)) for x in (depths, self.widths))
         return f"r{self.resolution}-d{d}-w{w}-e{'_'.join('.'.join(map(str, x)) for x in self.expansions)}"
