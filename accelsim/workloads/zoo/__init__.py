@@ -1,0 +1,37 @@
+"""Shipped networks, one family a file."""
+
+from __future__ import annotations
+
+from accelsim.errors import AccelsimError, nearest
+from accelsim.workloads.zoo import (
+    alexnet,
+    googlenet,
+    mnasnet,
+    mobilenet,
+    resnet,
+    squeezenet,
+    transformer,
+    unet,
+    vgg,
+)
+from accelsim.workloads.zoo.model import Model
+
+_FAMILIES = (alexnet, vgg, resnet, googlenet, squeezenet, mobilenet, mnasnet, unet, transformer)
+
+MODELS: dict[str, Model] = {model.name: model for family in _FAMILIES for model in family.MODELS}
+"""Every shipped network by its name."""
+
+ALIASES: dict[str, str] = {alias: model.name for model in MODELS.values() for alias in model.aliases}
+"""Other spellings."""
+
+
+def find(name: str) -> Model:
+    """The model of a name or alias; case, hyphens, dots and spaces do not matter.
+
+    Raises AccelsimError with the nearest name.
+    """
+    plain = name.strip().lower().translate(str.maketrans("-. ", "___"))
+    plain = ALIASES.get(plain, plain)
+    if plain not in MODELS:
+        raise AccelsimError(f"no network {name!r:.80}{nearest(plain, [*MODELS, *ALIASES])}")
+    return MODELS[plain]
