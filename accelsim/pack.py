@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from accelsim.workloads.layer import DIMS, Layer
 from cost_models import layout as L
+
+if TYPE_CHECKING:
+    from accelsim.hardware import Accelerator
 
 TENSORS = ("W", "I", "O")
 
@@ -30,6 +33,21 @@ class Batch(NamedTuple):
     axis_dim: NDArray[np.int8]
     axis_factor: NDArray[np.int32]
 
+    @classmethod
+    def empty(cls, B: int, M: int) -> Batch:
+        """`B` mappings that split nothing, loops in the order N G K C P Q R S, no axis in use."""
+        order = np.broadcast_to(np.arange(L.NDIM, dtype=np.int8), (B, M, L.NDIM))
+        return cls(
+            np.ones((B, M, L.NDIM), np.int32),
+            np.ascontiguousarray(order),
+            np.zeros((B, M, L.MAX_AXES), np.int8),
+            np.zeros((B, M, L.MAX_AXES), np.int32),
+        )
+
+    def take(self, rows: Any) -> Batch:
+        """The mappings in `rows` (any NumPy index that keeps the batch axis)."""
+        return Batch(*(np.ascontiguousarray(array[rows]) for array in self))
+
 
 def pack_layer(layer: Layer, resident: str = "") -> NDArray[np.int64]:
     """Problem array of a layer; `resident` names tensors that need no traffic with the outermost memory."""
@@ -40,6 +58,102 @@ def pack_layer(layer: Layer, resident: str = "") -> NDArray[np.int64]:
     for t, tensor in enumerate(TENSORS):
         problem[L.RESIDENT + t] = tensor in resident
     return problem
+
+
+def pack_machine(hardware: Accelerator) -> Machine:
+    """Kernel arrays of an accelerator."""
+    memories = hardware.memories
+    M = len(memories)
+    holds = np.zeros((M, L.NTENSOR), np.int64)
+    fan = np.zeros((M, L.MAX_AXES, L.FAN_COLS), np.int64)
+    columns = np.zeros((M, L.MEM_COLS))
+    for m, memory in enumerate(memories):
+        parts = memory.parts()
+        columns[m, L.CAPACITY_ALL] = 8.0 * parts["all"] if "all" in parts else np.inf
+        columns[m, L.BUFFERS] = 2.0 if memory.double_buffered else 1.0
+        columns[m, L.OVERLAPS] = memory.overlaps
+        reads, columns[m, L.READ_SHARED] = memory.ports("read")
+        writes, columns[m, L.WRITE_SHARED] = memory.ports("write")
+        energy = hardware.resolved_energy(m)
+        for t, tensor in enumerate(TENSORS):
+            holds[m, t] = tensor in memory.holds
+            columns[m, L.CAPACITY + t] = 8.0 * parts[tensor] if tensor in parts else np.inf
+            columns[m, L.READ_CPB + t] = 1.0 / (8.0 * reads[tensor])
+            columns[m, L.WRITE_CPB + t] = 1.0 / (8.0 * writes[tensor])
+            if tensor in memory.holds:
+                columns[m, L.READ_PJ + t], columns[m, L.WRITE_PJ + t] = energy[tensor]
+        names = [axis.axis for axis in memory.fanout]
+        fan[m, :, L.LANES] = range(L.MAX_AXES)
+        for a, axis in enumerate(memory.fanout):
+            lanes = a if axis.shares is None else names.index(axis.shares)
+            fan[m, a] = (axis.size, axis.multicast, axis.reduction, axis.forwarding, lanes)
+            columns[m, L.HOP_PJ + a] = hardware.hop_pj_per_bit(m, a)
+    bits = hardware.precision_bits
+    leak = hardware.leakage_mw * 1e3 / hardware.clock_mhz  # mW x us per cycle = nJ; in pJ
+    machine = (bits.weight, bits.input, bits.output, bits.psum, hardware.mac_energy_pj, leak)
+    return Machine(holds, fan, columns, np.array(machine, float))
+
+
+class Counts(NamedTuple):
+    """Everything the kernel counts for B mappings: see `cost_models.layout`."""
+
+    status: NDArray[np.int32]
+    traffic: NDArray[np.float64]
+    bits: NDArray[np.float64]
+    used: NDArray[np.float64]
+    summary: NDArray[np.float64]
+
+
+def price(
+    problem: NDArray[np.int64], machine: Machine, batch: Batch
+) -> tuple[NDArray[np.int32], NDArray[np.float64], NDArray[np.float64]]:
+    """(status, latency in cycles, energy in pJ) of B mappings; illegal ones get infinity."""
+    from cost_models.loopnest import price_batch
+
+    B = len(batch.tile)
+    status, latency, energy = np.empty(B, np.int32), np.empty(B), np.empty(B)
+    price_batch(problem, *machine, *batch, status, latency, energy)
+    return status, latency, energy
+
+
+def count(problem: NDArray[np.int64], machine: Machine, batch: Batch) -> Counts:
+    """Every count of B mappings."""
+    from cost_models.loopnest import price_detail
+
+    B, M = batch.tile.shape[:2]
+    out = Counts(
+        np.zeros(B, np.int32),
+        np.zeros((B, M + 1, L.NTENSOR, L.TRAFFIC_COLS)),
+        np.zeros((B, M, L.NTENSOR, 2)),
+        np.zeros((B, M, L.NTENSOR)),
+        np.zeros((B, L.SUMMARY_COLS)),
+    )
+    price_detail(problem, *machine, *batch, *out)
+    return out
+
+
+def traffic_rows(
+    names: list[str], holds: NDArray[np.int64], traffic: NDArray[np.float64], tensors: str = "WIO"
+) -> list[dict[str, Any]]:
+    """Traffic float64[M + 1, 3, 4] of one mapping as rows in the words of docs/cost_model.md."""
+    M = len(names)
+    rows = []
+    for t, tensor in enumerate(TENSORS):
+        if tensor not in tensors:
+            continue
+        holders = [m for m in range(M) if holds[m, t]]
+        for parent, child in zip(holders, [*holders[1:], M], strict=True):
+            fills, parent_words, child_words, psum = (int(v) for v in traffic[child, t])
+            row: dict[str, Any] = {
+                "tensor": tensor,
+                "parent": names[parent],
+                "child": names[child] if child < M else "MAC",
+                "fills": fills,
+                "parent_words": parent_words,
+                "child_words": child_words,
+            }
+            rows.append(row | ({"parent_psum_reads": psum} if tensor == "O" else {}))
+    return rows
 
 
 def bare_machine(memories: list[dict[str, Any]]) -> Machine:
@@ -64,50 +178,28 @@ def price_case(
     layer: dict[str, Any], memories: list[dict[str, Any]], mapping: dict[str, Any]
 ) -> dict[str, Any]:
     """Counts of one mapping given in JSON forms, in the words of the contract (no capacity, no time)."""
-    from cost_models import loopnest
-
     shape = Layer(**layer["dims"], stride=tuple(layer["stride"]), dilation=tuple(layer["dilation"]))
     machine = bare_machine(memories)
     M = len(memories)
-    tile = np.ones((1, M, 8), np.int32)
-    order = np.zeros((1, M, 8), np.int8)
-    axis_dim = np.zeros((1, M, 3), np.int8)
-    axis_factor = np.zeros((1, M, 3), np.int32)
+    batch = Batch.empty(1, M)
     inner = [getattr(shape, d) for d in DIMS]
     for m, level in enumerate(mapping["levels"]):
         for d, name in enumerate(DIMS):
-            tile[0, m, d] = inner[d] = level["tile"].get(name, inner[d])
+            batch.tile[0, m, d] = inner[d] = level["tile"].get(name, inner[d])
         said = [DIMS.index(d) for d in level["order"]]
-        order[0, m] = [d for d in range(8) if d not in said] + said
+        batch.order[0, m] = [d for d in range(L.NDIM) if d not in said] + said
         for a, axis in enumerate(memories[m].get("fanout", [])):
             if axis["axis"] in level["spatial"]:
                 use = level["spatial"][axis["axis"]]
                 d = DIMS.index(use["dim"])
-                axis_dim[0, m, a], axis_factor[0, m, a] = d, use["factor"]
-                if use["factor"] > 1:
-                    inner[d] = -(-inner[d] // use["factor"])
-    status = np.zeros(1, np.int32)
-    traffic = np.zeros((1, M + 1, 3, 4))
-    bits = np.zeros((1, M, 3, 2))
-    used = np.zeros((1, M, 3))
-    summary = np.zeros((1, L.SUMMARY_COLS))
-    loopnest.price_detail(
-        pack_layer(shape), *machine, tile, order, axis_dim, axis_factor, status, traffic, bits, used, summary
-    )
-    if status[0]:
-        raise ValueError(f"status {status[0] % 256} memory {status[0] // 256 % 256} index {status[0] // 65536}")
-    rows = []
-    for t, tensor in enumerate(TENSORS):
-        holders = [m for m in range(M) if machine.holds[m, t]]
-        for p, c in zip(holders, [*holders[1:], M]):
-            one = [int(v) for v in traffic[0, c, t]]
-            row = {
-                "tensor": tensor,
-                "parent": memories[p]["name"],
-                "child": memories[c]["name"] if c < M else "MAC",
-                "fills": one[0],
-                "parent_words": one[1],
-                "child_words": one[2],
-            }
-            rows.append(row | ({"parent_psum_reads": one[3]} if tensor == "O" else {}))
-    return {"compute_steps": int(summary[0, L.STEPS]), "macs": shape.macs, "traffic": rows}
+                batch.axis_dim[0, m, a], batch.axis_factor[0, m, a] = d, use["factor"]
+                inner[d] = -(-inner[d] // use["factor"])
+    counts = count(pack_layer(shape), machine, batch)
+    if counts.status[0]:
+        code, place = counts.status[0] % 256, counts.status[0] // 256
+        raise ValueError(f"illegal mapping: code {code}, memory {place % 256}, index {place // 256}")
+    return {
+        "compute_steps": int(counts.summary[0, L.STEPS]),
+        "macs": shape.macs,
+        "traffic": traffic_rows([m["name"] for m in memories], machine.holds, counts.traffic[0]),
+    }

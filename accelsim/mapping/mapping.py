@@ -1,0 +1,203 @@
+"""`Mapping`: a loop nest over the memories of an accelerator, and its JSON form."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping as Dict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+
+from accelsim.errors import AccelsimError, nearest
+from accelsim.pack import Batch
+from accelsim.workloads.layer import DIMS, MAX_SIZE, Layer
+from cost_models.layout import MAX_AXES
+
+if TYPE_CHECKING:
+    from accelsim.hardware import Accelerator
+
+
+class MappingError(AccelsimError):
+    """A mapping that cannot be read, does not belong to the hardware, or does not fit."""
+
+
+@dataclass(frozen=True)
+class Level:
+    """What one memory does with its tile.
+
+    order    dimensions of the temporal loops, outermost first; those left out stand outside, in the order
+             N G K C P Q R S
+    tile     size of the union tile handed to the children, per dimension; left out = not split here
+    spatial  per array axis below the memory, (dimension, factor)
+    """
+
+    memory: str
+    order: tuple[str, ...] = ()
+    tile: Dict[str, int] = field(default_factory=dict)
+    spatial: Dict[str, tuple[str, int]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Mapping:
+    """One `Level` per memory, outermost first."""
+
+    levels: tuple[Level, ...]
+
+    @classmethod
+    def from_dict(cls, data: Any) -> Mapping:
+        """Read the JSON form, version 1. Raises MappingError with the JSON path of the fault."""
+        _known(data, {"version", "levels", "notes"}, "mapping")
+        if data.get("version", 1) != 1:
+            raise MappingError(f"mapping.version: must be 1, but got {data['version']!r}")
+        levels = data.get("levels")
+        if not isinstance(levels, list) or not levels:
+            raise MappingError("mapping.levels: must be a list with one level a memory, outermost first")
+        return cls(tuple(_level(item, f"mapping.levels[{i}]") for i, item in enumerate(levels)))
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON form, version 1; `from_dict` reads it back."""
+        return {
+            "version": 1,
+            "levels": [
+                {
+                    "memory": level.memory,
+                    "order": list(level.order),
+                    "tile": dict(level.tile),
+                    "spatial": {a: {"dim": d, "factor": f} for a, (d, f) in level.spatial.items()},
+                }
+                for level in self.levels
+            ],
+        }
+
+    def arrays(self, hardware: Accelerator, layer: Layer) -> Batch:
+        """Kernel arrays with one row. Raises MappingError where names do not belong to the hardware."""
+        M = len(hardware.memories)
+        names = [memory.name for memory in hardware.memories]
+        given = [level.memory for level in self.levels]
+        if given != names:
+            raise MappingError(
+                f"mapping.levels: must name the memories of {hardware.name} in order, "
+                f"{', '.join(names)}, but got {', '.join(given)}"
+            )
+        batch = Batch.empty(1, M)
+        inside = [layer.dims[d] for d in DIMS]
+        for m, level in enumerate(self.levels):
+            for d, dim in enumerate(DIMS):
+                inside[d] = batch.tile[0, m, d] = level.tile.get(dim, inside[d])
+            outer = [d for d in DIMS if d not in level.order]
+            batch.order[0, m] = [DIMS.index(d) for d in (*outer, *level.order)]
+            axes = [axis.axis for axis in hardware.memories[m].fanout]
+            for name, (dim, factor) in level.spatial.items():
+                if name not in axes:
+                    raise MappingError(
+                        f"mapping.levels[{m}].spatial.{name}: {level.memory} has no such axis{nearest(name, axes)}"
+                    )
+            for a, name in enumerate(axes):
+                if name not in level.spatial:
+                    continue
+                dim, factor = level.spatial[name]
+                d = DIMS.index(dim)
+                batch.axis_dim[0, m, a] = d
+                batch.axis_factor[0, m, a] = factor
+                inside[d] = -(-inside[d] // factor)
+        return batch
+
+    @classmethod
+    def from_arrays(cls, hardware: Accelerator, layer: Layer, batch: Batch, row: int = 0) -> Mapping:
+        """The mapping in row `row` of kernel arrays; loops that run once are left out."""
+        inside = [layer.dims[d] for d in DIMS]
+        levels = []
+        for m, memory in enumerate(hardware.memories):
+            tile: dict[str, int] = {}
+            for d, dim in enumerate(DIMS):
+                union = int(batch.tile[row, m, d])
+                if union != inside[d]:
+                    tile[dim] = inside[d] = union
+            order = tuple(DIMS[d] for d in batch.order[row, m] if DIMS[d] in tile)
+            spatial: dict[str, tuple[str, int]] = {}
+            for a, axis in enumerate(memory.fanout):
+                factor = int(batch.axis_factor[row, m, a])
+                if factor >= 2:
+                    d = int(batch.axis_dim[row, m, a])
+                    spatial[axis.axis] = (DIMS[d], factor)
+                    inside[d] = -(-inside[d] // factor)
+            levels.append(Level(memory.name, order, tile, spatial))
+        return cls(tuple(levels))
+
+    def nest(self, layer: Layer) -> str:
+        """The loop nest as text, a block a memory, outermost first."""
+        inside = layer.dims
+        lines: list[str] = []
+        indent = 0
+        for level in self.levels:
+            held = " ".join(f"{d}{n}" for d, n in inside.items() if n > 1)
+            lines.append(f"{'  ' * indent}{level.memory}: tile {held or '1'}")
+            indent += 1
+            outer = [d for d in DIMS if d not in level.order]
+            for dim in (*outer, *level.order):
+                union = level.tile.get(dim, inside[dim])
+                if union < inside[dim]:
+                    trips = -(-inside[dim] // union)
+                    lines.append(f"{'  ' * indent}for {dim} in 0:{inside[dim]}:{union}  # {trips} steps")
+                    indent += 1
+                inside[dim] = union
+            for axis, (dim, factor) in level.spatial.items():
+                lines.append(f"{'  ' * indent}parallel {dim} over {axis} x{factor}")
+                inside[dim] = -(-inside[dim] // factor)
+                indent += 1
+        lines.append(f"{'  ' * indent}{'multiply-accumulate' if layer.has_weights else layer.op}")
+        return "\n".join(lines)
+
+
+def _known(data: Any, keys: set[str], path: str) -> None:
+    if not isinstance(data, dict):
+        raise MappingError(f"{path}: must be an object, but got {_short(data)}")
+    for key in data:
+        if key not in keys:
+            raise MappingError(f"{path}.{key}: unknown key{nearest(str(key), keys)}")
+
+
+def _level(data: Any, path: str) -> Level:
+    _known(data, {"memory", "order", "tile", "spatial"}, path)
+    memory = data.get("memory")
+    if not isinstance(memory, str):
+        raise MappingError(f"{path}.memory: must be the name of a memory, but got {_short(memory)}")
+    order = data.get("order", [])
+    if not isinstance(order, list) or any(not isinstance(d, str) for d in order):
+        raise MappingError(f"{path}.order: must be a list of dimensions, but got {_short(order)}")
+    for i, dim in enumerate(order):
+        _dimension(dim, f"{path}.order[{i}]")
+    if len(set(order)) != len(order):
+        raise MappingError(f"{path}.order: every dimension may come once, but got {', '.join(order)}")
+    tile = data.get("tile", {})
+    if not isinstance(tile, dict):
+        raise MappingError(f'{path}.tile: must be an object like {{"K": 16}}, but got {_short(tile)}')
+    for dim, size in tile.items():
+        _dimension(dim, f"{path}.tile.{dim}")
+        _size(size, f"{path}.tile.{dim}")
+    spatial = data.get("spatial", {})
+    if not isinstance(spatial, dict):
+        raise MappingError(f"{path}.spatial: must be an object, but got {_short(spatial)}")
+    axes: dict[str, tuple[str, int]] = {}
+    for axis, use in spatial.items():
+        _known(use, {"dim", "factor"}, f"{path}.spatial.{axis}")
+        _dimension(use.get("dim"), f"{path}.spatial.{axis}.dim")
+        axes[axis] = (use["dim"], _size(use.get("factor"), f"{path}.spatial.{axis}.factor"))
+    if len(axes) > MAX_AXES:
+        raise MappingError(f"{path}.spatial: at most {MAX_AXES} axes, but got {len(axes)}")
+    return Level(memory, tuple(order), dict(tile), axes)
+
+
+def _dimension(value: Any, path: str) -> None:
+    if value not in DIMS:
+        raise MappingError(f"{path}: must be one of {' '.join(DIMS)}, but got {_short(value)}")
+
+
+def _size(value: Any, path: str) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MAX_SIZE:
+        raise MappingError(f"{path}: must be a whole number from 1 to {MAX_SIZE}, but got {_short(value)}")
+    return value
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
