@@ -1,9 +1,10 @@
-"""Networks as graphs of loop nests: layers, a builder, a zoo, and readers for JSON and ONNX."""
+"""Networks as graphs of loop nests: layers, a builder, a zoo, subnet spaces, and readers for JSON and ONNX."""
 
 from __future__ import annotations
 
 from accelsim.workloads.builder import NetworkBuilder
 from accelsim.workloads.layer import Layer
+from accelsim.workloads.load import load_network, network_names
 from accelsim.workloads.network import Network
 
-__all__ = ["Layer", "Network", "NetworkBuilder"]
+__all__ = ["Layer", "Network", "NetworkBuilder", "load_network", "network_names"]

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from accelsim.errors import AccelsimError
 from accelsim.workloads import tensor, window
+from accelsim.workloads.assembly import Assembly
 from accelsim.workloads.layer import Layer
-from accelsim.workloads.network import INPUT, Edge, Network
-from accelsim.workloads.tensor import Tensor, shape
+from accelsim.workloads.network import INPUT, Network
+from accelsim.workloads.tensor import Sources, Tensor, shape
 
 
 class NetworkBuilder:
@@ -21,17 +22,9 @@ class NetworkBuilder:
     def __init__(self, name: str, channels: int, height: int, width: int, batch: int = 1) -> None:
         for value, what in ((channels, "channels"), (height, "height"), (width, "width"), (batch, "batch")):
             window.check(value, f"network {name!r}: {what}", 1)
-        self.name = name
         self.batch = batch
         self.input = Tensor(channels, height, width, ((INPUT, channels * height * width),))
-        self.notes: list[str] = []
-        self._layers: list[Layer] = []
-        self._edges: list[Edge] = []
-        self._weights: list[int] = []
-        self._params: list[int] = []
-        self._index: dict[str, int] = {}
-        self._consumed: set[int] = set()
-        self._counters: dict[str, int] = {}
+        self._net = Assembly(name, (channels, height, width), batch)
 
     # -- layers with weights -------------------------------------------------------------------------
 
@@ -43,7 +36,7 @@ class NetworkBuilder:
         """Convolution to `out` channels. `padding` None is "same" for odd kernels (dilation * (k-1) // 2);
         else one number, (rows, columns), or (top, left, bottom, right).
         """  # fmt: skip
-        name = self._new_name(name, "conv")
+        name = self._net.new_name(name, "conv")
         if groups < 1 or x.channels % groups or out % groups:
             raise AccelsimError(
                 f"layer {name!r}: groups must divide the channels, but got {groups} groups, "
@@ -63,7 +56,7 @@ class NetworkBuilder:
         dilation: window.Size = 1, bias: bool = False, bn: bool = True, name: str | None = None,
     ) -> Tensor:  # fmt: skip
         """Convolution with one filter a channel."""
-        name = self._new_name(name, "depthwise")
+        name = self._net.new_name(name, "depthwise")
         return self.conv(x, x.channels, kernel, stride, padding, x.channels, dilation, bias, bn, name)
 
     def upconv(
@@ -75,7 +68,7 @@ class NetworkBuilder:
 
         Where the stride does not divide the kernel, the nest's MACs include the missing taps; weights do not.
         """
-        name = self._new_name(name, "upconv")
+        name = self._net.new_name(name, "upconv")
         if groups < 1 or x.channels % groups or out % groups:
             raise AccelsimError(
                 f"layer {name!r}: groups must divide the channels, but got {groups} groups, "
@@ -100,7 +93,7 @@ class NetworkBuilder:
 
     def linear(self, x: Tensor, out: int, bias: bool = True, name: str | None = None) -> Tensor:
         """Fully connected over the channels, at every position (`flatten` first for the whole map)."""
-        name = self._new_name(name, "linear")
+        name = self._net.new_name(name, "linear")
         layer = Layer(self.batch, 1, out, x.channels, x.height, x.width, op="gemm", name=name)
         weights = out * x.channels
         i = self._append(layer, (x,), weights, weights + out * bias)
@@ -113,7 +106,7 @@ class NetworkBuilder:
 
         The result has `groups` * N channels and M rows. The batch multiplies the groups.
         """
-        name = self._new_name(name, "matmul")
+        name = self._net.new_name(name, "matmul")
         for factor, size, what in ((x, groups * M * K, "left"), (y, groups * K * N, "right")):
             if factor.elements != size:
                 raise AccelsimError(
@@ -130,14 +123,14 @@ class NetworkBuilder:
         ceil_mode: bool = False, name: str | None = None,
     ) -> Tensor:  # fmt: skip
         """Maximum or average pooling (they cost the same); `stride` None is the kernel's size."""
-        name = self._new_name(name, "pool")
+        name = self._net.new_name(name, "pool")
         stride = kernel if stride is None else stride
         p, q, (r, s) = window.output(name, x.height, x.width, kernel, stride, padding, 1, ceil_mode)
         return self._pooled(x, p, q, r, s, window.pair(stride), name)
 
     def global_pool(self, x: Tensor, name: str | None = None) -> Tensor:
         """Average or maximum over the whole map."""
-        return self._pooled(x, 1, 1, x.height, x.width, (1, 1), self._new_name(name, "global_pool"))
+        return self._pooled(x, 1, 1, x.height, x.width, (1, 1), self._net.new_name(name, "global_pool"))
 
     def adaptive_pool(self, x: Tensor, height: int, width: int, name: str | None = None) -> Tensor:
         """Pooling to a fixed output size; no layer at all where the size is already right.
@@ -149,11 +142,11 @@ class NetworkBuilder:
             return x
         sh, sw = max(x.height // height, 1), max(x.width // width, 1)
         r, s = max(x.height - (height - 1) * sh, 1), max(x.width - (width - 1) * sw, 1)
-        return self._pooled(x, height, width, r, s, (sh, sw), self._new_name(name, "adaptive_pool"))
+        return self._pooled(x, height, width, r, s, (sh, sw), self._net.new_name(name, "adaptive_pool"))
 
     def add(self, *tensors: Tensor, name: str | None = None) -> Tensor:
         """Sum of tensors of one shape (a residual connection), one element-wise layer."""
-        name = self._new_name(name, "add")
+        name = self._net.new_name(name, "add")
         x = tensors[0]
         for y in tensors[1:]:
             if y[:3] != x[:3]:
@@ -166,7 +159,7 @@ class NetworkBuilder:
         """Product. A `y` of one value a channel (squeeze-excite) is an element-wise layer with one operand:
         the map is read and written once, the factors ride along as an edge and stay out of the loop nest.
         """  # fmt: skip
-        name = self._new_name(name, "multiply")
+        name = self._net.new_name(name, "multiply")
         if y[:3] == (x.channels, 1, 1):
             return self._elementwise((x, y), 1, 0, name)
         if y[:3] != x[:3]:
@@ -180,11 +173,11 @@ class NetworkBuilder:
         """Element-wise pass over one tensor, such as softmax or layer normalisation, counted as one read and
         one write; further `operands` are constants of the same size (a position embedding).
         """  # fmt: skip
-        return self._elementwise((x,), operands, params, self._new_name(name, "eltwise"))
+        return self._elementwise((x,), operands, params, self._net.new_name(name, "eltwise"))
 
     def squeeze_excite(self, x: Tensor, squeezed: int, name: str | None = None) -> Tensor:
         """Global pooling, 1x1 convolutions to `squeezed` channels and back (with biases), and the scaling."""
-        name = self._new_name(name, "se")
+        name = self._net.new_name(name, "se")
         y = self.global_pool(x, name=f"{name}.pool")
         y = self.conv(y, squeezed, 1, bias=True, bn=False, name=f"{name}.reduce")
         y = self.conv(y, x.channels, 1, bias=True, bn=False, name=f"{name}.expand")
@@ -202,13 +195,7 @@ class NetworkBuilder:
 
     def build(self, *outputs: Tensor) -> Network:
         """The network. Without `outputs`, what no layer reads leaves the network."""
-        chosen = sorted({i for t in outputs for i, _ in t.sources if i != INPUT})
-        if not chosen:
-            chosen = [i for i in range(len(self._layers)) if i not in self._consumed]
-        return Network(
-            self.name, tuple(self._layers), tuple(self._edges), tuple(chosen), tuple(self._weights),
-            tuple(self._params), self.input[:3], self.batch, tuple(self.notes),
-        )  # fmt: skip
+        return self._net.build(x.sources for x in outputs)
 
     # -- inside --------------------------------------------------------------------------------------
 
@@ -229,27 +216,13 @@ class NetworkBuilder:
         self, layer: Layer, inputs: tuple[Tensor, ...], weights: int, params: int,
         factors: tuple[Tensor, ...] = (),
     ) -> int:  # fmt: skip
-        i = len(self._layers)
-        for operand, tensors in (("I", inputs), ("W", factors)):
-            for x in tensors:
-                for producer, elements in x.sources:
-                    self._edges.append(Edge(producer, i, elements * self.batch, operand))
-                    self._consumed.add(producer)
-        self._layers.append(layer)
-        self._weights.append(weights)
-        self._params.append(params)
-        self._index[layer.name] = i
-        return i
+        return self._net.append(
+            layer,
+            [self._whole_batch(x) for x in inputs],
+            weights,
+            params,
+            [self._whole_batch(x) for x in factors],
+        )
 
-    def _new_name(self, name: str | None, kind: str) -> str:
-        if name is None:
-            while True:
-                n = self._counters[kind] = self._counters.get(kind, 0) + 1
-                if f"{kind}{n}" not in self._index:
-                    return f"{kind}{n}"
-        if name in self._index:
-            raise AccelsimError(
-                f"network {self.name!r}: layer names must be unique, "
-                f"but {name!r} is taken by layer {self._index[name]}"
-            )
-        return name
+    def _whole_batch(self, x: Tensor) -> Sources:
+        return x.sources if self.batch == 1 else tuple((i, n * self.batch) for i, n in x.sources)

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 INPUT = -1
 """Producer index of tensors that come from outside the network."""
 
+OUTSIDE = "input"
+"""The same in JSON, where producers go by name."""
+
 
 class Edge(NamedTuple):
     """A tensor, or the part of one, that layer `consumer` reads from layer `producer`.

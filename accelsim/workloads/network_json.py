@@ -13,9 +13,8 @@ from typing import Any
 
 from accelsim.errors import AccelsimError, nearest
 from accelsim.workloads.layer import Layer
-from accelsim.workloads.network import INPUT, Edge, Network, named, padded_input
+from accelsim.workloads.network import INPUT, OUTSIDE, Edge, Network, named, padded_input
 
-OUTSIDE = "input"
 _KEYS = ("version", "name", "batch", "input_shape", "layers", "outputs", "notes")
 _LAYER_KEYS = ("op", "dims", "stride", "dilation", "name", "inputs", "weights", "params")
 _INPUT_KEYS = ("from", "elements", "operand")
