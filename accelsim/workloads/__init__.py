@@ -1,4 +1,4 @@
-"""Networks as graphs of loop nests: layers, a builder, a zoo, subnet spaces, and readers for JSON and ONNX."""
+"""Networks as graphs of loop nests: layers, a builder, a zoo, subnet spaces, JSON and ONNX readers."""
 
 from __future__ import annotations
 

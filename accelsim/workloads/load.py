@@ -18,7 +18,8 @@ def network_names() -> tuple[str, ...]:
 
 
 def load_network(
-    source: str | Path | dict[str, Any] | Network, *, batch: int | None = None, resolution: Resolution | None = None
+    source: str | Path | dict[str, Any] | Network, *,
+    batch: int | None = None, resolution: Resolution | None = None,
 ) -> Network:  # fmt: skip
     """A network from its name, a file, a dict, or itself.
 
@@ -93,7 +94,8 @@ def _subnet(name: str, batch: int | None, resolution: Resolution | None) -> Netw
 def _confirm(network: Network, batch: int | None, resolution: Resolution | None) -> Network:
     if batch is not None and batch != network.batch:
         raise AccelsimError(
-            f"network {network.name!r} stands already with batch {network.batch}; it cannot get batch {batch!r}"
+            f"network {network.name!r} stands already with batch {network.batch}; "
+            f"it cannot get batch {batch!r}"
         )
     size = network.input_shape[1:]
     sides = (resolution, resolution) if isinstance(resolution, int) else resolution

@@ -22,16 +22,20 @@ MODELS: dict[str, Model] = {model.name: model for family in _FAMILIES for model 
 """Every shipped network by its name."""
 
 ALIASES: dict[str, str] = {alias: model.name for model in MODELS.values() for alias in model.aliases}
-"""Other spellings."""
+"""Other names."""
 
 
 def find(name: str) -> Model:
-    """The model of a name or alias; case, hyphens, dots and spaces do not matter.
+    """The model of a name or alias; case and punctuation do not matter.
 
     Raises AccelsimError with the nearest name.
     """
-    plain = name.strip().lower().translate(str.maketrans("-. ", "___"))
-    plain = ALIASES.get(plain, plain)
-    if plain not in MODELS:
-        raise AccelsimError(f"no network {name!r:.80}{nearest(plain, [*MODELS, *ALIASES])}")
-    return MODELS[plain]
+    names = {n: n for n in MODELS} | ALIASES
+    plain = {_letters(n): model for n, model in names.items()}
+    if _letters(name) not in plain:
+        raise AccelsimError(f"no network {name!r:.80}{nearest(name, names)}")
+    return MODELS[plain[_letters(name)]]
+
+
+def _letters(name: str) -> str:
+    return "".join(c for c in name.lower() if c.isalnum())
