@@ -1,1 +1,69 @@
-"""Hardware-accelerator co-design: price, map and jointly search networks and accelerators."""
+"""Hardware-accelerator co-design: price, map and jointly search networks and accelerators.
+
+Everything is imported on first use, so that `import accelsim` and `accelsim --help` are quick.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "AccelsimError": "accelsim.errors",
+    "Accelerator": "accelsim.hardware",
+    "Layer": "accelsim.workloads.layer",
+    "LayerCost": "accelsim.mapping.cost",
+    "Mapping": "accelsim.mapping.mapping",
+    "MappingError": "accelsim.mapping.mapping",
+    "Network": "accelsim.workloads.network",
+    "NetworkBuilder": "accelsim.workloads.builder",
+    "NetworkCost": "accelsim.costing",
+    "evaluate": "accelsim.costing",
+    "hardware_names": "accelsim.hardware",
+    "load_hardware": "accelsim.hardware",
+    "load_network": "accelsim.workloads.load",
+    "network_names": "accelsim.workloads.load",
+}
+
+__all__ = [
+    "Accelerator",
+    "AccelsimError",
+    "Layer",
+    "LayerCost",
+    "Mapping",
+    "MappingError",
+    "Network",
+    "NetworkBuilder",
+    "NetworkCost",
+    "__version__",
+    "evaluate",
+    "hardware_names",
+    "load_hardware",
+    "load_network",
+    "network_names",
+]
+
+if TYPE_CHECKING:
+    from accelsim.costing import NetworkCost, evaluate
+    from accelsim.errors import AccelsimError
+    from accelsim.hardware import Accelerator, hardware_names, load_hardware
+    from accelsim.mapping.cost import LayerCost
+    from accelsim.mapping.mapping import Mapping, MappingError
+    from accelsim.workloads.builder import NetworkBuilder
+    from accelsim.workloads.layer import Layer
+    from accelsim.workloads.load import load_network, network_names
+    from accelsim.workloads.network import Network
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        value = getattr(import_module(_HOME[name]), name)
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module 'accelsim' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -6,7 +6,6 @@ from collections.abc import Mapping as Dict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-
 from accelsim.errors import AccelsimError, nearest
 from accelsim.pack import Batch
 from accelsim.workloads.layer import DIMS, MAX_SIZE, Layer
@@ -86,10 +85,11 @@ class Mapping:
             outer = [d for d in DIMS if d not in level.order]
             batch.order[0, m] = [DIMS.index(d) for d in (*outer, *level.order)]
             axes = [axis.axis for axis in hardware.memories[m].fanout]
-            for name, (dim, factor) in level.spatial.items():
+            for name in level.spatial:
                 if name not in axes:
+                    hint = nearest(name, axes) if axes else "; it has none"
                     raise MappingError(
-                        f"mapping.levels[{m}].spatial.{name}: {level.memory} has no such axis{nearest(name, axes)}"
+                        f"mapping.levels[{m}].spatial.{name}: {level.memory} has no such axis{hint}"
                     )
             for a, name in enumerate(axes):
                 if name not in level.spatial:

@@ -1,0 +1,213 @@
+"""`accelsim`: the command line. Heavy imports sit inside the commands."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from accelsim.errors import AccelsimError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Price, map and jointly search networks and accelerators.",
+)
+
+Hardware = Annotated[str, typer.Argument(help="A shipped accelerator (see `accelsim list`) or a JSON file.")]
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line; a fault of the user's input is one message and exit code 2."""
+    try:
+        app(arguments, standalone_mode=True)
+    except AccelsimError as fault:
+        print(f"accelsim: {fault}", file=sys.stderr)
+        raise SystemExit(2) from None
+    except BrokenPipeError:
+        sys.stderr.close()
+        raise SystemExit(141) from None
+
+
+@app.callback(invoke_without_command=True)
+def _version(
+    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
+) -> None:
+    if version:
+        from accelsim import __version__
+
+        print(f"accelsim {__version__}")
+        raise typer.Exit
+
+
+@app.command("list")
+def list_shipped() -> None:
+    """List the shipped accelerators, networks and subnet spaces."""
+    from accelsim.hardware import hardware_names, load_hardware
+    from accelsim.workloads.load import network_names
+    from accelsim.workloads.spaces import space_names
+
+    print("accelerators:")
+    for name in hardware_names():
+        hw = load_hardware(name)
+        memory = f"{hw.onchip_bytes / 1024:8.1f} KiB on chip"
+        print(f"  {name:14} {hw.num_pes:5} MACs, {memory}, {hw.area_mm2:.3g} mm2")
+    print("networks:\n  " + "\n  ".join(network_names()))
+    print("spaces:\n  " + "\n  ".join(space_names()))
+
+
+@app.command()
+def evaluate(
+    hardware: Hardware,
+    network: Annotated[
+        str | None,
+        typer.Argument(help="A shipped network, a subnet as SPACE:ENCODING, or an .onnx or .json file."),
+    ] = None,
+    layer: Annotated[
+        str | None, typer.Option("--layer", help="One layer, as in 'K=64 C=3 P=112 Q=112 R=7 S=7 stride=2'.")
+    ] = None,
+    mapping: Annotated[
+        Path | None, typer.Option("--mapping", help="Mapping JSON to price as it is; default: the template.")
+    ] = None,
+    batch: Annotated[int, typer.Option(help="Inputs at once.")] = 1,
+    resolution: Annotated[int | None, typer.Option(help="Input height and width.")] = None,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Show fills, reads, writes and capacity.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV, a line a layer.")] = False,
+) -> None:
+    """Price a network or a layer on an accelerator."""
+    from accelsim.costing import NetworkCost
+    from accelsim.costing import evaluate as run
+    from accelsim.hardware import load_hardware
+    from accelsim.workloads.layer_text import parse_layer
+    from accelsim.workloads.load import load_network
+
+    if (network is None) == (layer is None):
+        raise AccelsimError("evaluate: give either a network or --layer")
+    if as_json and as_csv:
+        raise AccelsimError("evaluate: give either --json or --csv")
+    if layer is not None and (batch != 1 or resolution is not None):
+        raise AccelsimError(
+            "evaluate: --batch and --resolution are for networks; give --layer its N, P and Q"
+        )
+    hw = load_hardware(hardware)
+    workload: Any = (
+        parse_layer(layer) if layer is not None else load_network(network, batch=batch, resolution=resolution)
+    )
+    given = read_json(mapping, "--mapping") if mapping is not None else None
+    with _progress("pricing layers") as tick:
+        cost = run(hw, workload, given, progress=tick)
+    whole = isinstance(cost, NetworkCost)
+    if as_json:
+        import json
+
+        print(json.dumps(cost.to_dict(), indent=1))
+        return
+    from accelsim.report import tables
+
+    if as_csv:
+        print(tables.network_csv(cost) if whole else tables.layer_csv(cost), end="")  # type: ignore[arg-type]
+        return
+    report = tables.network_report if whole else tables.layer_report
+    _console().print(report(cost, explain=explain))  # type: ignore[operator]
+
+
+@app.command()
+def schema(
+    what: Annotated[str, typer.Argument(help="Only `hardware` has a schema so far.")] = "hardware",
+) -> None:
+    """Print the JSON Schema of the hardware file."""
+    import json
+
+    from accelsim.hardware import json_schema
+
+    if what != "hardware":
+        raise AccelsimError(f"schema: must be 'hardware', but got {what!r}")
+    print(json.dumps(json_schema(), indent=1))
+
+
+@app.command()
+def space(
+    name: Annotated[str, typer.Argument(help="A subnet space, as `accelsim list` shows.")],
+    sample: Annotated[int, typer.Option(help="Number of subnets to draw.", min=1, max=100_000)] = 10,
+    seed: Annotated[int, typer.Option(help="Seed of the draw.", min=0)] = 0,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
+) -> None:
+    """List subnets of a space with MACs, parameters and accuracy."""
+    from accelsim.report.spaces import space_csv, space_table
+
+    if as_csv:
+        print(space_csv(name, sample, seed), end="")
+    else:
+        _console().print(space_table(name, sample, seed))
+
+
+@app.command()
+def warmup() -> None:
+    """Compile the kernels now, so that the first result comes at once."""
+    import time
+
+    from accelsim.costing import evaluate as run
+    from accelsim.workloads.layer import Layer
+
+    start = time.perf_counter()
+    run("example", Layer.conv2d(K=8, C=4, P=6, Q=6, R=3, S=3))
+    print(f"kernels ready after {time.perf_counter() - start:.1f} s")
+
+
+def read_json(path: Path, what: str) -> Any:
+    """Content of a JSON file. Raises AccelsimError with file, line and column."""
+    import json
+
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except OSError as fault:
+        raise AccelsimError(f"{what} {path}: {fault.strerror or fault}") from None
+    except UnicodeDecodeError as fault:
+        raise AccelsimError(f"{what} {path}: not UTF-8 text ({fault.reason} at byte {fault.start})") from None
+    except json.JSONDecodeError as fault:
+        raise AccelsimError(f"{what} {path}:{fault.lineno}:{fault.colno}: not JSON: {fault.msg}") from None
+    except RecursionError:
+        raise AccelsimError(f"{what} {path}: nested too deeply") from None
+
+
+def _console() -> Console:
+    from rich.console import Console
+
+    # Files and pipes get whole lines; a terminal gets its own width.
+    return Console(width=None if sys.stdout.isatty() else 140, highlight=False, soft_wrap=False)
+
+
+class _progress:
+    """Context manager with a progress bar on a terminal, silent elsewhere; its value takes (done, total)."""
+
+    def __init__(self, what: str) -> None:
+        self.what = what
+        self.bar: Any = None
+
+    def __enter__(self) -> Any:
+        if not sys.stderr.isatty():
+            return None
+        from rich.console import Console
+        from rich.progress import Progress
+
+        self.bar = Progress(console=Console(stderr=True), transient=True)
+        self.bar.start()
+        task = self.bar.add_task(self.what, total=None)
+        return lambda done, total: self.bar.update(task, completed=done, total=total)
+
+    def __exit__(self, *_: object) -> None:
+        if self.bar is not None:
+            self.bar.stop()
+
+
+if __name__ == "__main__":
+    main()

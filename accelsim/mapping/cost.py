@@ -1,0 +1,308 @@
+"""`LayerCost`: what one mapping of one layer costs, and why an illegal one is refused."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from accelsim.mapping.mapping import Mapping, MappingError
+from accelsim.pack import TENSORS, Batch, Counts, count, pack_layer, pack_machine, traffic_rows
+from accelsim.workloads.layer import DIMS, Layer
+from cost_models import layout as L
+
+if TYPE_CHECKING:
+    from accelsim.hardware import Accelerator
+
+WAYS = ("read", "write")
+
+
+@dataclass(frozen=True)
+class LayerCost:
+    """Latency, energy and traffic of one layer under one mapping.
+
+    Units are in the names: cycles of the accelerator's clock, picojoules, joule-seconds, bits. `resident`
+    names the tensors that lie on chip and need no traffic with the outermost memory.
+    """
+
+    hardware: Accelerator
+    layer: Layer
+    mapping: Mapping
+    counts: Counts
+    resident: str = ""
+
+    # -- totals --------------------------------------------------------------------------------------
+
+    def _summary(self, column: int) -> float:
+        return float(self.counts.summary[0, column])
+
+    @property
+    def latency_cycles(self) -> float:
+        """Ramp-up + max(compute, ports) + exposed fills + ramp-down."""
+        return self._summary(L.LATENCY)
+
+    @property
+    def latency_s(self) -> float:
+        """Latency in seconds at the accelerator's clock."""
+        return self.latency_cycles / (self.hardware.clock_mhz * 1e6)
+
+    @property
+    def energy_pj(self) -> float:
+        """Energy of memories, MACs, array and leakage."""
+        return self._summary(L.ENERGY)
+
+    @property
+    def edp_js(self) -> float:
+        """Energy-delay product in joule-seconds."""
+        return self.energy_pj * 1e-12 * self.latency_s
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates of the layer."""
+        return self.layer.macs
+
+    @property
+    def compute_steps(self) -> int:
+        """Lockstep steps of the array; one cycle each."""
+        return int(self._summary(L.STEPS))
+
+    # -- splits --------------------------------------------------------------------------------------
+
+    @cached_property
+    def latency_split(self) -> dict[str, float]:
+        """Cycles of compute, of each memory port over the whole layer, of exposed fills and of the ramps."""
+        split = {"compute": float(self.compute_steps)}
+        split |= self.port_cycles
+        split["exposed fills"] = self._summary(L.EXPOSED_TIME)
+        split["ramp-up"] = self._summary(L.RAMP_UP)
+        split["ramp-down"] = self._summary(L.RAMP_DOWN)
+        return split
+
+    @cached_property
+    def port_cycles(self) -> dict[str, float]:
+        """Busy cycles of each port with finite bandwidth, as `GLB read` or, with own ports, `GLB read I`."""
+        machine = self._machine
+        out: dict[str, float] = {}
+        instances = self.instances
+        for m, memory in enumerate(self.hardware.memories):
+            for way, word in enumerate(WAYS):
+                start = L.READ_CPB if way == 0 else L.WRITE_CPB
+                cycles = self.counts.bits[0, m, :, way] / instances[m] * machine[m, start : start + 3]
+                if machine[m, L.READ_SHARED + way]:
+                    if machine[m, start] > 0:
+                        out[f"{memory.name} {word}"] = float(cycles.sum())
+                    continue
+                for t, tensor in enumerate(TENSORS):
+                    if machine[m, start + t] > 0 and tensor in memory.holds:
+                        out[f"{memory.name} {word} {tensor}"] = float(cycles[t])
+        return out
+
+    @cached_property
+    def bound_by(self) -> str:
+        """The longest of compute, the ports and the fills that nothing hides."""
+        exposed = self._summary(L.EXPOSED_TIME)
+        hidden = max(self._summary(L.STEPS), self._summary(L.PORT_MAX))
+        if exposed > hidden:
+            return "exposed fills"
+        if self._summary(L.STEPS) >= self._summary(L.PORT_MAX):
+            return "compute"
+        return max(self.port_cycles, key=self.port_cycles.__getitem__)
+
+    @cached_property
+    def energy_split_pj(self) -> dict[str, Any]:
+        """Energy as {"mac", "array", "leakage", memory: {tensor: {"read", "write"}}}."""
+        machine = self._machine
+        out: dict[str, Any] = {
+            "mac": self._summary(L.MAC_ENERGY),
+            "array": self._summary(L.HOP_ENERGY),
+            "leakage": self._summary(L.LEAK_ENERGY),
+        }
+        for m, memory in enumerate(self.hardware.memories):
+            read = self.counts.bits[0, m, :, 0] * machine[m, L.READ_PJ : L.READ_PJ + 3]
+            write = self.counts.bits[0, m, :, 1] * machine[m, L.WRITE_PJ : L.WRITE_PJ + 3]
+            out[memory.name] = {
+                tensor: {"read": float(read[t]), "write": float(write[t])}
+                for t, tensor in enumerate(TENSORS)
+                if tensor in memory.holds and self._moves(tensor)
+            }
+        return out
+
+    def memory_energy_pj(self) -> dict[str, float]:
+        """Energy of each memory, MACs, array and leakage, one number each."""
+        return {
+            name: float(part) if not isinstance(part, dict) else sum(sum(w.values()) for w in part.values())
+            for name, part in self.energy_split_pj.items()
+        }
+
+    # -- traffic and space ---------------------------------------------------------------------------
+
+    @cached_property
+    def traffic(self) -> list[dict[str, Any]]:
+        """A row per tensor and pair of neighbouring holders: fills, parent_words, child_words and, for
+        outputs, parent_psum_reads, in elements over all instances.
+        """  # fmt: skip
+        names = [memory.name for memory in self.hardware.memories]
+        tensors = "WIO" if self.layer.has_weights else "IO"
+        return traffic_rows(names, self._packed.holds, self.counts.traffic[0], tensors)
+
+    @cached_property
+    def accesses(self) -> list[dict[str, Any]]:
+        """Words and bits read and written at each memory per tensor, all instances together."""
+        out = []
+        for memory in self.hardware.memories:
+            for tensor in TENSORS:
+                if tensor not in memory.holds or not self._moves(tensor):
+                    continue
+                words = {"read": 0, "write": 0}
+                for row in self.traffic:
+                    if row["tensor"] != tensor:
+                        continue
+                    psum = row.get("parent_psum_reads", 0)
+                    if row["parent"] == memory.name:
+                        words["read"] += psum if tensor == "O" else row["parent_words"]
+                        words["write"] += row["parent_words"] if tensor == "O" else 0
+                    if row["child"] == memory.name:
+                        words["read"] += row["child_words"] if tensor == "O" else 0
+                        words["write"] += psum if tensor == "O" else row["child_words"]
+                m = [x.name for x in self.hardware.memories].index(memory.name)
+                bits = self.counts.bits[0, m, TENSORS.index(tensor)]
+                for way, word in enumerate(WAYS):
+                    out.append(
+                        {
+                            "memory": memory.name,
+                            "tensor": tensor,
+                            "direction": word,
+                            "words": words[word],
+                            "bits": int(bits[way]),
+                        }
+                    )
+        return out
+
+    @cached_property
+    def capacity(self) -> list[dict[str, Any]]:
+        """Bits in use per memory and tensor of one instance, buffers counted, beside what there is."""
+        out = []
+        for m, memory in enumerate(self.hardware.memories):
+            parts = memory.parts()
+            for t, tensor in enumerate(TENSORS):
+                if tensor in memory.holds and self._moves(tensor):
+                    size = parts.get(tensor, parts.get("all"))
+                    out.append(
+                        {
+                            "memory": memory.name,
+                            "tensor": tensor,
+                            "used_bits": int(self.counts.used[0, m, t]),
+                            "size_bits": None if size is None else 8 * size,
+                            "shared": "all" in parts,
+                        }
+                    )
+        return out
+
+    @cached_property
+    def instances(self) -> list[int]:
+        """Instances in use of each memory; last, of the MACs."""
+        batch = self.mapping.arrays(self.hardware, self.layer)
+        used = [1]
+        for factors in batch.axis_factor[0]:
+            used.append(used[-1] * int(np.prod(np.maximum(factors, 1))))
+        return used
+
+    @property
+    def utilisation_spatial(self) -> float:
+        """Mean share of the MACs at work in a compute step."""
+        return self.layer.points / (self.compute_steps * self.hardware.num_pes)
+
+    @property
+    def utilisation_temporal(self) -> float:
+        """Share of the latency in which the array computes."""
+        return self.compute_steps / self.latency_cycles
+
+    @property
+    def utilisation(self) -> float:
+        """Share of peak MACs over the whole latency."""
+        return self.utilisation_spatial * self.utilisation_temporal
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything as plain JSON values."""
+        return {
+            "layer": self.layer.to_dict(),
+            "mapping": self.mapping.to_dict(),
+            "status": "ok",
+            "macs": self.macs,
+            "latency_cycles": self.latency_cycles,
+            "latency_s": self.latency_s,
+            "latency_split_cycles": self.latency_split,
+            "bound_by": self.bound_by,
+            "compute_steps": self.compute_steps,
+            "energy_pj": self.energy_pj,
+            "energy_split_pj": self.energy_split_pj,
+            "edp_js": self.edp_js,
+            "utilisation": self.utilisation,
+            "utilisation_spatial": self.utilisation_spatial,
+            "utilisation_temporal": self.utilisation_temporal,
+            "resident": self.resident,
+            "traffic": self.traffic,
+            "accesses": self.accesses,
+            "capacity": self.capacity,
+        }
+
+    def _moves(self, tensor: str) -> bool:
+        return tensor != "W" or self.layer.has_weights
+
+    @cached_property
+    def _packed(self) -> Any:
+        return pack_machine(self.hardware)
+
+    @property
+    def _machine(self) -> NDArray[np.float64]:
+        memory: NDArray[np.float64] = self._packed.memory
+        return memory
+
+
+def price_mapping(hardware: Accelerator, layer: Layer, mapping: Mapping, *, resident: str = "") -> LayerCost:
+    """Price one mapping as it is. Raises MappingError that says what does not fit, where, and by how much."""
+    batch = mapping.arrays(hardware, layer)
+    counts = count(pack_layer(layer, resident), pack_machine(hardware), batch)
+    if counts.status[0] != L.OK:
+        raise MappingError(explain(hardware, layer, batch, counts))
+    return LayerCost(hardware, layer, mapping, counts, resident)
+
+
+def explain(hardware: Accelerator, layer: Layer, batch: Batch, counts: Counts, row: int = 0) -> str:
+    """One sentence on why mapping `row` is illegal: the rule, the values, the place, and a way out."""
+    status = int(counts.status[row])
+    code, m, index = status % 256, status // 256 % 256, status // 65536
+    need, have = (f"{counts.summary[row, c]:.0f}" for c in (L.NEED, L.HAVE))
+    memory = hardware.memories[m]
+    path = f"mapping.levels[{m}]"
+    axis = memory.fanout[index].axis if index < len(memory.fanout) else "?"
+    if code == L.BAD_TILE:
+        return (
+            f"{path}.tile.{DIMS[index]}: 1 <= tile <= {have} must hold (the tile that {memory.name} itself "
+            f"has of {DIMS[index]} in layer {layer}), but got {need}"
+        )
+    if code == L.BAD_FACTOR:
+        return f"{path}.spatial.{axis}.factor: at most {have} (the size of axis {axis}), but got {need}"
+    if code == L.FACTOR_OVER_TILE:
+        return f"{path}.spatial.{axis}.factor: at most {have} (the tile that it divides), but got {need}"
+    if code == L.LANES_OVER:
+        return (
+            f"{path}.spatial.{axis}.factor: the axes that share the lanes of {axis} use {need} of them, "
+            f"but there are {have}"
+        )
+    if code == L.NOT_ONE:
+        return (
+            f"{path}.tile.{DIMS[index]}: below the last memory every dimension must be down to 1, but "
+            f"{DIMS[index]} is still {have}; add it to the tile of {memory.name} or split it over an axis"
+        )
+    if code == L.CAPACITY_OVER:
+        what = "all tiles" if index == L.NTENSOR else f"the {TENSORS[index]} tile"
+        twice = ", two buffers each" if memory.double_buffered else ""
+        return (
+            f"{path}: {what} of {memory.name} take {need} bits{twice}, but it has {have}; "
+            f"hand it smaller tiles or enlarge memories[{m}].size_bytes"
+        )
+    return f"a count of {TENSORS[index]} exceeds 2^53 in layer {layer}; split the layer"

@@ -1,0 +1,198 @@
+"""Results as tables on a terminal and as CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from accelsim.costing import NetworkCost
+from accelsim.mapping.cost import LayerCost
+
+
+def quantity(value: float, unit: str) -> str:
+    """Number with an SI prefix and three significant digits: 1.23 mJ."""
+    for factor, prefix in (
+        (1e9, "G"),
+        (1e6, "M"),
+        (1e3, "k"),
+        (1.0, ""),
+        (1e-3, "m"),
+        (1e-6, "u"),
+        (1e-9, "n"),
+    ):
+        if abs(value) >= factor:
+            return f"{value / factor:.3g} {prefix}{unit}"
+    return f"{value:.3g} {unit}" if value == 0 else f"{value / 1e-12:.3g} p{unit}"
+
+
+def energy_table(split: dict[str, float], title: str = "Energy") -> Table:
+    """Energy by memory, MAC, array and leakage."""
+    table = Table(title=title, title_justify="left", box=None, header_style="bold")
+    table.add_column("part")
+    table.add_column("energy", justify="right")
+    table.add_column("share", justify="right")
+    total = sum(split.values())
+    for name, pj in sorted(split.items(), key=lambda item: -item[1]):
+        table.add_row(name, quantity(pj * 1e-12, "J"), f"{pj / total:.1%}" if total else "-")
+    return table
+
+
+def layer_report(cost: LayerCost, *, explain: bool = False) -> RenderableType:
+    """One layer: totals, latency split, energy split, loop nest; with `explain` all traffic and space."""
+    parts: list[RenderableType] = [_heading(cost)]
+    time = Table(title="Latency", title_justify="left", box=None, header_style="bold")
+    time.add_column("part")
+    time.add_column("cycles", justify="right")
+    for name, cycles in cost.latency_split.items():
+        mark = "  <- binds" if name == cost.bound_by else ""
+        time.add_row(name, f"{cycles:,.0f}{mark}")
+    parts += [time, energy_table(cost.memory_energy_pj()), Text("Loop nest", style="bold italic")]
+    parts.append(Text(cost.mapping.nest(cost.layer)))
+    if explain:
+        parts += [_traffic_table(cost), _access_table(cost), _space_table(cost)]
+    return Group(*parts)
+
+
+def network_report(cost: NetworkCost, *, explain: bool = False) -> RenderableType:
+    """A row a layer, then the totals."""
+    table = Table(title=f"{cost.network.name} on {cost.hardware.name}", box=None, header_style="bold")
+    table.add_column("layer", overflow="ellipsis", max_width=28, no_wrap=True)
+    table.add_column("shape", overflow="ellipsis", max_width=34, no_wrap=True)
+    for name in ("MACs", "cycles", "energy", "util."):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("bound by", no_wrap=True)
+    for one in cost.layers:
+        table.add_row(
+            one.layer.name,
+            str(one.layer),
+            quantity(one.macs, "").strip() if one.macs else "-",
+            f"{one.latency_cycles:,.0f}",
+            quantity(one.energy_pj * 1e-12, "J"),
+            f"{one.utilisation:.0%}",
+            one.bound_by,
+        )
+    parts: list[RenderableType] = [table, Text(""), energy_table(cost.memory_energy_pj), Text("")]
+    if explain:
+        for one in cost.layers:
+            parts += [layer_report(one, explain=True), Text("")]
+    parts.append(_network_totals(cost))
+    return Group(*parts)
+
+
+def network_csv(cost: NetworkCost) -> str:
+    """A line a layer."""
+    return _csv([layer_row(one) for one in cost.layers])
+
+
+def layer_csv(cost: LayerCost) -> str:
+    """One line."""
+    return _csv([layer_row(cost)])
+
+
+def layer_row(cost: LayerCost) -> dict[str, Any]:
+    """Flat row of a layer's figures, units in the names."""
+    dims = dict(cost.layer.dims)
+    return (
+        {"layer": cost.layer.name, "op": cost.layer.op}
+        | dims
+        | {"stride_h": cost.layer.stride[0], "stride_w": cost.layer.stride[1]}
+        | {"dilation_h": cost.layer.dilation[0], "dilation_w": cost.layer.dilation[1]}
+        | {
+            "macs": cost.macs,
+            "latency_cycles": cost.latency_cycles,
+            "latency_s": cost.latency_s,
+            "energy_pj": cost.energy_pj,
+            "edp_js": cost.edp_js,
+            "compute_steps": cost.compute_steps,
+            "bound_by": cost.bound_by,
+            "utilisation": cost.utilisation,
+            "utilisation_spatial": cost.utilisation_spatial,
+            "resident": cost.resident,
+        }
+        | {f"energy_{name}_pj": pj for name, pj in cost.memory_energy_pj().items()}
+    )
+
+
+def _csv(rows: list[dict[str, Any]]) -> str:
+    out = io.StringIO()
+    writer = csv.DictWriter(out, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return out.getvalue()
+
+
+def _heading(cost: LayerCost) -> Text:
+    name = f"{cost.layer.name}: " if cost.layer.name else ""
+    resident = f", {cost.resident} on chip" if cost.resident else ""
+    text = Text(f"{name}{cost.layer} on {cost.hardware.name}{resident}\n", style="bold")
+    text.append(
+        f"latency {cost.latency_cycles:,.0f} cycles ({quantity(cost.latency_s, 's')}), bound by "
+        f"{cost.bound_by}; energy {quantity(cost.energy_pj * 1e-12, 'J')}; EDP {cost.edp_js:.3g} Js; "
+        f"utilisation {cost.utilisation:.1%} (array {cost.utilisation_spatial:.1%})\n",
+        style="not bold",
+    )
+    return text
+
+
+def _network_totals(cost: NetworkCost) -> Text:
+    text = Text()
+    text.append(f"latency {quantity(cost.latency_s, 's')} ({cost.latency_cycles:,.0f} cycles at ")
+    text.append(f"{cost.hardware.clock_mhz:g} MHz), {cost.network.batch / cost.latency_s:.3g} inferences/s\n")
+    text.append(f"energy {quantity(cost.energy_pj * 1e-12, 'J')}, EDP {cost.edp_js:.3g} Js, ")
+    text.append(f"utilisation {cost.utilisation:.1%}, area {cost.hardware.area_mm2:.3g} mm2")
+    if cost.hardware.estimated:
+        text.append(f"\n{len(cost.hardware.estimated)} hardware figures come from the technology fit")
+        text.append(" (--json lists them)")
+    for note in cost.network.notes:
+        text.append(f"\nnote: {note}")
+    return text
+
+
+def _traffic_table(cost: LayerCost) -> Table:
+    table = Table(title="Traffic (elements)", title_justify="left", box=None, header_style="bold")
+    for name in ("tensor", "from", "to"):
+        table.add_column(name)
+    for name in ("fills", "parent", "child", "psum reads"):
+        table.add_column(name, justify="right")
+    for row in cost.traffic:
+        psum = row.get("parent_psum_reads")
+        numbers = (row["fills"], row["parent_words"], row["child_words"], psum)
+        cells = ("" if n is None else f"{n:,}" for n in numbers)
+        table.add_row(row["tensor"], row["parent"], row["child"], *cells)
+    return table
+
+
+def _access_table(cost: LayerCost) -> Table:
+    table = Table(title="Accesses", title_justify="left", box=None, header_style="bold")
+    for name in ("memory", "tensor", "direction"):
+        table.add_column(name)
+    for name in ("words", "bits", "energy"):
+        table.add_column(name, justify="right")
+    for row in cost.accesses:
+        pj = cost.energy_split_pj[row["memory"]][row["tensor"]][row["direction"]]
+        energy = quantity(pj * 1e-12, "J")
+        table.add_row(
+            row["memory"], row["tensor"], row["direction"], f"{row['words']:,}", f"{row['bits']:,}", energy
+        )
+    return table
+
+
+def _space_table(cost: LayerCost) -> Table:
+    table = Table(
+        title="Capacity (bits of one instance)", title_justify="left", box=None, header_style="bold"
+    )
+    table.add_column("memory")
+    table.add_column("tensor")
+    table.add_column("used", justify="right")
+    table.add_column("size", justify="right")
+    for row in cost.capacity:
+        size = "unlimited" if row["size_bits"] is None else f"{row['size_bits']:,}"
+        table.add_row(
+            row["memory"], row["tensor"], f"{row['used_bits']:,}", size + (" shared" * row["shared"])
+        )
+    return table
