@@ -1,0 +1,139 @@
+"""`AccuracySource`: the one interface to what is known about the accuracy of subnets."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from accelsim.errors import AccelsimError
+from accelsim.workloads.spaces import Space, Subnet, load_space
+from accelsim.workloads.spaces.genes import Genomes
+
+KINDS = ("measured", "published", "predicted", "surrogate")
+"""measured: a test of these weights; published: a paper or repository states it, often after fine-tuning;
+predicted: a network trained to guess it; surrogate: a fit of ours to any of those."""
+
+
+class AccuracyError(AccelsimError):
+    """A source has no honest answer: unknown space, resolution or subnet, or kinds that would mix."""
+
+
+@dataclass(frozen=True)
+class AccuracyValue:
+    """One answer.
+
+    value   top-1 accuracy, per cent
+    kind    one of KINDS
+    source  where it comes from, one sentence
+    error   half-width in points of the interval that should hold the truth in 95 of 100 cases
+    """
+
+    value: float
+    kind: str
+    source: str
+    error: float
+
+    def __str__(self) -> str:
+        return f"{self.value:.2f} ± {self.error:.2f} % ({self.kind})"
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """Answers for n subnets: `value` [n] and `error` [n] in per cent, `kind` [n] as text."""
+
+    value: NDArray[np.float64]
+    error: NDArray[np.float64]
+    kind: NDArray[np.str_]
+    source: str
+
+    def __len__(self) -> int:
+        return len(self.value)
+
+    def __getitem__(self, i: int) -> AccuracyValue:
+        return AccuracyValue(float(self.value[i]), str(self.kind[i]), self.source, float(self.error[i]))
+
+
+class AccuracySource(ABC):
+    """Answers `predict` for whole batches of genomes; one file a source.
+
+    Contract, held by the conformance tests: answers depend on the subnet only, not on the rest of the batch
+    or on unused genes; values lie in 0 to 100, errors are finite and not negative, kinds are those that
+    `kinds` announces; whatever cannot be answered raises AccuracyError instead of extrapolating.
+    """
+
+    @abstractmethod
+    def kinds(self, space: Space) -> tuple[str, ...]:
+        """Kinds that answers for this space can have; AccuracyError where the source has nothing for it."""
+
+    @abstractmethod
+    def resolutions(self, space: Space) -> tuple[int, ...]:
+        """Those of the space's input resolutions that the source can answer for."""
+
+    @abstractmethod
+    def describe(self, space: Space) -> str:
+        """Where the answers come from and on what footing (such as "no fine-tuning"), one sentence."""
+
+    @abstractmethod
+    def _predict(self, space: Space, genomes: Genomes) -> tuple[ArrayLike, ArrayLike, ArrayLike]:
+        """Value, error and kind of canonical genomes whose resolutions are answerable."""
+
+    def predict(self, space: Space, genomes: ArrayLike, mixed: bool = False) -> Accuracy:
+        """Accuracy of genomes [n, genes].
+
+        Raises AccuracyError if the source could answer with more than one kind and `mixed` is False: values
+        of different kinds do not stand on one footing, so a search must be told to compare them.
+        """
+        kinds = self.kinds(space)
+        if len(kinds) > 1 and not mixed:
+            raise AccuracyError(
+                f"{space.name}: this source answers with {' and '.join(kinds)} values, which are not to be "
+                f"compared unless you say so: pass mixed=True ({self.describe(space)})"
+            )
+        rows = space.canonical(genomes)
+        self._check_resolutions(space, rows)
+        value, error, kind = self._predict(space, rows)
+        n = len(rows)
+        return Accuracy(
+            np.broadcast_to(np.asarray(value, np.float64), n),
+            np.broadcast_to(np.asarray(error, np.float64), n),
+            np.broadcast_to(np.asarray(kind), n),
+            self.describe(space),
+        )
+
+    def accuracy(self, subnet: Subnet, space: Space | None = None) -> AccuracyValue:
+        """Accuracy of one subnet; `space` where it is not one that `load_space` knows."""
+        at = (space or load_space(subnet.space)).at(subnet.resolution)
+        return self.predict(at, at.encode(subnet), mixed=True)[0]
+
+    def restrict(self, space: Space) -> Space:
+        """The same space with only those resolutions that the source can answer for."""
+        found = self.resolutions(space)
+        if not found:
+            raise AccuracyError(
+                f"{space.name}: no accuracy at resolution {', '.join(map(str, space.resolutions))} "
+                f"({self.describe(space)})"
+            )
+        return space if found == space.resolutions else space.at(*found)
+
+    def _check_resolutions(self, space: Space, rows: Genomes) -> None:
+        known = self.resolutions(space)
+        asked = [space.resolutions[i] for i in np.unique(rows[:, 0])]
+        bad = [r for r in asked if r not in known]
+        if bad:
+            raise AccuracyError(
+                f"{space.name}: no accuracy at resolution {bad[0]}; {self._resolution_hint(space)} "
+                f"({self.describe(space)})"
+            )
+
+    def _resolution_hint(self, space: Space) -> str:
+        known = self.resolutions(space)
+        return f"of the space's, known are {', '.join(map(str, known)) or 'none'}"
+
+
+def nearest_space(space: str, known: Sequence[str], what: str) -> AccuracyError:
+    """The error for a space that a source does not cover."""
+    return AccuracyError(f"{what} has nothing for space {space!r}; it covers {', '.join(known)}")

@@ -1,0 +1,162 @@
+"""Read the tensors of a PyTorch checkpoint without PyTorch and without running code from the file.
+
+A checkpoint is a pickle, and unpickling calls whatever the file names. Here a name is looked up in a short
+table of our own stand-ins for tensors and storages; any other name is refused before anything is called.
+"""
+
+from __future__ import annotations
+
+import io
+import pickle
+import zipfile
+from collections import OrderedDict
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from accelsim.errors import AccelsimError
+
+LARGEST = 256 * 2**20
+"""Bytes: bigger files, or zip members, are refused."""
+
+MAGIC = 0x1950A86A20F9469CFC6C
+"""First object of the format that PyTorch wrote before 1.6."""
+
+DTYPES = {
+    "DoubleStorage": "<f8",
+    "FloatStorage": "<f4",
+    "HalfStorage": "<f2",
+    "LongStorage": "<i8",
+    "IntStorage": "<i4",
+}
+
+
+class TorchFileError(AccelsimError):
+    """Not a checkpoint of plain tensors, or one that names something else."""
+
+
+class _Storage(NamedTuple):
+    dtype: str
+    key: str
+    size: int
+
+
+class _Tensor(NamedTuple):
+    storage: _Storage
+    offset: int
+    shape: tuple[int, ...]
+    strides: tuple[int, ...]
+
+
+def load_tensors(path: str | Path) -> dict[str, NDArray[Any]]:
+    """Name -> array for a state dict, or the `state_dict` entry of a dict; both formats of `torch.save`.
+
+    Raises TorchFileError, also for a file that would call anything, and AccelsimError if it cannot be read.
+    """
+    path = Path(path)
+    try:
+        if path.stat().st_size > LARGEST:
+            raise TorchFileError(f"{path}: at most {LARGEST} bytes, but it has {path.stat().st_size}")
+        data = path.read_bytes()
+    except OSError as fault:
+        raise AccelsimError(f"{path}: cannot be read: {fault.strerror or fault}") from None
+    try:
+        tree, storages = _zip(data) if data.startswith(b"PK\x03\x04") else _legacy(data)
+        state = tree["state_dict"] if isinstance(tree, dict) and "state_dict" in tree else tree
+        if not isinstance(state, dict) or not all(isinstance(x, _Tensor) for x in state.values()):
+            raise TorchFileError("it must hold a dict of tensors (a state dict), and holds something else")
+        return {str(name): _array(tensor, storages) for name, tensor in state.items()}
+    except TorchFileError as fault:
+        raise TorchFileError(f"{path}: {fault}") from None
+    except Exception as fault:  # a damaged pickle can raise nearly anything
+        raise TorchFileError(f"{path}: not a PyTorch checkpoint, or a damaged one ({fault})") from None
+
+
+def _rebuild_tensor(storage: Any, offset: Any, shape: Any, strides: Any, *_: Any) -> _Tensor:
+    if not isinstance(storage, _Storage):
+        raise TorchFileError(f"a tensor without a storage: {storage!r}")
+    numbers = (offset, *shape, *strides)
+    if len(shape) != len(strides) or not all(type(x) is int and x >= 0 for x in numbers):
+        raise TorchFileError(f"a tensor of shape {shape!r} with strides {strides!r} at {offset!r}")
+    return _Tensor(storage, offset, tuple(shape), tuple(strides))
+
+
+def _rebuild_parameter(tensor: Any, *_: Any) -> Any:
+    return tensor
+
+
+ALLOWED: dict[tuple[str, str], Any] = {
+    ("collections", "OrderedDict"): OrderedDict,
+    ("torch._utils", "_rebuild_tensor_v2"): _rebuild_tensor,
+    ("torch._utils", "_rebuild_parameter"): _rebuild_parameter,
+    **{("torch", name): dtype for name, dtype in DTYPES.items()},
+}
+
+
+class _Unpickler(pickle.Unpickler):
+    def find_class(self, module: str, name: str) -> Any:
+        if (module, name) not in ALLOWED:
+            raise TorchFileError(f"it names {module}.{name}, which is not part of a tensor; it was not run")
+        return ALLOWED[module, name]
+
+    def persistent_load(self, pid: Any) -> _Storage:
+        match pid:
+            case ("storage", str(dtype), str(key), str(), int(size), *_) if dtype in DTYPES.values():
+                return _Storage(dtype, key, size)
+        raise TorchFileError(f"an unknown reference {pid!r}")
+
+
+def _zip(data: bytes) -> tuple[Any, Callable[[_Storage], bytes]]:
+    archive = zipfile.ZipFile(io.BytesIO(data))
+    members = {info.filename: info for info in archive.infolist()}
+    pickles = [name for name in members if name.endswith("/data.pkl")]
+    if len(pickles) != 1 or sum(info.file_size for info in members.values()) > LARGEST:
+        raise TorchFileError("a checkpoint has one data.pkl, and at most 256 MiB of tensors")
+    folder = pickles[0].removesuffix("data.pkl")
+    if f"{folder}byteorder" in members and archive.read(f"{folder}byteorder").strip() != b"little":
+        raise TorchFileError("it was written on a big-endian machine, which is not supported")
+    tree = _Unpickler(io.BytesIO(archive.read(pickles[0]))).load()
+    return tree, lambda storage: archive.read(f"{folder}data/{storage.key}")
+
+
+def _legacy(data: bytes) -> tuple[Any, Callable[[_Storage], bytes]]:
+    stream = io.BytesIO(data)
+    if _Unpickler(stream).load() != MAGIC:
+        raise TorchFileError("it does not start as a PyTorch checkpoint does")
+    _protocol, system = (_Unpickler(stream).load() for _ in range(2))
+    if not system["little_endian"]:
+        raise TorchFileError("it was written on a big-endian machine, which is not supported")
+    tree = _Unpickler(stream).load()
+    keys = _Unpickler(stream).load()
+    found = _storages(tree)
+    blobs = {}
+    for key in keys:
+        if key not in found:
+            raise TorchFileError(f"storage {key!r} belongs to no tensor")
+        count = int.from_bytes(stream.read(8), "little")
+        blobs[key] = stream.read(count * np.dtype(found[key].dtype).itemsize)
+    return tree, lambda storage: blobs[storage.key]
+
+
+def _storages(tree: Any) -> dict[str, _Storage]:
+    if isinstance(tree, _Tensor):
+        return {tree.storage.key: tree.storage}
+    out: dict[str, _Storage] = {}
+    for value in tree.values() if isinstance(tree, dict) else ():
+        out |= _storages(value)
+    return out
+
+
+def _array(tensor: _Tensor, read: Callable[[_Storage], bytes]) -> NDArray[Any]:
+    flat = np.frombuffer(read(tensor.storage), tensor.storage.dtype)
+    empty = 0 in tensor.shape
+    last = tensor.offset + sum((n - 1) * step for n, step in zip(tensor.shape, tensor.strides))
+    size = int(np.prod(tensor.shape, dtype=object)) if tensor.shape else 1
+    if not empty and (last >= len(flat) or size > len(flat)):
+        raise TorchFileError(f"a tensor of shape {tensor.shape} does not fit its {len(flat)} stored elements")
+    strides = tuple(step * flat.itemsize for step in tensor.strides)
+    view = np.lib.stride_tricks.as_strided(flat[tensor.offset :], tensor.shape, strides, writeable=False)
+    return view.copy()
