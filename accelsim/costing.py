@@ -205,13 +205,11 @@ def _nothing_fits(hw: Accelerator, layer: Layer) -> AccelsimError:
     """Why not even the smallest legal tiles fit."""
     from accelsim.mapping.cost import explain
     from accelsim.mapping.decode import decode
-    from accelsim.mapping.template import Wish
+    from accelsim.mapping.template import Wishes
     from accelsim.pack import count
 
-    wish = Wish(len(hw.memories))
-    wish.order[:] = range(8)
     problem = pack_layer(layer)
-    batch = decode(problem[:8], *(x[None] for x in (wish.inner, wish.order, wish.axis_dim, wish.axis_factor)))
+    batch = decode(problem[:8], *Wishes.smallest(len(hw.memories)))
     counts = count(problem, pack_machine(hw), batch)
     why = explain(hw, layer, batch, counts) if counts.status[0] else "every mapping tried is illegal"
     return AccelsimError(f"no mapping of {layer.name or layer} fits {hw.name}: {why.split(': ', 1)[-1]}")

@@ -87,10 +87,10 @@ def pack_machine(hardware: Accelerator) -> Machine:
         for a, axis in enumerate(memory.fanout):
             lanes = a if axis.shares is None else names.index(axis.shares)
             fan[m, a] = (axis.size, axis.multicast, axis.reduction, axis.forwarding, lanes)
-            columns[m, L.HOP_PJ + a] = hardware.hop_pj_per_bit(m, a)
+            columns[m, L.HOP_PJ + a] = hardware.costs.hop_pj_per_bit[m][a]
     bits = hardware.precision_bits
     leak = hardware.leakage_mw * 1e3 / hardware.clock_mhz  # mW x us per cycle = nJ; in pJ
-    machine = (bits.weight, bits.input, bits.output, bits.psum, hardware.mac_energy_pj, leak)
+    machine = (bits.weight, bits.input, bits.output, bits.psum, hardware.costs.mac.energy_pj, leak)
     return Machine(holds, fan, columns, np.array(machine, float))
 
 

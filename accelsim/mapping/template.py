@@ -1,14 +1,16 @@
 """The template mapper: the chip's own dataflow, its array filled, its buffers filled greedily.
 
-Deterministic. It starts from the smallest tiles, tries every choice of dimensions that the `dataflow`
-section allows on the axes, and then improves one coordinate at a time (one tile size, one axis, one loop
-order) as long as the energy-delay product falls.
+Deterministic. It tries every choice of dimensions that the `dataflow` section allows on the axes with the
+smallest tiles, and improves the most promising ones by one coordinate at a time (one tile size, one axis,
+one loop order) as long as the energy-delay product falls.
 """
 
 from __future__ import annotations
 
-from itertools import product
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import combinations, product
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,26 +24,40 @@ if TYPE_CHECKING:
     from accelsim.hardware import Accelerator
 
 # Orders to try where the dataflow allows any: weights, outputs or inputs stay in place innermost.
-_STATIONARY = ("GKCRSNPQ", "NGKPQCRS", "NGCRSPQK")
-_SWEEPS = 4
+_STATIONARY = (tuple("GKCRSNPQ"), tuple("NGKPQCRS"), tuple("NGCRSPQK"))
+_STARTS = 4
+_SWEEPS = 6
+_POLISHES = 3
+_PAIR_DIMS = 4
 _MAX_AXIS_CHOICES = 512
 
 
-class Wish:
-    """One wished mapping: inner tiles int64[M, 8], orders int8[M, 8], axes [M, 3]."""
+class Wishes(NamedTuple):
+    """B wished mappings, which `decode` makes legal: inner tiles, loop orders, axes (see there)."""
 
-    def __init__(self, M: int) -> None:
-        self.inner = np.ones((M, L.NDIM), np.int64)
-        self.order = np.zeros((M, L.NDIM), np.int8)
-        self.axis_dim = np.zeros((M, L.MAX_AXES), np.int8)
-        self.axis_factor = np.zeros((M, L.MAX_AXES), np.int32)
+    inner: NDArray[np.int64]
+    order: NDArray[np.int8]
+    axis_dim: NDArray[np.int8]
+    axis_factor: NDArray[np.int32]
 
-    def copy(self) -> Wish:
-        """An independent copy."""
-        other = Wish(len(self.inner))
-        for name in ("inner", "order", "axis_dim", "axis_factor"):
-            getattr(other, name)[:] = getattr(self, name)
-        return other
+    @classmethod
+    def smallest(cls, M: int) -> Wishes:
+        """One wish: every tile a single element, no axis in use."""
+        order = np.broadcast_to(np.arange(L.NDIM, dtype=np.int8), (1, M, L.NDIM)).copy()
+        axes = np.zeros((1, M, L.MAX_AXES), np.int8)
+        return cls(np.ones((1, M, L.NDIM), np.int64), order, axes, axes.astype(np.int32))
+
+    def repeat(self, n: int) -> Wishes:
+        """`n` copies of a single wish."""
+        return Wishes(*(np.repeat(array, n, axis=0) for array in self))
+
+    def one(self, row: int) -> Wishes:
+        """The wish in a row."""
+        return Wishes(*(array[row : row + 1] for array in self))
+
+
+Group = Callable[[Wishes], Wishes]
+"""Changed copies of a wish."""
 
 
 def template(
@@ -53,66 +69,139 @@ def template(
 ) -> tuple[Batch, int] | None:
     """(mapping as kernel arrays with one row, evaluations), or None if not even the smallest tiles fit.
 
-    `reserved_bits` float64[M] is taken off each memory's capacity.
+    `resident` names tensors that lie on chip; `reserved_bits` float64[M] is taken off each memory.
     """
-    machine = pack_machine(hardware)
-    if reserved_bits is not None:
-        machine.memory[:, L.CAPACITY_ALL] -= reserved_bits
-    problem = pack_layer(layer, resident)
-    search = _Search(hardware, layer, problem, machine)
-    best = search.best_start()
-    if best is None:
+    search = _Search(hardware, layer, resident, reserved_bits)
+    starts = search.starts()
+    if not starts:
         return None
-    return search.improve(best), search.evaluations
+    ends = [search.improve(start) for start in starts]
+    best = search.polish(min(ends, key=lambda end: end.edp))
+    return best.batch, search.evaluations
+
+
+class _End(NamedTuple):
+    """Where a descent ended: the wish, the mapping it decodes to, and its score."""
+
+    wish: Wishes
+    batch: Batch
+    edp: float
 
 
 class _Search:
-    def __init__(self, hardware, layer, problem, machine) -> None:  # type: ignore[no-untyped-def]
+    def __init__(
+        self, hardware: Accelerator, layer: Layer, resident: str, reserved: NDArray[np.float64] | None
+    ) -> None:
         self.hardware = hardware
-        self.layer = layer
-        self.problem = problem
-        self.machine = machine
-        self.sizes = problem[: L.NDIM]
+        self.problem = pack_layer(layer, resident)
+        self.machine = pack_machine(hardware)
+        if reserved is not None:
+            self.machine.memory[:, L.CAPACITY_ALL] -= reserved
+        self.sizes = self.problem[: L.NDIM]
         self.M = len(hardware.memories)
         self.orders = [_orders(hardware, m) for m in range(self.M)]
+        self.tiles = [np.array(tile_sizes(int(size))) for size in self.sizes]
+        self.axes = self._axis_choices()
         self.evaluations = 0
 
-    def score(self, wishes: list[Wish]) -> tuple[Batch, NDArray[np.float64]]:
-        """Decoded mappings and their energy-delay product (pJ x cycles)."""
-        batch = decode(
-            self.sizes,
-            np.stack([w.inner for w in wishes]),
-            np.stack([w.order for w in wishes]),
-            np.stack([w.axis_dim for w in wishes]),
-            np.stack([w.axis_factor for w in wishes]),
-        )
+    def score(self, wishes: Wishes) -> tuple[Batch, NDArray[np.float64], NDArray[np.float64]]:
+        """Decoded mappings, their energy-delay product (pJ x cycles) and their latency."""
+        batch = decode(self.sizes, *wishes)
         _, latency, energy = price(self.problem, self.machine, batch)
-        self.evaluations += len(wishes)
-        return batch, latency * energy
+        self.evaluations += len(latency)
+        return batch, latency * energy, latency
 
-    def best_start(self) -> Wish | None:
-        """Best choice of dimensions for the axes, with the smallest tiles and the default orders."""
-        base = Wish(self.M)
+    def starts(self) -> list[Wishes]:
+        """The best axis choices, by energy-delay product and by latency, with the smallest tiles."""
+        wishes = Wishes.smallest(self.M).repeat(len(self.axes) + 1)
         for m in range(self.M):
-            base.order[m] = self.orders[m][0]
-        starts = [base]
-        for choice in self.axis_choices():
-            wish = base.copy()
-            for (m, a), d in choice.items():
-                wish.axis_dim[m, a] = d
-            self.fill_axes(wish)
-            starts.append(wish)
-        _, edp = self.score(starts)
-        best = int(np.argmin(edp))
-        return starts[best] if np.isfinite(edp[best]) else None
+            wishes.order[:, m] = self.orders[m][0]
+        for row, (dims, factors) in enumerate(self.axes):
+            wishes.axis_dim[row] = dims
+            wishes.axis_factor[row] = factors
+        _, edp, latency = self.score(wishes)
+        if not np.isfinite(edp).any():
+            return []
+        ranks = [*np.argsort(edp, kind="stable")[:_STARTS], *np.argsort(latency, kind="stable")[:_STARTS]]
+        return [wishes.one(int(row)) for row in dict.fromkeys(ranks) if np.isfinite(edp[row])]
 
-    def axis_choices(self) -> list[dict[tuple[int, int], int]]:
-        """Which dimension each axis may carry, over all axes together, preferred ones first."""
+    def improve(self, wish: Wishes) -> _End:
+        """Coordinate descent: the mapping that no single change improves."""
+        batch, edp, _ = self.score(wish)
+        return self._descend(_End(wish, batch, float(edp[0])), lambda: self._neighbours(), _SWEEPS)
+
+    def polish(self, end: _End) -> _End:
+        """Leave traps that need two tile sizes changed at once."""
+        for _ in range(_POLISHES):
+            better = self._descend(end, lambda: self._pairs(), 1)
+            if better.edp >= end.edp:
+                break
+            end = self._descend(better, lambda: self._neighbours(), _SWEEPS)
+        return end
+
+    def _descend(self, end: _End, neighbours: Callable[[], Iterator[Group]], sweeps: int) -> _End:
+        for _ in range(sweeps):
+            before = end.edp
+            for group in neighbours():
+                wishes = group(end.wish)
+                batch, edp, _ = self.score(wishes)
+                row = int(np.argmin(edp))
+                if edp[row] < end.edp:
+                    end = _End(wishes.one(row), batch.take([row]), float(edp[row]))
+            if end.edp >= before:
+                break
+        return end
+
+    def _neighbours(self) -> Iterator[Group]:
+        """Groups of single changes, each a function from a wish to its changed copies."""
+        for m in range(self.M - 2, -1, -1):
+            for d in range(L.NDIM):
+                if self.sizes[d] > 1:
+                    yield partial(self._other_tiles, m, d)
+            if len(self.orders[m]) > 1:
+                yield partial(self._other_orders, m)
+        if len(self.axes) > 1:
+            yield self._other_axes
+
+    def _pairs(self) -> Iterator[Group]:
+        """As `_neighbours`, two tile sizes of one memory at once."""
+        large = [d for d in np.argsort(-self.sizes, kind="stable")[:_PAIR_DIMS] if self.sizes[d] > 1]
+        for m in range(self.M - 2, -1, -1):
+            for first, second in combinations(large, 2):
+                yield partial(self._other_pair, m, int(first), int(second))
+
+    def _other_pair(self, m: int, first: int, second: int, wish: Wishes) -> Wishes:
+        out = self._other_tiles(m, first, wish)
+        rows = [self._other_tiles(m, second, out.one(row)) for row in range(len(out.inner))]
+        return Wishes(*(np.concatenate(arrays) for arrays in zip(*rows, strict=True)))
+
+    def _other_tiles(self, m: int, d: int, wish: Wishes) -> Wishes:
+        sizes = self.tiles[d]
+        out = wish.repeat(len(sizes))
+        out.inner[:, m, d] = sizes
+        # A larger tile below needs at least as large a one above.
+        out.inner[:, :m, d] = np.maximum(out.inner[:, :m, d], sizes[:, None])
+        return out
+
+    def _other_orders(self, m: int, wish: Wishes) -> Wishes:
+        out = wish.repeat(len(self.orders[m]))
+        out.order[:, m] = self.orders[m]
+        return out
+
+    def _other_axes(self, wish: Wishes) -> Wishes:
+        out = wish.repeat(len(self.axes))
+        for row, (dims, factors) in enumerate(self.axes):
+            out.axis_dim[row] = dims
+            out.axis_factor[row] = factors
+        return out
+
+    def _axis_choices(self) -> list[tuple[NDArray[np.int8], NDArray[np.int32]]]:
+        """Dimension and largest even factor of every axis [M, 3], for all allowed choices together."""
         slots: list[tuple[int, int]] = []
         options: list[list[int]] = []
         for m, memory in enumerate(self.hardware.memories):
             for a, axis in enumerate(memory.fanout):
-                allowed = [DIMS.index(d) for d in self.hardware.axis_dims(m, axis.axis)]
+                allowed = (DIMS.index(d) for d in self.hardware.axis_dims(memory.name, axis.axis))
                 useful = [d for d in allowed if self.sizes[d] > 1]
                 if useful:
                     slots.append((m, a))
@@ -120,94 +209,27 @@ class _Search:
         while np.prod([len(o) for o in options], dtype=float) > _MAX_AXIS_CHOICES:
             longest = max(range(len(options)), key=lambda i: len(options[i]))
             options[longest] = options[longest][:-1]
-        return [dict(zip(slots, choice, strict=True)) for choice in product(*options)]
+        return [self._fill(dict(zip(slots, choice, strict=True))) for choice in product(*options)]
 
-    def fill_axes(self, wish: Wish) -> None:
-        """Largest even factor on every axis whose dimension is set, axes on shared lanes in turn."""
+    def _fill(self, choice: dict[tuple[int, int], int]) -> tuple[NDArray[np.int8], NDArray[np.int32]]:
+        dims = np.zeros((self.M, L.MAX_AXES), np.int8)
+        factors = np.zeros((self.M, L.MAX_AXES), np.int32)
         left = [int(n) for n in self.sizes]
-        for m, memory in enumerate(self.hardware.memories):
-            lanes = [int(n) for n in self.machine.fan[m, :, L.AXIS_SIZE]]
-            for a in range(len(memory.fanout)):
-                d = int(wish.axis_dim[m, a])
-                host = int(self.machine.fan[m, a, L.LANES])
-                room = min(int(self.machine.fan[m, a, L.AXIS_SIZE]), lanes[host], left[d])
-                if room < 2:
-                    wish.axis_factor[m, a] = 0
-                    continue
-                each = -(-left[d] // room)
-                factor = -(-left[d] // each)
-                wish.axis_factor[m, a] = factor
-                lanes[host] //= factor
-                left[d] = each
-
-    def improve(self, wish: Wish) -> Batch:
-        """Coordinate descent from `wish`; the mapping that no single change improves."""
-        batch, edp = self.score([wish])
-        best, best_edp = batch, float(edp[0])
-        for _ in range(_SWEEPS):
-            before = best_edp
-            for moves in self.coordinates():
-                wishes = [changed for move in moves if (changed := move(wish)) is not None]
-                if not wishes:
-                    continue
-                batch, edp = self.score(wishes)
-                i = int(np.argmin(edp))
-                if edp[i] < best_edp:
-                    wish, best, best_edp = wishes[i], batch.take([i]), float(edp[i])
-            if best_edp >= before:
-                break
-        return best
-
-    def coordinates(self):  # type: ignore[no-untyped-def]
-        """Groups of single changes: functions from a wish to a changed one, or None."""
-        for m in range(self.M - 2, -1, -1):
-            for d in range(L.NDIM):
-                if self.sizes[d] > 1:
-                    yield [_tile_move(m, d, size) for size in tile_sizes(int(self.sizes[d]))]
-            if len(self.orders[m]) > 1:
-                yield [_order_move(m, order) for order in self.orders[m]]
-        choices = self.axis_choices()
-        if len(choices) > 1:
-            yield [self.axes_move(choice) for choice in choices]
-
-    def axes_move(self, choice):  # type: ignore[no-untyped-def]
-        def move(wish: Wish) -> Wish:
-            changed = wish.copy()
-            for (m, a), d in choice.items():
-                changed.axis_dim[m, a] = d
-            self.fill_axes(changed)
-            return changed
-
-        return move
+        lanes = self.machine.fan[:, :, L.AXIS_SIZE].copy()
+        for (m, a), d in choice.items():
+            dims[m, a] = d
+            host = int(self.machine.fan[m, a, L.LANES])
+            room = min(int(self.machine.fan[m, a, L.AXIS_SIZE]), int(lanes[m, host]), left[d])
+            if room < 2:
+                continue
+            each = -(-left[d] // room)
+            factors[m, a] = -(-left[d] // each)
+            lanes[m, host] //= factors[m, a]
+            left[d] = each
+        return dims, factors
 
 
-def _tile_move(m: int, d: int, size: int):  # type: ignore[no-untyped-def]
-    def move(wish: Wish) -> Wish | None:
-        if wish.inner[m, d] == size:
-            return None
-        changed = wish.copy()
-        changed.inner[m, d] = size
-        # A larger tile below needs at least as large a one above.
-        changed.inner[:m, d] = np.maximum(changed.inner[:m, d], size)
-        return changed
-
-    return move
-
-
-def _order_move(m: int, order: NDArray[np.int8]):  # type: ignore[no-untyped-def]
-    def move(wish: Wish) -> Wish:
-        changed = wish.copy()
-        changed.order[m] = order
-        return changed
-
-    return move
-
-
-def _orders(hardware: Accelerator, m: int) -> list[NDArray[np.int8]]:
-    """Loop orders to try in memory `m`, the template's own first."""
-    allowed = hardware.loop_orders(m) or _STATIONARY
-    out = []
-    for order in allowed:
-        full = [d for d in DIMS if d not in order] + list(order)
-        out.append(np.array([DIMS.index(d) for d in full], np.int8))
-    return out
+def _orders(hardware: Accelerator, m: int) -> NDArray[np.int8]:
+    """Loop orders [n, 8] to try in memory `m`, the template's own first."""
+    allowed = hardware.orders(hardware.memories[m].name) or _STATIONARY
+    return np.array([[DIMS.index(d) for d in order] for order in allowed], np.int8)

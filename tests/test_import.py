@@ -1,0 +1,30 @@
+"""Importing the package and asking for help are quick: heavy libraries stay out."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+HEAVY = ("numba", "pymoo", "networkx", "matplotlib", "pydantic", "scipy", "onnx")
+
+
+def loaded_after(statement: str) -> set[str]:
+    code = f"import sys\n{statement}\nprint(*sorted(m for m in {HEAVY!r} if m in sys.modules))"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return set(run.stdout.splitlines()[-1].split())
+
+
+def test_import_is_light() -> None:
+    assert loaded_after("import accelsim") == set()
+
+
+def test_help_is_light() -> None:
+    statement = "from accelsim.cli import main\ntry: main(['--help'])\nexcept SystemExit: pass"
+    assert loaded_after(statement) == set()
+
+
+def test_public_names_resolve() -> None:
+    import accelsim
+
+    for name in accelsim.__all__:
+        assert getattr(accelsim, name) is not None
