@@ -1,0 +1,83 @@
+"""Subnets of a space as a table on a terminal and as CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import Any
+
+import numpy as np
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from accelsim.accuracy import AccuracyError, AccuracySource, load_source
+from accelsim.workloads.spaces import Space, load_space
+
+COLUMNS = ("subnet", "macs", "params", "accuracy", "error", "kind", "source")
+
+
+def space_rows(
+    name: str | Space, sample: int = 10, seed: int = 0, accuracy: str | None = None
+) -> list[dict[str, Any]]:
+    """A row a drawn subnet: COLUMNS, accuracies in per cent.
+
+    `accuracy` is a source as `load_source` understands it. Without one the surrogate answers, and where it
+    has nothing for the space the last four columns are None. Raises AccelsimError.
+    """
+    space = load_space(name) if isinstance(name, str) else name
+    source: AccuracySource | None = None
+    try:
+        found = load_source(accuracy or "surrogate", space)
+        space, source = found.restrict(space), found
+    except AccuracyError:
+        if accuracy:
+            raise
+    genomes = space.sample(np.random.default_rng(seed), sample)
+    known = source.predict(space, genomes, mixed=True) if source else None
+    rows = []
+    for i, (genome, macs, params) in enumerate(zip(genomes, space.macs(genomes), space.params(genomes))):
+        row: dict[str, Any] = {"subnet": str(space.decode(genome)), "macs": int(macs), "params": int(params)}
+        answer = known[i] if known is not None else None
+        row |= {
+            "accuracy": round(answer.value, 3) if answer else None,
+            "error": round(answer.error, 3) if answer else None,
+            "kind": answer.kind if answer else None,
+            "source": answer.source if answer else None,
+        }
+        rows.append(row)
+    return rows
+
+
+def space_csv(name: str | Space, sample: int = 10, seed: int = 0, accuracy: str | None = None) -> str:
+    """A line a drawn subnet, as `space_rows`."""
+    out = io.StringIO()
+    writer = csv.DictWriter(out, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(space_rows(name, sample, seed, accuracy))
+    return out.getvalue()
+
+
+def space_table(
+    name: str | Space, sample: int = 10, seed: int = 0, accuracy: str | None = None
+) -> RenderableType:  # fmt: skip
+    """Drawn subnets as a table, with the size of the space above and the accuracy's source below."""
+    space = load_space(name) if isinstance(name, str) else name
+    rows = space_rows(space, sample, seed, accuracy)
+    table = Table(box=None, header_style="bold")
+    table.add_column("subnet", overflow="fold")
+    for title in ("MACs", "params", "top-1 %"):
+        table.add_column(title, justify="right", no_wrap=True)
+    table.add_column("kind", no_wrap=True)
+    for row in rows:
+        known = row["accuracy"] is not None
+        table.add_row(
+            row["subnet"],
+            f"{row['macs'] / 1e6:.1f} M",
+            f"{row['params'] / 1e6:.2f} M",
+            f"{row['accuracy']:.2f} ± {row['error']:.2f}" if known else "-",
+            row["kind"] or "-",
+        )
+    heading = Text(f"{space.name}: {space.size:.3g} subnets, {len(space.genes)} genes", style="bold")
+    source = rows[0]["source"] or "no accuracy: this space needs a source, such as table:FILE"
+    return Group(heading, table, Text(f"accuracy: {source}"))
