@@ -1,0 +1,16 @@
+"""Accelerators: the JSON description, its checks, and the default energy and area."""
+
+from accelsim.hardware.accelerator import Accelerator, json_schema
+from accelsim.hardware.faults import HardwareError
+from accelsim.hardware.loader import hardware_names, load_hardware
+from accelsim.hardware.memory import Axis, Memory
+
+__all__ = [
+    "Accelerator",
+    "Axis",
+    "HardwareError",
+    "Memory",
+    "hardware_names",
+    "json_schema",
+    "load_hardware",
+]

@@ -1,0 +1,241 @@
+"""`Accelerator`: the hardware file as an object, and what follows from its numbers."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from functools import cached_property
+from typing import Any, Literal
+
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from accelsim.hardware.checks import cross_faults
+from accelsim.hardware.costs import Access, Costs, resolve
+from accelsim.hardware.fields import (
+    DIMENSIONS,
+    Area,
+    Bits,
+    Dim,
+    Energy,
+    Megahertz,
+    Name,
+    Nanometres,
+    Part,
+    Power,
+    Sourced,
+    Tensor,
+    Text,
+)
+from accelsim.hardware.memory import Memory
+from accelsim.hardware.search_space import SearchSpace
+
+
+class Precision(Sourced):
+    """Bits of an element."""
+
+    weight: Bits = Field(description="Bits of a weight.")
+    input: Bits = Field(description="Bits of an input.")
+    output: Bits = Field(description="Bits of a finished output.")
+    psum: Bits = Field(description="Bits of a partial sum.")
+
+    def of(self, tensor: Tensor) -> int:
+        """Bits of an operand as it meets the MAC; outputs there are partial sums."""
+        return {"W": self.weight, "I": self.input, "O": self.psum}[tensor]
+
+
+class MacUnit(Sourced):
+    """One multiply-accumulate unit. What is missing comes from a fit by operand width and technology."""
+
+    energy_pj: Energy | None = Field(default=None, description="pJ per multiply-accumulate.")
+    area_um2: Area | None = Field(default=None, description="Area in um2.")
+    leakage_mw: Power | None = Field(default=None, description="Standby power in mW.")
+
+
+class Dataflow(Sourced):
+    """The character of the template: what the array may spread and in which order the loops may run."""
+
+    axes: dict[Name, dict[Name, tuple[Dim, ...]]] = Field(
+        default_factory=dict,
+        description="Memory name -> axis name -> dimensions that the axis may carry, preferred first. "
+        "An axis that is left out may carry any dimension.",
+    )
+    orders: dict[Name, tuple[tuple[Dim, ...], ...]] = Field(
+        default_factory=dict,
+        description="Memory name -> loop orders that its loops may have, outermost dimension first; the "
+        "first is the template's own. Dimensions left out come outermost, in the order N G K C P Q R S. A "
+        "memory that is left out may use any order.",
+    )
+
+
+class Residency(Part):
+    """What may stay on chip from one layer to the next."""
+
+    activations: Literal["dram", "on_chip_if_fit"] = Field(
+        default="dram",
+        description="on_chip_if_fit: activations between two layers skip the outermost memory when they fit.",
+    )
+    weights: Literal["dram", "resident_if_fit"] = Field(
+        default="dram",
+        description="resident_if_fit: weights that fit the chip are not fetched again for every inference.",
+    )
+
+
+class Accelerator(Sourced):
+    """A machine: memories, outermost first, the arrays between them, and MACs below the last.
+
+    Make one with `accelsim.load_hardware`, which reports every fault of the input at once.
+    """
+
+    version: Literal[1] = Field(description="Version of this format.")
+    name: Text = Field(description="Name in reports.")
+    source: Text = Field(description="What the description as a whole is based on.")
+    technology_nm: Nanometres = Field(description="Technology node in nm, for default energy and area.")
+    clock_mhz: Megahertz = Field(description="Clock in MHz: cycles to seconds.")
+    precision_bits: Precision = Field(description="Bits of an element of each tensor.")
+    mac: MacUnit = Field(default_factory=MacUnit, description="The multiply-accumulate unit.")
+    memories: tuple[Memory, ...] = Field(
+        min_length=2,
+        max_length=5,
+        description="Storage levels, outermost first; the first holds all tensors.",
+    )
+    dataflow: Dataflow = Field(default_factory=Dataflow, description="What mappings this machine allows.")
+    network: Residency = Field(default_factory=Residency, description="What stays on chip between layers.")
+    search: SearchSpace | None = Field(default=None, description="What a joint search may vary.")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Accelerator:
+        faults = cross_faults(self.to_dict())
+        if faults:
+            raise PydanticCustomError("cross", "{text}", {"text": "\n".join(map(str, faults))})
+        return self
+
+    def __hash__(self) -> int:
+        return hash(self.hash)
+
+    # -- the array -----------------------------------------------------------------------------------
+
+    def lanes(self, m: int) -> int:
+        """Instances of the next level below one instance of memory `m`."""
+        return math.prod(axis.size for axis in self.memories[m].fanout if axis.shares is None)
+
+    def instances(self, m: int) -> int:
+        """Instances of memory `m`; `m` = number of memories gives the MACs."""
+        return math.prod(self.lanes(i) for i in range(m))
+
+    @property
+    def num_pes(self) -> int:
+        """MAC units."""
+        return self.instances(len(self.memories))
+
+    @property
+    def peak_macs_per_cycle(self) -> int:
+        """Multiply-accumulates a cycle when every unit is busy."""
+        return self.num_pes
+
+    @property
+    def onchip_bytes(self) -> int:
+        """Bytes of all memories but DRAM, all instances."""
+        chip = [(m, x) for m, x in enumerate(self.memories) if x.technology != "dram"]
+        return sum(int(x.total_bytes) * self.instances(m) for m, x in chip)
+
+    def memory_index(self, name: str) -> int:
+        """Position of the memory called `name`."""
+        return [memory.name for memory in self.memories].index(name)
+
+    def axis_dims(self, memory: str, axis: str) -> tuple[Dim, ...]:
+        """Dimensions that an axis may carry, preferred first."""
+        return self.dataflow.axes.get(memory, {}).get(axis, DIMENSIONS)
+
+    def orders(self, memory: str) -> tuple[tuple[Dim, ...], ...]:
+        """Allowed loop orders of a memory, each of all eight dimensions, outermost first; () = any."""
+        return tuple(
+            tuple(d for d in DIMENSIONS if d not in order) + order
+            for order in self.dataflow.orders.get(memory, ())
+        )
+
+    # -- energy and area -----------------------------------------------------------------------------
+
+    @cached_property
+    def costs(self) -> Costs:
+        """Energy and area of every part, given or estimated."""
+        return resolve(self)
+
+    def resolved_energy(self, m: int) -> Access:
+        """(pJ per bit read, pJ per bit written) of each tensor that memory `m` holds."""
+        return dict(self.costs.access[m])
+
+    @property
+    def estimated(self) -> tuple[str, ...]:
+        """JSON paths of the values that come from the fit and not from the file."""
+        return self.costs.estimated
+
+    @property
+    def leakage_mw(self) -> float:
+        """Standby power of the whole chip."""
+        memories = sum(x * self.instances(m) for m, x in enumerate(self.costs.memory_leakage_mw))
+        return memories + self.num_pes * self.costs.mac.leakage_mw
+
+    @property
+    def area_mm2(self) -> float:
+        """Area of the whole chip: MACs, memories and array registers; no control, clock, pads or wiring."""
+        return self.costs.area_mm2
+
+    def area_breakdown_mm2(self) -> dict[str, float]:
+        """Area by memory name, and of "MAC" and "array"; all instances."""
+        costs = self.costs
+        out = {x.name: costs.memory_mm2[m] * self.instances(m) for m, x in enumerate(self.memories)}
+        return out | {"MAC": costs.mac.area_um2 * 1e-6 * self.num_pes, "array": costs.array_mm2}
+
+    # -- JSON ----------------------------------------------------------------------------------------
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON form without what is absent or default; `load_hardware` reads it back."""
+        out = self.model_dump(mode="json", exclude_none=True, exclude_defaults=True)
+        return {"version": self.version, **out}
+
+    @cached_property
+    def hash(self) -> str:
+        """SHA-256 of all that costs and mappings depend on: no name, notes, sources or search space."""
+        full = self.model_dump(mode="json", exclude_none=True, exclude={"name", "search"})
+        text = json.dumps(_bare(full), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def provenance(self) -> dict[str, str | None]:
+        """JSON path of every number in the file -> its source, None where the file names none."""
+        out: dict[str, str | None] = {}
+        data = self.to_dict()
+        del data["version"]
+        _trace(data, "", None, out)
+        return out
+
+
+def _bare(value: Any) -> Any:
+    """Without the keys that describe and do not count."""
+    if isinstance(value, dict):
+        return {k: _bare(v) for k, v in value.items() if k not in ("notes", "source", "sources")}
+    return [_bare(v) for v in value] if isinstance(value, list) else value
+
+
+def _trace(value: Any, path: str, source: str | None, out: dict[str, str | None]) -> None:
+    if isinstance(value, dict):
+        named = value.get("sources", {})
+        for key, item in value.items():
+            if key != "sources":
+                _trace(item, f"{path}.{key}" if path else key, named.get(key, source), out)
+    elif isinstance(value, list):
+        for i, item in enumerate(value):
+            _trace(item, f"{path}[{i}]", source, out)
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        out[path] = source
+
+
+def json_schema() -> dict[str, Any]:
+    """JSON Schema (draft 2020-12) of the hardware file."""
+    schema = Accelerator.model_json_schema(mode="validation")
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **schema,
+        "title": "accelsim hardware, version 1",
+    }

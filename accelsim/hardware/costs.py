@@ -1,0 +1,155 @@
+"""Energy and area of an accelerator's parts: from its file where given, else from the fit."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from accelsim.hardware import technology
+from accelsim.hardware.fields import Tensor
+from accelsim.hardware.memory import Memory
+from accelsim.hardware.technology import Mac, Storage
+
+if TYPE_CHECKING:
+    from accelsim.hardware.accelerator import Accelerator
+
+SRAM_WIDTH_BITS = 64
+"""Access width of a buffer whose file does not give one."""
+
+Access = dict[str, tuple[float, float]]
+"""(pJ per bit read, pJ per bit written) by tensor held."""
+
+
+@dataclass(frozen=True, slots=True)
+class Costs:
+    """All figures of one accelerator. Tuples run over the memories, outermost first."""
+
+    mac: Mac
+    access: tuple[Access, ...]
+    memory_mm2: tuple[float, ...]
+    """One instance; 0 for DRAM unless given."""
+    memory_leakage_mw: tuple[float, ...]
+    """One instance; 0 for DRAM unless given."""
+    hop_pj_per_bit: tuple[tuple[float, ...], ...]
+    """By axis of each fan-out."""
+    array_mm2: float
+    """All fan-outs together: per lane one pipeline register of the wider operand where an axis multicasts,
+    one of a partial sum where an axis reduces. Wires are taken to lie above the logic."""
+    area_mm2: float
+    """The whole chip."""
+    estimated: tuple[str, ...]
+    """JSON paths of the values that come from the fit."""
+
+
+def resolve(hw: Accelerator) -> Costs:
+    """Fill in every figure that the file leaves out."""
+    estimated: list[str] = []
+    mac = _mac(hw, estimated)
+    access = []
+    areas = []
+    leakages = []
+    for m, memory in enumerate(hw.memories):
+        path = f"memories[{m}]"
+        energy, area, leakage = _memory(hw, memory, path, estimated)
+        access.append(energy)
+        areas.append(area)
+        leakages.append(leakage)
+
+    # From the MACs outwards: area of one instance with all that lies below it.
+    bit_mm2 = technology.flipflop(hw.technology_nm)[1] * 1e-6
+    hop_by_memory: list[tuple[float, ...]] = []
+    array_total = 0.0
+    below = mac.area_um2 * 1e-6
+    for m in reversed(range(len(hw.memories))):
+        hops = []
+        wire = technology.wire_pj_per_bit_mm(hw.technology_nm) * math.sqrt(below)
+        for a, axis in enumerate(hw.memories[m].fanout):
+            if axis.hop_pj_per_bit is None:
+                estimated.append(f"memories[{m}].fanout[{a}].hop_pj_per_bit")
+            hops.append(wire if axis.hop_pj_per_bit is None else axis.hop_pj_per_bit)
+        hop_by_memory.insert(0, tuple(hops))
+        array = bit_mm2 * _lane_bits(hw, hw.memories[m]) * hw.lanes(m)
+        array_total += array * hw.instances(m)
+        below = areas[m] + array + hw.lanes(m) * below
+    return Costs(
+        mac,
+        tuple(access),
+        tuple(areas),
+        tuple(leakages),
+        tuple(hop_by_memory),
+        array_total,
+        below,
+        tuple(estimated),
+    )
+
+
+def _mac(hw: Accelerator, estimated: list[str]) -> Mac:
+    bits = hw.precision_bits
+    fit = technology.mac(bits.weight, bits.input, bits.psum, hw.technology_nm)
+    values = []
+    for key in ("energy_pj", "area_um2", "leakage_mw"):
+        given = getattr(hw.mac, key)
+        if given is None:
+            estimated.append(f"mac.{key}")
+        values.append(getattr(fit, key) if given is None else given)
+    return Mac(*values)
+
+
+def _memory(hw: Accelerator, memory: Memory, path: str, estimated: list[str]) -> tuple[Access, float, float]:
+    """(energy, area in mm2, leakage in mW) of one instance."""
+    access: Access = {}
+    fitted = set()
+    for tensor in memory.holds:
+        fit = _fit(hw, memory, tensor)
+        both = []
+        for direction, estimate in (("read", fit.read_pj_per_bit), ("write", fit.write_pj_per_bit)):
+            given = memory.energy.given(direction, tensor)  # type: ignore[arg-type]
+            if given is None:
+                fitted.add(f"{path}.energy.{direction}_pj_per_bit")
+            both.append(estimate if given is None else given)
+        access[tensor] = (both[0], both[1])
+    estimated.extend(sorted(fitted))
+    area = leakage = 0.0
+    if memory.technology != "dram":
+        for part, size in memory.parts().items():
+            banks = memory.banks_of(part)
+            one = technology.storage(size / banks, _width(hw, memory, part), hw.technology_nm)
+            area += banks * one.area_um2 * 1e-6
+            leakage += banks * one.leakage_mw
+        if memory.area_mm2 is None:
+            estimated.append(f"{path}.area_mm2")
+        if memory.energy.leakage_mw is None:
+            estimated.append(f"{path}.energy.leakage_mw")
+    if memory.area_mm2 is not None:
+        area = memory.area_mm2
+    if memory.energy.leakage_mw is not None:
+        leakage = memory.energy.leakage_mw
+    return access, area, leakage
+
+
+def _fit(hw: Accelerator, memory: Memory, tensor: Tensor) -> Storage:
+    """Fitted energy of the part of the memory that holds the tensor."""
+    if memory.technology == "dram":
+        pj = technology.dram_pj_per_bit(memory.dram_type or "LPDDR4")
+        return Storage(pj, pj, 0.0, 0.0)
+    parts = memory.parts()
+    part = tensor if tensor in parts else "all"
+    width = _width(hw, memory, tensor)
+    return technology.storage(parts[part] / memory.banks_of(part), width, hw.technology_nm)
+
+
+def _width(hw: Accelerator, memory: Memory, part: str) -> int:
+    """Bits of one access: as given, else 64, or for registers the operand (the widest, for a shared part)."""
+    if memory.width_bits is not None:
+        return memory.width_bits
+    if memory.technology == "sram":
+        return SRAM_WIDTH_BITS
+    return max(hw.precision_bits.of(t) for t in memory.holds if part in (t, "all"))
+
+
+def _lane_bits(hw: Accelerator, memory: Memory) -> int:
+    """Flip-flops that the array has in each lane below `memory`."""
+    bits = hw.precision_bits
+    operand = max(bits.weight, bits.input) if any(a.multicast for a in memory.fanout) else 0
+    return operand + (bits.psum if any(a.reduction for a in memory.fanout) else 0)

@@ -1,0 +1,114 @@
+"""`load_hardware`: an `Accelerator` from a shipped name, a file or a dict."""
+
+from __future__ import annotations
+
+import json
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from accelsim.errors import AccelsimError, nearest
+from accelsim.hardware.accelerator import Accelerator
+from accelsim.hardware.checks import cross_faults
+from accelsim.hardware.faults import Fault, HardwareError, from_pydantic, join, shown
+
+
+def hardware_names() -> tuple[str, ...]:
+    """Names of the shipped accelerators."""
+    files = resources.files("hw_configs").iterdir()
+    return tuple(sorted(f.name[:-5] for f in files if f.name.endswith(".json")))
+
+
+def load_hardware(source: str | Path | dict[str, Any] | Accelerator) -> Accelerator:
+    """Read a machine: a shipped name (with or without .json), the path of a JSON file, or its content.
+
+    Raises HardwareError, an AccelsimError, that lists every fault with its JSON path; AccelsimError for a
+    name or file that cannot be found or read, and with line and column for malformed JSON.
+    """
+    if isinstance(source, Accelerator):
+        return source
+    if isinstance(source, dict):
+        return _parse(source, "hardware", [])
+    if not isinstance(source, str | Path):
+        raise AccelsimError(f"hardware must be a name, a path or an object, but got {shown(source)}")
+    name = str(source)
+    stem = name.removesuffix(".json")
+    if stem in hardware_names() and (name == stem or not _is_file(name)):
+        text = resources.files("hw_configs").joinpath(f"{stem}.json").read_text(encoding="utf-8")
+        return _parse_text(text, f"hw_configs/{stem}.json")
+    if isinstance(source, str) and not _is_file(name) and not set(name) & set("/\\"):
+        hint = nearest(stem, hardware_names())
+        raise AccelsimError(f"no shipped hardware or file is called {shown(name)}{hint}")
+    return _parse_text(_read(name), name)
+
+
+def _is_file(name: str) -> bool:
+    try:
+        return Path(name).is_file()
+    except (OSError, ValueError):
+        return False
+
+
+def _read(name: str) -> str:
+    try:
+        return Path(name).read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise AccelsimError(f"{name}: must be UTF-8 text, but byte {error.start} is not") from None
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise AccelsimError(f"cannot read hardware file {shown(name)}: {reason}") from None
+
+
+class _Object(dict[str, Any]):
+    """A JSON object that remembers keys given more than once."""
+
+    repeated: tuple[str, ...] = ()
+
+
+def _pairs(pairs: list[tuple[str, Any]]) -> _Object:
+    out = _Object(pairs)
+    keys = [key for key, _ in pairs]
+    if len(out) < len(keys):
+        out.repeated = tuple(sorted({key for key in keys if keys.count(key) > 1}))
+    return out
+
+
+def _parse_text(text: str, where: str) -> Accelerator:
+    try:
+        data = json.loads(text, object_pairs_hook=_pairs)
+    except json.JSONDecodeError as error:
+        place = f"{where}: line {error.lineno}, column {error.colno}"
+        raise AccelsimError(f"{place}: malformed JSON: {error.msg}") from None
+    except RecursionError:
+        raise AccelsimError(f"{where}: malformed JSON: nested too deeply") from None
+    except ValueError:
+        raise AccelsimError(f"{where}: malformed JSON: a number has too many digits") from None
+    if not isinstance(data, dict):
+        raise AccelsimError(f"{where}: must be an object, but got {shown(data)}")
+    return _parse(data, where, _repeated_keys(data, ""))
+
+
+def _repeated_keys(value: Any, path: str) -> list[Fault]:
+    out: list[Fault] = []
+    if isinstance(value, _Object):
+        out += [Fault(join(path, key), "is given more than once") for key in value.repeated]
+        for key, item in value.items():
+            out += _repeated_keys(item, join(path, key))
+    elif isinstance(value, list):
+        for i, item in enumerate(value):
+            out += _repeated_keys(item, join(path, i))
+    return out
+
+
+def _parse(data: dict[str, Any], where: str, faults: list[Fault]) -> Accelerator:
+    try:
+        made = Accelerator.model_validate(data)
+    except ValidationError as error:
+        raise HardwareError(
+            where, [*faults, *from_pydantic(error, Accelerator), *cross_faults(data)]
+        ) from None
+    if faults:
+        raise HardwareError(where, faults)
+    return made
