@@ -10,11 +10,11 @@ from accelsim.workloads import load_network, network_names
 from accelsim.workloads.zoo import ALIASES, MODELS
 
 # Name and resolution: layers with weights, MACs, MACs of convolutions, weights, parameters.
-# Parameters are the `num_params` of torchvision's weights (alexnet, vgg, resnet18 to 50, googlenet, squeezenet,
-# mobilenet_v2, mnasnet1_0), Caffe's bvlc_alexnet and bvlc_googlenet, Keras' MobileNet 1.0 (4,231,976), timm's
-# semnasnet_100 (3.89 M) and the usual 61,706 of LeNet-5; U-Net's are quoted as 31.0 M. AlexNet's 666 M
-# convolution MACs: Chen et al., JSSC 2017. MobileNetV1's 569 M: Howard et al. 2017. See OPS for torchvision's
-# own MACs; the last digits follow from the layers' sizes.
+# Parameters are the `num_params` of torchvision's weights (alexnet, vgg, resnet18 to 50, googlenet,
+# squeezenet, mobilenet_v2, mnasnet1_0), Caffe's bvlc_alexnet and bvlc_googlenet, Keras' MobileNet 1.0
+# (4,231,976), timm's semnasnet_100 (3.89 M) and the usual 61,706 of LeNet-5; U-Net's are quoted as 31.0 M.
+# AlexNet's 666 M convolution MACs: Chen et al., JSSC 2017. MobileNetV1's 569 M: Howard et al. 2017. See OPS
+# for torchvision's own MACs; the last digits follow from the layers' sizes.
 COUNTS = {
     ("alexnet", None): (8, 714188480, 655566528, 61090496, 61100840),
     ("alexnet_grouped", None): (8, 724406816, 665784864, 60954656, 60965224),
@@ -40,9 +40,9 @@ COUNTS = {
 
 # torchvision's weights metadata: GMACs (`_ops`) and the smallest input (`min_size`)
 OPS = {
-    "alexnet": 0.714, "vgg16": 15.47, "vgg19": 19.632, "resnet18": 1.814, "resnet34": 3.664, "resnet50": 4.089,
-    "googlenet": 1.498, "squeezenet1_0": 0.819, "squeezenet1_1": 0.349, "mobilenet_v2": 0.301,
-    "mnasnet_b1": 0.314, "vit_b16": 17.564,
+    "alexnet": 0.714, "vgg16": 15.47, "vgg19": 19.632, "resnet18": 1.814, "resnet34": 3.664,
+    "resnet50": 4.089, "googlenet": 1.498, "squeezenet1_0": 0.819, "squeezenet1_1": 0.349,
+    "mobilenet_v2": 0.301, "mnasnet_b1": 0.314, "vit_b16": 17.564,
 }  # fmt: skip
 SMALLEST = {
     "alexnet": 63, "googlenet": 15, "vgg16": 32, "vgg19": 32, "squeezenet1_0": 21, "squeezenet1_1": 17,
