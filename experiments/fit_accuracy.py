@@ -54,7 +54,7 @@ def main() -> None:
 def published(path: Path) -> list[Net]:
     """The fully described nets, as encodings; without the ablation that OFA's paper argues against."""
     nets = []
-    for row in csv.DictReader(path.open(encoding="utf-8")):
+    for row in csv.DictReader(path.read_text(encoding="utf-8").splitlines()):
         space = SPACE_OF_WIDTH.get(row["base_channels_width_mult"])
         if space and row["depths_per_stage"] and "w/o PS" not in row["id"]:
             d = row["depths_per_stage"].replace("-", ".")
