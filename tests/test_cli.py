@@ -74,7 +74,7 @@ def test_version_and_list(capsys) -> None:
 
 BAD = [
     (["evaluate", "eyeris", "lenet5"], "did you mean 'eyeriss'?"),
-    (["evaluate", "eyeriss", "lenet6"], "lenet5"),
+    (["evaluate", "eyeriss", "lenet6"], "did you mean 'lenet'"),
     (["evaluate", "eyeriss"], "give either a network or --layer"),
     (["evaluate", "eyeriss", "lenet5", "--layer", LAYER], "give either a network or --layer"),
     (["evaluate", "eyeriss", "lenet5", "--json", "--csv"], "either --json or --csv"),

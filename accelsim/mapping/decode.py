@@ -6,7 +6,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from accelsim.pack import Batch
-from cost_models import layout as L
 
 
 def decode(
@@ -23,23 +22,12 @@ def decode(
     order        int8[B, M, 8]
     axis_dim, axis_factor  [B, M, 3], wished axes; factors shrink to the tile that they divide
     """
-    B, M = inner.shape[:2]
-    tile = np.empty((B, M, L.NDIM), np.int32)
-    factors = np.maximum(axis_factor, 1).astype(np.int32)
-    rows = np.arange(B)
-    inside = np.broadcast_to(sizes, (B, L.NDIM)).astype(np.int64)
-    for m in range(M):
-        union = np.minimum(inner[:, m], inside) if m < M - 1 else np.ones((B, L.NDIM), np.int64)
-        for a in range(L.MAX_AXES):
-            d = axis_dim[:, m, a]
-            factors[:, m, a] = np.minimum(factors[:, m, a], inside[rows, d])
-            union[rows, d] = np.minimum(union[rows, d] * factors[:, m, a], inside[rows, d])
-        tile[:, m] = union
-        inside = union.copy()
-        for a in range(L.MAX_AXES):
-            d = axis_dim[:, m, a]
-            inside[rows, d] = -(-inside[rows, d] // factors[:, m, a])
-    return Batch(tile, order, axis_dim, np.where(factors < 2, 0, factors).astype(np.int32))
+    from cost_models.decode import decode_batch
+
+    tile = np.empty(inner.shape, np.int32)
+    factors = np.zeros(axis_factor.shape, np.int32)
+    decode_batch(sizes, inner, axis_dim, axis_factor, tile, factors)
+    return Batch(tile, order, axis_dim, factors)
 
 
 def tile_sizes(size: int) -> list[int]:
