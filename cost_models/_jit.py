@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numba
-from numba import njit
+from numba import njit, types
 
 
 def _cache_dir() -> Path:
@@ -44,8 +44,18 @@ def kernel(function: Callable[..., Any]) -> Any:
 
 
 def step(function: Callable[..., Any]) -> Any:
-    """Decorator of what kernels call per mapping: may neither allocate nor slice arrays.
+    """Decorator of what kernels call per mapping: may neither allocate nor slice arrays; only for kernels.
 
     Without Numba's reference counts, whose atomic updates for every array and call cost more than the work.
     """
-    return _compile(function, _nrt=False)
+    dispatcher = _compile(function, _nrt=False, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+    if not hasattr(dispatcher, "get_call_template"):  # NUMBA_DISABLE_JIT
+        return dispatcher
+    resolve = dispatcher.get_call_template
+
+    def any_value(args: Any, kws: Any) -> Any:
+        """Compile once per type, where Numba would once more per combination of constant arguments."""
+        return resolve(tuple(map(types.unliteral, args)), {k: types.unliteral(v) for k, v in kws.items()})
+
+    dispatcher.get_call_template = any_value
+    return dispatcher

@@ -16,35 +16,21 @@ import numpy as np
 from cost_models import layout as L
 from cost_models import work as X
 from cost_models._jit import kernel, step
-from cost_models.nest import (
-    BY_CHILD,
-    BY_PARENT,
-    FREE_I,
-    FREE_O,
-    FREE_W,
-    arrange,
-    free_tiles,
-    geometry,
-    input_words,
-    steps,
-)
-from cost_models.ports import EXPOSED, OVERLAPPED, add_load, ramps, slowest_port
+from cost_models.inputs import rows, rows_alike
+from cost_models.nest import FREE_I, FREE_O, FREE_W, arrange, free_tiles, geometry, steps
+from cost_models.ports import add_load, busiest, clear_loads, ramps, save_bits
 from cost_models.space import space
 
 _ALL = (1 << L.NDIM) - 1
 
 
 @step
-def _charge(t, p, c, words, ws, iw):
-    """Book `words` = (parent, child, psum, final at the parent, final at the child) as bits on both ports.
+def _charge(t, p, c, parent, child, psum, final, child_final, ws, iw):
+    """Put the words of one transfer, of which `final` and `child_final` leave complete, on the ports.
 
-    Final words of `O` leave complete and carry output precision, the others psum precision. Returns
-    (energy of both memories, energy of the array's hops) in pJ.
+    Final words of `O` carry output precision, the others psum precision. Returns the energy of the array's
+    hops in pJ.
     """
-    M = iw[X.MEMORIES]
-    memory = X.MEMORY + L.MEM_COLS * p
-    below = X.MEMORY + L.MEM_COLS * c
-    parent, child, psum, final, child_final = words
     if t == L.O:
         wide, narrow = ws[X.MACHINE + L.BITS_PSUM], ws[X.MACHINE + L.BITS_O]
         read = psum * wide
@@ -52,128 +38,99 @@ def _charge(t, p, c, words, ws, iw):
         child_read = (child - child_final) * wide + child_final * narrow
         child_write = read
     else:
-        read = parent * ws[X.MACHINE + L.BITS_W + t]
+        width = ws[X.MACHINE + L.BITS_W + t]
+        read = parent * width
         write = 0.0
         child_read = 0.0
-        child_write = child * ws[X.MACHINE + L.BITS_W + t]
-    kind = EXPOSED + c if c < M and ws[below + L.OVERLAPS] == 0.0 else OVERLAPPED
-    share = 1.0 / ws[X.INSTANCES + p]
-    add_load(kind, p, L.READ, t, read * share, ws)
-    add_load(kind, p, L.WRITE, t, write * share, ws)
-    energy = read * ws[memory + L.READ_PJ + t] + write * ws[memory + L.WRITE_PJ + t]
-    at = X.BITS + 2 * (L.NTENSOR * p + t)
-    ws[at + L.READ] += read
-    ws[at + L.WRITE] += write
-    if c < M:
-        share = 1.0 / ws[X.INSTANCES + c]
-        add_load(kind, c, L.READ, t, child_read * share, ws)
-        add_load(kind, c, L.WRITE, t, child_write * share, ws)
-        energy += child_read * ws[below + L.READ_PJ + t] + child_write * ws[below + L.WRITE_PJ + t]
-        at = X.BITS + 2 * (L.NTENSOR * c + t)
-        ws[at + L.READ] += child_read
-        ws[at + L.WRITE] += child_write
-    hop = 0.0
+        child_write = child * width
+    kind = iw[X.KIND + c]
+    add_load(kind, p, t, read, write, ws)
+    if c < iw[X.MEMORIES]:
+        add_load(kind, c, t, child_read, child_write, ws)
+    hops = 0.0
     for m in range(p, c):
-        if (iw[X.USED] >> m) & 1:
-            for a in range(L.MAX_AXES):
-                if iw[X.AXIS_DIM + L.MAX_AXES * m + a] >= 0:
-                    hop += ws[X.MEMORY + L.MEM_COLS * m + L.HOP_PJ + a]
-    return energy, hop * (child_read + child_write)
+        hops += ws[X.HOPS + m]
+    return hops * (child_read + child_write)
 
 
 @step
 def _tensor(t, detail, ws, iw):
-    """Count and charge all words of tensor `t`.
+    """Count all words of tensor `t` and charge them.
 
-    Returns (whether a count exceeds 2^53, energy of the memories, energy of the hops).
+    Returns (whether a count exceeds 2^53, energy of the hops).
     """
     M = iw[X.MEMORIES]
     free = FREE_W if t == L.W else FREE_I if t == L.I else FREE_O
-    soft = free & iw[X.INEXACT]
-    capability = X.REDUCTION if t == L.O else X.MULTICAST
-    reduced = iw[X.SPLIT + L.C] | iw[X.SPLIT + L.R] | iw[X.SPLIT + L.S]
+    apart = iw[X.NO_REDUCTION if t == L.O else X.NO_MULTICAST]
+    reduced = iw[X.SPLIT] & (X.EVERY_MEMORY * FREE_O)
+    merging = iw[X.SPLIT] & ~apart & (X.EVERY_MEMORY * free)
     size = ws[X.SIZE + t]
-    total = 0.0
     hops = 0.0
     p = 0
-    j_memory = -1
-    all_trips = 1.0  # free loops in the memories above the child
-    trips = 1.0  # those of them at or outside the innermost relevant loop j
-    axes = 1.0  # free axes above the child
-    parent_axes = 1.0  # the same, but between parent and child only those without the capability
-    above_parent = 1.0  # free axes above the parent
+    # The innermost relevant loop above the child. Free loops of memories above `level`, and those in
+    # `outside` of that memory itself, repeat the fill.
+    j = -1
+    level = 0
+    outside = 0
     for c in range(1, M + 1):
         at = L.NTENSOR * (c - 1) + t
         if iw[X.INNERMOST + at] >= 0:
-            j_memory = c - 1
-            trips = all_trips * ws[X.FREE_OUTSIDE + at]
-        all_trips *= ws[X.FREE_TRIPS + at]
-        axes *= ws[X.FREE_AXES + at]
-        parent_axes *= ws[X.FREE_UNSHARED + at]
-        if c < M and iw[X.HOLDS + L.NTENSOR * c + t] == 0:
-            continue
-        # Loops counted in full: those of memories above `levels`, and in that memory those `outside` j.
-        j = -1
-        levels = 0
-        outside = 0
-        count = 1.0
-        if c == M:
-            levels = M
-            count = all_trips
-        elif j_memory >= 0:
-            j = iw[X.INNERMOST + L.NTENSOR * j_memory + t]
-            levels = j_memory
-            outside = iw[X.OUTSIDE + L.NTENSOR * j_memory + t]
-            count = trips
-        child = size * count * axes
-        parent = size * count * parent_axes
-        if soft:
-            child *= free_tiles(soft, BY_CHILD, capability, p, c, levels, outside, ws, iw)
-            parent *= free_tiles(soft, BY_PARENT, capability, p, c, levels, outside, ws, iw)
+            j = iw[X.INNERMOST + at]
+            level = c - 1
+            outside = iw[X.OUTSIDE + at]
+        if c < M:
+            if iw[X.HOLDS + L.NTENSOR * c + t] == 0:
+                continue
+        else:
+            j = -1
+            level = M
+            outside = 0
+        child = size * free_tiles(t, level, outside, c, 0, ws, iw)
+        parent = child
+        shared = merging & X.fans(p, c)
+        if shared:
+            parent = size * free_tiles(t, level, outside, c, shared, ws, iw)
         psum = 0.0
         final = 0.0
         child_final = 0.0
         if t == L.I:
-            child *= input_words(p, c, j_memory, j, False, ws, iw)
-            parent *= input_words(p, c, j_memory, j, True, ws, iw)
+            for pair in range(2):
+                words = rows(pair, p, c, level, j, False, ws, iw)
+                child *= words
+                if not rows_alike(pair, p, c, iw):
+                    words = rows(pair, p, c, level, j, True, ws, iw)
+                parent *= words
         elif t == L.O:
-            distinct = size * above_parent
-            if soft:
-                distinct *= free_tiles(soft, BY_CHILD, capability, p, p, 0, 0, ws, iw)
+            distinct = size * free_tiles(t, 0, 0, p, 0, ws, iw)
             psum = parent - distinct
-            if not reduced & ((1 << p) - 1):
+            if not reduced & X.fans(0, p):
                 final = distinct
-            if not reduced & ((1 << c) - 1):
+            if not reduced & X.fans(0, c):
                 child_final = size
         if child > L.MAX_COUNT or parent > L.MAX_COUNT:
-            return True, 0.0, 0.0
+            return True, 0.0
         if p == 0 and iw[X.PROBLEM + L.RESIDENT + t]:
             child = 0.0
             parent = 0.0
             psum = 0.0
         else:
-            words = (parent, child, psum, final, child_final)
-            energy, hop = _charge(t, p, c, words, ws, iw)
-            total += energy
-            hops += hop
+            hops += _charge(t, p, c, parent, child, psum, final, child_final, ws, iw)
         at = X.TRAFFIC + L.TRAFFIC_COLS * (L.NTENSOR * c + t)
         ws[at + L.PARENT_WORDS] = parent
         ws[at + L.CHILD_WORDS] = child
         ws[at + L.PSUM_READS] = psum
         if detail:
-            ws[at + L.FILLS] = steps(_ALL & ~free, M, 0, c, ws, iw) * steps(free, levels, outside, c, ws, iw)
+            ws[at + L.FILLS] = steps(_ALL & ~free, c, 0, c, ws, iw) * steps(free, level, outside, c, ws, iw)
         p = c
-        parent_axes = axes
-        above_parent = axes
-    return False, total, hops
+    return False, hops
 
 
 @step
 def price(b, detail, tile, order, axis_dim, axis_factor, ws, iw):
     """Price mapping `b` of a batch; return its status and leave all results in `ws`, described in `work`.
 
-    `detail` also fills the FILLS column of the traffic. `ws` and `iw` come from `work.prepare`. An illegal
-    mapping has infinite latency and energy, and NEED and HAVE say what it lacks.
+    `detail` also fills BITS and the FILLS column of the traffic. `ws` and `iw` come from `work.prepare`. An
+    illegal mapping has infinite latency and energy, and NEED and HAVE say what it lacks.
     """
     M = iw[X.MEMORIES]
     ws[X.RESULT + L.LATENCY] = np.inf
@@ -186,27 +143,29 @@ def price(b, detail, tile, order, axis_dim, axis_factor, ws, iw):
     if status != L.OK:
         return status
 
-    for i in range(X.BITS, X.USED_BITS):
-        ws[i] = 0.0
-    energy = 0.0
+    clear_loads(ws, iw)
     hops = 0.0
     for t in range(L.NTENSOR):
         if t == L.W and iw[X.PROBLEM + L.HAS_WEIGHTS] == 0:
             continue
-        over, pj, hop = _tensor(t, detail, ws, iw)
+        over, hop = _tensor(t, detail, ws, iw)
         if over:
-            for i in range(X.LOAD, X.RESULT):
-                ws[i] = 0.0
             return L.COUNT_OVER + 65536 * t
-        energy += pj
         hops += hop
+    if detail:
+        save_bits(ws, iw)
 
     compute = steps(_ALL, M, 0, M, ws, iw)
-    ports = slowest_port(OVERLAPPED, ws, iw)
+    ports = 0.0
     exposed = 0.0
-    for c in range(1, M):
-        if ws[X.MEMORY + L.MEM_COLS * c + L.OVERLAPS] == 0.0:
-            exposed += slowest_port(EXPOSED + c, ws, iw)
+    energy = 0.0
+    for kind in range(iw[X.KINDS]):
+        time, pj = busiest(kind, ws, iw)
+        energy += pj
+        if kind == 0:
+            ports = time
+        else:
+            exposed += time
     up, down = ramps(ws, iw)
     latency = up + max(compute, ports) + exposed + down
     macs = 0.0

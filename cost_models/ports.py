@@ -1,87 +1,137 @@
-"""Time on the memories' ports: what overlaps with compute, what adds up, and the first and last tiles."""
+"""Time on the memories' ports: what overlaps with compute, what adds up, and the first and last tiles.
+
+Bits wait in the work array at LOAD, by kind: kind 0 hides behind compute, every single-buffered child has
+a kind of its own, whose time adds up.
+"""
 
 from __future__ import annotations
 
 from cost_models import layout as L
 from cost_models import work as X
 from cost_models._jit import step
+from cost_models.inputs import touched
 from cost_models.nest import FREE_I, FREE_O, FREE_W
-from cost_models.space import touched
 
-# Kinds of load in the work array: bits that hide behind compute, the first tiles on their way in, the last
-# on their way out, and from EXPOSED on, per single-buffered child, those that add up.
-OVERLAPPED, FIRST, LAST, EXPOSED = 0, 1, 2, 3
 _PORT = L.NTENSOR
 _MEMORY = 2 * _PORT
 _KIND = L.MAX_MEMORIES * _MEMORY
 
 
 @step
-def add_load(kind, m, way, t, bits, ws):
-    """Put `bits` of tensor `t` of one instance on the read or write port of memory `m`."""
-    ws[X.LOAD + _KIND * kind + _MEMORY * m + _PORT * way + t] += bits
+def clear_loads(ws, iw):
+    """Empty all ports."""
+    for i in range(X.LOAD, X.LOAD + _KIND * iw[X.KINDS]):
+        ws[i] = 0.0
 
 
 @step
-def slowest_port(kind, ws, iw):
-    """Cycles of the machine's busiest port; clears the loads of that kind."""
+def add_load(kind, m, t, read, write, ws):
+    """Put bits of tensor `t`, of all instances, on the ports of memory `m`."""
+    at = X.LOAD + _KIND * kind + _MEMORY * m + t
+    ws[at] += read
+    ws[at + _PORT] += write
+
+
+@step
+def busiest(kind, ws, iw):
+    """(cycles of the busiest port, pJ of all accesses) of one kind of load."""
     slowest = 0.0
+    energy = 0.0
     for m in range(iw[X.MEMORIES]):
+        instances = ws[X.INSTANCES + m]
+        memory = X.MEMORY + L.MEM_COLS * m
         for way in range(2):
             at = X.LOAD + _KIND * kind + _MEMORY * m + _PORT * way
-            memory = X.MEMORY + L.MEM_COLS * m
-            port = memory + L.READ_CPB + L.NTENSOR * way
-            w = ws[at] * ws[port]
-            i = ws[at + 1] * ws[port + 1]
-            o = ws[at + 2] * ws[port + 2]
+            cpb = memory + L.READ_CPB + _PORT * way
+            pj = memory + L.READ_PJ + _PORT * way
+            w = ws[at] * ws[cpb]
+            i = ws[at + 1] * ws[cpb + 1]
+            o = ws[at + 2] * ws[cpb + 2]
             time = w + i + o if ws[memory + L.READ_SHARED + way] else max(w, i, o)
-            if time > slowest:
-                slowest = time
-            ws[at] = ws[at + 1] = ws[at + 2] = 0.0
-    return slowest
+            slowest = max(slowest, time / instances)
+            energy += ws[at] * ws[pj] + ws[at + 1] * ws[pj + 1] + ws[at + 2] * ws[pj + 2]
+    return slowest, energy
 
 
 @step
-def _first_union_words(t, p, c, ws, iw):
+def save_bits(ws, iw):
+    """Sum all kinds of load into the result BITS."""
+    for i in range(X.BITS, X.USED_BITS):
+        ws[i] = 0.0
+    for kind in range(iw[X.KINDS]):
+        for m in range(iw[X.MEMORIES]):
+            for t in range(L.NTENSOR):
+                to = X.BITS + 2 * (L.NTENSOR * m + t)
+                at = X.LOAD + _KIND * kind + _MEMORY * m + t
+                ws[to + L.READ] += ws[at]
+                ws[to + L.WRITE] += ws[at + _PORT]
+
+
+@step
+def _span(d, p, c, ws):
+    """Size of dimension `d` over all instances of `c` under one instance of `p`."""
+    union = ws[X.UNION + L.NDIM * p + d]
+    if c == p + 1:
+        return union
+    span = ws[X.TILE + L.NDIM * c + d]
+    for m in range(p, c):
+        span *= ws[X.FACTOR + L.NDIM * m + d]
+    return min(span, union)
+
+
+@step
+def _span_rows(pair, p, c, ws, iw):
+    """Input rows (`pair` 0) or columns (1) under one instance of `p`: see `_first_words`."""
+    shared = X.fans(c - 1, c) & iw[X.SPLIT] & ~iw[X.NO_MULTICAST]
+    repeat = 1.0
+    both = (0.0, 0.0)
+    for i in range(2):
+        d = L.P + pair + 2 * i
+        span = _span(d, p, c, ws)
+        tile = ws[X.TILE + L.NDIM * c + d]
+        # Only the fan-out right above the child shares the halo.
+        if (shared >> (L.NDIM * (c - 1) + d)) & 1:
+            tile = min(span, tile * ws[X.FACTOR + L.NDIM * (c - 1) + d])
+        repeat *= span / tile
+        both = (tile, both[0])
+    r, q = both
+    return repeat * touched(q, r, ws[X.GAP + 2 * pair], ws[X.GAP + 2 * pair + 1])
+
+
+@step
+def _first_words(t, p, c, ws, iw):
     """Words of `t` that one instance of parent `p` exchanges for one tile in every child `c` under it."""
-    if not iw[X.USED] & ((1 << c) - (1 << p)):
+    split = iw[X.SPLIT] & X.fans(p, c)
+    if not split:
         return ws[X.WORDS + L.NTENSOR * c + t]
     free = FREE_W if t == L.W else FREE_I if t == L.I else FREE_O
-    capability = X.REDUCTION if t == L.O else X.MULTICAST
-    nearest = 1 << (c - 1)
+    apart = split & iw[X.NO_REDUCTION if t == L.O else X.NO_MULTICAST]
     words = 1.0
-    for i in range(iw[X.DIMS]):
-        d = iw[X.DIMS + 1 + i]
-        tile = ws[X.TILE + L.NDIM * c + d]
-        span = tile
+    for d in range(L.P if t == L.I else L.NDIM):
+        if not (free >> d) & 1:
+            words *= _span(d, p, c, ws)
+    if apart & (X.EVERY_MEMORY * free):
         for m in range(p, c):
-            f = ws[X.FACTOR + L.NDIM * m + d]
-            if f > 1.0:
-                if not (free >> d) & 1:
-                    span *= f
-                elif not (iw[capability + d] >> m) & 1:
-                    words *= f
-        if (free >> d) & 1:
-            continue
-        union = ws[X.UNION + L.NDIM * p + d]
-        if span > union:
-            span = union
-        if t != L.I or d < L.P:
-            words *= span
-            continue
-        # Rows and columns: only the fan-out right above the child shares the halo.
-        if iw[X.MULTICAST + d] & nearest and iw[X.SPLIT + d] & nearest:
-            tile = min(span, tile * ws[X.FACTOR + L.NDIM * (c - 1) + d])
-        ws[X.PILE + d] = tile
-        words *= span / tile
+            for d in range(L.NDIM):
+                if (free >> d) & (apart >> (L.NDIM * m + d)) & 1:
+                    words *= ws[X.FACTOR + L.NDIM * m + d]
     if t == L.I:
-        for d in range(L.P, L.NDIM):
-            if ws[X.TILE + d] == 1.0:
-                ws[X.PILE + d] = 1.0
-        at = X.PILE
-        words *= touched(ws[at + L.P], ws[at + L.R], ws[X.GAP], ws[X.GAP + 1])
-        words *= touched(ws[at + L.Q], ws[at + L.S], ws[X.GAP + 2], ws[X.GAP + 3])
+        words *= _span_rows(0, p, c, ws, iw) * _span_rows(1, p, c, ws, iw)
     return words
+
+
+@step
+def _outer_time(t, p, c, way, ws, iw):
+    """Cycles at the parent's port for the tiles of all children."""
+    cpb = ws[X.MEMORY + L.MEM_COLS * p + L.READ_CPB + _PORT * way + t]
+    return 0.0 if cpb == 0.0 else _first_words(t, p, c, ws, iw) * ws[X.MACHINE + L.BITS_W + t] * cpb
+
+
+@step
+def _inner_time(t, c, way, ws):
+    """Cycles at the child's port for its tile."""
+    words = ws[X.WORDS + L.NTENSOR * c + t] * ws[X.MACHINE + L.BITS_W + t]
+    return words * ws[X.MEMORY + L.MEM_COLS * c + L.READ_CPB + _PORT * way + t]
 
 
 @step
@@ -95,25 +145,23 @@ def ramps(ws, iw):
     up = 0.0
     down = 0.0
     for c in range(1, iw[X.MEMORIES]):
-        if ws[X.MEMORY + L.MEM_COLS * c + L.OVERLAPS] == 0.0:
+        if iw[X.KIND + c]:
             continue
-        for t in range(L.NTENSOR):
-            if iw[X.HOLDS + L.NTENSOR * c + t] == 0 or (t == L.W and iw[X.PROBLEM + L.HAS_WEIGHTS] == 0):
-                continue
-            p = c - 1
-            while iw[X.HOLDS + L.NTENSOR * p + t] == 0:
-                p -= 1
-            if p == 0 and iw[X.PROBLEM + L.RESIDENT + t]:
-                continue
-            width = ws[X.MACHINE + L.BITS_W + t]
-            inner = ws[X.WORDS + L.NTENSOR * c + t] * width
-            outer = _first_union_words(t, p, c, ws, iw) * width
-            if t == L.O:
-                add_load(LAST, c, L.READ, t, inner, ws)
-                add_load(LAST, p, L.WRITE, t, outer, ws)
-                down += slowest_port(LAST, ws, iw)
-            else:
-                add_load(FIRST, c, L.WRITE, t, inner, ws)
-                add_load(FIRST, p, L.READ, t, outer, ws)
-        up += slowest_port(FIRST, ws, iw)
+        at = X.PARENT + L.NTENSOR * c
+        p_w = iw[at + L.W]
+        p_i = iw[at + L.I]
+        p_o = iw[at + L.O]
+        out_w = in_w = out_i = in_i = 0.0
+        if p_w >= 0:
+            in_w = _inner_time(L.W, c, L.WRITE, ws)
+            out_w = _outer_time(L.W, p_w, c, L.READ, ws, iw)
+        if p_i >= 0:
+            in_i = _inner_time(L.I, c, L.WRITE, ws)
+            out_i = _outer_time(L.I, p_i, c, L.READ, ws, iw)
+        inner = in_w + in_i if ws[X.MEMORY + L.MEM_COLS * c + L.WRITE_SHARED] else max(in_w, in_i)
+        together = p_w == p_i and p_w >= 0 and ws[X.MEMORY + L.MEM_COLS * p_w + L.READ_SHARED] != 0.0
+        outer = out_w + out_i if together else max(out_w, out_i)
+        up += max(inner, outer)
+        if p_o >= 0:
+            down += max(_inner_time(L.O, c, L.READ, ws), _outer_time(L.O, p_o, c, L.WRITE, ws, iw))
     return up, down

@@ -5,21 +5,13 @@ from __future__ import annotations
 from cost_models import layout as L
 from cost_models import work as X
 from cost_models._jit import step
+from cost_models.inputs import touched
 from cost_models.nest import FREE_O
 
 
 @step
-def touched(p, r, p_gap, r_gap):
-    """Distinct input rows of a tile of p output rows and r kernel rows: f(p, r)."""
-    if p > p_gap and r > r_gap:
-        return p * r - (p - p_gap) * (r - r_gap)
-    return p * r
-
-
-@step
-def tile_words(t, m, ws):
-    """Words of tensor `t` in the instance tile of memory `m`."""
-    at = X.TILE + L.NDIM * m
+def tile_words(t, at, ws):
+    """Words of tensor `t` in the tile whose eight sizes begin at offset `at` of `ws`."""
     if t == L.W:
         return ws[at + L.G] * ws[at + L.K] * ws[at + L.C] * ws[at + L.R] * ws[at + L.S]
     if t == L.O:
@@ -47,7 +39,7 @@ def space(ws, iw):
     M = iw[X.MEMORIES]
     partial = 0  # loops over C, R, S outside the innermost loop relevant to O, so far
     pending = 0  # and those inside it
-    reduced = iw[X.SPLIT + L.C] | iw[X.SPLIT + L.R] | iw[X.SPLIT + L.S]
+    reduced = iw[X.SPLIT] & (X.EVERY_MEMORY * FREE_O)
     below_first = 0  # bit t: a memory above, but the outermost, holds t
     for m in range(M):
         if m > 0:
@@ -66,12 +58,12 @@ def space(ws, iw):
             if iw[X.HOLDS + at] == 0 or (t == L.W and iw[X.PROBLEM + L.HAS_WEIGHTS] == 0):
                 continue
             width = ws[X.MACHINE + L.BITS_W + t]
-            if t == L.O and (partial or reduced & ((1 << m) - 1)):
+            if t == L.O and (partial or reduced & X.fans(0, m)):
                 width = ws[X.MACHINE + L.BITS_PSUM]
-            words = tile_words(t, m, ws)
+            words = tile_words(t, X.TILE + L.NDIM * m, ws)
             ws[X.WORDS + at] = words
             if m > 0 and iw[X.PROBLEM + L.RESIDENT + t] and not (below_first >> t) & 1:
-                size = tile_words(t, 0, ws) * width
+                size = tile_words(t, X.TILE, ws) * width
             else:
                 size = words * width * ws[memory + L.BUFFERS]
             if m > 0:

@@ -13,7 +13,7 @@ import numpy as np
 
 from cost_models import layout as L
 from cost_models._jit import step
-from cost_models.work import AXIS, AXIS_DIM, PILE, PILE_SIZE, SPLIT, TILE, TRIP, UNION
+from cost_models.work import AXES, AXIS, AXIS_DIM, MEMORIES, PILE, PILE_SIZE, SWEPT, TILE, TILES, TRIP, UNION
 
 
 @step
@@ -43,25 +43,37 @@ def _split(piece, every, n, ws):
 
 
 @step
-def pieces(d, c, counted, every, skipped, ws, iw):
+def pieces(d, c, counted, first, skipped, survey, ws, iw):
     """Make the multiset of the tiles of dimension `d` at memory `c`; return its number of entries.
 
     Temporal loops of memories below index `counted` contribute every iteration, the others their first.
-    Bit m of `every` / `skipped` says whether the fan-out of memory m contributes every instance / is not
-    applied at all (its instances are seen as one); otherwise it contributes its first instance.
+    Fan-outs contribute every instance; those in the set `first` (see `work.SPLIT`) just their first, and
+    those in `skipped` are not applied at all: their instances are seen as one. `survey` notes the number of
+    tiles on the way at SWEPT and TILES.
     """
     ws[PILE] = ws[TILE + d]
     ws[PILE + PILE_SIZE] = 1.0
     n = 1
     for m in range(c):
-        if ws[TRIP + L.NDIM * m + d] > 1.0:
-            n = _split(ws[UNION + L.NDIM * m + d], m < counted, n, ws)
-        if (iw[SPLIT + d] >> m) & 1 and not (skipped >> m) & 1:
-            for a in range(L.MAX_AXES):
-                at = L.MAX_AXES * m + a
-                if iw[AXIS_DIM + at] == d:
-                    n = _split(ws[AXIS + at], (every >> m) & 1 == 1, n, ws)
+        at = L.NDIM * m + d
+        if ws[TRIP + at] > 1.0:
+            n = _split(ws[UNION + at], m < counted, n, ws)
+        if survey:
+            ws[SWEPT + at] = number(n, ws)
+        if not (skipped >> at) & 1:
+            for a in range(L.MAX_AXES * m, L.MAX_AXES * m + iw[AXES + m]):
+                if iw[AXIS_DIM + a] == d:
+                    n = _split(ws[AXIS + a], not (first >> at) & 1, n, ws)
+        if survey:
+            ws[TILES + L.NDIM + at] = number(n, ws)
     return n
+
+
+@step
+def survey(d, ws, iw):
+    """Count the tiles of the inexactly split dimension `d` at every memory: TILES and SWEPT."""
+    M = iw[MEMORIES]
+    pieces(d, M, M, 0, 0, True, ws, iw)
 
 
 @step

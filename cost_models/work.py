@@ -19,43 +19,53 @@ TILE = 0  # [M + 1, 8] instance tiles, nominal
 UNION = TILE + (_M + 1) * L.NDIM  # [M, 8] union tiles
 TRIP = UNION + _M * L.NDIM  # [M, 8] nominal trip counts
 FACTOR = TRIP + _M * L.NDIM  # [M, 8] product of the axes that carry a dimension
-AXIS = FACTOR + _M * L.NDIM  # [M, 3] tile after an axis, 0 = axis unused
+TILES = FACTOR + _M * L.NDIM  # [M + 1, 8] non-empty tiles at a memory: every iteration, every instance
+SWEPT = TILES + (_M + 1) * L.NDIM  # [M, 8] the same after its temporal loop, before its fan-out
+AXIS = SWEPT + _M * L.NDIM  # [M, 3] tile after an axis
 INSTANCES = AXIS + _M * L.MAX_AXES  # [M + 1] in use of each memory; last: MACs
-FREE_TRIPS = INSTANCES + _M + 1  # [M, 3] trips of the loops free to a tensor, exact dimensions only
-FREE_OUTSIDE = FREE_TRIPS + _M * L.NTENSOR  # [M, 3] of those outside the innermost relevant loop
-FREE_AXES = FREE_OUTSIDE + _M * L.NTENSOR  # [M, 3] factors of the axes free to a tensor, likewise
-FREE_UNSHARED = FREE_AXES + _M * L.NTENSOR  # [M, 3] of those without multicast (W, I) / reduction (O)
-WORDS = FREE_UNSHARED + _M * L.NTENSOR  # [M, 3] words of the instance tile
+HOPS = INSTANCES + _M + 1  # [M] pJ per bit delivered through the axes in use below a memory
+WORDS = HOPS + _M  # [M, 3] words of the instance tile
 SIZE = WORDS + _M * L.NTENSOR  # [3] product of the sizes of W, of N G C, of O
 GAP = SIZE + L.NTENSOR  # [4] d', s' of the rows, d', s' of the columns
 PILE_SIZE = 24  # one more than the splits of a dimension: 5 temporal, 15 spatial
 PILE = GAP + 4  # [2, PILE_SIZE] tile multiset: sizes, counts
-LOAD = PILE + 2 * PILE_SIZE  # [3 + M, M, 2, 3] bits per port, see `ports`
-RESULT = LOAD + (3 + _M) * _M * 2 * L.NTENSOR  # [SUMMARY_COLS], see `layout`, as all that follows
+LOAD = PILE + 2 * PILE_SIZE  # [M kinds, M, 2, 3] bits through each port, see `ports`
+RESULT = LOAD + _M * _M * 2 * L.NTENSOR  # [SUMMARY_COLS], see `layout`, as all that follows
 TRAFFIC = RESULT + L.SUMMARY_COLS  # [M + 1, 3, 4]
-BITS = TRAFFIC + (_M + 1) * L.NTENSOR * L.TRAFFIC_COLS  # [M, 3, 2]
+BITS = TRAFFIC + (_M + 1) * L.NTENSOR * L.TRAFFIC_COLS  # [M, 3, 2], filled on demand
 USED_BITS = BITS + _M * L.NTENSOR * 2  # [M, 3]
 MEMORY = USED_BITS + _M * L.NTENSOR  # [M, MEM_COLS]
 MACHINE = MEMORY + _M * L.MEM_COLS  # [MACHINE_COLS]
 WS_SIZE = MACHINE + L.MACHINE_COLS
 
-# iw
-SPLIT = 0  # [8] bit m: fan-out m splits the dimension ...
-MULTICAST = SPLIT + L.NDIM  # [8] ... and all axes that carry it multicast, or none does
-REDUCTION = MULTICAST + L.NDIM
-FORWARDING = REDUCTION + L.NDIM
-INNERMOST = FORWARDING + L.NDIM  # [M, 3] innermost loop relevant to a tensor, -1 = none
+# iw. Fan-outs are kept as sets of (memory, dimension): bit 8 m + d of one word.
+SPLIT = 0  # fan-out m splits the dimension ...
+NO_MULTICAST = 1  # ... and an axis that carries it lacks the capability
+NO_REDUCTION = 2
+NO_FORWARDING = 3
+INEXACT = 4  # bit d: some split of d leaves a remainder
+INNERMOST = 5  # [M, 3] innermost loop relevant to a tensor, -1 = none
 OUTSIDE = INNERMOST + _M * L.NTENSOR  # [M, 3] bit d: loop over d stands outside it
 LOOPS = OUTSIDE + _M * L.NTENSOR  # [M] bit d: the trip count exceeds 1
-USED = LOOPS + _M  # bit m: fan-out m has an axis in use
-DIMS = USED + 1  # [1 + 8] how many dimensions exceed 1, and which
-INEXACT = DIMS + 1 + L.NDIM  # bit d: some split of d leaves a remainder
-AXIS_DIM = INEXACT + 1  # [M, 3] dimension that an axis carries, -1 = axis unused
-PROBLEM = AXIS_DIM + _M * L.MAX_AXES  # [PROBLEM_COLS], see `layout`, as all that follows
+AXIS_DIM = LOOPS + _M  # [M, 3] dimension that an axis carries, -1 = axis unused
+AXES = AXIS_DIM + _M * L.MAX_AXES  # [M] how many axes there are
+PARENT = AXES + _M  # [M, 3] next memory outside that holds the tensor; -1 = no traffic between them
+KIND = PARENT + _M * L.NTENSOR  # [M + 1] kind of load by child, see `ports`
+KINDS = KIND + _M + 1  # how many kinds there are
+PROBLEM = KINDS + 1  # [PROBLEM_COLS], see `layout`, as all that follows
 MEMORIES = PROBLEM + L.PROBLEM_COLS  # M
 HOLDS = MEMORIES + 1  # [M, 3]
 FAN = HOLDS + _M * L.NTENSOR  # [M, 3, FAN_COLS]
 IW_SIZE = FAN + _M * L.MAX_AXES * L.FAN_COLS
+
+# The sets of all fan-outs that split one dimension: shift by the dimension.
+EVERY_MEMORY = sum(1 << (L.NDIM * m) for m in range(_M))
+
+
+@step
+def fans(p, c):
+    """The set of all fan-outs of memories p .. c - 1, see SPLIT."""
+    return (1 << (L.NDIM * c)) - (1 << (L.NDIM * p))
 
 
 @step
@@ -82,21 +92,34 @@ def prepare(problem, holds, fan, memory, machine):
     iw[FAN : FAN + M * L.MAX_AXES * L.FAN_COLS] = fan.ravel()
     ws[MEMORY : MEMORY + M * L.MEM_COLS] = memory.ravel()
     ws[MACHINE : MACHINE + L.MACHINE_COLS] = machine
-    # Dimensions of size 1 are set once, here, and never visited again.
-    ws[TILE:AXIS] = 1.0
+    for m in range(M):
+        for a in range(L.MAX_AXES):
+            if fan[m, a, L.AXIS_SIZE] > 1:
+                iw[AXES + m] = a + 1
+    for c in range(1, M):
+        if memory[c, L.OVERLAPS] == 0.0:
+            iw[KINDS] += 1
+            iw[KIND + c] = iw[KINDS]
+        for t in range(L.NTENSOR):
+            p = c - 1
+            while holds[p, t] == 0:
+                p -= 1
+            still = p == 0 and problem[L.RESIDENT + t] != 0
+            if holds[c, t] == 0 or still or (t == L.W and problem[L.HAS_WEIGHTS] == 0):
+                p = -1
+            iw[PARENT + L.NTENSOR * c + t] = p
+    iw[KINDS] += 1
     ws[SIZE : SIZE + L.NTENSOR] = 1.0
     for d in range(L.NDIM):
         size = np.float64(problem[d])
         ws[TILE + d] = size
+        ws[TILES + d] = 1.0
         if d not in (L.N, L.P, L.Q):
             ws[SIZE + L.W] *= size
         if d in (L.N, L.G, L.C):
             ws[SIZE + L.I] *= size
         if d not in (L.C, L.R, L.S):
             ws[SIZE + L.O] *= size
-        if size > 1.0:
-            iw[DIMS] += 1
-            iw[DIMS + iw[DIMS]] = d
     ws[GAP], ws[GAP + 1] = gap(problem[L.STRIDE_H], problem[L.DILATION_H])
     ws[GAP + 2], ws[GAP + 3] = gap(problem[L.STRIDE_W], problem[L.DILATION_W])
     return ws, iw
