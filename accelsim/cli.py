@@ -82,6 +82,9 @@ def evaluate(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV, a line a layer.")] = False,
+    plot: Annotated[
+        Path | None, typer.Option("--plot", help="Also draw the layers of a network: .png, .svg or .pdf.")
+    ] = None,
 ) -> None:
     """Price a network or a layer on an accelerator."""
     from accelsim.costing import NetworkCost
@@ -98,6 +101,8 @@ def evaluate(
         raise AccelsimError(
             "evaluate: --batch and --resolution are for networks; give --layer its N, P and Q"
         )
+    if plot is not None and layer is not None:
+        raise AccelsimError("evaluate: --plot draws networks, not a single --layer")
     hw = load_hardware(hardware)
     workload: Any = (
         parse_layer(layer) if layer is not None else load_network(network, batch=batch, resolution=resolution)
@@ -106,6 +111,10 @@ def evaluate(
     with _progress("pricing layers") as tick:
         cost = run(hw, workload, given, progress=tick)
     whole = isinstance(cost, NetworkCost)
+    if plot is not None and isinstance(cost, NetworkCost):
+        from accelsim.report import figures
+
+        figures.save(figures.network_figure(cost), plot)
     if as_json:
         import json
 
