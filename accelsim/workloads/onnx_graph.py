@@ -22,7 +22,7 @@ class Graph:
     A tensor is either constant (weights, and all arithmetic on shapes) or an activation with sources.
     """
 
-    def __init__(self, onnx: Any, graph: Any, name: str, inputs: list[str]) -> None:
+    def __init__(self, onnx: Any, graph: Any, name: str, inputs: list[str], constants: set[str]) -> None:
         self._attribute = onnx.helper.get_attribute_value
         self._shapes: dict[str, Shape] = {}
         for value in (*graph.input, *graph.value_info, *graph.output):
@@ -33,9 +33,7 @@ class Graph:
             self._shapes[tensor.name] = tuple(tensor.dims)
         for tensor in graph.sparse_initializer:
             self._shapes[tensor.values.name] = tuple(tensor.dims)
-        self.constants = {t.name for t in graph.initializer} | {
-            t.values.name for t in graph.sparse_initializer
-        }
+        self.constants = constants
         self.sources: dict[str, Sources] = {i: ((INPUT, self.elements(i)),) for i in inputs}
         first = self.shape(inputs[0])
         self.net = Assembly(name or "onnx", input_shape(first), first[0] if first else 1)
@@ -83,7 +81,7 @@ class Graph:
 
     def name(self, node: Any) -> str:
         """A name for the node's layer: its own, else its output's."""
-        return self.net.free_name(node.name or node.output[0])
+        return self.net.free_name(str(node.name or node.output[0]))
 
     def emit(
         self, node: Any, layer: Layer, inputs: Iterable[str], weights: int = 0, params: int = 0,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from math import prod
 from pathlib import Path
 from typing import Any
 
 from accelsim.errors import AccelsimError
 from accelsim.workloads.network import Network
 from accelsim.workloads.onnx_graph import Graph
-from accelsim.workloads.onnx_ops import import_node
+from accelsim.workloads.onnx_ops import constants, import_node
 from accelsim.workloads.window import check
 from accelsim.workloads.zoo.model import Resolution
 
@@ -46,41 +47,44 @@ def read_onnx(path: str | Path, *, batch: int | None = None, resolution: Resolut
 def _convert(onnx: Any, model: Any, name: str, batch: int | None, resolution: Resolution | None) -> Network:
     if not model.graph.node:
         raise AccelsimError("the model has no operators; is the file damaged?")
-    known = {x.name for x in model.graph.initializer} | {
+    if model.functions:
+        model = _guarded("inlining functions", onnx.inliner.inline_local_functions, model)
+    weights = {x.name for x in model.graph.initializer} | {
         x.values.name for x in model.graph.sparse_initializer
     }
-    inputs = [x for x in model.graph.input if x.name not in known]
+    inputs = [x for x in model.graph.input if x.name not in weights]
     if not inputs:
         raise AccelsimError("the model has no inputs")
+    known = constants(model.graph.node, weights)
     bound = [_bind(x, batch, resolution) for x in inputs]
     if any(bound):
         del model.graph.value_info[:]  # sizes from before the binding
         for output in model.graph.output:
             output.type.tensor_type.ClearField("shape")
-    try:
-        for tensor in model.graph.initializer:
-            count = 1
-            for size in tensor.dims:
-                count *= size
-            if count > _KEEP:
-                for field in (
-                    "raw_data",
-                    "float_data",
-                    "int32_data",
-                    "int64_data",
-                    "double_data",
-                    "uint64_data",
-                ):
-                    tensor.ClearField(field)
-        if model.functions:
-            model = onnx.inliner.inline_local_functions(model)
-        model = onnx.shape_inference.infer_shapes(model, data_prop=True)
-    except Exception as fault:  # the checks inside onnx raise many types
-        raise AccelsimError(f"shape inference failed: {_line(fault)}") from None
-    graph = Graph(onnx, model.graph, name, [x.name for x in inputs])
+    for tensor in model.graph.initializer:
+        if prod(tensor.dims) > _KEEP:
+            for values in (
+                "raw_data",
+                "float_data",
+                "int32_data",
+                "int64_data",
+                "double_data",
+                "uint64_data",
+            ):
+                tensor.ClearField(values)
+    model = _guarded("shape inference", onnx.shape_inference.infer_shapes, model, data_prop=True)
+    graph = Graph(onnx, model.graph, name, [x.name for x in inputs], known)
     for node in model.graph.node:
-        import_node(graph, node)
+        if not known.issuperset(node.output):
+            import_node(graph, node)
     return graph.build([x.name for x in model.graph.output])
+
+
+def _guarded(what: str, function: Any, *arguments: Any, **options: Any) -> Any:
+    try:
+        return function(*arguments, **options)
+    except Exception as fault:  # the checks inside onnx raise many types
+        raise AccelsimError(f"{what} failed: {_line(fault)}") from None
 
 
 def _bind(value: Any, batch: int | None, resolution: Resolution | None) -> bool:

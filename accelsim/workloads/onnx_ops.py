@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from math import prod
 from typing import Any
 
@@ -13,24 +13,37 @@ from accelsim.workloads.onnx_graph import Graph
 Handler = Callable[[Graph, Any], None]
 
 
+def constants(nodes: Iterable[Any], initializers: set[str]) -> set[str]:
+    """Tensors that no activation reaches: the initializers, and all arithmetic on them and on shapes.
+
+    Raises AccelsimError naming the first node that works on activations and is not in `HANDLERS`.
+    """
+    found = set(initializers)
+    for node in nodes:
+        if any(a.HasField("g") or a.graphs for a in node.attribute):
+            raise AccelsimError(f"{place(node)}: operators with inner graphs are not supported")
+        if node.op_type in SHAPES or all(not x or x in found for x in node.input):
+            found.update(node.output)
+        elif node.domain not in ("", "ai.onnx"):
+            raise AccelsimError(f"{place(node)}: operator of domain {node.domain!r} not supported")
+        elif node.op_type not in HANDLERS:
+            raise AccelsimError(f"{place(node)}: operator not supported{nearest(node.op_type, HANDLERS)}")
+    return found
+
+
 def import_node(graph: Graph, node: Any) -> None:
-    """Add one operator to the network. Raises AccelsimError naming the node."""
-    place = f"node {node.name or (node.output[0] if node.output else '?')!r} ({node.op_type})"
-    if any(a.HasField("g") or a.graphs for a in node.attribute):
-        raise AccelsimError(f"{place}: operators with inner graphs are not supported; export no control flow")
-    if node.op_type in SHAPES or not any(graph.activation(x) for x in node.input):
-        graph.constants.update(node.output)
-        return
-    handler = HANDLERS.get(node.op_type) if node.domain in ("", "ai.onnx") else None
-    if handler is None:
-        domain = f" of domain {node.domain!r}" if node.domain not in ("", "ai.onnx") else ""
-        raise AccelsimError(f"{place}: operator{domain} not supported{nearest(node.op_type, HANDLERS)}")
+    """Add one operator on activations to the network. Raises AccelsimError naming the node."""
     try:
-        handler(graph, node)
+        HANDLERS[node.op_type](graph, node)
     except AccelsimError as fault:
-        raise AccelsimError(f"{place}: {fault}") from None
+        raise AccelsimError(f"{place(node)}: {fault}") from None
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as fault:
-        raise AccelsimError(f"{place}: malformed operator: {type(fault).__name__}: {fault}") from None
+        raise AccelsimError(f"{place(node)}: malformed operator: {type(fault).__name__}: {fault}") from None
+
+
+def place(node: Any) -> str:
+    """The node, for messages."""
+    return f"node {node.name or (node.output[0] if node.output else '?')!r} ({node.op_type})"
 
 
 # -- layers with weights -----------------------------------------------------------------------------

@@ -43,7 +43,7 @@ class Model:
         try:
             return self._build(batch, height, width)
         except AccelsimError as fault:
-            hint = self._hint(height)
+            hint = self._hint(height, height == width or self.sequence)
             what = f"sequence length {height}" if self.sequence else f"resolution {height}x{width}"
             raise AccelsimError(f"{self.name} does not admit {what}: {fault}{hint}") from None
 
@@ -70,11 +70,11 @@ class Model:
             return False
         return True
 
-    def _hint(self, side: int) -> str:
+    def _hint(self, side: int, square: bool) -> str:
         smallest = next((r for r in range(1, self.height) if self._works(r)), self.height)
         what = "length" if self.sequence else "resolution"
         text = f"; the smallest {what} that works is {smallest}"
-        if side < smallest:
+        if side < smallest or not square:
             return text
         around = (range(side, max(side - _REACH, smallest), -1), range(side, side + _REACH))
         near = [next((r for r in steps if self._works(r)), 0) for steps in around]
