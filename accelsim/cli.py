@@ -104,13 +104,14 @@ def evaluate(
     if plot is not None and layer is not None:
         raise AccelsimError("evaluate: --plot draws networks, not a single --layer")
     hw = load_hardware(hardware)
-    workload: Any = (
-        parse_layer(layer) if layer is not None else load_network(network, batch=batch, resolution=resolution)
-    )
+    workload: Any
+    if layer is not None:
+        workload = parse_layer(layer)
+    else:
+        workload = load_network(str(network), batch=batch, resolution=resolution)
     given = read_json(mapping, "--mapping") if mapping is not None else None
     with _progress("pricing layers") as tick:
         cost = run(hw, workload, given, progress=tick)
-    whole = isinstance(cost, NetworkCost)
     if plot is not None and isinstance(cost, NetworkCost):
         from accelsim.report import figures
 
@@ -122,11 +123,14 @@ def evaluate(
         return
     from accelsim.report import tables
 
+    if isinstance(cost, NetworkCost):
+        table, report = tables.network_csv(cost), tables.network_report(cost, explain=explain)
+    else:
+        table, report = tables.layer_csv(cost), tables.layer_report(cost, explain=explain)
     if as_csv:
-        print(tables.network_csv(cost) if whole else tables.layer_csv(cost), end="")  # type: ignore[arg-type]
-        return
-    report = tables.network_report if whole else tables.layer_report
-    _console().print(report(cost, explain=explain))  # type: ignore[operator]
+        print(table, end="")
+    else:
+        _console().print(report)
 
 
 @app.command()

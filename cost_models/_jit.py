@@ -26,7 +26,7 @@ def _cache_dir() -> Path:
 
 
 if not os.environ.get("NUMBA_CACHE_DIR"):
-    numba.config.CACHE_DIR = str(_cache_dir())
+    numba.config.CACHE_DIR = str(_cache_dir())  # type: ignore[attr-defined]
 
 
 def _compile(function: Callable[..., Any], **options: Any) -> Any:
@@ -43,12 +43,18 @@ def kernel(function: Callable[..., Any]) -> Any:
     return _compile(function, cache=True)
 
 
-def step(function: Callable[..., Any]) -> Any:
+def step(function: Callable[..., Any], forceinline: bool = False) -> Any:
     """Decorator of what kernels call per mapping: may neither allocate nor slice arrays; only for kernels.
 
     Without Numba's reference counts, whose atomic updates for every array and call cost more than the work.
     """
-    dispatcher = _compile(function, _nrt=False, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+    options = {
+        "_nrt": False,
+        "no_cpython_wrapper": True,
+        "no_cfunc_wrapper": True,
+        "forceinline": forceinline,
+    }
+    dispatcher = _compile(function, **options)
     if not hasattr(dispatcher, "get_call_template"):  # NUMBA_DISABLE_JIT
         return dispatcher
     resolve = dispatcher.get_call_template
@@ -59,3 +65,8 @@ def step(function: Callable[..., Any]) -> Any:
 
     dispatcher.get_call_template = any_value
     return dispatcher
+
+
+def inlined(function: Callable[..., Any]) -> Any:
+    """Decorator of small steps: a call passes each array as seven arguments, which costs more than they do."""
+    return step(function, forceinline=True)

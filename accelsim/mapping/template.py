@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import combinations, product
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,13 +47,16 @@ class Wishes(NamedTuple):
         axes = np.zeros((1, M, L.MAX_AXES), np.int8)
         return cls(np.ones((1, M, L.NDIM), np.int64), order, axes, axes.astype(np.int32))
 
+    def _map(self, change: Callable[[NDArray[Any]], NDArray[Any]]) -> Wishes:
+        return Wishes(*(change(array) for array in self))
+
     def repeat(self, n: int) -> Wishes:
         """`n` copies of a single wish."""
-        return Wishes(*(np.repeat(array, n, axis=0) for array in self))
+        return self._map(lambda array: np.repeat(array, n, axis=0))
 
     def one(self, row: int) -> Wishes:
         """The wish in a row."""
-        return Wishes(*(array[row : row + 1] for array in self))
+        return self._map(lambda array: array[row : row + 1])
 
 
 Group = Callable[[Wishes], Wishes]
