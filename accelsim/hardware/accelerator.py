@@ -198,8 +198,8 @@ class Accelerator(Sourced):
     @cached_property
     def hash(self) -> str:
         """SHA-256 of all that costs and mappings depend on: no name, notes, sources or search space."""
-        full = self.model_dump(mode="json", exclude_none=True, exclude={"name", "search"})
-        text = json.dumps(_bare(full), sort_keys=True, separators=(",", ":"))
+        counted = {k: v for k, v in self.to_dict().items() if k not in ("name", "search")}
+        text = json.dumps(_bare(counted), sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
 
     def provenance(self) -> dict[str, str | None]:

@@ -36,7 +36,11 @@ def cross_faults(raw: dict[str, Any]) -> list[Fault]:
 
 
 def _objects(value: Any) -> list[tuple[int, dict[str, Any]]]:
-    return [(i, x) for i, x in enumerate(value) if isinstance(x, dict)] if isinstance(value, list) else []
+    return (
+        [(i, x) for i, x in enumerate(value) if isinstance(x, dict)]
+        if isinstance(value, list | tuple)
+        else []
+    )
 
 
 def _table(value: Any) -> dict[str, Any]:
@@ -68,7 +72,7 @@ def _sources(value: Any, path: str) -> Iterator[Fault]:
         for key, item in _table(value).items():
             if key != "sources":
                 yield from _sources(item, join(path, key))
-    elif isinstance(value, list):
+    elif isinstance(value, list | tuple):
         for i, item in enumerate(value):
             yield from _sources(item, join(path, i))
 
@@ -252,11 +256,11 @@ def _dataflow(raw: dict[str, Any], memories: list[tuple[int, dict[str, Any]]]) -
             if name in axes and axis not in known:
                 hint = nearest(axis, known) if known else "; it has none"
                 yield Fault(path, f"no such axis below memory {name!r}{hint}")
-            if not dims and isinstance(dims, list):
+            if not dims and isinstance(dims, list | tuple):
                 yield Fault(path, "must name at least one dimension; leave the axis out to allow all")
             yield from _dims_once(dims, path)
     for name, orders in _table(flow.get("orders")).items():
-        if isinstance(orders, list):
+        if isinstance(orders, list | tuple):
             for i, order in enumerate(orders):
                 yield from _dims_once(order, join("dataflow.orders", name, i))
 

@@ -106,7 +106,7 @@ def _translate(error: Any, model: type[BaseModel]) -> Fault:
     if kind == "string_pattern_mismatch":
         rule = next((text for start, text in _PATTERNS.items() if context["pattern"].startswith(start)), "")
     else:
-        rule = _RULES.get(kind, error["msg"]).format(**context)
+        rule = _RULES[kind].format(**context) if kind in _RULES else error["msg"]
     if kind in ("missing", "too_short", "too_long", "string_too_short", "string_too_long"):
         return Fault(join("", *loc), rule)
     return Fault(join("", *loc), but_got(rule, error["input"]))

@@ -29,6 +29,13 @@ def load_hardware(source: str | Path | dict[str, Any] | Accelerator) -> Accelera
     """
     if isinstance(source, Accelerator):
         return source
+    try:
+        return _load(source)
+    except RecursionError:
+        raise AccelsimError("the hardware description is nested too deeply") from None
+
+
+def _load(source: str | Path | dict[str, Any]) -> Accelerator:
     if isinstance(source, dict):
         return _parse(source, "hardware", [])
     if not isinstance(source, str | Path):
@@ -81,8 +88,6 @@ def _parse_text(text: str, where: str) -> Accelerator:
     except json.JSONDecodeError as error:
         place = f"{where}: line {error.lineno}, column {error.colno}"
         raise AccelsimError(f"{place}: malformed JSON: {error.msg}") from None
-    except RecursionError:
-        raise AccelsimError(f"{where}: malformed JSON: nested too deeply") from None
     except ValueError:
         raise AccelsimError(f"{where}: malformed JSON: a number has too many digits") from None
     if not isinstance(data, dict):
@@ -106,9 +111,8 @@ def _parse(data: dict[str, Any], where: str, faults: list[Fault]) -> Accelerator
     try:
         made = Accelerator.model_validate(data)
     except ValidationError as error:
-        raise HardwareError(
-            where, [*faults, *from_pydantic(error, Accelerator), *cross_faults(data)]
-        ) from None
+        found = [*faults, *from_pydantic(error, Accelerator), *cross_faults(data)]
+        raise HardwareError(where, found or [Fault("", str(error))]) from None
     if faults:
         raise HardwareError(where, faults)
     return made

@@ -72,7 +72,7 @@ class SearchSpace(Sourced):
     )
     max_area_mm2: Area | None = Field(default=None, description="Largest area in mm2.")
     max_power_mw: Power | None = Field(default=None, description="Largest average power in mW.")
-    strides: Strides = Field(default_factory=Strides, description="Steps between neighbouring choices.")
+    strides: Strides = Field(default_factory=Strides, description="How far apart the choices lie.")
     array: ArraySpace | None = Field(default=None, description="The array that is searched.")
     buffers: dict[Name, CountRange] = Field(
         default_factory=dict, description="Range of bytes of one instance, by memory name."

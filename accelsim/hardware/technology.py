@@ -3,8 +3,8 @@
 The coefficients in `technology.json` come from `experiments/fit_energy.py`; its `source` and `sram.error`
 say from which tables and how far off. Between the table's nodes everything is interpolated in log-log; SRAM
 is tabulated from 16 to 65 nm, logic from 7 to 65 nm. Beyond the last node the slope of the outermost
-interval goes on, which is a guess; leakage, which the tables do not scale consistently, keeps its last value.
-Sizes beyond 4 MB and widths beyond 256 bits follow the same curve.
+interval goes on (for SRAM that of a 32 KB memory), which is a guess; leakage, which the tables do not scale
+consistently, keeps its last value. Sizes beyond 4 MB and widths beyond 256 bits follow the same curve.
 """
 
 from __future__ import annotations
@@ -19,6 +19,9 @@ from typing import Any
 
 REGISTER_BYTES = 16.0
 """Up to here a memory is plain flip-flops; from 512 bytes on SRAM; between them a geometric blend."""
+
+TYPICAL_BYTES, TYPICAL_BITS = 32768.0, 64.0
+"""The memory that tells how all of them scale beyond the tabulated nodes."""
 
 WIRE_NODES_NM = (10.0, 40.0)
 WIRE_PJ_PER_BIT_MM = (200.0 / 2560.0, 310.0 / 2560.0)
@@ -109,13 +112,26 @@ def wire_pj_per_bit_mm(technology_nm: float) -> float:
 
 
 def _sram(quantity: str, size_bytes: float, width_bits: float, technology_nm: float) -> float:
-    """The fitted sum, in units of the whole access or macro, at the nodes and interpolated."""
+    """The fitted sum for the whole access or macro, at the nodes and interpolated.
+
+    Beyond the outermost node its shape stays and a factor common to all sizes and widths scales it, so that
+    extrapolation keeps the fit's order.
+    """
+    nodes = tables()["sram"]["nodes_nm"]
+    inside = min(max(technology_nm, nodes[0]), nodes[-1])
+    value = _at(nodes, _at_nodes(quantity, size_bytes, width_bits), inside)
+    if inside != technology_nm:
+        typical = _at_nodes(quantity, TYPICAL_BYTES, TYPICAL_BITS)
+        value *= _at(nodes, typical, technology_nm) / _at(nodes, typical, inside)
+    return value
+
+
+def _at_nodes(quantity: str, size_bytes: float, width_bits: float) -> list[float]:
     t = tables()["sram"]
     s = size_bytes / t["unit_bytes"]
     w = width_bits / t["unit_bits"]
     base = [s**p * w**q for p, q in t["exponents"]]
-    at_nodes = [sum(map(float.__mul__, base, column)) for column in zip(*t[quantity])]
-    return _at(t["nodes_nm"], at_nodes, technology_nm)
+    return [sum(map(float.__mul__, base, column)) for column in zip(*t[quantity])]
 
 
 def _blend(low: float, high: float, share: float) -> float:
