@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from difflib import get_close_matches
 from math import prod
 from typing import Any
 
-from accelsim.errors import AccelsimError, nearest
+from accelsim.errors import AccelsimError
 from accelsim.workloads.layer import Layer
 from accelsim.workloads.onnx_graph import Graph
 
@@ -27,7 +28,9 @@ def constants(nodes: Iterable[Any], initializers: set[str]) -> set[str]:
         elif node.domain not in ("", "ai.onnx"):
             raise AccelsimError(f"{place(node)}: operator of domain {node.domain!r} not supported")
         elif node.op_type not in HANDLERS:
-            raise AccelsimError(f"{place(node)}: operator not supported{nearest(node.op_type, HANDLERS)}")
+            close = get_close_matches(str(node.op_type), HANDLERS, n=1)  # the whole list would fill a screen
+            hint = f"; did you mean {close[0]!r}?" if close else ""
+            raise AccelsimError(f"{place(node)}: operator not supported{hint}")
     return found
 
 
