@@ -13,83 +13,11 @@ from math import gcd
 from typing import Any
 
 from tests.oracle.generate import handed
-from tests.oracle.walk import DIMS, PAIRS, Axis, Flow, Problem, flows_of, walk
+from tests.oracle.other_rules import RULES, NoSliding
+from tests.oracle.walk import DIMS, Flow, Problem, flows_of, walk
 
 Case = dict[str, Any]
 
-
-class NoSliding(Flow):
-    """Every fill brings the whole tile."""
-
-    def sliding(self) -> tuple[bool, bool]:
-        return False, False
-
-
-class SlidingIntoMacs(Flow):
-    """Treats the MACs like a memory when `j` advances (rule 3)."""
-
-    def sliding(self) -> tuple[bool, bool]:
-        self.to_macs = False
-        return super().sliding()
-
-
-class SlidingDespiteSplitAbove(Flow):
-    """Forgets that a split above the parent ends sliding (rule 4)."""
-
-    def sliding(self) -> tuple[bool, bool]:
-        self.j_memory = max(self.j_memory, self.parent)
-        return super().sliding()
-
-
-class SlidingDespiteSplitBetween(Flow):
-    """Lets the child's writes slide wherever its parent's reads could slide with forwarding (rule 4)."""
-
-    def sliding(self) -> tuple[bool, bool]:
-        axes = [axis for _, axis in self.problem.axes_between(self.j_memory, self.parent)]
-        able = self.tensor == "I" and self.j_dim in PAIRS and not self.to_macs
-        slides = able and not any(axis.dim in PAIRS[self.j_dim] for axis in axes)
-        return slides, super().sliding()[1]
-
-
-class ForwardingThroughBypass(Flow):
-    """Lets a whole array slide as one through the memories that the input passes by (rule 5)."""
-
-    def sliding(self) -> tuple[bool, bool]:
-        child, parent = super().sliding()
-        if self.tensor == "I" and self.j_dim in PAIRS and not self.to_macs:
-            pair = PAIRS[self.j_dim]
-            above = [a for _, a in self.problem.axes_between(self.j_memory, self.parent) if a.dim in pair]
-            splits = [a for _, a in self.problem.axes_between(self.parent, self.child) if a.dim in pair]
-            parent = not above and all(axis.forwarding for axis in splits)
-        return child, parent
-
-    def joins(self, memory: int, axis: Axis) -> bool:
-        pair = PAIRS.get(self.j_dim, "")
-        return super().joins(memory, axis) or (self.sliding()[1] and axis.dim in pair and axis.multicast)
-
-
-class NoHalo(Flow):
-    """Never shares halo between instances (rule 6)."""
-
-    def joins(self, memory: int, axis: Axis) -> bool:
-        return super().joins(memory, axis) and not (self.tensor == "I" and axis.dim in PAIRS)
-
-
-class HaloEverywhere(Flow):
-    """Shares halo through bypassed memories too (rule 6)."""
-
-    def joins(self, memory: int, axis: Axis) -> bool:
-        return axis.reduction if self.tensor == "O" else axis.multicast
-
-
-RULES = {
-    "macs-keep-nothing": SlidingIntoMacs,
-    "sliding-lost:split-above": SlidingDespiteSplitAbove,
-    "sliding-lost:split-between": SlidingDespiteSplitBetween,
-    "sliding-lost:forwarding-through-bypass": ForwardingThroughBypass,
-    "halo-shared": NoHalo,
-    "halo-not-shared-through-bypass": HaloEverywhere,
-}
 
 FLIPS = {
     ("multicast", False): {"W": "multicast-shared:W", "I": "multicast-shared:I"},
@@ -110,7 +38,8 @@ NAMES = frozenset(
         *(f"bypass:{t}" for t in "WIO"), "bypass-with-axes", "holds-nothing",
         "batch", "groups", "depthwise", "stride", "dilation", "gap", "halo",
         "edge-temporal", "edge-temporal-twice", "edge-spatial", "edge-spatial-and-temporal", "idle-instance",
-        "axes-3", "axis-unused", "multi-axis-one-dim", "multi-axis-mixed-capability", "order-left-out",
+        "axes-3", "axis-unused", "factor-beyond-tile", "multi-axis-one-dim", "multi-axis-mixed-capability",
+        "order-left-out",
         *COUNTED, "sliding-kept:child", "sliding-kept:parent", *RULES,
         *(name for names in FLIPS.values() for name in names.values()),
     ]
@@ -190,6 +119,8 @@ def _of_tiles(case: Case) -> set[str]:
         for axis in memory["fanout"]:
             if axis["axis"] in level["spatial"]:
                 dim, factor = (level["spatial"][axis["axis"]][k] for k in ("dim", "factor"))
+                if factor > left[dim]:
+                    found.add("factor-beyond-tile")
                 full, part = divmod(left[dim], -(-left[dim] // factor))
                 if part:
                     found |= {"edge-spatial"} | ({"edge-spatial-and-temporal"} if ragged[dim] else set())

@@ -52,6 +52,8 @@ def make(pick: Pick) -> dict[str, Any]:
             memories[m]["fanout"].append(_axis(pick, axis, max(1, factor) + pick(0, 1)))
             if factor >= 2:
                 levels[m]["spatial"][axis] = {"dim": dim, "factor": factor}
+        if pick(0, 1):  # the fan-out orders the axes, not the mapping
+            levels[m]["spatial"] = dict(reversed(levels[m]["spatial"].items()))
         before = tile
         tile = handed(before, levels[m], memories[m])
         for d in DIMS:  # a dimension left out of `tile` is not split there
@@ -128,13 +130,13 @@ def _inner_split(pick: Pick, tile: dict[str, int], lean: str) -> Split:
     whole = pick(0, 3) == 3
     union = {d: n if whole or pick(0, 1) == 0 else pick(1, n) for d, n in tile.items()}
     left, splits = dict(union), []
-    again = pick(0, 3) == 3  # all axes on one dimension, where that works
+    again = pick(0, 3) == 3  # all axes on one dimension, be it more than it has left
     for _ in range(_of(pick, (0, 0, 0, 1, 1, 2, 2, 3))):
         wide = [d for d in DIMS if left[d] >= 2]
-        if again and splits and left.get(splits[0][0], 0) >= 2:
+        if again and splits and splits[0][0]:
             wide = [splits[0][0]]
         dim = _wide(pick, wide, lean)
-        factor = pick(2, min(left[dim], 4)) if dim else 0
+        factor = pick(2, min((union if again else left)[dim], 4)) if dim else 0
         if dim:
             left[dim] = -(-left[dim] // factor)
         splits.append((dim, factor))

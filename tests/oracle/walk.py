@@ -3,10 +3,9 @@
 Every loop is run, every tile is a set of elements, every count is a size of a set. Nothing here is a closed
 form, and nothing is shared with the product: this file is what the product is checked against.
 
-Words: memory `m` has the fan-out `m` below it; depth `M` (one past the last memory) is the MACs. An
-*instance* at depth `m` is the tuple of its positions along the axes in use of the fan-outs `0 .. m-1`, so that
-the parent of an instance is a prefix of it. A *tile* is one `(first, end)` pair per dimension, in the order of
-`DIMS`.
+Words: memory `m` has the fan-out `m` below it; depth `M`, below the last memory, is the MACs. An *instance*
+at depth `m` is its positions along the axes in use of fan-outs `0 .. m-1`; its parent is a prefix of that. A
+*tile* is one `(first, end)` pair per dimension, in the order of `DIMS`.
 
 Rules that need saying, because the words of a contract leave room:
 
