@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from cost_models import layout as L
 from cost_models import work as X
-from cost_models._jit import step
+from cost_models._jit import inlined, step
 from cost_models.tiles import excess, over, pieces, sliding_over
 
 
-@step
+@inlined
 def touched(p, r, p_gap, r_gap):
     """Distinct input rows of a tile of p output rows and r kernel rows: f(p, r)."""
     if p > p_gap and r > r_gap:
@@ -76,7 +76,7 @@ def rows(pair, p, c, j_memory, j, shared, ws, iw):
     return total - over_p * _excess(dr, r_gap, c, skipped, j_memory, slides and j == dr, ws, iw)
 
 
-@step
+@inlined
 def rows_alike(pair, p, c, iw):
     """Whether parent reads and child writes have the same `rows`: no fan-out between them splits the pair."""
     dims = (X.EVERY_MEMORY << (L.P + pair)) | (X.EVERY_MEMORY << (L.R + pair))

@@ -15,7 +15,7 @@ import numpy as np
 
 from cost_models import layout as L
 from cost_models import work as X
-from cost_models._jit import kernel, step
+from cost_models._jit import inlined, kernel, step
 from cost_models.inputs import rows, rows_alike
 from cost_models.nest import FREE_I, FREE_O, FREE_W, arrange, free_tiles, geometry, steps
 from cost_models.ports import add_load, busiest, clear_loads, ramps, save_bits
@@ -24,7 +24,7 @@ from cost_models.space import space
 _ALL = (1 << L.NDIM) - 1
 
 
-@step
+@inlined
 def _charge(t, p, c, parent, child, psum, final, child_final, ws, iw):
     """Put the words of one transfer, of which `final` and `child_final` leave complete, on the ports.
 
@@ -45,7 +45,7 @@ def _charge(t, p, c, parent, child, psum, final, child_final, ws, iw):
         child_write = child * width
     kind = iw[X.KIND + c]
     add_load(kind, p, t, read, write, ws)
-    if c < iw[X.MEMORIES]:
+    if c < (iw[X.MEMORIES] & 7):
         add_load(kind, c, t, child_read, child_write, ws)
     hops = 0.0
     for m in range(p, c):
@@ -59,7 +59,7 @@ def _tensor(t, detail, ws, iw):
 
     Returns (whether a count exceeds 2^53, energy of the hops).
     """
-    M = iw[X.MEMORIES]
+    M = iw[X.MEMORIES] & 7
     free = FREE_W if t == L.W else FREE_I if t == L.I else FREE_O
     apart = iw[X.NO_REDUCTION if t == L.O else X.NO_MULTICAST]
     reduced = iw[X.SPLIT] & (X.EVERY_MEMORY * FREE_O)
@@ -132,7 +132,7 @@ def price(b, detail, tile, order, axis_dim, axis_factor, ws, iw):
     `detail` also fills BITS and the FILLS column of the traffic. `ws` and `iw` come from `work.prepare`. An
     illegal mapping has infinite latency and energy, and NEED and HAVE say what it lacks.
     """
-    M = iw[X.MEMORIES]
+    M = iw[X.MEMORIES] & 7
     ws[X.RESULT + L.LATENCY] = np.inf
     ws[X.RESULT + L.ENERGY] = np.inf
     status = geometry(b, tile, axis_dim, axis_factor, ws, iw)
@@ -213,7 +213,13 @@ def price_detail(
     ws, iw = X.prepare(problem, holds, fan, memory, machine)
     for b in range(tile.shape[0]):
         status[b] = price(b, True, tile, order, axis_dim, axis_factor, ws, iw)
-        traffic[b].ravel()[:] = ws[X.TRAFFIC : X.TRAFFIC + (M + 1) * L.NTENSOR * L.TRAFFIC_COLS]
-        bits[b].ravel()[:] = ws[X.BITS : X.BITS + M * L.NTENSOR * 2]
-        used[b].ravel()[:] = ws[X.USED_BITS : X.USED_BITS + M * L.NTENSOR]
-        summary[b] = ws[X.RESULT : X.RESULT + L.SUMMARY_COLS]
+        for t in range(L.NTENSOR):
+            for m in range(M + 1):
+                for i in range(L.TRAFFIC_COLS):
+                    traffic[b, m, t, i] = ws[X.TRAFFIC + L.TRAFFIC_COLS * (L.NTENSOR * m + t) + i]
+            for m in range(M):
+                used[b, m, t] = ws[X.USED_BITS + L.NTENSOR * m + t]
+                for way in range(2):
+                    bits[b, m, t, way] = ws[X.BITS + 2 * (L.NTENSOR * m + t) + way]
+        for i in range(L.SUMMARY_COLS):
+            summary[b, i] = ws[X.RESULT + i]

@@ -10,7 +10,7 @@ import numpy as np
 
 from cost_models import layout as L
 from cost_models import work as X
-from cost_models._jit import step
+from cost_models._jit import inlined, step
 from cost_models.tiles import number, pieces, survey
 
 # Dimensions N G K C P Q R S that do not index W, I, O, as bit masks.
@@ -37,7 +37,7 @@ def _axes(b, m, axis_dim, axis_factor, ws, iw):
         f = np.float64(axis_factor[b, m, a])
         if f < 2.0:
             continue
-        d = np.int64(axis_dim[b, m, a])
+        d = np.int64(axis_dim[b, m, a]) & 7
         at = L.NDIM * m + d
         axis = X.FAN + L.FAN_COLS * here
         size = np.float64(iw[axis + L.AXIS_SIZE])
@@ -80,7 +80,7 @@ def _axes(b, m, axis_dim, axis_factor, ws, iw):
 @step
 def geometry(b, tile, axis_dim, axis_factor, ws, iw):
     """Tiles, trip counts, factors and capabilities of mapping `b` of a batch; returns a status."""
-    M = iw[X.MEMORIES]
+    M = iw[X.MEMORIES] & 7
     iw[X.SPLIT] = iw[X.NO_MULTICAST] = iw[X.NO_REDUCTION] = iw[X.NO_FORWARDING] = iw[X.INEXACT] = 0
     ws[X.INSTANCES] = 1.0
     for m in range(M):
@@ -127,13 +127,13 @@ def geometry(b, tile, axis_dim, axis_factor, ws, iw):
 @step
 def arrange(b, order, ws, iw):
     """Per tensor and memory: the innermost relevant loop and what stands outside it."""
-    for m in range(iw[X.MEMORIES]):
+    for m in range(iw[X.MEMORIES] & 7):
         loops = iw[X.LOOPS + m]
         j_w = j_i = j_o = -1
         out_w = out_i = out_o = 0
         seen = 0
         for i in range(L.NDIM):
-            d = np.int64(order[b, m, i])
+            d = np.int64(order[b, m, i]) & 7
             bit = loops & (1 << d)
             w = bit & ~FREE_W
             j_w = d if w else j_w
@@ -150,23 +150,28 @@ def arrange(b, order, ws, iw):
         iw[X.OUTSIDE + at], iw[X.OUTSIDE + at + 1], iw[X.OUTSIDE + at + 2] = out_w, out_i, out_o
 
 
+@inlined
+def _picked(d, level, outside, ws):
+    """Tiles of dimension `d` that the loops at or outside `level` and the fan-outs above it make."""
+    at = L.NDIM * level + d
+    return ws[X.SWEPT + at] if (outside >> d) & 1 else ws[X.TILES + at]
+
+
 @step
-def count(d, level, outside, c, first, ws, iw):
+def _count(d, level, outside, c, first, ws, iw):
     """Number of non-empty tiles of dimension `d` at memory `c`.
 
     Loops of memories above `level`, and those in `outside` of that memory itself, contribute every
     iteration, the others their first. Fan-outs in the set `first` contribute their first instance alone.
     """
-    swept = (outside >> d) & 1
-    at = L.NDIM * level + d
-    tiles = ws[X.SWEPT + at] if swept else ws[X.TILES + at]
+    tiles = _picked(d, level, outside, ws)
     split = iw[X.SPLIT] & (X.EVERY_MEMORY << d)
     apart = split & X.fans(level, c) & ~first  # of those below, instances that still count
     merged = split & X.fans(0, level) & first  # of those above, instances that do not
     if not apart | merged:
         return tiles
     if (iw[X.INEXACT] >> d) & 1:
-        return number(pieces(d, c, level + swept, first, 0, False, ws, iw), ws)
+        return number(pieces(d, c, level + ((outside >> d) & 1), first, 0, False, ws, iw), ws)
     for m in range(c):
         at = L.NDIM * m + d
         if (apart >> at) & 1:
@@ -176,29 +181,31 @@ def count(d, level, outside, c, first, ws, iw):
     return tiles
 
 
-@step
+@inlined
 def free_tiles(t, level, outside, c, first, ws, iw):
-    """Product over the dimensions free to tensor `t` of `count`."""
+    """Product over the dimensions free to tensor `t` of the number of non-empty tiles at memory `c`, see `_count`."""
+    free = FREE_W if t == L.W else FREE_I if t == L.I else FREE_O
+    split = iw[X.SPLIT] & (X.EVERY_MEMORY * free)
+    if split & X.fans(level, c) & ~first or split & X.fans(0, level) & first:
+        tiles = 1.0
+        for d in range(L.NDIM):
+            if (free >> d) & 1:
+                tiles *= _count(d, level, outside, c, first, ws, iw)
+        return tiles
     if t == L.W:
-        a = L.N
-        b = L.P
-        e = L.Q
-    elif t == L.I:
-        return count(L.K, level, outside, c, first, ws, iw)
-    else:
-        a = L.C
-        b = L.R
-        e = L.S
-    tiles = count(a, level, outside, c, first, ws, iw)
-    tiles *= count(b, level, outside, c, first, ws, iw)
-    return tiles * count(e, level, outside, c, first, ws, iw)
+        tiles = _picked(L.N, level, outside, ws) * _picked(L.P, level, outside, ws)
+        return tiles * _picked(L.Q, level, outside, ws)
+    if t == L.I:
+        return _picked(L.K, level, outside, ws)
+    tiles = _picked(L.C, level, outside, ws) * _picked(L.R, level, outside, ws)
+    return tiles * _picked(L.S, level, outside, ws)
 
 
 @step
 def steps(dims, level, outside, c, ws, iw):
-    """Lockstep iterations of the loops over `dims` above memory `c`; loops counted as in `count`."""
+    """Lockstep iterations of the loops over `dims` above memory `c`; loops counted as in `_count`."""
     total = 1.0
     for d in range(L.NDIM):
         if (dims >> d) & 1:
-            total *= count(d, level, outside, c, -1, ws, iw)
+            total *= _count(d, level, outside, c, -1, ws, iw)
     return total

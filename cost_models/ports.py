@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from cost_models import layout as L
 from cost_models import work as X
-from cost_models._jit import step
+from cost_models._jit import inlined, step
 from cost_models.inputs import touched
 from cost_models.nest import FREE_I, FREE_O, FREE_W
 
@@ -17,14 +17,14 @@ _MEMORY = 2 * _PORT
 _KIND = L.MAX_MEMORIES * _MEMORY
 
 
-@step
+@inlined
 def clear_loads(ws, iw):
     """Empty all ports."""
     for i in range(X.LOAD, X.LOAD + _KIND * iw[X.KINDS]):
         ws[i] = 0.0
 
 
-@step
+@inlined
 def add_load(kind, m, t, read, write, ws):
     """Put bits of tensor `t`, of all instances, on the ports of memory `m`."""
     at = X.LOAD + _KIND * kind + _MEMORY * m + t
@@ -37,7 +37,7 @@ def busiest(kind, ws, iw):
     """(cycles of the busiest port, pJ of all accesses) of one kind of load."""
     slowest = 0.0
     energy = 0.0
-    for m in range(iw[X.MEMORIES]):
+    for m in range(iw[X.MEMORIES] & 7):
         instances = ws[X.INSTANCES + m]
         memory = X.MEMORY + L.MEM_COLS * m
         for way in range(2):
@@ -59,7 +59,7 @@ def save_bits(ws, iw):
     for i in range(X.BITS, X.USED_BITS):
         ws[i] = 0.0
     for kind in range(iw[X.KINDS]):
-        for m in range(iw[X.MEMORIES]):
+        for m in range(iw[X.MEMORIES] & 7):
             for t in range(L.NTENSOR):
                 to = X.BITS + 2 * (L.NTENSOR * m + t)
                 at = X.LOAD + _KIND * kind + _MEMORY * m + t
@@ -67,7 +67,7 @@ def save_bits(ws, iw):
                 ws[to + L.WRITE] += ws[at + _PORT]
 
 
-@step
+@inlined
 def _span(d, p, c, ws):
     """Size of dimension `d` over all instances of `c` under one instance of `p`."""
     union = ws[X.UNION + L.NDIM * p + d]
@@ -127,7 +127,7 @@ def _outer_time(t, p, c, way, ws, iw):
     return 0.0 if cpb == 0.0 else _first_words(t, p, c, ws, iw) * ws[X.MACHINE + L.BITS_W + t] * cpb
 
 
-@step
+@inlined
 def _inner_time(t, c, way, ws):
     """Cycles at the child's port for its tile."""
     words = ws[X.WORDS + L.NTENSOR * c + t] * ws[X.MACHINE + L.BITS_W + t]
@@ -144,7 +144,7 @@ def ramps(ws, iw):
     """
     up = 0.0
     down = 0.0
-    for c in range(1, iw[X.MEMORIES]):
+    for c in range(1, (iw[X.MEMORIES] & 7)):
         if iw[X.KIND + c]:
             continue
         at = X.PARENT + L.NTENSOR * c

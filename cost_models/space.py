@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from cost_models import layout as L
 from cost_models import work as X
-from cost_models._jit import step
+from cost_models._jit import inlined, step
 from cost_models.inputs import touched
 from cost_models.nest import FREE_O
 
 
-@step
+@inlined
 def tile_words(t, at, ws):
     """Words of tensor `t` in the tile whose eight sizes begin at offset `at` of `ws`."""
     if t == L.W:
@@ -36,7 +36,7 @@ def space(ws, iw):
     come back, and no axis above the memory splits one of them. A resident tensor occupies the first memory
     below the outermost with all of itself, once. Returns a status.
     """
-    M = iw[X.MEMORIES]
+    M = iw[X.MEMORIES] & 7
     partial = 0  # loops over C, R, S outside the innermost loop relevant to O, so far
     pending = 0  # and those inside it
     reduced = iw[X.SPLIT] & (X.EVERY_MEMORY * FREE_O)

@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 
 from cost_models import layout as L
-from cost_models._jit import step
+from cost_models._jit import inlined, step
 from cost_models.work import AXES, AXIS, AXIS_DIM, MEMORIES, PILE, PILE_SIZE, SWEPT, TILE, TILES, TRIP, UNION
 
 
@@ -72,11 +72,11 @@ def pieces(d, c, counted, first, skipped, survey, ws, iw):
 @step
 def survey(d, ws, iw):
     """Count the tiles of the inexactly split dimension `d` at every memory: TILES and SWEPT."""
-    M = iw[MEMORIES]
+    M = iw[MEMORIES] & 7
     pieces(d, M, M, 0, 0, True, ws, iw)
 
 
-@step
+@inlined
 def number(n, ws):
     """Number of tiles in a multiset of `n` entries."""
     total = 0.0
@@ -85,7 +85,7 @@ def number(n, ws):
     return total
 
 
-@step
+@inlined
 def over(size, gap):
     """max(0, size - gap): the part of a tile that f(p, r) finds overlapped (see `nest`)."""
     return size - gap if size > gap else 0.0

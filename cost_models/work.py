@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from cost_models import layout as L
-from cost_models._jit import kernel, step
+from cost_models._jit import inlined, kernel, step
 
 _M = L.MAX_MEMORIES
 
@@ -62,7 +62,7 @@ IW_SIZE = FAN + _M * L.MAX_AXES * L.FAN_COLS
 EVERY_MEMORY = sum(1 << (L.NDIM * m) for m in range(_M))
 
 
-@step
+@inlined
 def fans(p, c):
     """The set of all fan-outs of memories p .. c - 1, see SPLIT."""
     return (1 << (L.NDIM * c)) - (1 << (L.NDIM * p))
@@ -87,11 +87,19 @@ def prepare(problem, holds, fan, memory, machine):
     iw = np.zeros(IW_SIZE, np.int64)
     M = holds.shape[0]
     iw[MEMORIES] = M
-    iw[PROBLEM : PROBLEM + L.PROBLEM_COLS] = problem
-    iw[HOLDS : HOLDS + M * L.NTENSOR] = holds.ravel()
-    iw[FAN : FAN + M * L.MAX_AXES * L.FAN_COLS] = fan.ravel()
-    ws[MEMORY : MEMORY + M * L.MEM_COLS] = memory.ravel()
-    ws[MACHINE : MACHINE + L.MACHINE_COLS] = machine
+    # Plain loops: slices take seconds to compile.
+    for i in range(L.PROBLEM_COLS):
+        iw[PROBLEM + i] = problem[i]
+    for i in range(L.MACHINE_COLS):
+        ws[MACHINE + i] = machine[i]
+    for m in range(M):
+        for t in range(L.NTENSOR):
+            iw[HOLDS + L.NTENSOR * m + t] = holds[m, t]
+        for a in range(L.MAX_AXES):
+            for i in range(L.FAN_COLS):
+                iw[FAN + L.FAN_COLS * (L.MAX_AXES * m + a) + i] = fan[m, a, i]
+        for i in range(L.MEM_COLS):
+            ws[MEMORY + L.MEM_COLS * m + i] = memory[m, i]
     for m in range(M):
         for a in range(L.MAX_AXES):
             if fan[m, a, L.AXIS_SIZE] > 1:
@@ -109,7 +117,7 @@ def prepare(problem, holds, fan, memory, machine):
                 p = -1
             iw[PARENT + L.NTENSOR * c + t] = p
     iw[KINDS] += 1
-    ws[SIZE : SIZE + L.NTENSOR] = 1.0
+    ws[SIZE + L.W] = ws[SIZE + L.I] = ws[SIZE + L.O] = 1.0
     for d in range(L.NDIM):
         size = np.float64(problem[d])
         ws[TILE + d] = size
