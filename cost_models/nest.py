@@ -206,6 +206,10 @@ def steps(dims, level, outside, c, ws, iw):
     """Lockstep iterations of the loops over `dims` above memory `c`; loops counted as in `_count`."""
     total = 1.0
     for d in range(L.NDIM):
-        if (dims >> d) & 1:
+        if not (dims >> d) & 1:
+            continue
+        if iw[X.SPLIT] & (X.EVERY_MEMORY << d):
             total *= _count(d, level, outside, c, -1, ws, iw)
+        else:
+            total *= _picked(d, level, outside, ws)
     return total
