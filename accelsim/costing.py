@@ -151,7 +151,8 @@ def _layer_mappings(network: Network, mapping: Any) -> dict[str, Mapping]:
 def _network_cost(
     hw: Accelerator, network: Network, given: dict[str, Mapping], progress: Progress | None
 ) -> NetworkCost:
-    residency = plan(hw, network)
+    # A given mapping is priced as it is: nothing around its layer may rely on staying on chip.
+    residency = plan(hw, network, without=[network.names.index(name) for name in given])
     cache: dict[Any, LayerCost | None] = {}
     costs: list[LayerCost] = []
     i = 0
@@ -164,7 +165,7 @@ def _network_cost(
                 raise MappingError(f"layer {layer.name}: {fault}") from None
         else:
             flags, reserved = residency.of(i)
-            key = (layer, flags, tuple(reserved))
+            key = (layer, flags, reserved.tobytes())
             if key not in cache:
                 cache[key] = _try_template(hw, layer, flags, reserved)
             cost = cache[key]

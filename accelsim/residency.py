@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from accelsim.pack import TENSORS
 from accelsim.workloads.network import INPUT, Network
 
 if TYPE_CHECKING:
@@ -15,6 +17,9 @@ if TYPE_CHECKING:
 
 SHARE = 7 / 8
 """Share of a memory that resident tensors may take; the rest is left for the tiles of the others."""
+
+ALL = len(TENSORS)
+"""Column of `reserved` for a memory that is not partitioned."""
 
 
 @dataclass
@@ -31,84 +36,118 @@ class Residency:
     weights: set[int]
 
     def of(self, i: int) -> tuple[str, NDArray[np.float64]]:
-        """Resident tensors of layer `i`, and bits float64[M] that others keep from it in each memory."""
+        """Resident tensors of layer `i`, and bits float64[M, 4] that other layers' keep from it.
+
+        Columns: the parts of W, I, O, and the whole where a memory has no parts.
+        """
         net = self.network
-        reads = [edge for edge in net.inputs_of[i] if edge.operand == "I"]
-        factor = [edge for edge in net.inputs_of[i] if edge.operand == "W"]
         flags = ""
-        if i in self.weights or (factor and all(e.producer in self.kept for e in factor)):
+        if i in self.weights or self._all_kept(i, "W"):
             flags += "W"
-        if reads and all(edge.producer in self.kept for edge in reads):
+        if self._all_kept(i, "I"):
             flags += "I"
         if i in self.kept:
             flags += "O"
-        reserved = np.zeros(len(self.hardware.memories))
-        own = {i} | {edge.producer for edge in net.inputs_of[i]}
+        reserved = np.zeros((len(self.hardware.memories), ALL + 1))
         bits = self.hardware.precision_bits
-        home = _home(self.hardware, "O")
         last = _last_reader(net)
+        own = {i} | {edge.producer for edge in net.inputs_of[i]}
+        home, column = _home(self.hardware, "O")
         for j in self.kept - own:
-            if j < i <= last[j] and home is not None:
-                reserved[home] += net.layers[j].output_elements * bits.output
-        home = _home(self.hardware, "W")
-        if home is not None:
-            reserved[home] += sum(net.weights_of[j] * bits.weight for j in self.weights - {i})
+            if j < i <= last[j]:
+                reserved[home, column] += net.layers[j].output_elements * bits.output
+        home, column = _home(self.hardware, "W")
+        for j in self.weights - {i}:
+            reserved[home, column] += net.weights_of[j] * bits.weight
         return flags, reserved
 
     def drop(self, i: int) -> None:
-        """Give up everything resident around layer `i`, for which no mapping was found beside it."""
+        """Give up everything resident around layer `i`."""
         self.kept -= {i} | {edge.producer for edge in self.network.inputs_of[i]}
         self.weights.discard(i)
+        self.settle()
+
+    def settle(self) -> None:
+        """Keep no result that some consumer reads together with one that is not kept."""
+        changed = True
+        while changed:
+            changed = False
+            for edges in self.network.inputs_of:
+                producers = {edge.producer for edge in edges}
+                if producers & self.kept and not producers <= self.kept:
+                    self.kept -= producers
+                    changed = True
+
+    def _all_kept(self, i: int, operand: str) -> bool:
+        producers = [e.producer for e in self.network.inputs_of[i] if e.operand == operand]
+        return bool(producers) and all(p in self.kept for p in producers)
 
 
-def plan(hardware: Accelerator, network: Network) -> Residency:
+def plan(hardware: Accelerator, network: Network, without: Iterable[int] = ()) -> Residency:
     """Keep activations, then weights, in execution order, as long as they fit.
 
     Follows the `network` section of the hardware: nothing stays unless it says `on_chip_if_fit` or
-    `resident_if_fit`. Results that leave the network always go out.
+    `resident_if_fit`. Results that leave the network always go out, and nothing stays around the layers
+    in `without`.
     """
     residency = Residency(hardware, network, set(), set())
     bits = hardware.precision_bits
-    peak = 0.0
     if hardware.network.activations == "on_chip_if_fit":
-        peak = _keep_activations(residency, bits.output)
+        _keep_activations(residency, bits.output)
     if hardware.network.weights == "resident_if_fit":
-        home = _home(hardware, "W")
-        if home is not None:
-            parts = hardware.memories[home].parts()
-            room = 8 * SHARE * parts.get("W", parts.get("all", float("inf")))
-            room -= peak if home == _home(hardware, "O") and "all" in parts else 0.0
-            for i, weights in enumerate(network.weights_of):
-                if 0 < weights * bits.weight <= room:
-                    residency.weights.add(i)
-                    room -= weights * bits.weight
+        home, column = _home(hardware, "W")
+        room = _room(hardware, "W", network.weights * bits.weight)
+        if (home, column) == _home(hardware, "O"):
+            room -= _peak(residency, bits.output)
+        for i, weights in enumerate(network.weights_of):
+            if home > 0 and 0 < weights * bits.weight <= room:
+                residency.weights.add(i)
+                room -= weights * bits.weight
+    for i in without:
+        residency.drop(i)
+    residency.settle()
     return residency
 
 
-def _keep_activations(residency: Residency, width: int) -> float:
-    """Fill `kept`; returns the peak of bits that kept activations take at any layer."""
+def _keep_activations(residency: Residency, width: int) -> None:
     hardware, network = residency.hardware, residency.network
-    home = _home(hardware, "O")
-    if home is None or home != _home(hardware, "I"):
-        return 0.0
-    parts = hardware.memories[home].parts()
-    if "all" in parts:
-        room, each = 8 * SHARE * parts["all"], float("inf")
-    elif "I" in parts and "O" in parts:
-        # The two parts change roles from layer to layer.
-        room, each = 8.0 * (parts["I"] + parts["O"]), 8.0 * min(parts["I"], parts["O"])
-    else:
-        room = each = float("inf")
+    home, column = _home(hardware, "O")
+    input_home, input_column = _home(hardware, "I")
+    if home == 0 or home != input_home:
+        return
+    shared = column == input_column
+    # Inputs and outputs with a part each swap roles from layer to layer: a result lives for one step.
+    room = _room(hardware, "O") if shared else min(_room(hardware, "O", 0), _room(hardware, "I", 0))
     last = _last_reader(network)
     load = np.zeros(len(network.layers))
     for i, layer in enumerate(network.layers):
         size = layer.output_elements * width
-        if i in network.outputs or last[i] < 0 or size > each:
+        if i in network.outputs or last[i] < 0 or not (shared or last[i] == i + 1):
             continue
-        if np.all(load[i : last[i] + 1] + size <= room):
+        if size <= room and (not shared or np.all(load[i : last[i] + 1] + size <= room)):
             residency.kept.add(i)
             load[i : last[i] + 1] += size
+
+
+def _peak(residency: Residency, width: int) -> float:
+    """Most bits that kept activations take at any layer."""
+    last = _last_reader(residency.network)
+    load = np.zeros(len(residency.network.layers))
+    for i in residency.kept:
+        load[i : last[i] + 1] += residency.network.layers[i].output_elements * width
     return float(load.max())
+
+
+def _room(hardware: Accelerator, tensor: str, wanted: float = float("inf")) -> float:
+    """Bits that residents may take in the home of a tensor.
+
+    A part of its own may be filled to the brim by the `wanted` bits if they are all that ever comes there;
+    else some of it is left for tiles.
+    """
+    home, _ = _home(hardware, tensor)
+    parts = hardware.memories[home].parts()
+    size = 8.0 * parts.get(tensor, parts.get("all", float("inf")))
+    return size if tensor in parts and wanted <= size else SHARE * size
 
 
 def _last_reader(network: Network) -> list[int]:
@@ -119,9 +158,9 @@ def _last_reader(network: Network) -> list[int]:
     return last
 
 
-def _home(hardware: Accelerator, tensor: str) -> int | None:
-    """First memory below the outermost that holds the tensor."""
+def _home(hardware: Accelerator, tensor: str) -> tuple[int, int]:
+    """First memory below the outermost that holds the tensor, 0 if none, and its column of `reserved`."""
     for m, memory in enumerate(hardware.memories):
         if m > 0 and tensor in memory.holds:
-            return m
-    return None
+            return m, TENSORS.index(tensor) if tensor in memory.parts() else ALL
+    return 0, ALL

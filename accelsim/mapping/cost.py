@@ -299,10 +299,10 @@ def explain(hardware: Accelerator, layer: Layer, batch: Batch, counts: Counts, r
             f"{DIMS[index]} is still {have}; add it to the tile of {memory.name} or split it over an axis"
         )
     if code == L.CAPACITY_OVER:
-        what = "all tiles" if index == L.NTENSOR else f"the {TENSORS[index]} tile"
+        what = "all tiles take" if index == L.NTENSOR else f"the {TENSORS[index]} tile takes"
         twice = ", two buffers each" if memory.double_buffered else ""
         return (
-            f"{path}: {what} of {memory.name} take {need} bits{twice}, but it has {have}; "
+            f"{path}: in {memory.name} {what} {need} bits{twice}, but it has {have}; "
             f"hand it smaller tiles or enlarge memories[{m}].size_bytes"
         )
     return f"a count of {TENSORS[index]} exceeds 2^53 in layer {layer}; split the layer"

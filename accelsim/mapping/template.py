@@ -72,7 +72,8 @@ def template(
 ) -> tuple[Batch, int] | None:
     """(mapping as kernel arrays with one row, evaluations), or None if not even the smallest tiles fit.
 
-    `resident` names tensors that lie on chip; `reserved_bits` float64[M] is taken off each memory.
+    `resident` names tensors that lie on chip; `reserved_bits` float64[M, 4] is taken off each memory's
+    parts for W, I, O and off its whole.
     """
     search = _Search(hardware, layer, resident, reserved_bits)
     starts = search.starts()
@@ -99,7 +100,7 @@ class _Search:
         self.problem = pack_layer(layer, resident)
         self.machine = pack_machine(hardware)
         if reserved is not None:
-            self.machine.memory[:, L.CAPACITY_ALL] -= reserved
+            self.machine.memory[:, L.CAPACITY : L.CAPACITY_ALL + 1] -= reserved
         self.sizes = self.problem[: L.NDIM]
         self.M = len(hardware.memories)
         self.orders = [_orders(hardware, m) for m in range(self.M)]

@@ -173,7 +173,7 @@ def test_fuzzed_mapping_never_crashes(path: list, key: str, value: object) -> No
 def test_tile_that_does_not_fit_is_explained() -> None:
     data = altered(["levels", 1, "tile", "K"], 4)
     data["levels"][2]["tile"]["K"] = 1
-    fault = r"mapping.levels\[2\]: all tiles of RF take 1\d\d\d bits, two buffers each, but it has 768"
+    fault = r"mapping.levels\[2\]: in RF all tiles take 1\d\d\d bits, two buffers each, but it has 768"
     with pytest.raises(MappingError, match=fault):
         accelsim.evaluate(MACHINE, LAYER, data)
 
