@@ -39,7 +39,7 @@ class Batch(NamedTuple):
         order = np.broadcast_to(np.arange(L.NDIM, dtype=np.int8), (B, M, L.NDIM))
         return cls(
             np.ones((B, M, L.NDIM), np.int32),
-            np.ascontiguousarray(order),
+            order.copy(),
             np.zeros((B, M, L.MAX_AXES), np.int8),
             np.zeros((B, M, L.MAX_AXES), np.int32),
         )
