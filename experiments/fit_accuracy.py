@@ -121,10 +121,10 @@ def mbv3(path: Path, nets: list[Net]) -> tuple[Additive, dict[str, Any]]:
     miss = seen - raw - np.polyval(np.polyfit(76 - raw[~low], (seen - raw)[~low], 1), 76 - raw)
     low_error = 2 * float(np.hypot(PREDICTED_SD, np.sqrt(np.mean(miss[low] ** 2))))
     errors = {r: 0.0 if r == 224 else 2 * PREDICTED_SD if r >= 160 else low_error for r in effect}
-    check = {"subnets": model.n, "folds": 10, "mae": r3(model.mae), "error95": r3(model.error95)}
+    check = {"subnets": model.n, "left_out": 1, "mae": r3(model.mae), "error95": r3(model.error95)}
     check["kendall"] = r3(model.kendall)
     print(
-        f"ofa_mbv3: ceiling {model.ceiling}, cross-validated {check}; half of the data from the other {half}"
+        f"ofa_mbv3: ceiling {model.ceiling}, leaving one out {check}; half of the data from the other {half}"
     )
     print(f"  fine-tuned nets around a line: sd {miss[~low].std():.2f} from 160 on, where it was fitted; "
           f"{miss[low].mean():+.2f} +- {miss[low].std():.2f} below")  # fmt: skip

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from accelsim.accuracy.base import AccuracyError
-from accelsim.accuracy.statistics import folds, kendall
+from accelsim.accuracy.statistics import kendall
 from accelsim.workloads.spaces import Space
 from accelsim.workloads.spaces.genes import Genomes
 
@@ -28,7 +28,7 @@ class Additive:
     better a subnet is already. Genes of skipped blocks add nothing. `effects` maps a gene's name to one
     number per value; genes that are missing have no effect.
 
-    mae, error95, kendall   of the cross-validated predictions; points
+    mae, error95, kendall   of predictions for subnets left out of the fit one at a time; points
     """
 
     effects: dict[str, tuple[float, ...]]
@@ -70,9 +70,9 @@ class Additive:
 
     @classmethod
     def fit(
-        cls, space: Space, genomes: Genomes, top1: ArrayLike, ceiling: float | None = None, k: int = 10
+        cls, space: Space, genomes: Genomes, top1: ArrayLike, ceiling: float | None = None
     ) -> Additive:  # fmt: skip
-        """Ridge regression on the one-hot genes, with `k`-fold cross-validation.
+        """Ridge regression on the one-hot genes, with leave-one-out cross-validation.
 
         Rows are distinct canonical genomes [n, genes]. Raises AccuracyError for fewer than 20 of them or a
         ceiling that is not above every value.
@@ -84,17 +84,13 @@ class Additive:
             raise AccuracyError(f"ceiling > every accuracy must hold, but got {ceiling} and {y.max()}")
         names, features = one_hot(space, genomes)
         empty = cls({}, 0.0, ceiling)
-        target = empty._close(y)
-        tested = np.empty(len(y))
-        for train, test in folds(len(y), k):
-            weights = ridge(features[train], target[train])
-            tested[test] = empty._open(features[test] @ weights[:-1] + weights[-1])
-        weights = ridge(features, target)
+        weights, tested = _cross_validated(features, empty._close(y))
         effects: dict[str, tuple[float, ...]] = {}
         seen: dict[str, tuple[int, ...]] = {}
         for i, name in enumerate(names):
             effects[name] = (*effects.get(name, ()), float(weights[i]))
             seen[name] = (*seen.get(name, ()), int(features[:, i].sum()))
+        tested = empty._open(tested)
         miss = np.abs(tested - y)
         return cls(
             effects,
@@ -108,12 +104,16 @@ class Additive:
         )
 
     @classmethod
-    def fit_ceiling(cls, space: Space, genomes: Genomes, top1: ArrayLike, k: int = 10) -> Additive:
+    def fit_ceiling(cls, space: Space, genomes: Genomes, top1: ArrayLike) -> Additive:
         """The fit with the least cross-validated error: without a ceiling, or up to 16 points above."""
         y = np.asarray(top1, float)
         above = (0.5, 0.75, 1.0, 1.25, 1.5, 1.75, 2.0, 2.5, 3.0, 4.0, 6.0, 8.0, 12.0, 16.0)
         ceilings = [None, *(c for c in (round(y.max() + a, 2) for a in above) if c <= 100)]
-        return min((cls.fit(space, genomes, y, c, k) for c in ceilings), key=lambda fit: fit.mae)
+        scales = [cls({}, 0.0, ceiling) for ceiling in ceilings]
+        targets = np.stack([scale._close(y) for scale in scales], axis=1)
+        _, tested = _cross_validated(one_hot(space, genomes)[1], targets)
+        misses = [float(np.abs(scale._open(t) - y).mean()) for scale, t in zip(scales, tested.T)]
+        return cls.fit(space, genomes, y, ceilings[int(np.argmin(misses))])
 
     # -- JSON ----------------------------------------------------------------------------------------
 
@@ -152,6 +152,22 @@ def one_hot(space: Space, genomes: Genomes) -> tuple[list[str], NDArray[np.float
 
 def ridge(features: NDArray[np.float64], target: NDArray[np.float64]) -> NDArray[np.float64]:
     """Least squares with the RIDGE penalty on all effects but the intercept, which comes last."""
+    return _cross_validated(features, target)[0]
+
+
+def _cross_validated(
+    features: NDArray[np.float64], target: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Weights from all rows, and what each row gets from a fit without it; targets are [n] or [n, m].
+
+    Without row i its residual is r_i / (1 - h_i), h the diagonal of the hat matrix, exactly (Allen's PRESS,
+    Technometrics 1974; Golub, Heath and Wahba, Technometrics 1979): one system to solve instead of n.
+    """
     x = np.hstack([features, np.ones((len(features), 1))])
     penalty = np.diag([*([RIDGE] * features.shape[1]), 0.0])
-    return np.asarray(np.linalg.solve(x.T @ x + penalty, x.T @ target))
+    many = target.reshape(len(x), -1)
+    solved = np.linalg.solve(x.T @ x + penalty, np.hstack([x.T, x.T @ many]))
+    weights = solved[:, len(x) :]
+    leverage = np.einsum("ij,ji->i", x, solved[:, : len(x)])[:, None]
+    tested = many - (many - x @ weights) / (1.0 - leverage)
+    return weights.reshape(-1, *target.shape[1:]), tested.reshape(target.shape)

@@ -143,7 +143,7 @@ def _choices(space: Space, genomes: Genomes, prefix: str) -> NDArray[np.float64]
     active = space.active(genomes)
     columns = [i for i, gene in enumerate(space.genes) if gene.name.startswith(prefix)]
     hot = np.eye(len(space.genes[columns[0]].values))[genomes[:, columns]] * active[:, columns, None]
-    return np.asarray(hot.reshape(len(genomes), -1))
+    return np.asarray(hot.reshape(len(genomes), hot.shape[1] * hot.shape[2]))
 
 
 def _resolution(space: Space, genomes: Genomes, slots: tuple[int, ...]) -> NDArray[np.float64]:

@@ -18,9 +18,3 @@ def kendall(a: ArrayLike, b: ArrayLike) -> float:
     pairs = len(x) * (len(x) - 1) / 2
     scale = np.sqrt((pairs - tied_x) * (pairs - tied_y))
     return float(agree / scale) if scale else float("nan")
-
-
-def folds(n: int, k: int, seed: int = 0) -> list[tuple[np.ndarray, np.ndarray]]:
-    """`k` pairs (rows to fit, rows to test) that test every one of `n` rows once."""
-    order = np.random.default_rng(seed).permutation(n)
-    return [(np.setdiff1d(order, order[i::k]), np.sort(order[i::k])) for i in range(k)]

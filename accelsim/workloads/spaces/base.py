@@ -134,7 +134,7 @@ class Space(ABC):
         if text in ("smallest", "largest"):
             return self.decode(self.smallest() if text == "smallest" else self.largest())
         subnet = self._parse(text)
-        self.at(subnet.resolution).encode(subnet)
+        (self if subnet.resolution in self.resolutions else self.at(subnet.resolution)).encode(subnet)
         return subnet
 
     def smallest(self) -> Genomes:
