@@ -5,7 +5,7 @@ from __future__ import annotations
 from accelsim.errors import AccelsimError
 from accelsim.workloads import tensor, window
 from accelsim.workloads.assembly import Assembly
-from accelsim.workloads.layer import Layer
+from accelsim.workloads.layer import Layer, check_size
 from accelsim.workloads.network import INPUT, Network
 from accelsim.workloads.tensor import Sources, Tensor, shape
 
@@ -21,7 +21,7 @@ class NetworkBuilder:
 
     def __init__(self, name: str, channels: int, height: int, width: int, batch: int = 1) -> None:
         for value, what in ((channels, "channels"), (height, "height"), (width, "width"), (batch, "batch")):
-            window.check(value, f"network {name!r}: {what}", 1)
+            check_size(value, f"network {name!r}: {what}", 1)
         self.batch = batch
         self.input = Tensor(channels, height, width, ((INPUT, channels * height * width),))
         self._net = Assembly(name, (channels, height, width), batch)

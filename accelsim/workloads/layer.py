@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from math import gcd
+from numbers import Integral
 from typing import Any
 
 from accelsim.errors import AccelsimError, nearest
@@ -47,7 +48,7 @@ class Layer:
         sizes = (self.N, self.G, self.K, self.C, self.P, self.Q, self.R, self.S)
         for size, dim in zip(sizes, DIMS):
             if type(size) is not int or not 1 <= size <= MAX_SIZE:
-                _check_size(size, dim)
+                object.__setattr__(self, dim, check_size(size, dim))
         if self.op not in OPS:
             raise AccelsimError(f"op must be one of {', '.join(OPS)}, but got {self.op!r:.80}")
 
@@ -194,17 +195,21 @@ def touched(p: int, r: int, stride: int, dilation: int) -> int:
 _KEYS = ("op", "dims", "stride", "dilation", "name")
 
 
-def _check_size(value: object, what: str) -> None:
-    if type(value) is not int or not 1 <= value <= MAX_SIZE:
-        raise AccelsimError(f"{what} must be a whole number from 1 to {MAX_SIZE}, but got {value!r:.80}")
+def check_size(value: object, what: str, least: int = 1) -> int:
+    """A whole number (NumPy's too) from `least` to 2**31 - 1 as an int, or AccelsimError."""
+    if type(value) is not int and isinstance(value, Integral) and not isinstance(value, bool):
+        value = int(value)
+    if type(value) is not int or not least <= value <= MAX_SIZE:
+        raise AccelsimError(
+            f"{what} must be a whole number from {least} to {MAX_SIZE}, but got {value!r:.80}"
+        )
+    return value
 
 
 def _pair(value: object, what: str) -> tuple[int, int]:
-    if type(value) is int:
-        _check_size(value, what)
-        return (value, value)
+    if isinstance(value, Integral):
+        size = check_size(value, what)
+        return (size, size)
     if not isinstance(value, (tuple, list)) or len(value) != 2:
         raise AccelsimError(f"{what} must be one whole number or two (rows, columns), but got {value!r:.80}")
-    _check_size(value[0], what)
-    _check_size(value[1], what)
-    return (value[0], value[1])
+    return (check_size(value[0], what), check_size(value[1], what))

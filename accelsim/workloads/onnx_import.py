@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from accelsim.errors import AccelsimError
+from accelsim.workloads.layer import check_size
 from accelsim.workloads.network import Network
 from accelsim.workloads.onnx_graph import Graph
 from accelsim.workloads.onnx_ops import constants, import_node
-from accelsim.workloads.window import check
 from accelsim.workloads.zoo.model import Resolution
 
 _KEEP = 4096  # initializers above so many elements cannot be shapes; their values are dropped
@@ -116,14 +116,14 @@ def _wanted(
 ) -> list[int | None]:  # one size an axis, None where nothing is asked
     sizes: list[int | None] = [None] * rank
     if batch is not None and rank:
-        sizes[0] = check(batch, "batch", 1)
+        sizes[0] = check_size(batch, "batch", 1)
     if resolution is None or rank < 2:
         return sizes
     if rank == 4:
         height, width = (resolution, resolution) if isinstance(resolution, int) else resolution
-        sizes[2], sizes[3] = check(height, "resolution", 1), check(width, "resolution", 1)
+        sizes[2], sizes[3] = check_size(height, "resolution", 1), check_size(width, "resolution", 1)
     elif isinstance(resolution, int):
-        sizes[1] = check(resolution, "resolution", 1)
+        sizes[1] = check_size(resolution, "resolution", 1)
     else:
         raise AccelsimError(f"input {name!r} has {rank} axes: resolution must be one number, its length")
     return sizes

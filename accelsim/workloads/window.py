@@ -5,20 +5,13 @@ from __future__ import annotations
 from functools import lru_cache
 
 from accelsim.errors import AccelsimError
-from accelsim.workloads.layer import MAX_SIZE
+from accelsim.workloads.layer import check_size
 
 Size = int | tuple[int, int]
 """One number for rows and columns, or (rows, columns)."""
 
 Padding = int | tuple[int, int] | tuple[int, int, int, int]
 """One number, (rows, columns), or (top, left, bottom, right)."""
-
-
-def check(value: object, what: str, least: int) -> int:
-    """A whole number from `least` to 2**31 - 1, or AccelsimError."""
-    if type(value) is not int or not least <= value <= MAX_SIZE:
-        raise AccelsimError(f"{what} must be a whole number from {least} to {MAX_SIZE}, but got {value!r}")
-    return value
 
 
 def pair(value: Size) -> tuple[int, int]:
@@ -61,13 +54,13 @@ def _output(
     k, s, d = pair(kernel), pair(stride), pair(dilation)
     for values, what in ((k, "kernel"), (s, "stride"), (d, "dilation")):
         for value in values:
-            check(value, what, 1)
+            check_size(value, what, 1)
     span = tuple(d[axis] * (k[axis] - 1) + 1 for axis in (0, 1))
     if padding is None:
         padding = ((span[0] - 1) // 2, (span[1] - 1) // 2)
     top, left, bottom, right = pads(padding)
     for value in (top, left, bottom, right):
-        check(value, "padding", 0)
+        check_size(value, "padding", 0)
     hang = tuple(s[axis] - 1 if ceil_mode else 0 for axis in (0, 1))
     sizes = []
     for axis, size, before, after in ((0, height, top, bottom), (1, width, left, right)):

@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -58,7 +59,15 @@ def test_name_takes_no_part_in_equality():
     assert len({Layer(K=3, name="a"), Layer(K=3, name="b"), Layer(K=4)}) == 2
 
 
-@pytest.mark.parametrize("bad", [0, -1, 1.0, True, None, "3", MAX_SIZE + 1, [3]], ids=repr)
+def test_numpy_integers_are_whole_numbers():
+    layer = Layer(K=np.int64(3), stride=np.int32(2), dilation=(np.uint8(1), 1))
+    assert layer == Layer(K=3, stride=2)
+    assert type(layer.K) is type(layer.stride[0]) is type(layer.dilation[0]) is int
+
+
+@pytest.mark.parametrize(
+    "bad", [0, -1, 1.0, True, None, "3", np.True_, np.float64(2), MAX_SIZE + 1, [3]], ids=repr
+)
 @pytest.mark.parametrize("dim", DIMS)
 def test_sizes_must_be_whole_and_positive(dim, bad):
     with pytest.raises(AccelsimError, match=f"{dim} must be a whole number from 1 to"):

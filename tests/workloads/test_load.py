@@ -161,7 +161,7 @@ def test_files_that_are_no_onnx(data, tmp_path):
         load_network(path)
 
 
-@settings(max_examples=150)
+@settings(max_examples=150, deadline=None)
 @given(st.data())
 def test_damaged_onnx_reads_or_is_an_error(onnx_bytes, tmp_path_factory, data):
     damaged = bytearray(onnx_bytes)

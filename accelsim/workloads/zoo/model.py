@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from accelsim.errors import AccelsimError
 from accelsim.workloads.builder import NetworkBuilder
+from accelsim.workloads.layer import check_size
 from accelsim.workloads.network import Network
 from accelsim.workloads.tensor import Tensor
-from accelsim.workloads.window import check
 
 Resolution = int | tuple[int, int]
 """Height and width in one number, or (height, width); for a sequence model its length."""
@@ -39,7 +39,7 @@ class Model:
         Raises AccelsimError where the network does not admit it, with the nearest that it does.
         """
         height, width = self._size(resolution)
-        check(batch, f"{self.name}: batch", 1)
+        check_size(batch, f"{self.name}: batch", 1)
         try:
             return self._build(batch, height, width)
         except AccelsimError as fault:
@@ -56,11 +56,11 @@ class Model:
             return self.height, self.width
         what = f"{self.name}: " + ("sequence length" if self.sequence else "resolution")
         if isinstance(resolution, (tuple, list)) and len(resolution) == 2 and not self.sequence:
-            return check(resolution[0], what, 1), check(resolution[1], what, 1)
+            return check_size(resolution[0], what, 1), check_size(resolution[1], what, 1)
         if isinstance(resolution, (tuple, list)):
             form = "one whole number" if self.sequence else "one whole number or (height, width)"
             raise AccelsimError(f"{what} must be {form}, but got {resolution!r:.80}")
-        side = check(resolution, what, 1)
+        side = check_size(resolution, what, 1)
         return side, self.width if self.sequence else side
 
     def _works(self, side: int) -> bool:
