@@ -155,7 +155,7 @@ def test_any_resolution(name: str) -> None:
 
 @every_space
 def test_layers_are_quick(name: str) -> None:
-    """Below 1 ms of processor time a subnet once its blocks are built (they are shared); best of three rounds."""
+    """Below 1 ms of processor time a subnet once its blocks, which are shared, are built; best of three."""
     space, genomes = drawn(name, 200)
     for make, limit in ((space.layers, 1e-3), (space.to_network, 3e-3)):
         rounds = []
