@@ -1,0 +1,141 @@
+"""Lower bounds on latency and energy that no mapping of a problem on a machine can beat.
+
+Every mapping must bring each word of a tensor once through each memory that holds it, must hand one operand
+of each kind to every multiply (save what multicast and reduction axes share), and runs at most one multiply
+per lane and cycle. The bounds follow the rules of `loopnest` for precisions, ports and exposed fills; what a
+mapping can avoid (refills, ramps, hops) counts nothing.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from cost_models import layout as L
+from cost_models._jit import inlined, kernel, step
+from cost_models.inputs import touched
+from cost_models.work import gap
+
+
+@inlined
+def _share(fan, m, capability):
+    """Most instances that axes with a capability (a column of `fan`; AXIS_SIZE: all) below memory `m` cover.
+
+    Axes on shared lanes count once.
+    """
+    total = 1.0
+    for lanes in range(L.MAX_AXES):
+        able = False
+        for a in range(L.MAX_AXES):
+            able |= fan[m, a, L.AXIS_SIZE] > 1 and fan[m, a, L.LANES] == lanes and fan[m, a, capability] > 0
+        if able:
+            total *= max(1.0, np.float64(fan[m, lanes, L.AXIS_SIZE]))
+    return total
+
+
+@inlined
+def _words(problem, t):
+    """Distinct words of tensor `t`; padding counts, gaps that a stride skips do not."""
+    size = np.float64(problem[L.G])
+    if t == L.W:
+        return size * problem[L.K] * problem[L.C] * problem[L.R] * problem[L.S]
+    size *= problem[L.N]
+    if t == L.O:
+        return size * problem[L.K] * problem[L.P] * problem[L.Q]
+    p, r = gap(problem[L.STRIDE_H], problem[L.DILATION_H])
+    q, s = gap(problem[L.STRIDE_W], problem[L.DILATION_W])
+    rows = touched(np.float64(problem[L.P]), np.float64(problem[L.R]), p, r)
+    return size * problem[L.C] * rows * touched(np.float64(problem[L.Q]), np.float64(problem[L.S]), q, s)
+
+
+@step
+def _load(problem, holds, fan, memory, machine, load):
+    """Fill `load` [child kind, memory, READ / WRITE, tensor] with the fewest bits any mapping moves."""
+    M = holds.shape[0]
+    points = 1.0
+    for d in range(L.NDIM):
+        points *= problem[d]
+    for t in range(L.NTENSOR):
+        if t == L.W and problem[L.HAS_WEIGHTS] == 0:
+            continue
+        size = _words(problem, t)
+        width = machine[L.BITS_W + t]
+        p = 0
+        for c in range(1, M + 1):
+            if c < M and holds[c, t] == 0:
+                continue
+            parent = size
+            kind = 0
+            if c == M:
+                share = 1.0
+                for m in range(p, M):
+                    share *= _share(fan, m, L.REDUCTION if t == L.O else L.MULTICAST)
+                parent = max(size, points / share)
+            elif memory[c, L.OVERLAPS] == 0.0:
+                kind = c
+            if p > 0 or problem[L.RESIDENT + t] == 0:
+                if t == L.O:
+                    copies = np.float64(problem[L.C] * problem[L.R] * problem[L.S])
+                    above = 1.0
+                    for m in range(p):
+                        above *= _share(fan, m, L.AXIS_SIZE)
+                    again = max(0.0, parent - size * min(copies, above)) * machine[L.BITS_PSUM]
+                    narrow = min(width, machine[L.BITS_PSUM])
+                    load[kind, p, L.READ, t] += again
+                    load[kind, p, L.WRITE, t] += (parent - size) * machine[L.BITS_PSUM] + size * narrow
+                    if c < M:
+                        load[kind, c, L.READ, t] += size * narrow
+                else:
+                    load[kind, p, L.READ, t] += parent * width
+                    if c < M:
+                        load[kind, c, L.WRITE, t] += size * width
+            p = c
+    return points
+
+
+@step
+def _bounds(problem, holds, fan, memory, machine, load):
+    """(cycles, pJ) of one problem; `load` is scratch."""
+    M = holds.shape[0]
+    for k in range(M):
+        for m in range(M):
+            for t in range(L.NTENSOR):
+                load[k, m, L.READ, t] = load[k, m, L.WRITE, t] = 0.0
+    points = _load(problem, holds, fan, memory, machine, load)
+    energy = points * machine[L.MAC_PJ] if problem[L.HAS_MACS] else 0.0
+    exposed = 0.0
+    overlapped = 0.0
+    for k in range(M):
+        instances = 1.0
+        slowest = 0.0
+        for m in range(M):
+            for way in range(2):
+                shared = 0.0
+                alone = 0.0
+                for t in range(L.NTENSOR):
+                    bits = load[k, m, way, t]
+                    energy += bits * memory[m, L.READ_PJ + L.NTENSOR * way + t]
+                    time = bits * memory[m, L.READ_CPB + L.NTENSOR * way + t] / instances
+                    shared += time
+                    alone = max(alone, time)
+                slowest = max(slowest, shared if memory[m, L.READ_SHARED + way] else alone)
+            instances *= _share(fan, m, L.AXIS_SIZE)
+        # `instances` now counts the lanes.
+        if k == 0:
+            overlapped = max(slowest, np.ceil(points / instances))
+        else:
+            exposed += slowest
+    latency = overlapped + exposed
+    return latency, energy + machine[L.LEAK_PJ] * latency
+
+
+@kernel
+def bound_batch(problem, holds, fan, memory, machine, latency, energy):
+    """Lower bounds for a batch of problems on one machine.
+
+    `problem` is int64[B, PROBLEM_COLS], the machine's arrays are those of `loopnest.price_batch`; fills
+    `latency` float64[B] (cycles) and `energy` float64[B] (pJ).
+    """
+    M = holds.shape[0]
+    load = np.zeros((M, M, 2, L.NTENSOR))
+    for b in range(problem.shape[0]):
+        latency[b], energy[b] = _bounds(problem[b], holds, fan, memory, machine, load)

@@ -1,0 +1,77 @@
+"""No legal mapping may beat the lower bounds."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from accelsim.pack import bare_machine, pack_layer
+from accelsim.workloads.layer import Layer
+from cost_models import layout as L
+from cost_models.loopnest import price_batch
+from cost_models.roofline import bound_batch
+from tests.cost_models.mappings import machine_of, random_batch
+
+LAYERS = {
+    "3x3": Layer.conv2d(K=8, C=6, P=14, Q=10, R=3, S=3),
+    "strided": Layer.conv2d(K=8, C=6, P=7, Q=7, R=3, S=3, stride=2),
+    "strided 1x1": Layer.conv2d(K=9, C=5, P=7, Q=7, stride=2),
+    "depthwise": Layer.depthwise(C=12, P=14, Q=14, R=3, S=3),
+    "gemm": Layer.gemm(M=6, N=20, K=30),
+    "tiny": Layer.gemm(M=1, N=2, K=1),
+}
+MACHINES = {
+    "no axes": machine_of([[], [], []]),
+    "reducing": machine_of([[], [(4, True, True), (6, True, True)], []]),
+    "plain": machine_of([[], [(4, False, False)], [(3, False, True)]]),
+    "shared lanes": machine_of([[], [(8, True, True), (8, True, False)], []], shared_lanes=True),
+    "bypass": machine_of([[], [(3, True, False)], [(2, False, True)], []], ["WIO", "IO", "W", "WO"]),
+    "exposed": machine_of([[(2, True, True)], [(4, True, True)], []], overlaps=[True, False, True]),
+}
+
+
+def bounds(problem, machine):
+    latency, energy = np.empty(1), np.empty(1)
+    bound_batch(problem[None], *machine, latency, energy)
+    return latency[0], energy[0]
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+@pytest.mark.parametrize("machine", MACHINES)
+def test_no_mapping_beats_the_bounds(layer, machine):
+    rng = np.random.default_rng(sum(map(ord, layer + machine)))
+    for resident in ("", "I", "WO"):
+        problem = pack_layer(LAYERS[layer], resident)
+        batch = random_batch(problem, MACHINES[machine], 2000, rng)
+        status = np.empty(2000, np.int32)
+        latency, energy = np.empty(2000), np.empty(2000)
+        price_batch(problem, *MACHINES[machine], *batch, status, latency, energy)
+        assert (status == L.OK).all()
+        least, cheapest = bounds(problem, MACHINES[machine])
+        assert 0 < least <= latency.min() * (1 + 1e-12)
+        assert 0 < cheapest <= energy.min() * (1 + 1e-12)
+
+
+def test_the_bounds_are_reached_when_everything_fits():
+    layer = Layer.gemm(M=6, N=20, K=30)
+    machine = machine_of([[], []])
+    problem = pack_layer(layer)
+    tile = np.ones((1, 2, 8), np.int32)
+    tile[0, 0] = problem[:8]
+    order = np.arange(8, dtype=np.int8)[None, None].repeat(2, 1)
+    unused = np.zeros((1, 2, 3), np.int8), np.zeros((1, 2, 3), np.int32)
+    status, latency, energy = np.empty(1, np.int32), np.empty(1), np.empty(1)
+    machine.machine[L.LEAK_PJ] = 0.0
+    price_batch(problem, *machine, tile, order, *unused, status, latency, energy)
+    assert bounds(problem, machine)[1] == pytest.approx(energy[0], rel=1e-12)
+
+
+def test_bounds_by_hand():
+    """120 multiplies on 4 lanes; 12 + 40 + 30 words of one bit once out of and into a memory of 1 pJ a bit."""
+    fan = [{"axis": "x", "size": 4, "multicast": True, "reduction": True, "forwarding": False}]
+    machine = bare_machine([{"name": "m", "holds": ["W", "I", "O"], "fanout": fan}])
+    machine.memory[:, L.READ_PJ : L.READ_PJ + 6] = 1.0
+    latency, energy = bounds(pack_layer(Layer.gemm(M=10, N=3, K=4)), machine)
+    assert latency == 30
+    # Each tensor: at least 120 / 4 words at the multipliers, or its size if that is more.
+    assert energy == max(12, 30) + max(40, 30) + max(30, 30)
