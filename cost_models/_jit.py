@@ -68,5 +68,5 @@ def step(function: Callable[..., Any], forceinline: bool = False) -> Any:
 
 
 def inlined(function: Callable[..., Any]) -> Any:
-    """Decorator of small steps: a call passes each array as seven arguments, which costs more than they do."""
+    """Decorator of small steps: a call passes each array as seven arguments, which costs more."""
     return step(function, forceinline=True)

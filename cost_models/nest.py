@@ -183,7 +183,7 @@ def _count(d, level, outside, c, first, ws, iw):
 
 @inlined
 def free_tiles(t, level, outside, c, first, ws, iw):
-    """Product over the dimensions free to tensor `t` of the number of non-empty tiles at memory `c`, see `_count`."""
+    """Product over the dimensions free to tensor `t` of the number of tiles at memory `c`: see `_count`."""
     free = FREE_W if t == L.W else FREE_I if t == L.I else FREE_O
     split = iw[X.SPLIT] & (X.EVERY_MEMORY * free)
     if split & X.fans(level, c) & ~first or split & X.fans(0, level) & first:

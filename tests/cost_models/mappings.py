@@ -69,7 +69,7 @@ def machine_of(
     shared_lanes: bool = False,
     overlaps: Sequence[bool] | None = None,
 ) -> Machine:
-    """Machine with finite ports and energies: `fans` gives (size, multicast, reduction) per memory and axis."""
+    """Machine with finite ports and energies; `fans`: (size, multicast, reduction) per memory and axis."""
     M = len(fans)
     hold = np.array([[t in h for t in "WIO"] for h in (holds or ["WIO"] * M)], np.int64)
     fan = np.zeros((M, L.MAX_AXES, L.FAN_COLS), np.int64)

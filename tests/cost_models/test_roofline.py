@@ -67,7 +67,7 @@ def test_the_bounds_are_reached_when_everything_fits():
 
 
 def test_bounds_by_hand():
-    """120 multiplies on 4 lanes; 12 + 40 + 30 words of one bit once out of and into a memory of 1 pJ a bit."""
+    """120 multiplies on 4 lanes, all tensors in one memory of 1 pJ a bit."""
     fan = [{"axis": "x", "size": 4, "multicast": True, "reduction": True, "forwarding": False}]
     machine = bare_machine([{"name": "m", "holds": ["W", "I", "O"], "fanout": fan}])
     machine.memory[:, L.READ_PJ : L.READ_PJ + 6] = 1.0
