@@ -60,7 +60,8 @@ LATENCY, ENERGY, STEPS = 0, 1, 2  # cycles, pJ, lockstep steps
 RAMP_UP, RAMP_DOWN, EXPOSED_TIME, PORT_MAX = 3, 4, 5, 6  # cycles
 MAC_ENERGY, HOP_ENERGY, LEAK_ENERGY = 7, 8, 9  # pJ
 NEED, HAVE = 10, 11  # what an illegal mapping needs and what there is
-SUMMARY_COLS = 12
+CYCLES = 12  # of compute: the steps, or for operators without MACs those of a unit as wide as the array
+SUMMARY_COLS = 13
 
 # status: int32, code + 256 * memory + 65536 * (dimension, tensor or axis)
 OK = 0

@@ -167,15 +167,18 @@ def price(b, detail, tile, order, axis_dim, axis_factor, ws, iw):
         else:
             exposed += time
     up, down = ramps(ws, iw)
-    latency = up + max(compute, ports) + exposed + down
-    macs = 0.0
-    if iw[X.PROBLEM + L.HAS_MACS]:
-        reduced = ws[X.TILE + L.C] * ws[X.TILE + L.R] * ws[X.TILE + L.S]
-        macs = ws[X.MACHINE + L.MAC_PJ] * ws[X.SIZE + L.O] * reduced
+    cycles = compute
+    points = ws[X.SIZE + L.O] * ws[X.TILE + L.C] * ws[X.TILE + L.R] * ws[X.TILE + L.S]
+    if iw[X.PROBLEM + L.HAS_MACS] == 0:
+        # Pooling and element-wise operators have their own unit, as wide as the array: they cost traffic.
+        cycles = min(compute, np.ceil(points / ws[X.PES]))
+    latency = up + max(cycles, ports) + exposed + down
+    macs = ws[X.MACHINE + L.MAC_PJ] * points if iw[X.PROBLEM + L.HAS_MACS] else 0.0
     leak = ws[X.MACHINE + L.LEAK_PJ] * latency
     ws[X.RESULT + L.LATENCY] = latency
     ws[X.RESULT + L.ENERGY] = energy + hops + macs + leak
     ws[X.RESULT + L.STEPS] = compute
+    ws[X.RESULT + L.CYCLES] = cycles
     ws[X.RESULT + L.RAMP_UP] = up
     ws[X.RESULT + L.RAMP_DOWN] = down
     ws[X.RESULT + L.EXPOSED_TIME] = exposed

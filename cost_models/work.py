@@ -36,7 +36,8 @@ BITS = TRAFFIC + (_M + 1) * L.NTENSOR * L.TRAFFIC_COLS  # [M, 3, 2], filled on d
 USED_BITS = BITS + _M * L.NTENSOR * 2  # [M, 3]
 MEMORY = USED_BITS + _M * L.NTENSOR  # [M, MEM_COLS]
 MACHINE = MEMORY + _M * L.MEM_COLS  # [MACHINE_COLS]
-WS_SIZE = MACHINE + L.MACHINE_COLS
+PES = MACHINE + L.MACHINE_COLS  # MACs of the whole array
+WS_SIZE = PES + 1
 
 # iw. Fan-outs are kept as sets of (memory, dimension): bit 8 m + d of one word.
 SPLIT = 0  # fan-out m splits the dimension ...
@@ -100,10 +101,13 @@ def prepare(problem, holds, fan, memory, machine):
                 iw[FAN + L.FAN_COLS * (L.MAX_AXES * m + a) + i] = fan[m, a, i]
         for i in range(L.MEM_COLS):
             ws[MEMORY + L.MEM_COLS * m + i] = memory[m, i]
+    ws[PES] = 1.0
     for m in range(M):
         for a in range(L.MAX_AXES):
             if fan[m, a, L.AXIS_SIZE] > 1:
                 iw[AXES + m] = a + 1
+                if fan[m, a, L.LANES] == a:
+                    ws[PES] *= fan[m, a, L.AXIS_SIZE]
     for c in range(1, M):
         if memory[c, L.OVERLAPS] == 0.0:
             iw[KINDS] += 1

@@ -66,15 +66,20 @@ class LayerCost:
 
     @property
     def compute_steps(self) -> int:
-        """Lockstep steps of the array; one cycle each."""
+        """Lockstep steps of the loop nest."""
         return int(self._summary(L.STEPS))
+
+    @property
+    def compute_cycles(self) -> float:
+        """One cycle a step; operators without MACs have a unit of their own, as wide as the array."""
+        return self._summary(L.CYCLES)
 
     # -- splits --------------------------------------------------------------------------------------
 
     @cached_property
     def latency_split(self) -> dict[str, float]:
         """Cycles of compute, of each memory port over the whole layer, of exposed fills and of the ramps."""
-        split = {"compute": float(self.compute_steps)}
+        split = {"compute": self.compute_cycles}
         split |= self.port_cycles
         split["exposed fills"] = self._summary(L.EXPOSED_TIME)
         split["ramp-up"] = self._summary(L.RAMP_UP)
@@ -104,10 +109,10 @@ class LayerCost:
     def bound_by(self) -> str:
         """The longest of compute, the ports and the fills that nothing hides."""
         exposed = self._summary(L.EXPOSED_TIME)
-        hidden = max(self._summary(L.STEPS), self._summary(L.PORT_MAX))
+        hidden = max(self.compute_cycles, self._summary(L.PORT_MAX))
         if exposed > hidden:
             return "exposed fills"
-        if self._summary(L.STEPS) >= self._summary(L.PORT_MAX):
+        if self.compute_cycles >= self._summary(L.PORT_MAX):
             return "compute"
         return max(self.port_cycles, key=self.port_cycles.__getitem__)
 
@@ -212,13 +217,13 @@ class LayerCost:
 
     @property
     def utilisation_spatial(self) -> float:
-        """Mean share of the MACs at work in a compute step."""
-        return self.layer.points / (self.compute_steps * self.hardware.num_pes)
+        """Mean share of the array's lanes at work in a compute cycle."""
+        return self.layer.points / (self.compute_cycles * self.hardware.num_pes)
 
     @property
     def utilisation_temporal(self) -> float:
         """Share of the latency in which the array computes."""
-        return self.compute_steps / self.latency_cycles
+        return self.compute_cycles / self.latency_cycles
 
     @property
     def utilisation(self) -> float:
@@ -237,6 +242,7 @@ class LayerCost:
             "latency_split_cycles": self.latency_split,
             "bound_by": self.bound_by,
             "compute_steps": self.compute_steps,
+            "compute_cycles": self.compute_cycles,
             "energy_pj": self.energy_pj,
             "energy_split_pj": self.energy_split_pj,
             "edp_js": self.edp_js,
