@@ -131,6 +131,8 @@ def evaluate(
         print(table, end="")
     else:
         _console().print(report)
+        if network is not None and ":" in network:
+            _print_accuracy(network, resolution)
 
 
 @app.command()
@@ -152,15 +154,19 @@ def space(
     name: Annotated[str, typer.Argument(help="A subnet space, as `accelsim list` shows.")],
     sample: Annotated[int, typer.Option(help="Number of subnets to draw.", min=1, max=100_000)] = 10,
     seed: Annotated[int, typer.Option(help="Seed of the draw.", min=0)] = 0,
+    accuracy: Annotated[
+        str | None,
+        typer.Option(help="Where accuracies come from: surrogate, published, predictor:FILE or table:FILE."),
+    ] = None,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
 ) -> None:
     """List subnets of a space with MACs, parameters and accuracy."""
     from accelsim.report.spaces import space_csv, space_table
 
     if as_csv:
-        print(space_csv(name, sample, seed), end="")
+        print(space_csv(name, sample, seed, accuracy), end="")
     else:
-        _console().print(space_table(name, sample, seed))
+        _console().print(space_table(name, sample, seed, accuracy))
 
 
 @app.command()
@@ -174,6 +180,23 @@ def warmup() -> None:
     start = time.perf_counter()
     run("example", Layer.conv2d(K=8, C=4, P=6, Q=6, R=3, S=3))
     print(f"kernels ready after {time.perf_counter() - start:.1f} s")
+
+
+def _print_accuracy(name: str, resolution: int | None) -> None:
+    """What is known about the accuracy of the subnet `SPACE:ENCODING`, or why nothing is."""
+    from accelsim.accuracy import AccuracyError, load_source
+    from accelsim.workloads.spaces import load_space
+
+    space_name, _, encoding = name.partition(":")
+    space = load_space(space_name)
+    if resolution is not None:
+        space = space.at(resolution)
+    try:
+        source = load_source("surrogate", space)
+        answer = source.accuracy(space.parse(encoding), space)
+        print(f"top-1 {answer}: {answer.source}")
+    except AccuracyError as fault:
+        print(f"top-1 unknown: {fault}")
 
 
 def read_json(path: Path, what: str) -> Any:
