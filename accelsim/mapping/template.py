@@ -2,7 +2,7 @@
 
 Deterministic. It tries every choice of dimensions that the `dataflow` section allows on the axes with the
 smallest tiles, and improves the most promising ones by one coordinate at a time (one tile size, one axis,
-one loop order) as long as the energy-delay product falls.
+one loop order) as long as the objective falls, the energy-delay product unless told otherwise.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import combinations, product
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,8 @@ from cost_models import layout as L
 
 if TYPE_CHECKING:
     from accelsim.hardware import Accelerator
+
+Objective = Literal["edp", "latency", "energy"]
 
 # Orders to try where the dataflow allows any: weights, outputs or inputs stay in place innermost.
 _STATIONARY = (tuple("GKCRSNPQ"), tuple("NGKPQCRS"), tuple("NGCRSPQK"))
@@ -52,7 +54,7 @@ class Wishes(NamedTuple):
 
     def repeat(self, n: int) -> Wishes:
         """`n` copies of a single wish."""
-        return self._map(lambda array: np.repeat(array, n, axis=0))
+        return self._map(lambda array: array.repeat(n, axis=0))
 
     def one(self, row: int) -> Wishes:
         """The wish in a row."""
@@ -69,18 +71,19 @@ def template(
     *,
     resident: str = "",
     reserved_bits: NDArray[np.float64] | None = None,
+    objective: Objective = "edp",
 ) -> tuple[Batch, int] | None:
     """(mapping as kernel arrays with one row, evaluations), or None if not even the smallest tiles fit.
 
     `resident` names tensors that lie on chip; `reserved_bits` float64[M, 4] is taken off each memory's
     parts for W, I, O and off its whole.
     """
-    search = _Search(hardware, layer, resident, reserved_bits)
+    search = _Search(hardware, layer, resident, reserved_bits, objective)
     starts = search.starts()
     if not starts:
         return None
     ends = [search.improve(start) for start in starts]
-    best = search.polish(min(ends, key=lambda end: end.edp))
+    best = search.polish(min(ends, key=lambda end: end.cost))
     return best.batch, search.evaluations
 
 
@@ -89,13 +92,19 @@ class _End(NamedTuple):
 
     wish: Wishes
     batch: Batch
-    edp: float
+    cost: float
 
 
 class _Search:
     def __init__(
-        self, hardware: Accelerator, layer: Layer, resident: str, reserved: NDArray[np.float64] | None
+        self,
+        hardware: Accelerator,
+        layer: Layer,
+        resident: str,
+        reserved: NDArray[np.float64] | None,
+        objective: Objective,
     ) -> None:
+        self.objective = objective
         self.hardware = hardware
         self.problem = pack_layer(layer, resident)
         self.machine = pack_machine(hardware)
@@ -109,11 +118,13 @@ class _Search:
         self.evaluations = 0
 
     def score(self, wishes: Wishes) -> tuple[Batch, NDArray[np.float64], NDArray[np.float64]]:
-        """Decoded mappings, their energy-delay product (pJ x cycles) and their latency."""
+        """Decoded mappings, their objective (pJ x cycles, cycles or pJ) and their latency."""
         batch = decode(self.sizes, *wishes)
         _, latency, energy = price(self.problem, self.machine, batch)
         self.evaluations += len(latency)
-        return batch, latency * energy, latency
+        if self.objective == "edp":
+            return batch, latency * energy, latency
+        return batch, latency if self.objective == "latency" else energy, latency
 
     def starts(self) -> list[Wishes]:
         """The best axis choices, by energy-delay product and by latency, with the smallest tiles."""
@@ -138,21 +149,21 @@ class _Search:
         """Leave traps that need two tile sizes changed at once."""
         for _ in range(_POLISHES):
             better = self._descend(end, lambda: self._pairs(), 1)
-            if better.edp >= end.edp:
+            if better.cost >= end.cost:
                 break
             end = self._descend(better, lambda: self._neighbours(), _SWEEPS)
         return end
 
     def _descend(self, end: _End, neighbours: Callable[[], Iterator[Group]], sweeps: int) -> _End:
         for _ in range(sweeps):
-            before = end.edp
+            before = end.cost
             for group in neighbours():
                 wishes = group(end.wish)
                 batch, edp, _ = self.score(wishes)
                 row = int(np.argmin(edp))
-                if edp[row] < end.edp:
+                if edp[row] < end.cost:
                     end = _End(wishes.one(row), batch.take([row]), float(edp[row]))
-            if end.edp >= before:
+            if end.cost >= before:
                 break
         return end
 
@@ -175,16 +186,15 @@ class _Search:
                 yield partial(self._other_pair, m, int(first), int(second))
 
     def _other_pair(self, m: int, first: int, second: int, wish: Wishes) -> Wishes:
-        out = self._other_tiles(m, first, wish)
-        rows = [self._other_tiles(m, second, out.one(row)) for row in range(len(out.inner))]
-        return Wishes(*(np.concatenate(arrays) for arrays in zip(*rows, strict=True)))
+        one, two = self.tiles[first], self.tiles[second]
+        out = wish.repeat(len(one) * len(two))
+        _set_tiles(out, m, first, np.repeat(one, len(two)))
+        _set_tiles(out, m, second, np.tile(two, len(one)))
+        return out
 
     def _other_tiles(self, m: int, d: int, wish: Wishes) -> Wishes:
-        sizes = self.tiles[d]
-        out = wish.repeat(len(sizes))
-        out.inner[:, m, d] = sizes
-        # A larger tile below needs at least as large a one above.
-        out.inner[:, :m, d] = np.maximum(out.inner[:, :m, d], sizes[:, None])
+        out = wish.repeat(len(self.tiles[d]))
+        _set_tiles(out, m, d, self.tiles[d])
         return out
 
     def _other_orders(self, m: int, wish: Wishes) -> Wishes:
@@ -231,6 +241,12 @@ class _Search:
             lanes[m, host] //= factors[m, a]
             left[d] = each
         return dims, factors
+
+
+def _set_tiles(wishes: Wishes, m: int, d: int, sizes: NDArray[np.int64]) -> None:
+    """Give each wish a tile; a larger tile below needs at least as large a one above."""
+    wishes.inner[:, m, d] = sizes
+    wishes.inner[:, :m, d] = np.maximum(wishes.inner[:, :m, d], sizes[:, None])
 
 
 def _orders(hardware: Accelerator, m: int) -> NDArray[np.int8]:
