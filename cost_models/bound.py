@@ -1,0 +1,226 @@
+"""Admissible bounds on partly fixed mappings: what one memory's tile costs, whatever stands above it.
+
+All splits divide here (no remainder), so that every count is a product. A partial mapping lives in the
+same work arrays as a whole one, see `work`; only the sums that it does not know yet are relaxed.
+
+The fills of memory `c` depend on its tile, on the fan-outs, and on the loops of memories 0 .. c - 1. The
+innermost of these loops is free to at most one tensor (N, P, Q to W, K to I, C, R, S to O), so at most one
+tensor is stationary: the bound on a tile alone is the least of these three cases.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from cost_models import layout as L
+from cost_models import work as X
+from cost_models._jit import inlined, step
+from cost_models.inputs import rows
+from cost_models.loopnest import _charge
+from cost_models.nest import FREE_I, FREE_O, FREE_W
+from cost_models.ports import busiest, clear_loads, ramps
+from cost_models.space import tile_words
+from cost_models.tiles import over
+
+
+@step
+def transfer(t, p, c, inside, child_rows, parent_rows, ws, iw):
+    """Charge what child `c` exchanges with parent `p`; returns the energy of the hops.
+
+    `inside`: iterations of the loops within the innermost relevant one, which refill nothing; `child_rows`
+    and `parent_rows`: words of the inputs' rows and columns.
+    """
+    free = FREE_W if t == L.W else FREE_I if t == L.I else FREE_O
+    apart = iw[X.NO_REDUCTION if t == L.O else X.NO_MULTICAST]
+    split = iw[X.SPLIT]
+    child = ws[X.SIZE + t]
+    distinct = child
+    merged = 1.0
+    for d in range(L.NDIM):
+        if not (free >> d) & 1:
+            continue
+        child *= ws[X.TILES + L.NDIM * c + d]
+        if split & (X.EVERY_MEMORY << d):
+            for m in range(c):
+                at = L.NDIM * m + d
+                if m < p:
+                    distinct *= ws[X.FACTOR + at]
+                elif (split >> at) & 1 and not (apart >> at) & 1:
+                    merged *= ws[X.FACTOR + at]
+    child /= inside
+    parent = child / merged
+    psum = 0.0
+    final = 0.0
+    child_final = 0.0
+    if t == L.I:
+        child *= child_rows
+        parent *= parent_rows
+    elif t == L.O:
+        psum = parent - distinct
+        reduced = split & (X.EVERY_MEMORY * FREE_O)
+        if not reduced & X.fans(0, p):
+            final = distinct
+        if not reduced & X.fans(0, c):
+            child_final = ws[X.SIZE + L.O]
+    if p == 0 and iw[X.PROBLEM + L.RESIDENT + t]:
+        return 0.0
+    return _charge(t, p, c, parent, child, psum, final, child_final, ws, iw)
+
+
+@step
+def to_macs(ws, iw):
+    """Charge what the MACs exchange, which the fan-outs alone decide; returns the energy of the hops."""
+    M = iw[X.MEMORIES] & 7
+    hops = 0.0
+    for t in range(L.NTENSOR):
+        if t == L.W and iw[X.PROBLEM + L.HAS_WEIGHTS] == 0:
+            continue
+        p = M - 1
+        while iw[X.HOLDS + L.NTENSOR * p + t] == 0:
+            p -= 1
+        one = 1.0
+        other = 1.0
+        if t == L.I:
+            for pair in range(2):
+                one *= rows(pair, p, M, M, -1, False, ws, iw)
+                other *= rows(pair, p, M, M, -1, True, ws, iw)
+        hops += transfer(t, p, M, 1.0, one, other, ws, iw)
+    return hops
+
+
+@step
+def put_tile(c, T, i, ws, iw):
+    """Give memory `c` the tile in row `i` of `T` int64[n, 8]; returns False if the tiles cannot fit.
+
+    Outputs count the narrower of their precisions, resident tensors nothing.
+    """
+    for d in range(L.NDIM):
+        size = np.float64(T[i, d])
+        ws[X.TILE + L.NDIM * c + d] = size
+        ws[X.TILES + L.NDIM * c + d] = ws[X.TILE + d] / size
+    total = 0.0
+    memory = X.MEMORY + L.MEM_COLS * c
+    for t in range(L.NTENSOR):
+        if iw[X.HOLDS + L.NTENSOR * c + t] == 0 or (t == L.W and iw[X.PROBLEM + L.HAS_WEIGHTS] == 0):
+            continue
+        words = tile_words(t, X.TILE + L.NDIM * c, ws)
+        ws[X.WORDS + L.NTENSOR * c + t] = words
+        if iw[X.PROBLEM + L.RESIDENT + t]:
+            continue
+        width = ws[X.MACHINE + L.BITS_W + t]
+        if t == L.O:
+            psum = ws[X.MACHINE + L.BITS_PSUM]
+            if iw[X.SPLIT] & (X.EVERY_MEMORY * FREE_O) & X.fans(0, c):
+                width = psum
+            else:
+                width = min(width, psum)
+        size = words * width * ws[memory + L.BUFFERS]
+        if size > ws[memory + L.CAPACITY + t]:
+            return False
+        total += size
+    return total <= ws[memory + L.CAPACITY_ALL]
+
+
+@inlined
+def nest_above(c, ws):
+    """Set the union tile and trip counts of memory `c - 1` from the tiles on both sides of it."""
+    for d in range(L.NDIM):
+        at = L.NDIM * (c - 1) + d
+        union = ws[X.TILE + L.NDIM * c + d] * ws[X.FACTOR + at]
+        ws[X.UNION + at] = union
+        ws[X.TRIP + at] = ws[X.TILE + at] / union
+
+
+@step
+def into(c, ws, iw):
+    """Charge all fills of memory `c`, the nest above it being known; returns the energy of the hops."""
+    hops = 0.0
+    for t in range(L.NTENSOR):
+        p = iw[X.PARENT + L.NTENSOR * c + t]
+        if p < 0:
+            continue
+        free = FREE_W if t == L.W else FREE_I if t == L.I else FREE_O
+        inside = 1.0
+        level = c - 1
+        while level > 0 and iw[X.INNERMOST + L.NTENSOR * level + t] < 0:
+            for d in range(L.NDIM):
+                if (free >> d) & 1:
+                    inside *= ws[X.TRIP + L.NDIM * level + d]
+            level -= 1
+        j = iw[X.INNERMOST + L.NTENSOR * level + t]
+        outside = iw[X.OUTSIDE + L.NTENSOR * level + t]
+        for d in range(L.NDIM):
+            if (free >> d) & 1 and not (outside >> d) & 1:
+                inside *= ws[X.TRIP + L.NDIM * level + d]
+        one = 1.0
+        other = 1.0
+        if t == L.I:
+            for pair in range(2):
+                one *= rows(pair, p, c, level, j, False, ws, iw)
+                other *= rows(pair, p, c, level, j, True, ws, iw)
+        hops += transfer(t, p, c, inside, one, other, ws, iw)
+    return hops
+
+
+@step
+def _rows_least(pair, c, slides, ws):
+    """Input rows or columns brought to memory `c` at the very least; with `slides` along this pair."""
+    dp = L.P + pair
+    dr = L.R + pair
+    total = ws[X.TILE + dp] * ws[X.TILE + dr]
+    p_gap = ws[X.GAP + 2 * pair]
+    r_gap = ws[X.GAP + 2 * pair + 1]
+    p = ws[X.TILE + L.NDIM * c + dp] * ws[X.FACTOR + L.NDIM * (c - 1) + dp]
+    r = ws[X.TILE + L.NDIM * c + dr] * ws[X.FACTOR + L.NDIM * (c - 1) + dr]
+    over_p = over(p, p_gap) * ws[X.TILE + dp] / p
+    over_r = over(r, r_gap) * ws[X.TILE + dr] / r
+    if not slides:
+        return total - over_p * over_r
+    # A loop that slides brings at least what an undivided dimension would.
+    whole_p = over(ws[X.TILE + dp], p_gap)
+    whole_r = over(ws[X.TILE + dr], r_gap)
+    return total - max(whole_p * over_r, over_p * whole_r)
+
+
+@step
+def tile_alone(c, ws, iw):
+    """(pJ, cycles of the busiest port) that the tile of memory `c` costs at least.
+
+    Holds for any tiles and loop orders of the memories above; the fan-outs are known.
+    """
+    still = min(
+        _rows_least(0, c, True, ws) * _rows_least(1, c, False, ws),
+        _rows_least(0, c, False, ws) * _rows_least(1, c, True, ws),
+    )
+    least_pj = np.inf
+    least_time = np.inf
+    for stationary in range(L.NTENSOR):
+        clear_loads(ws, iw)
+        hops = 0.0
+        for t in range(L.NTENSOR):
+            p = iw[X.PARENT + L.NTENSOR * c + t]
+            if p < 0:
+                continue
+            inside = 1.0
+            if t == stationary:
+                free = FREE_W if t == L.W else FREE_I if t == L.I else FREE_O
+                for d in range(L.NDIM):
+                    if (free >> d) & 1:
+                        inside *= ws[X.TILES + L.NDIM * c + d]
+                        for m in range(c):
+                            inside /= ws[X.FACTOR + L.NDIM * m + d]
+            hops += transfer(t, p, c, inside, still, still, ws, iw)
+        time, pj = busiest(iw[X.KIND + c], ws, iw)
+        least_pj = min(least_pj, pj + hops)
+        least_time = min(least_time, time)
+    return least_pj, least_time
+
+
+@step
+def prefix_ramps(c, ws, iw):
+    """Cycles of the ramps of memories 1 .. `c`."""
+    M = iw[X.MEMORIES]
+    iw[X.MEMORIES] = c + 1
+    up, down = ramps(ws, iw)
+    iw[X.MEMORIES] = M
+    return up + down

@@ -1,0 +1,367 @@
+"""Branch and bound over divisor tiles and loop orders, the spatial choice being fixed.
+
+Tiles are chosen from the outermost memory inwards. The candidates for each memory come from a list sorted
+by what the tile costs alone (`bound.tile_alone`), so that one look at the next candidate ends a whole list.
+Below a chosen tile and order the fills of that memory are exact, see `bound.into`; a complete mapping is
+priced by the kernel itself, which decides.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from cost_models import bound as B
+from cost_models import layout as L
+from cost_models import work as X
+from cost_models._jit import inlined, kernel, step
+from cost_models.loopnest import price
+from cost_models.nest import FREE_I, FREE_O, FREE_W, geometry
+from cost_models.ports import busiest, clear_loads
+
+EDP, LATENCY, ENERGY = range(3)
+
+# What a branch was cut by, in the order of `pruned`.
+BY_ORDER_OF_LIST, BY_TILE, BY_NEST, BY_KERNEL = range(4)
+
+ORDER_COLS = 10  # eight dimensions, then bit masks: all of these loops present, all of these absent
+
+# Relative rounding error of a bound, with room to spare.
+_ROUNDING = 1.0 - 1e-12
+
+
+@inlined
+def score(objective, latency, pj, leak):
+    """The objective from latency in cycles and energy without leakage in pJ."""
+    if objective == LATENCY:
+        return latency
+    energy = pj + leak * latency
+    return energy if objective == ENERGY else energy * latency
+
+
+@step
+def _arrange(m, k, orders, ws, iw):
+    """As `nest.arrange`, for the one memory `m` in its order `k`."""
+    loops = iw[X.LOOPS + m]
+    at = X.INNERMOST + L.NTENSOR * m
+    out = X.OUTSIDE + L.NTENSOR * m
+    for t in range(L.NTENSOR):
+        iw[at + t] = -1
+        iw[out + t] = 0
+    seen = 0
+    for i in range(L.NDIM):
+        d = orders[m, k, i]
+        bit = loops & (1 << d)
+        if bit & ~FREE_W:
+            iw[at + L.W], iw[out + L.W] = d, seen
+        if bit & ~FREE_I:
+            iw[at + L.I], iw[out + L.I] = d, seen
+        if bit & ~FREE_O:
+            iw[at + L.O], iw[out + L.O] = d, seen
+        seen |= bit
+
+
+@step
+def _macs(ws, iw):
+    """Energy of all multiplications in pJ."""
+    if iw[X.PROBLEM + L.HAS_MACS] == 0:
+        return 0.0
+    return (
+        ws[X.MACHINE + L.MAC_PJ] * ws[X.SIZE + L.O] * ws[X.TILE + L.C] * ws[X.TILE + L.R] * ws[X.TILE + L.S]
+    )
+
+
+@step
+def _spread(b, union, axis_dim, axis_factor, ws, iw):
+    """Set up the fan-outs of spatial choice `b`; returns (cycles to compute, pJ of MACs and hops).
+
+    Leaves what the MACs exchange on the ports.
+    """
+    geometry(b, union, axis_dim, axis_factor, ws, iw)
+    steps = 1.0
+    for d in range(L.NDIM):
+        steps *= ws[X.TILE + d]
+    clear_loads(ws, iw)
+    pj = B.to_macs(ws, iw) + _macs(ws, iw)
+    return steps / ws[X.INSTANCES + (iw[X.MEMORIES] & 7)], pj
+
+
+@kernel
+def spatial_bounds(
+    problem, holds, fan, memory, machine, union, axis_dim, axis_factor, objective, bound
+):  # fmt: skip
+    """Fill `bound` float64[S] with lower bounds on the objective for S spatial choices.
+
+    `union` int32[S, M, 8] holds the smallest union tiles that the factors allow.
+    """
+    ws, iw = X.prepare(problem, holds, fan, memory, machine)
+    M = holds.shape[0]
+    whole = np.ones((1, L.NDIM), np.int64)
+    for b in range(len(bound)):
+        latency, pj = _spread(b, union, axis_dim, axis_factor, ws, iw)
+        time, own = busiest(0, ws, iw)
+        latency = max(latency, time)
+        pj += own
+        exposed = 0.0
+        for c in range(1, M):
+            for d in range(L.NDIM):
+                whole[0, d] = problem[d]
+                for m in range(c):
+                    whole[0, d] //= np.int64(ws[X.FACTOR + L.NDIM * m + d])
+            B.put_tile(c, whole, 0, ws, iw)
+            own, time = B.tile_alone(c, ws, iw)
+            pj += own
+            if iw[X.KIND + c]:
+                exposed += time
+            else:
+                latency = max(latency, time)
+        bound[b] = _ROUNDING * score(objective, latency + exposed, pj, ws[X.MACHINE + L.LEAK_PJ])
+
+
+@kernel
+def list_tiles(
+    problem, holds, fan, memory, machine, union, axis_dim, axis_factor, b, c, objective, best, divisors, masks
+):  # fmt: skip
+    """Tiles of memory `c` for spatial choice `b` that fit and may beat `best`.
+
+    `divisors` int64[8, n] of each size, 0 where there are fewer; `masks` the prime factors of each as a set
+    of bits, so that one number divides another where its bits are among the other's.
+
+    Returns (tiles int64[n, 8], masks int64[n], pJ float64[n], cycles float64[n], how many did not fit, how
+    many fit but cannot beat `best`, and pJ and cycles that the spatial choice costs by itself).
+    """
+    ws, iw = X.prepare(problem, holds, fan, memory, machine)
+    M = holds.shape[0]
+    steps, base = _spread(b, union, axis_dim, axis_factor, ws, iw)
+    time, own = busiest(0, ws, iw)
+    base += own
+    steps = max(steps, time)
+    leak = ws[X.MACHINE + L.LEAK_PJ]
+    some = np.zeros((L.NDIM, divisors.shape[1]), np.int64)
+    count = np.zeros(L.NDIM, np.int64)
+    for d in range(L.NDIM):
+        above = 1
+        below = 1
+        for m in range(M):
+            factor = np.int64(ws[X.FACTOR + L.NDIM * m + d])
+            if m < c:
+                above *= factor
+            else:
+                below *= factor
+        for k in range(divisors.shape[1]):
+            v = divisors[d, k]
+            if v > 0 and v % below == 0 and (problem[d] // above) % v == 0:
+                some[d, count[d]] = k
+                count[d] += 1
+    room = 1024
+    tiles = np.empty((room, L.NDIM), np.int64)
+    bits = np.empty(room, np.int64)
+    energy = np.empty(room)
+    cycles = np.empty(room)
+    n = 0
+    large = 0
+    dear = 0
+    digit = np.zeros(L.NDIM, np.int64)
+    while True:
+        bits[n] = 0
+        for d in range(L.NDIM):
+            k = some[d, digit[d]]
+            tiles[n, d] = divisors[d, k]
+            bits[n] |= masks[d, k]
+        if not B.put_tile(c, tiles, n, ws, iw):
+            large += 1
+        else:
+            energy[n], cycles[n] = B.tile_alone(c, ws, iw)
+            slowest = steps + cycles[n] if iw[X.KIND + c] else max(steps, cycles[n])
+            if score(objective, slowest, base + energy[n], leak) * _ROUNDING >= best:
+                dear += 1
+            else:
+                n += 1
+                if n == room:
+                    room *= 2
+                    tiles = np.concatenate((tiles, np.empty_like(tiles)))
+                    bits = np.concatenate((bits, np.empty_like(bits)))
+                    energy = np.concatenate((energy, np.empty_like(energy)))
+                    cycles = np.concatenate((cycles, np.empty_like(cycles)))
+        d = 0
+        while d < L.NDIM:
+            digit[d] += 1
+            if digit[d] < count[d]:
+                break
+            digit[d] = 0
+            d += 1
+        if d == L.NDIM:
+            break
+    return tiles[:n], bits[:n], energy[:n], cycles[:n], large, dear, base, steps
+
+
+@kernel
+def descend(
+    problem, holds, fan, memory, machine, union, axis_dim, axis_factor, b, objective,
+    orders, divisors, masks, tiles, bits, energy, cycles, start, first, quota,
+    stop, best, best_tile, best_order, nodes, pruned,
+):  # fmt: skip
+    """Search spatial choice `b`, from row `first` of the list of memory 1 on.
+
+    orders    int64[M, n, ORDER_COLS], -1 where a memory has fewer
+    tiles, bits, energy, cycles: the lists of memories 1 .. M - 1 one after the other, each sorted by
+              cycles (objective latency) or energy; the list of memory c begins at row start[c]
+    best      float64[1], best_tile int32[1, M, 8], best_order int8[1, M, 8]: improved in place
+    nodes     int64[2]: candidates looked at, mappings priced; pruned int64[4]
+
+    stop      int64[2], ends the search at once: not 0, and the most candidates to look at
+
+    Returns the row of memory 1 to go on from (start[2]: done), after about `quota` candidates or `stop`.
+    """
+    M = holds.shape[0]
+    ws, iw = X.prepare(problem, holds, fan, memory, machine)
+    exact_ws, exact_iw = X.prepare(problem, holds, fan, memory, machine)
+    steps, base = _spread(b, union, axis_dim, axis_factor, ws, iw)
+    leak = ws[X.MACHINE + L.LEAK_PJ]
+    kinds = iw[X.KINDS]
+    load = X.RESULT - X.LOAD
+    saved = np.zeros((M, load))
+    for i in range(load):
+        saved[0, i] = ws[X.LOAD + i]
+    pj = np.zeros(M)  # of accesses, hops and MACs up to a memory
+    fixed = np.zeros(M)  # of hops and MACs alone
+    port = np.zeros(M)
+    extra = np.zeros(M)  # exposed fills
+    ramp = np.zeros(M)
+    rest_pj = np.zeros(M)
+    rest_port = np.zeros(M)
+    rest_extra = np.zeros(M)
+    for c in range(M - 1, 0, -1):
+        least_pj = np.inf
+        least_time = np.inf
+        for i in range(start[c], start[c + 1]):
+            least_pj = min(least_pj, energy[i])
+            least_time = min(least_time, cycles[i])
+        rest_pj[c - 1] = rest_pj[c] + least_pj
+        rest_port[c - 1] = rest_port[c] if iw[X.KIND + c] else max(rest_port[c], least_time)
+        rest_extra[c - 1] = rest_extra[c] + (least_time if iw[X.KIND + c] else 0.0)
+    time, own = busiest(0, ws, iw)
+    fixed[0] = base
+    pj[0] = base + own
+    port[0] = max(steps, time)
+    tile = np.ones((1, M, L.NDIM), np.int32)
+    order = np.zeros((1, M, L.NDIM), np.int8)
+    dims = axis_dim[b : b + 1]
+    factors = axis_factor[b : b + 1]
+    for d in range(L.NDIM):
+        order[0, M - 1, d] = orders[M - 1, 0, d]
+    inside = np.zeros(M, np.int64)  # primes that the tile of a memory may have
+    inside[1] = -1
+    at = start.copy()
+    turn = np.zeros(M, np.int64)  # 0: take the next tile, else the next order + 1
+    c = 1
+    at[1] = first
+    limit = nodes[0] + quota
+    while True:
+        if turn[c] == 0:
+            i = at[c]
+            if i >= start[c + 1]:
+                c -= 1
+                if c == 0:
+                    return start[2]
+                continue
+            if c == 1 and nodes[0] >= limit:
+                return i
+            if stop[0] != 0 or nodes[0] >= stop[1]:
+                return i if c == 1 else at[1] - 1
+            nodes[0] += 1
+            shown = port[c - 1]
+            hidden = max(shown, rest_port[c])
+            more = extra[c - 1] + ramp[c - 1] + rest_extra[c]
+            rest = pj[c - 1] + rest_pj[c]
+            exposed = iw[X.KIND + c] != 0
+            mine = more + cycles[i] if exposed else more
+            with_me = hidden if exposed else max(hidden, cycles[i])
+            if objective == LATENCY:
+                bound = with_me + mine
+            else:
+                bound = score(objective, hidden + more, rest + energy[i], leak)
+            if bound * _ROUNDING >= best[0]:
+                pruned[BY_ORDER_OF_LIST] += start[c + 1] - i
+                at[c] = start[c + 1]
+                continue
+            at[c] += 1
+            if bits[i] & ~inside[c]:
+                continue
+            if score(objective, with_me + mine, rest + energy[i], leak) * _ROUNDING >= best[0]:
+                pruned[BY_TILE] += 1
+                continue
+            B.put_tile(c, tiles, i, ws, iw)
+            B.nest_above(c, ws)
+            loops = 0
+            for d in range(L.NDIM):
+                loops |= np.int64(ws[X.TRIP + L.NDIM * (c - 1) + d] > 1.0) << d
+            iw[X.LOOPS + c - 1] = loops
+            ramp[c] = B.prefix_ramps(c, ws, iw)
+            latency = with_me + mine + ramp[c] - ramp[c - 1]
+            if score(objective, latency, rest + energy[i], leak) * _ROUNDING >= best[0]:
+                pruned[BY_TILE] += 1
+                continue
+            turn[c] = 1
+        m = c - 1
+        k = turn[c] - 1
+        loops = iw[X.LOOPS + m]
+        while k < orders.shape[1] and orders[m, k, 0] >= 0:
+            if orders[m, k, 8] & ~loops == 0 and orders[m, k, 9] & loops == 0:
+                break
+            k += 1
+        if k == orders.shape[1] or orders[m, k, 0] < 0:
+            turn[c] = 0
+            continue
+        turn[c] = k + 2
+        _arrange(m, k, orders, ws, iw)
+        for i in range(load):
+            ws[X.LOAD + i] = saved[m, i]
+        fixed[c] = fixed[m] + B.into(c, ws, iw)
+        pj[c] = fixed[c]
+        extra[c] = 0.0
+        port[c] = steps
+        for kind in range(kinds):
+            time, own = busiest(kind, ws, iw)
+            pj[c] += own
+            if kind == 0:
+                port[c] = max(steps, time)
+            else:
+                extra[c] += time
+        latency = max(port[c], rest_port[c]) + extra[c] + ramp[c] + rest_extra[c]
+        if score(objective, latency, pj[c] + rest_pj[c], leak) * _ROUNDING >= best[0]:
+            pruned[BY_NEST] += 1
+            continue
+        for d in range(L.NDIM):
+            order[0, m, d] = orders[m, k, d]
+        if c < M - 1:
+            for i in range(load):
+                saved[c, i] = ws[X.LOAD + i]
+            own_bits = 0
+            for d in range(L.NDIM):
+                v = np.int64(ws[X.TILE + L.NDIM * c + d] / ws[X.FACTOR + L.NDIM * c + d])
+                for i in range(divisors.shape[1]):
+                    if divisors[d, i] == v:
+                        own_bits |= masks[d, i]
+            c += 1
+            inside[c] = own_bits
+            at[c] = start[c]
+            turn[c] = 0
+            continue
+        for x in range(M):
+            for d in range(L.NDIM):
+                inner = ws[X.TILE + L.NDIM * (x + 1) + d] if x < M - 1 else 1.0
+                tile[0, x, d] = np.int32(inner * ws[X.FACTOR + L.NDIM * x + d])
+        nodes[1] += 1
+        status = price(0, False, tile, order, dims, factors, exact_ws, exact_iw)
+        if status != L.OK:
+            pruned[BY_KERNEL] += 1
+            continue
+        latency = exact_ws[X.RESULT + L.LATENCY]
+        own = exact_ws[X.RESULT + L.ENERGY]
+        value = latency if objective == LATENCY else own if objective == ENERGY else latency * own
+        if value < best[0]:
+            best[0] = value
+            for x in range(M):
+                for d in range(L.NDIM):
+                    best_tile[0, x, d] = tile[0, x, d]
+                    best_order[0, x, d] = order[0, x, d]
