@@ -17,13 +17,18 @@ _HOME = {
     "LayerCost": "accelsim.mapping.cost",
     "Mapping": "accelsim.mapping.mapping",
     "MappingError": "accelsim.mapping.mapping",
+    "MappingResult": "accelsim.mapping.mapper",
     "Network": "accelsim.workloads.network",
     "NetworkBuilder": "accelsim.workloads.builder",
     "NetworkCost": "accelsim.costing",
+    "NetworkMapping": "accelsim.costing",
     "evaluate": "accelsim.costing",
     "hardware_names": "accelsim.hardware",
     "load_hardware": "accelsim.hardware",
     "load_network": "accelsim.workloads.load",
+    "map_layer": "accelsim.mapping.mapper",
+    "map_network": "accelsim.costing",
+    "mapper_names": "accelsim.mapping.mapper",
     "network_names": "accelsim.workloads.load",
 }
 
@@ -34,22 +39,28 @@ __all__ = [
     "LayerCost",
     "Mapping",
     "MappingError",
+    "MappingResult",
     "Network",
     "NetworkBuilder",
     "NetworkCost",
+    "NetworkMapping",
     "__version__",
     "evaluate",
     "hardware_names",
     "load_hardware",
     "load_network",
+    "map_layer",
+    "map_network",
+    "mapper_names",
     "network_names",
 ]
 
 if TYPE_CHECKING:
-    from accelsim.costing import NetworkCost, evaluate
+    from accelsim.costing import NetworkCost, NetworkMapping, evaluate, map_network
     from accelsim.errors import AccelsimError
     from accelsim.hardware import Accelerator, hardware_names, load_hardware
     from accelsim.mapping.cost import LayerCost
+    from accelsim.mapping.mapper import MappingResult, map_layer, mapper_names
     from accelsim.mapping.mapping import Mapping, MappingError
     from accelsim.workloads.builder import NetworkBuilder
     from accelsim.workloads.layer import Layer

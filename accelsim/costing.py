@@ -1,18 +1,30 @@
-"""`evaluate`: the cost of a layer or a network on an accelerator."""
+"""`evaluate` and `map_network`: what a network costs on an accelerator, mappings given or searched."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from accelsim.errors import AccelsimError
+from accelsim.errors import AccelsimError, nearest
 from accelsim.mapping.cost import LayerCost, price_mapping
+from accelsim.mapping.mapper import (
+    Cancel,
+    Mapper,
+    MappingResult,
+    Task,
+    TemplateMapper,
+    as_question,
+    check_options,
+    load_mapper,
+    map_layer,
+    nothing_fits,
+)
 from accelsim.mapping.mapping import Mapping, MappingError
-from accelsim.mapping.template import template
-from accelsim.pack import pack_layer, pack_machine
-from accelsim.residency import plan
+from accelsim.residency import Residency, plan
 from accelsim.workloads.layer import Layer
 from accelsim.workloads.network import Network
 
@@ -105,8 +117,9 @@ def evaluate(
     hardware  an `Accelerator`, or anything that `load_hardware` reads
     workload  a `Layer`, a `Network`, or anything that `load_network` reads
     mapping   of a layer: a `Mapping` or its JSON form, priced as it is. Of a network: a dict from layer
-              name to mapping, or {"layers": {...}}; layers not named get the template mapping. Without
-              one, the template mapping of the chip's dataflow.
+              name to mapping, or {"layers": {...}}; layers not named get the template mapping. Its section
+              "resident", {"kept": [...], "weights": [...]}, names the layers whose results and weights
+              stay on chip. Without a mapping, the template mapping of the chip's dataflow.
     progress  called with (layers done, layers in all)
 
     Raises AccelsimError where something cannot be read or does not fit.
@@ -117,11 +130,11 @@ def evaluate(
     hw = load_hardware(hardware)
     if isinstance(workload, Layer):
         if mapping is None:
-            return _template_cost(hw, workload)
+            return map_layer(hw, workload, "template").cost
         given = mapping if isinstance(mapping, Mapping) else Mapping.from_dict(mapping)
         return price_mapping(hw, workload, given)
     network = load_network(workload)
-    return _network_cost(hw, network, _layer_mappings(network, mapping), progress)
+    return _network_cost(hw, network, mapping, progress)
 
 
 def _layer_mappings(network: Network, mapping: Any) -> dict[str, Mapping]:
@@ -136,8 +149,6 @@ def _layer_mappings(network: Network, mapping: Any) -> dict[str, Mapping]:
     out = {}
     for name, item in table.items():
         if name not in network.names:
-            from accelsim.errors import nearest
-
             raise MappingError(
                 f"mapping.layers.{name}: {network.name} has no such layer{nearest(name, network.names)}"
             )
@@ -148,69 +159,192 @@ def _layer_mappings(network: Network, mapping: Any) -> dict[str, Mapping]:
     return out
 
 
-def _network_cost(
-    hw: Accelerator, network: Network, given: dict[str, Mapping], progress: Progress | None
-) -> NetworkCost:
-    # A given mapping is priced as it is: nothing around its layer may rely on staying on chip.
-    residency = plan(hw, network, without=[network.names.index(name) for name in given])
-    cache: dict[Any, LayerCost | None] = {}
-    costs: list[LayerCost] = []
-    i = 0
-    while i < len(network.layers):
-        layer = network.layers[i]
-        if layer.name in given:
-            try:
-                cost: LayerCost | None = price_mapping(hw, layer, given[layer.name])
-            except MappingError as fault:
-                raise MappingError(f"layer {layer.name}: {fault}") from None
-        else:
+def map_network(
+    hardware: Accelerator | str | dict[str, Any],
+    network: Network | str | dict[str, Any],
+    mapper: str | Mapper = "genetic",
+    objective: str = "edp",
+    budget: int = 2000,
+    seed: int = 0,
+    *,
+    workers: int = 1,
+    cancel: Cancel | None = None,
+    progress: Progress | None = None,
+) -> NetworkMapping:
+    """Find a mapping of every layer of a network; equal layers are mapped once.
+
+    workers   threads; the answer does not depend on them
+    progress  called with (layers done, layers in all)
+    Others as in `map_layer`, the budget being that of a layer.
+
+    Raises AccelsimError where something cannot be read or does not fit.
+    """
+    from accelsim.hardware import load_hardware
+    from accelsim.workloads.load import load_network
+
+    wanted = check_options(objective, budget, seed)
+    if isinstance(workers, bool) or not isinstance(workers, int) or workers < 1:
+        raise AccelsimError(f"workers: must be a whole number from 1, but got {workers!r}")
+    hw, net, question = load_hardware(hardware), load_network(network), as_question(cancel)
+    chosen = load_mapper(mapper)
+
+    def solve(layer: Layer, flags: str, reserved: Any) -> MappingResult | None:
+        return chosen.map(Task(hw, layer, wanted, budget, seed, flags, reserved, question))
+
+    residency = plan(hw, net)
+    results = _map_layers(hw, net, {}, residency, solve, workers, progress)
+    kept = tuple(net.names[i] for i in sorted(residency.kept))
+    weights = tuple(net.names[i] for i in sorted(residency.weights))
+    return NetworkMapping(_total(hw, net, results), tuple(results), kept, weights)
+
+
+@dataclass(frozen=True)
+class NetworkMapping:
+    """What a mapper found for each layer, and what stays on chip between them.
+
+    kept     layers whose result stays on chip until its last consumer has read it
+    weights  layers whose weights are loaded once and stay
+    """
+
+    cost: NetworkCost
+    results: tuple[MappingResult, ...]
+    kept: tuple[str, ...]
+    weights: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Mapping JSON of the network, which `evaluate` prices to the same numbers."""
+        names = self.cost.network.names
+        out: dict[str, Any] = {
+            "layers": {name: r.mapping.to_dict() for name, r in zip(names, self.results, strict=True)}
+        }
+        if self.kept or self.weights:
+            out["resident"] = {"kept": list(self.kept), "weights": list(self.weights)}
+        return out
+
+
+Solve = Callable[[Layer, str, Any], MappingResult | None]
+
+
+def _map_layers(
+    hw: Accelerator,
+    network: Network,
+    given: dict[str, MappingResult],
+    residency: Residency,
+    solve: Solve,
+    workers: int = 1,
+    progress: Progress | None = None,
+) -> list[MappingResult]:
+    """A result per layer; `residency` gives way where tiles need the room."""
+    cache: dict[Any, MappingResult | None] = {}
+    while True:
+        todo: dict[Any, tuple[Layer, str, Any]] = {}
+        keys: list[Any] = []
+        for i, layer in enumerate(network.layers):
             flags, reserved = residency.of(i)
-            key = (layer, flags, reserved.tobytes())
-            if key not in cache:
-                cache[key] = _try_template(hw, layer, flags, reserved)
-            cost = cache[key]
-            if cost is None and (flags or reserved.any()):
-                # The tiles need the room: send what surrounds this layer through the outermost memory.
-                before = len(residency.kept) + len(residency.weights)
-                residency.drop(i)
-                if len(residency.kept) + len(residency.weights) == before:
-                    residency.kept.clear()
-                    residency.weights.clear()
-                costs.clear()
-                i = 0
-                continue
-        if cost is None:
-            raise _nothing_fits(hw, layer)
-        costs.append(LayerCost(hw, layer, cost.mapping, cost.counts, cost.resident))
-        i += 1
-        if progress is not None:
-            progress(i, len(network.layers))
-    return NetworkCost(hw, network, tuple(costs))
+            keys.append(None if layer.name in given else (layer, flags, reserved.tobytes()))
+            if keys[-1] is not None:
+                todo.setdefault(keys[-1], (layer, flags, reserved))
+        uses = Counter(keys)
+        done = sum(uses[key] for key in uses if key is None or key in cache)
+        for key, result in _solved({k: v for k, v in todo.items() if k not in cache}, solve, workers):
+            cache[key] = result
+            if result is None:
+                break
+            done += uses[key]
+            if progress is not None:
+                progress(done, len(network.layers))
+        failed = next((i for i, key in enumerate(keys) if key in cache and cache[key] is None), None)
+        if failed is None:
+            break
+        _, flags, reserved = todo[keys[failed]]
+        if not flags and not reserved.any():
+            raise nothing_fits(hw, network.layers[failed])
+        # The tiles need the room: send what surrounds this layer through the outermost memory.
+        before = len(residency.kept) + len(residency.weights)
+        residency.drop(failed)
+        if len(residency.kept) + len(residency.weights) == before:
+            residency.kept.clear()
+            residency.weights.clear()
+    out = []
+    for layer, key in zip(network.layers, keys, strict=True):
+        found = given[layer.name] if key is None else cache[key]
+        assert found is not None
+        old = found.cost
+        out.append(replace(found, cost=LayerCost(hw, layer, old.mapping, old.counts, old.resident)))
+    return out
 
 
-def _try_template(hw: Accelerator, layer: Layer, flags: str, reserved: Any) -> LayerCost | None:
-    found = template(hw, layer, resident=flags, reserved_bits=reserved)
-    if found is None:
+def _solved(
+    todo: dict[Any, tuple[Layer, str, Any]], solve: Solve, workers: int
+) -> Iterator[tuple[Any, MappingResult | None]]:
+    """Results in the order of `todo`, from threads if there are several workers."""
+    if workers == 1 or len(todo) < 2:
+        for key, arguments in todo.items():
+            yield key, solve(*arguments)
+        return
+    with ThreadPoolExecutor(workers) as pool:
+        futures = {key: pool.submit(solve, *arguments) for key, arguments in todo.items()}
+        try:
+            for key, future in futures.items():
+                yield key, future.result()
+        finally:
+            for future in futures.values():
+                future.cancel()
+
+
+def _total(hw: Accelerator, network: Network, results: list[MappingResult]) -> NetworkCost:
+    return NetworkCost(hw, network, tuple(result.cost for result in results))
+
+
+def _as_given(cost: LayerCost) -> MappingResult:
+    return MappingResult(cost.mapping, cost, 0, 0, "done", "given", "edp", 0)
+
+
+def _network_cost(hw: Accelerator, network: Network, mapping: Any, progress: Progress | None) -> NetworkCost:
+    given = _layer_mappings(network, mapping)
+    stay = _resident(network, mapping)
+    if stay is None:
+        # A given mapping is priced as it is: nothing around its layer may rely on staying on chip.
+        residency = plan(hw, network, without=[network.names.index(name) for name in given])
+    else:
+        residency = plan(hw, network)
+        residency.kept &= stay[0]
+        residency.weights &= stay[1]
+        residency.settle()
+    priced: dict[str, MappingResult] = {}
+    for i, layer in enumerate(network.layers):
+        if layer.name not in given:
+            continue
+        flags, reserved = residency.of(i) if stay is not None else ("", None)
+        try:
+            cost = price_mapping(hw, layer, given[layer.name], resident=flags, reserved_bits=reserved)
+        except MappingError as fault:
+            raise MappingError(f"layer {layer.name}: {fault}") from None
+        priced[layer.name] = _as_given(cost)
+
+    def solve(layer: Layer, flags: str, reserved: Any) -> MappingResult | None:
+        return TemplateMapper().map(Task(hw, layer, resident=flags, reserved_bits=reserved))
+
+    return _total(hw, network, _map_layers(hw, network, priced, residency, solve, progress=progress))
+
+
+def _resident(network: Network, mapping: Any) -> tuple[set[int], set[int]] | None:
+    """Indices of layers whose results, and whose weights, the mapping keeps on chip; None if it is silent."""
+    section = mapping.get("resident") if isinstance(mapping, dict) and "layers" in mapping else None
+    if section is None:
         return None
-    return price_mapping(hw, layer, Mapping.from_arrays(hw, layer, found[0]), resident=flags)
-
-
-def _template_cost(hw: Accelerator, layer: Layer) -> LayerCost:
-    found = template(hw, layer)
-    if found is None:
-        raise _nothing_fits(hw, layer)
-    return price_mapping(hw, layer, Mapping.from_arrays(hw, layer, found[0]))
-
-
-def _nothing_fits(hw: Accelerator, layer: Layer) -> AccelsimError:
-    """Why not even the smallest legal tiles fit."""
-    from accelsim.mapping.cost import explain
-    from accelsim.mapping.decode import decode
-    from accelsim.mapping.template import Wishes
-    from accelsim.pack import count
-
-    problem = pack_layer(layer)
-    batch = decode(problem[:8], *Wishes.smallest(len(hw.memories)))
-    counts = count(problem, pack_machine(hw), batch)
-    why = explain(hw, layer, batch, counts) if counts.status[0] else "every mapping tried is illegal"
-    return AccelsimError(f"no mapping of {layer.name or layer} fits {hw.name}: {why.split(': ', 1)[-1]}")
+    if not isinstance(section, dict) or not set(section) <= {"kept", "weights"}:
+        raise MappingError('mapping.resident: must be an object like {"kept": ["conv1"], "weights": []}')
+    out = []
+    for part in ("kept", "weights"):
+        names = section.get(part, [])
+        if not isinstance(names, list):
+            raise MappingError(f"mapping.resident.{part}: must be a list of layer names, but got {names!r}")
+        for i, name in enumerate(names):
+            if name not in network.names:
+                raise MappingError(
+                    f"mapping.resident.{part}[{i}]: {network.name} has no layer {name!r}"
+                    f"{nearest(str(name), network.names)}"
+                )
+        out.append({network.names.index(name) for name in names})
+    return out[0], out[1]

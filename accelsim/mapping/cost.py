@@ -268,10 +268,24 @@ class LayerCost:
         return memory
 
 
-def price_mapping(hardware: Accelerator, layer: Layer, mapping: Mapping, *, resident: str = "") -> LayerCost:
-    """Price one mapping as it is. Raises MappingError that says what does not fit, where, and by how much."""
+def price_mapping(
+    hardware: Accelerator,
+    layer: Layer,
+    mapping: Mapping,
+    *,
+    resident: str = "",
+    reserved_bits: NDArray[np.float64] | None = None,
+) -> LayerCost:
+    """Price one mapping as it is. Raises MappingError that says what does not fit, where, and by how much.
+
+    `resident` names tensors that lie on chip; `reserved_bits` float64[M, 4] is taken off each memory's
+    parts for W, I, O and off its whole.
+    """
     batch = mapping.arrays(hardware, layer)
-    counts = count(pack_layer(layer, resident), pack_machine(hardware), batch)
+    machine = pack_machine(hardware)
+    if reserved_bits is not None:
+        machine.memory[:, L.CAPACITY : L.CAPACITY_ALL + 1] -= reserved_bits
+    counts = count(pack_layer(layer, resident), machine, batch)
     if counts.status[0] != L.OK:
         raise MappingError(explain(hardware, layer, batch, counts))
     return LayerCost(hardware, layer, mapping, counts, resident)

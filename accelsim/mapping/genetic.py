@@ -1,0 +1,64 @@
+"""The genetic mapper: a population that starts around the template mapping."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from accelsim.mapping.encoding import Allowed, encode, objective_code, score
+from accelsim.mapping.mapper import Mapper, Status, Task
+from accelsim.pack import Batch
+
+POPULATION = 24
+_COPIES = 16  # of the start, with some genes drawn anew; the rest is random
+_REDRAWN = 0.05  # share of a copy's genes
+_CHUNK = 1000  # evaluations between two looks at `cancelled`
+
+
+class GeneticMapper(Mapper):
+    """NAAS's encoding under a steady-state genetic algorithm, see `cost_models.genetic`."""
+
+    name = "genetic"
+    by_index = False
+
+    def search(self, task: Task, start: Batch) -> tuple[Batch, int, Status, Any]:
+        """The best individual after `budget` evaluations."""
+        from cost_models.genetic import evolve
+
+        n = max(1, min(POPULATION, task.budget))
+        rng = np.random.default_rng(task.seed)
+        first = encode(task, start)
+        genes = rng.random((n + 1, len(first)))
+        redrawn = rng.random((n + 1, len(first))) < _REDRAWN
+        for row in range(min(n, _COPIES)):
+            genes[row] = np.where(redrawn[row], genes[row], first) if row else first
+        cost = np.full(n + 1, np.inf)
+        tiles = np.ones((n + 1, len(task.machine.holds), 8), np.int32)
+        state = rng.integers(1, 2**63, 1, np.uint64)
+        allowed = Allowed.of(task.hardware)
+        done = 0
+        status: Status = "budget"
+        while done < task.budget:
+            if task.cancelled():
+                status = "cancelled"
+                break
+            until = min(task.budget, done + _CHUNK)
+            done = evolve(
+                task.problem, *task.machine, *allowed, genes, cost, tiles, done, until,
+                self.by_index, objective_code(task), state,
+            )  # fmt: skip
+            if done < until:  # a single point: nothing to vary
+                status = "done"
+                break
+        best = int(np.argmin(cost[:n]))
+        if not cost[best] < task.score(start)[0]:
+            return start, done, status, None
+        return score(task, allowed, genes[best : best + 1], self.by_index)[0], done, status, None
+
+
+class IndexGeneticMapper(GeneticMapper):
+    """The same with numbered choices, which NAAS's importance encoding was measured against."""
+
+    name = "genetic_index"
+    by_index = True

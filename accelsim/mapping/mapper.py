@@ -1,0 +1,233 @@
+"""`Mapper`: what all ways to find a mapping have in common, and `map_layer`, which picks one by name."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from importlib import import_module
+from threading import Event
+from typing import TYPE_CHECKING, Any, Literal, cast, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from accelsim.errors import AccelsimError, nearest
+from accelsim.mapping.cost import LayerCost, explain, price_mapping
+from accelsim.mapping.decode import decode
+from accelsim.mapping.mapping import Mapping
+from accelsim.mapping.template import Objective, Wishes, template
+from accelsim.pack import Batch, Machine, count, pack_layer, pack_machine, price
+from accelsim.workloads.layer import Layer
+from cost_models import layout as L
+
+if TYPE_CHECKING:
+    from accelsim.hardware import Accelerator
+
+Cancel = Callable[[], bool] | Event
+Status = Literal["done", "budget", "cancelled", "optimal"]
+
+_HOME = {
+    "template": "accelsim.mapping.mapper:TemplateMapper",
+    "random": "accelsim.mapping.random:RandomMapper",
+    "genetic": "accelsim.mapping.genetic:GeneticMapper",
+    "genetic_index": "accelsim.mapping.genetic:IndexGeneticMapper",
+}
+
+
+def _never() -> bool:
+    return False
+
+
+@dataclass(frozen=True)
+class Task:
+    """One layer to map.
+
+    objective      what falls: edp, latency or energy
+    budget         evaluations that the mapper may spend beyond those of the template mapping
+    seed           of all random choices
+    resident       tensors that lie on chip and need no traffic with the outermost memory
+    reserved_bits  float64[M, 4], taken off each memory's parts for W, I, O and off its whole
+    cancelled      asked now and then; once it answers True, the mapper returns its best so far
+    """
+
+    hardware: Accelerator
+    layer: Layer
+    objective: Objective = "edp"
+    budget: int = 2000
+    seed: int = 0
+    resident: str = ""
+    reserved_bits: NDArray[np.float64] | None = field(default=None, compare=False)
+    cancelled: Callable[[], bool] = _never
+
+    @cached_property
+    def problem(self) -> NDArray[np.int64]:
+        """Kernel array of the layer."""
+        return pack_layer(self.layer, self.resident)
+
+    @cached_property
+    def machine(self) -> Machine:
+        """Kernel arrays of the accelerator, without the reserved bits."""
+        machine = pack_machine(self.hardware)
+        if self.reserved_bits is not None:
+            machine.memory[:, L.CAPACITY : L.CAPACITY_ALL + 1] -= self.reserved_bits
+        return machine
+
+    def score(self, batch: Batch) -> NDArray[np.float64]:
+        """Objective float64[B] of B mappings, in pJ x cycles, cycles or pJ; infinity where illegal."""
+        _, latency, energy = price(self.problem, self.machine, batch)
+        return {"edp": latency * energy, "latency": latency, "energy": energy}[self.objective]
+
+
+@dataclass(frozen=True)
+class MappingResult:
+    """What a mapper found.
+
+    evaluations        mappings priced by the mapper itself, at most its budget
+    start_evaluations  mappings priced to find the template mapping that it started from
+    status             done, budget (it would have gone on), cancelled, or optimal (proven)
+    certificate        the proof, from mappers that give one
+    """
+
+    mapping: Mapping
+    cost: LayerCost
+    evaluations: int
+    start_evaluations: int
+    status: Status
+    mapper: str
+    objective: Objective
+    seed: int
+    certificate: Any = None
+
+    @property
+    def value(self) -> float:
+        """The objective: joule-seconds, seconds or joules."""
+        cost = self.cost
+        return {"edp": cost.edp_js, "latency": cost.latency_s, "energy": cost.energy_pj * 1e-12}[
+            self.objective
+        ]
+
+
+class Mapper(ABC):
+    """A way to find a mapping of a layer.
+
+    Contract, which tests/mapping/test_mappers.py holds every mapper to: the mapping is legal and within
+    the chip's dataflow; it is never worse than the template mapping; the same task gives the same mapping
+    again, on any number of threads; at most `budget` evaluations are spent beyond the template's; once
+    `task.cancelled()` is true, `search` returns its best so far.
+    """
+
+    name: str
+
+    @abstractmethod
+    def search(self, task: Task, start: Batch) -> tuple[Batch, int, Status, Any]:
+        """(mapping with one row, evaluations, status, certificate or None), from the template mapping."""
+
+    def map(self, task: Task) -> MappingResult | None:
+        """Best mapping found, or None if not even the smallest tiles fit."""
+        found = template(
+            task.hardware,
+            task.layer,
+            resident=task.resident,
+            reserved_bits=task.reserved_bits,
+            objective=task.objective,
+        )
+        if found is None:
+            return None
+        start, spent = found
+        batch, evaluations, status, certificate = self.search(task, start)
+        if task.score(batch)[0] > task.score(start)[0]:
+            batch = start
+        mapping = Mapping.from_arrays(task.hardware, task.layer, batch)
+        cost = price_mapping(task.hardware, task.layer, mapping, resident=task.resident)
+        return MappingResult(
+            mapping, cost, evaluations, spent, status, self.name, task.objective, task.seed, certificate
+        )
+
+
+class TemplateMapper(Mapper):
+    """The deterministic mapping that all others start from."""
+
+    name = "template"
+
+    def search(self, task: Task, start: Batch) -> tuple[Batch, int, Status, Any]:
+        """The start itself."""
+        return start, 0, "done", None
+
+
+def mapper_names() -> tuple[str, ...]:
+    """Names that `map_layer` knows."""
+    return tuple(_HOME)
+
+
+def load_mapper(mapper: str | Mapper) -> Mapper:
+    """A mapper by name, or itself. Raises AccelsimError for an unknown name."""
+    if isinstance(mapper, Mapper):
+        return mapper
+    if mapper not in _HOME:
+        raise AccelsimError(f"mapper: must be one of {', '.join(_HOME)}, but got {mapper!r}"
+                            f"{nearest(str(mapper), _HOME)}")  # fmt: skip
+    module, _, name = _HOME[mapper].partition(":")
+    return cast(Mapper, getattr(import_module(module), name)())
+
+
+def check_options(objective: str, budget: int, seed: int) -> Objective:
+    """The objective. Raises AccelsimError for options out of range."""
+    if objective not in get_args(Objective):
+        raise AccelsimError(
+            f"objective: must be one of {', '.join(get_args(Objective))}, but got {objective!r}"
+            f"{nearest(str(objective), get_args(Objective))}"
+        )
+    if isinstance(budget, bool) or not isinstance(budget, int) or budget < 0:
+        raise AccelsimError(f"budget: must be a whole number of evaluations from 0, but got {budget!r}")
+    if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**63:
+        raise AccelsimError(f"seed: must be a whole number from 0 to 2^63 - 1, but got {seed!r}")
+    return cast(Objective, objective)
+
+
+def as_question(cancel: Cancel | None) -> Callable[[], bool]:
+    """A function that tells whether to stop."""
+    if cancel is None:
+        return _never
+    return cancel.is_set if isinstance(cancel, Event) else cancel
+
+
+def map_layer(
+    hardware: Accelerator | str | dict[str, Any],
+    layer: Layer,
+    mapper: str | Mapper = "genetic",
+    objective: str = "edp",
+    budget: int = 2000,
+    seed: int = 0,
+    *,
+    cancel: Cancel | None = None,
+) -> MappingResult:
+    """Find a mapping of a layer.
+
+    hardware   an `Accelerator`, or anything that `load_hardware` reads
+    mapper     a name from `mapper_names`, or a `Mapper`
+    objective  edp, latency or energy
+    budget     evaluations that the mapper may spend beyond those of the template mapping
+    cancel     function or event; once true, the best so far is returned
+
+    Raises AccelsimError where something cannot be read or no mapping fits.
+    """
+    from accelsim.hardware import load_hardware
+
+    wanted = check_options(objective, budget, seed)
+    hw = load_hardware(hardware)
+    task = Task(hw, layer, wanted, budget, seed, cancelled=as_question(cancel))
+    result = load_mapper(mapper).map(task)
+    if result is None:
+        raise nothing_fits(hw, layer)
+    return result
+
+
+def nothing_fits(hw: Accelerator, layer: Layer) -> AccelsimError:
+    """Why not even the smallest legal tiles fit."""
+    problem = pack_layer(layer)
+    batch = decode(problem[: L.NDIM], *Wishes.smallest(len(hw.memories)))
+    counts = count(problem, pack_machine(hw), batch)
+    why = explain(hw, layer, batch, counts) if counts.status[0] else "every mapping tried is illegal"
+    return AccelsimError(f"no mapping of {layer.name or layer} fits {hw.name}: {why.split(': ', 1)[-1]}")

@@ -1,0 +1,38 @@
+"""The random mapper: the baseline that any other must beat."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from accelsim.mapping.encoding import Allowed, score
+from accelsim.mapping.mapper import Mapper, Status, Task
+from accelsim.pack import Batch
+
+_CHUNK = 512
+
+
+class RandomMapper(Mapper):
+    """Uniform draws of NAAS vectors; illegal ones are thrown away, but count."""
+
+    name = "random"
+
+    def search(self, task: Task, start: Batch) -> tuple[Batch, int, Status, Any]:
+        """The best of `budget` draws and the start."""
+        from cost_models.genes import BLOCK
+
+        rng = np.random.default_rng(task.seed)
+        allowed = Allowed.of(task.hardware)
+        best, least = start, float(task.score(start)[0])
+        done = 0
+        while done < task.budget:
+            if task.cancelled():
+                return best, done, "cancelled", None
+            genes = rng.random((min(_CHUNK, task.budget - done), len(task.machine.holds) * BLOCK))
+            batch, cost = score(task, allowed, genes)
+            done += len(genes)
+            row = int(np.argmin(cost))
+            if cost[row] < least:
+                best, least = batch.take([row]), float(cost[row])
+        return best, done, "budget", None
