@@ -75,7 +75,9 @@ def evaluate(
     mapping: Annotated[
         Path | None, typer.Option("--mapping", help="Mapping JSON to price as it is; default: the template.")
     ] = None,
-    batch: Annotated[int, typer.Option(help="Inputs at once.")] = 1,
+    batch: Annotated[
+        int | None, typer.Option(help="Inputs at once; default: the network's own, mostly 1.")
+    ] = None,
     resolution: Annotated[int | None, typer.Option(help="Input height and width.")] = None,
     explain: Annotated[
         bool, typer.Option("--explain", help="Show fills, reads, writes and capacity.")
@@ -90,6 +92,7 @@ def evaluate(
     from accelsim.costing import NetworkCost
     from accelsim.costing import evaluate as run
     from accelsim.hardware import load_hardware
+    from accelsim.json_text import read_json
     from accelsim.workloads.layer_text import parse_layer
     from accelsim.workloads.load import load_network
 
@@ -97,7 +100,7 @@ def evaluate(
         raise AccelsimError("evaluate: give either a network or --layer")
     if as_json and as_csv:
         raise AccelsimError("evaluate: give either --json or --csv")
-    if layer is not None and (batch != 1 or resolution is not None):
+    if layer is not None and (batch is not None or resolution is not None):
         raise AccelsimError(
             "evaluate: --batch and --resolution are for networks; give --layer its N, P and Q"
         )
@@ -110,6 +113,8 @@ def evaluate(
     else:
         workload = load_network(str(network), batch=batch, resolution=resolution)
     given = read_json(mapping, "--mapping") if mapping is not None else None
+    if mapping is not None and not isinstance(given, dict):
+        raise AccelsimError(f"--mapping {mapping}: must hold an object, but holds {str(given)[:60]}")
     with _progress("pricing layers") as tick:
         cost = run(hw, workload, given, progress=tick)
     if plot is not None and isinstance(cost, NetworkCost):
@@ -197,22 +202,6 @@ def _print_accuracy(name: str, resolution: int | None) -> None:
         print(f"top-1 {answer}: {answer.source}")
     except AccuracyError as fault:
         print(f"top-1 unknown: {fault}")
-
-
-def read_json(path: Path, what: str) -> Any:
-    """Content of a JSON file. Raises AccelsimError with file, line and column."""
-    import json
-
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except OSError as fault:
-        raise AccelsimError(f"{what} {path}: {fault.strerror or fault}") from None
-    except UnicodeDecodeError as fault:
-        raise AccelsimError(f"{what} {path}: not UTF-8 text ({fault.reason} at byte {fault.start})") from None
-    except json.JSONDecodeError as fault:
-        raise AccelsimError(f"{what} {path}:{fault.lineno}:{fault.colno}: not JSON: {fault.msg}") from None
-    except RecursionError:
-        raise AccelsimError(f"{what} {path}: nested too deeply") from None
 
 
 def _console() -> Console:

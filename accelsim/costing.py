@@ -23,7 +23,7 @@ from accelsim.mapping.mapper import (
     map_layer,
     nothing_fits,
 )
-from accelsim.mapping.mapping import Mapping, MappingError
+from accelsim.mapping.mapping import Mapping, MappingError, check_keys, check_version
 from accelsim.residency import Residency, plan
 from accelsim.workloads.layer import Layer
 from accelsim.workloads.network import Network
@@ -146,6 +146,9 @@ def _layer_mappings(network: Network, mapping: Any) -> dict[str, Mapping]:
             f"mapping: of network {network.name}, must be an object from layer name to mapping, "
             'as in {"layers": {"conv1": {"version": 1, "levels": [...]}}}'
         )
+    if table is not mapping:
+        check_keys(mapping, {"version", "layers", "resident", "notes"}, "mapping")
+        check_version(mapping, "mapping")
     out = {}
     for name, item in table.items():
         if name not in network.names:
@@ -215,7 +218,8 @@ class NetworkMapping:
         """Mapping JSON of the network, which `evaluate` prices to the same numbers."""
         names = self.cost.network.names
         out: dict[str, Any] = {
-            "layers": {name: r.mapping.to_dict() for name, r in zip(names, self.results, strict=True)}
+            "version": 1,
+            "layers": {name: r.mapping.to_dict() for name, r in zip(names, self.results, strict=True)},
         }
         if self.kept or self.weights:
             out["resident"] = {"kept": list(self.kept), "weights": list(self.weights)}

@@ -93,6 +93,9 @@ BAD = [
     (["evaluate", "eyeriss", "lenet5", "--resolution", "3"], "resolution"),
     (["evaluate", "nowhere/chip.json", "lenet5"], "nowhere/chip.json"),
     (["evaluate", "eyeriss", "nowhere.onnx"], "nowhere.onnx"),
+    (["evaluate", "eyeriss", "--layer", '{"dims":{"K":3},"dims":{"K":4}}'], "key 'dims' comes twice"),
+    (["evaluate", "eyeriss", "--layer", '{"dims":{"K":' + 5000 * "9" + "}}"], "too many digits"),
+    (["evaluate", "eyeriss", "--layer", '{"dims":' + 50_000 * "["], "nested too deeply"),
     (["schema", "software"], "must be 'hardware'"),
     (["space", "ofa_mbv4"], "ofa_mbv3"),
 ]
@@ -112,7 +115,12 @@ def test_fault_is_one_message_and_exit_code_2(capsys, words: list[str], message:
     [
         (b"{", "file.json:1:2: not JSON"),
         (b"\xff\xfe", "not UTF-8"),
-        (b"[1, 2]", "mapping"),
+        (b"[1, 2]", "must hold an object"),
+        (b"null", "must hold an object, but holds None"),
+        (b'{"version": 1, "version": 1}', "key 'version' comes twice"),
+        (b'{"version": ' + 5000 * b"9" + b"}", "too many digits"),
+        (b'{"layers": {}, "version": 3}', "mapping.version: must be 1, but got 3"),
+        (b'{"layers": {}, "bogus": 1}', "mapping.bogus: unknown key"),
         (b'{"layers": {"conv9": {}}}', "has no such layer"),
         (b'{"layers": {"conv1": {"levels": 3}}}', "mapping.layers.conv1"),
         (b"[" * 100_000, "nested too deeply"),

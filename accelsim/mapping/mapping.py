@@ -37,16 +37,19 @@ class Level:
 
 @dataclass(frozen=True)
 class Mapping:
-    """One `Level` per memory, outermost first."""
+    """One `Level` per memory, outermost first. Raises MappingError for what no mapping can mean."""
 
     levels: tuple[Level, ...]
+
+    def __post_init__(self) -> None:
+        for i, level in enumerate(self.levels):
+            _check(level, f"mapping.levels[{i}]")
 
     @classmethod
     def from_dict(cls, data: Any) -> Mapping:
         """Read the JSON form, version 1. Raises MappingError with the JSON path of the fault."""
-        _known(data, {"version", "levels", "notes"}, "mapping")
-        if data.get("version", 1) != 1:
-            raise MappingError(f"mapping.version: must be 1, but got {data['version']!r}")
+        check_keys(data, {"version", "levels", "notes"}, "mapping")
+        check_version(data, "mapping")
         levels = data.get("levels")
         if not isinstance(levels, list) or not levels:
             raise MappingError("mapping.levels: must be a list with one level a memory, outermost first")
@@ -148,7 +151,15 @@ class Mapping:
         return "\n".join(lines)
 
 
-def _known(data: Any, keys: set[str], path: str) -> None:
+def check_version(data: dict[str, Any], path: str) -> None:
+    """Raise MappingError unless the version is 1 or left out."""
+    version = data.get("version", 1)
+    if isinstance(version, bool) or not isinstance(version, int) or version != 1:
+        raise MappingError(f"{path}.version: must be 1, but got {_short(version)}")
+
+
+def check_keys(data: Any, keys: set[str], path: str) -> None:
+    """Raise MappingError unless `data` is an object with no key beyond `keys`."""
     if not isinstance(data, dict):
         raise MappingError(f"{path}: must be an object, but got {_short(data)}")
     for key in data:
@@ -157,38 +168,44 @@ def _known(data: Any, keys: set[str], path: str) -> None:
 
 
 def _level(data: Any, path: str) -> Level:
-    _known(data, {"memory", "order", "tile", "spatial"}, path)
+    check_keys(data, {"memory", "order", "tile", "spatial"}, path)
     memory = data.get("memory")
     if not isinstance(memory, str):
         raise MappingError(f"{path}.memory: must be the name of a memory, but got {_short(memory)}")
     order = data.get("order", [])
-    if not isinstance(order, list) or any(not isinstance(d, str) for d in order):
+    if not isinstance(order, list):
         raise MappingError(f"{path}.order: must be a list of dimensions, but got {_short(order)}")
-    for i, dim in enumerate(order):
-        _dimension(dim, f"{path}.order[{i}]")
-    if len(set(order)) != len(order):
-        raise MappingError(f"{path}.order: every dimension may come once, but got {', '.join(order)}")
     tile = data.get("tile", {})
     if not isinstance(tile, dict):
         raise MappingError(f'{path}.tile: must be an object like {{"K": 16}}, but got {_short(tile)}')
-    for dim, size in tile.items():
-        _dimension(dim, f"{path}.tile.{dim}")
-        _size(size, f"{path}.tile.{dim}")
     spatial = data.get("spatial", {})
     if not isinstance(spatial, dict):
         raise MappingError(f"{path}.spatial: must be an object, but got {_short(spatial)}")
-    axes: dict[str, tuple[str, int]] = {}
+    axes: dict[str, tuple[Any, Any]] = {}
     for axis, use in spatial.items():
-        _known(use, {"dim", "factor"}, f"{path}.spatial.{axis}")
-        _dimension(use.get("dim"), f"{path}.spatial.{axis}.dim")
-        axes[axis] = (use["dim"], _size(use.get("factor"), f"{path}.spatial.{axis}.factor"))
-    if len(axes) > MAX_AXES:
-        raise MappingError(f"{path}.spatial: at most {MAX_AXES} axes, but got {len(axes)}")
+        check_keys(use, {"dim", "factor"}, f"{path}.spatial.{axis}")
+        axes[axis] = (use.get("dim"), use.get("factor"))
     return Level(memory, tuple(order), dict(tile), axes)
 
 
+def _check(level: Level, path: str) -> None:
+    """Raise MappingError where `level` holds what no mapping can mean; `path` is its place."""
+    for i, dim in enumerate(level.order):
+        _dimension(dim, f"{path}.order[{i}]")
+    if len(set(level.order)) != len(level.order):
+        raise MappingError(f"{path}.order: every dimension may come once, but got {', '.join(level.order)}")
+    for dim, size in level.tile.items():
+        _dimension(dim, f"{path}.tile.{dim}")
+        _size(size, f"{path}.tile.{dim}")
+    for axis, (dim, factor) in level.spatial.items():
+        _dimension(dim, f"{path}.spatial.{axis}.dim")
+        _size(factor, f"{path}.spatial.{axis}.factor")
+    if len(level.spatial) > MAX_AXES:
+        raise MappingError(f"{path}.spatial: at most {MAX_AXES} axes, but got {len(level.spatial)}")
+
+
 def _dimension(value: Any, path: str) -> None:
-    if value not in DIMS:
+    if not isinstance(value, str) or value not in DIMS:
         raise MappingError(f"{path}: must be one of {' '.join(DIMS)}, but got {_short(value)}")
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import re
 from typing import Any
 
 from accelsim.errors import AccelsimError, nearest
+from accelsim.json_text import parse_json
 from accelsim.workloads.layer import DIMS, Layer
 
 _WORDS = (*DIMS, "stride", "dilation", "op", "name")
@@ -15,10 +15,7 @@ _WORDS = (*DIMS, "stride", "dilation", "op", "name")
 def parse_layer(text: str) -> Layer:
     """Read a layer. Raises AccelsimError naming the word that cannot be read."""
     if text.lstrip().startswith("{"):
-        try:
-            return Layer.from_dict(json.loads(text))
-        except json.JSONDecodeError as fault:
-            raise AccelsimError(f"layer: not JSON at column {fault.colno}: {fault.msg}") from None
+        return Layer.from_dict(parse_json(text, "layer"))
     values: dict[str, Any] = {}
     for word in re.split(r"[\s,]+", text.strip()):
         match = re.fullmatch(r"([A-Za-z]+)=(.+)", word) or re.fullmatch(r"([NGKCPQRS])(\d+)", word)

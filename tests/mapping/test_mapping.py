@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import accelsim
-from accelsim.mapping.mapping import Mapping, MappingError
+from accelsim.mapping.mapping import Level, Mapping, MappingError
 
 LAYER = accelsim.Layer.conv2d(K=8, C=4, P=6, Q=6, R=3, S=3)
 MACHINE = {
@@ -182,3 +182,27 @@ def test_counts_beyond_2_to_53_are_refused() -> None:
     huge = accelsim.Layer.gemm(M=2**31 - 1, N=2**31 - 1, K=2)
     with pytest.raises(accelsim.AccelsimError, match=r"2\^53"):
         accelsim.evaluate(MACHINE, huge)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"tile": {"K": 2**32 + 1}}, "mapping.levels[0].tile.K: must be a whole number"),
+        ({"tile": {"K": 1.5}}, "mapping.levels[0].tile.K: must be a whole number"),
+        ({"tile": {"Z": 1}}, "mapping.levels[0].tile.Z: must be one of"),
+        ({"order": ("K", "K")}, "mapping.levels[0].order: every dimension may come once"),
+        ({"order": ("Z",)}, "mapping.levels[0].order[0]: must be one of"),
+        (
+            {"spatial": {"rows": ("K", 0)}},
+            "mapping.levels[0].spatial.rows.factor: must be a whole number from 1",
+        ),
+        (
+            {"spatial": {"rows": ("K", -2)}},
+            "mapping.levels[0].spatial.rows.factor: must be a whole number from 1",
+        ),
+    ],
+)
+def test_levels_made_in_python_are_checked_too(changes: dict, message: str) -> None:
+    with pytest.raises(MappingError) as fault:
+        Mapping((Level("RF", **changes),))
+    assert message in str(fault.value)
