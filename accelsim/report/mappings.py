@@ -1,0 +1,59 @@
+"""What a mapper found, as tables and loop nests."""
+
+from __future__ import annotations
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from accelsim.costing import NetworkMapping
+from accelsim.mapping.mapper import MappingResult
+from accelsim.report.tables import layer_report, quantity
+
+
+def layer_mapping_report(result: MappingResult) -> RenderableType:
+    """One layer: how it was found, costs, loop nest."""
+    return Group(Text(_how(result)), layer_report(result.cost))
+
+
+def network_mapping_report(found: NetworkMapping, *, nests: bool = True) -> RenderableType:
+    """A row a layer, the totals and, once for equal mappings of equal layers, the loop nests."""
+    cost = found.cost
+    title = f"{cost.network.name} on {cost.hardware.name}"
+    table = Table(title=title, box=None, header_style="bold")
+    table.add_column("layer", overflow="ellipsis", max_width=28, no_wrap=True)
+    table.add_column("shape", overflow="ellipsis", max_width=34, no_wrap=True)
+    for name in ("cycles", "energy", "EDP, Js", "evaluations"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("status")
+    for result in found.results:
+        one = result.cost
+        table.add_row(
+            one.layer.name,
+            str(one.layer),
+            f"{one.latency_cycles:,.0f}",
+            quantity(one.energy_pj * 1e-12, "J"),
+            f"{one.edp_js:.3g}",
+            f"{result.evaluations:,}",
+            result.status,
+        )
+    total = (
+        f"\nmapper {found.results[0].mapper}, objective {found.results[0].objective}: "
+        f"latency {cost.latency_cycles:,.0f} cycles ({quantity(cost.latency_s, 's')}), "
+        f"energy {quantity(cost.energy_pj * 1e-12, 'J')}, EDP {cost.edp_js:.3g} Js\n"
+    )
+    parts: list[RenderableType] = [table, Text(total)]
+    if nests:
+        blocks: dict[str, list[str]] = {}
+        for result in found.results:
+            blocks.setdefault(result.mapping.nest(result.cost.layer), []).append(result.cost.layer.name)
+        for nest, names in blocks.items():
+            parts += [Text(", ".join(names), style="bold"), Text(nest + "\n")]
+    return Group(*parts)
+
+
+def _how(result: MappingResult) -> str:
+    return (
+        f"mapper {result.mapper}, objective {result.objective}, seed {result.seed}: {result.status} after "
+        f"{result.evaluations:,} evaluations, and {result.start_evaluations:,} for the template mapping"
+    )
