@@ -10,9 +10,9 @@ from accelsim.mapping.encoding import Allowed, encode, objective_code, score
 from accelsim.mapping.mapper import Mapper, Status, Task
 from accelsim.pack import Batch
 
-POPULATION = 24
-_COPIES = 16  # of the start, with some genes drawn anew; the rest is random
-_REDRAWN = 0.05  # share of a copy's genes
+POPULATION = 48
+_COPIES = 8  # of the start, with some genes drawn anew; the rest is random
+_REDRAWN = 0.3  # share of a copy's genes
 _CHUNK = 1000  # evaluations between two looks at `cancelled`
 
 
