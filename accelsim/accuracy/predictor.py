@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from accelsim.accuracy.base import AccuracySource, nearest_space
+from accelsim.accuracy.base import AccuracyError, AccuracySource, nearest_space
 from accelsim.accuracy.torch_file import load_tensors
 from accelsim.errors import AccelsimError
 from accelsim.workloads.spaces import Space
@@ -58,30 +58,22 @@ CALIBRATIONS = {
 }  # fmt: skip
 
 
+_Linear = tuple[NDArray[np.float64], NDArray[np.float64]]
+
+
 class PredictorSource(AccuracySource):
     """Answers from the weights in `path` (`.pth` or `.npz`), for the spaces that the file was made for.
 
     MobileNetV3's file (128 inputs) serves `ofa_mbv3` and `ofa_mbv3_w1.2`, ResNet50's (82) `ofa_resnet50`.
-    Raises AccelsimError for a file that cannot be read or holds another network. No code in it is run.
+    Raises AccelsimError for a file that cannot be read or holds another network, and AccuracyError where what
+    it predicts is no percentage. No code in it is run.
     """
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         tensors = _npz(self.path) if self.path.suffix == ".npz" else load_tensors(self.path)
-        weights = sorted((k for k in tensors if k.endswith("weight")), key=_order)
-        self._layers = [
-            (tensors[k].astype(float), np.asarray(tensors.get(k.removesuffix("weight") + "bias", 0.0), float))
-            for k in weights
-        ]
-        self._base = float(np.sum(tensors.get("base_acc", 0.0)))
-        shapes = [w.shape for w, _ in self._layers]
-        fits = all(len(s) == 2 for s in shapes) and all(a[0] == b[1] for a, b in pairwise(shapes))
-        inputs = shapes[0][1] if shapes and fits and shapes[-1][0] == 1 else 0
-        if inputs not in (128, 82) or not all(np.isfinite(w).all() for w, _ in self._layers):
-            raise AccelsimError(
-                f"{self.path}: not one of OFA's accuracy predictors; they have 128 (MobileNetV3) or 82 "
-                f"(ResNet50) inputs and one output, but the weights have shapes {shapes}"
-            )
+        self._layers, self._base = _network(tensors, self.path)
+        inputs = self._layers[0][0].shape[1]
         self._spaces = ("ofa_mbv3", "ofa_mbv3_w1.2") if inputs == 128 else ("ofa_resnet50",)
 
     def kinds(self, space: Space) -> tuple[str, ...]:
@@ -110,6 +102,13 @@ class PredictorSource(AccuracySource):
         encode: Callable[[Space, Genomes], NDArray[np.float64]]
         encode = encode_resnet50 if space.name == "ofa_resnet50" else encode_mbv3
         raw = self.raw(encode(space, genomes))
+        bad = ~((raw >= 0.0) & (raw <= 100.0))
+        if bad.any():
+            at = int(bad.argmax())
+            raise AccuracyError(
+                f"{self.path}: predicts {raw[at]:.4g} % for {space.decode(genomes[at])}, which is no "
+                f"accuracy (0 to 100); its weights are not those of a trained predictor"
+            )
         error = np.full(len(raw), line.error)
         if space.name == "ofa_resnet50":
             error[raw >= CAP] = CAP_ERROR
@@ -118,17 +117,58 @@ class PredictorSource(AccuracySource):
     def raw(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
         """[n] uncalibrated output in per cent for encoded subnets [n, inputs]."""
         x = features
-        for weight, bias in self._layers[:-1]:
-            x = np.maximum(x @ weight.T + bias, 0.0)
-        weight, bias = self._layers[-1]
-        return np.asarray(100.0 * ((x @ weight.T + bias)[:, 0] + self._base))
+        with np.errstate(all="ignore"):  # what overflows is refused by its result
+            for weight, bias in self._layers[:-1]:
+                x = np.maximum(x @ weight.T + bias, 0.0)
+            weight, bias = self._layers[-1]
+            return np.asarray(100.0 * ((x @ weight.T + bias)[:, 0] + self._base))
+
+
+def _network(tensors: dict[str, NDArray[Any]], path: Path) -> tuple[list[_Linear], float]:
+    """Weight [outputs, inputs] and bias [outputs] of each layer, and the accuracy that the last adds to."""
+
+    def fault(text: str) -> AccelsimError:
+        return AccelsimError(f"{path}: not one of OFA's accuracy predictors: {text}")
+
+    names = sorted((k for k in tensors if k.endswith("weight")), key=_order)
+    known = {*names, *(f"{k.removesuffix('weight')}bias" for k in names), "base_acc"}
+    arrays: dict[str, NDArray[np.float64]] = {}
+    for name, array in tensors.items():
+        if name not in known:
+            raise fault(f"{name!r:.80} is neither base_acc nor a layer's weight or bias")
+        if array.dtype.kind != "f":
+            raise fault(f"{name} must hold real floats, but its type is {array.dtype}")
+        with np.errstate(over="ignore"):
+            arrays[name] = array.astype(np.float64)
+        if not np.isfinite(arrays[name]).all():
+            raise fault(f"{name} holds values that are not finite")
+    shapes = [arrays[k].shape for k in names]
+    fits = all(len(s) == 2 for s in shapes) and all(a[0] == b[1] for a, b in pairwise(shapes))
+    if not shapes or not fits or shapes[-1][0] != 1 or shapes[0][1] not in (128, 82):
+        raise fault(
+            f"they have 128 (MobileNetV3) or 82 (ResNet50) inputs, one output, and layers that take what the "
+            f"one before makes, but the weights have shapes {shapes}"
+        )
+    layers = []
+    for name, shape in zip(names, shapes):
+        at = f"{name.removesuffix('weight')}bias"
+        bias = arrays.get(at, np.zeros(shape[0]))
+        if bias.shape != shape[:1]:
+            raise fault(
+                f"{at} must have one value for each of {shape[0]} outputs, but its shape is {bias.shape}"
+            )
+        layers.append((arrays[name], bias))
+    base = arrays.get("base_acc", np.zeros(1))
+    if base.shape not in ((), (1,)):
+        raise fault(f"base_acc must be one number, but its shape is {base.shape}")
+    return layers, float(base.sum())
 
 
 def _order(name: str) -> tuple[int, ...]:
     return tuple(int(x) for x in name.split(".") if x.isdigit())
 
 
-def _npz(path: Path) -> dict[str, NDArray[np.float64]]:
+def _npz(path: Path) -> dict[str, NDArray[Any]]:
     try:
         with np.load(path, allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files}

@@ -11,6 +11,7 @@ import pytest
 from accelsim.accuracy import AccuracyError
 from accelsim.accuracy.predictor import CAP, CAP_ERROR, PredictorSource, encode_mbv3, encode_resnet50
 from accelsim.accuracy.statistics import kendall
+from accelsim.accuracy.torch_file import load_tensors
 from accelsim.errors import AccelsimError
 from accelsim.workloads.spaces import Space, load_space
 
@@ -26,10 +27,14 @@ class TestContract(AccuracySourceContract):
         return load_space(request.param, sizes)
 
     @pytest.fixture
-    def source(self, space: Space) -> PredictorSource:
-        return PredictorSource(
-            DATA / ("resnet50_zip.pth" if space.name == "ofa_resnet50" else "mbv3_zip.pth")
-        )
+    def source(self, space: Space, tmp_path: Path) -> PredictorSource:
+        """The files' random weights, the last layer scaled so that it predicts percentages."""
+        resnet = space.name == "ofa_resnet50"
+        arrays = load_tensors(DATA / ("resnet50_zip.pth" if resnet else "mbv3_zip.pth"))
+        last = "layers.3" if resnet else "6"
+        arrays[f"{last}.weight"] = arrays[f"{last}.weight"] * 0.001
+        arrays["base_acc" if resnet else f"{last}.bias"] = np.array([0.75])
+        return load(tmp_path, arrays)
 
     def test_unknown_space_is_refused(self, source: PredictorSource, space: Space) -> None:
         super().test_unknown_space_is_refused(source, space)
@@ -130,6 +135,73 @@ def test_other_networks_are_refused(tmp_path: Path) -> None:
     (tmp_path / "text.npz").write_text("hello")
     with pytest.raises(AccelsimError, match="plain arrays"):
         PredictorSource(tmp_path / "text.npz")
+
+
+def weights(**changes: np.ndarray) -> dict[str, np.ndarray]:
+    """A predictor of two layers that says 70 % for everything, with some arrays replaced."""
+    arrays = {"a.weight": np.zeros((5, 128)), "a.bias": np.ones(5), "b.weight": np.zeros((1, 5))}
+    return arrays | {"b.bias": np.zeros(1), "base_acc": np.array(0.7)} | changes
+
+
+def load(tmp_path: Path, arrays: dict[str, np.ndarray]) -> PredictorSource:
+    np.savez(tmp_path / "p.npz", **arrays)
+    return PredictorSource(tmp_path / "p.npz")
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"b.bias": np.array([np.nan])}, "b.bias holds values that are not finite"),
+        ({"base_acc": np.array([np.inf])}, "base_acc holds values that are not finite"),
+        (
+            {"b.bias": np.ones(7)},
+            r"b.bias must have one value for each of 1 outputs, but its shape is \(7,\)",
+        ),
+        (
+            {"a.bias": np.ones(4)},
+            r"a.bias must have one value for each of 5 outputs, but its shape is \(4,\)",
+        ),
+        (
+            {"a.bias": np.array(1.0)},
+            r"a.bias must have one value for each of 5 outputs, but its shape is \(\)",
+        ),
+        ({"a.weight": np.array(["x"])}, "a.weight must hold real floats, but its type is <U1"),
+        ({"a.weight": np.zeros((5, 128), complex)}, "a.weight must hold real floats, .* complex128"),
+        ({"a.weight": np.zeros((5, 128), int)}, "a.weight must hold real floats, .* int64"),
+        ({"a.weight": np.zeros(128)}, ".* the weights have shapes"),
+        ({"base_acc": np.array(["x"])}, "base_acc must hold real floats"),
+        ({"base_acc": np.array([0.3, 0.4])}, r"base_acc must be one number, but its shape is \(2,\)"),
+        ({"c.bias": np.zeros(3)}, "'c.bias' is neither base_acc nor a layer's weight or bias"),
+    ],
+)
+def test_each_array_is_checked(changes: dict[str, np.ndarray], words: str, tmp_path: Path) -> None:
+    with pytest.raises(AccelsimError, match=f"p.npz: not one of OFA's accuracy predictors: {words}"):
+        load(tmp_path, weights(**changes))
+
+
+@pytest.mark.parametrize("base", [np.float16(0.7), np.array([0.7], np.float32)])
+def test_floats_of_any_width_will_do(base: np.ndarray, tmp_path: Path) -> None:
+    x = np.zeros((2, 128))
+    assert load(tmp_path, weights(base_acc=base)).raw(x) == pytest.approx([70.0, 70.0], abs=0.05)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"b.bias": np.array([0.31])},
+        {"b.bias": np.array([-0.71])},
+        {"a.weight": np.full((5, 128), 1e308), "b.weight": np.full((1, 5), 1e308)},
+        {"a.weight": np.full((5, 128), 1e308), "b.weight": np.array([[1e308, -1e308, 0, 0, 0]])},
+    ],
+    ids=["above", "below", "infinite", "nan"],
+)
+def test_predictions_that_are_no_percentage_are_refused(
+    changes: dict[str, np.ndarray], tmp_path: Path
+) -> None:
+    space = load_space("ofa_mbv3", (224,))
+    with pytest.raises(AccuracyError, match=r"predicts .* % for ofa_mbv3:r224-.* no accuracy \(0 to 100\)"):
+        load(tmp_path, weights(**changes)).predict(space, space.smallest())
+    assert load(tmp_path, weights()).predict(space, space.smallest()).value[0] == pytest.approx(64.29)
 
 
 def measured(shared_dir: Path) -> tuple[Space, np.ndarray, np.ndarray]:
