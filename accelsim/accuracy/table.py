@@ -151,7 +151,7 @@ def _read(path: Path, space: Space, column: str | None) -> dict[tuple[int, bytes
     out: dict[tuple[int, bytes], list[float]] = {}
     spaces: dict[int, Space] = {}
     try:
-        with path.open(newline="", encoding="utf-8") as file:
+        with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file)
             columns = _Columns.of(reader.fieldnames or (), column, space, path)
             for row in reader:
@@ -175,12 +175,20 @@ def _subnet(row: dict[str, str], columns: _Columns, space: Space, where: str) ->
         if columns.encoding is not None:
             return space.parse(str(row[columns.encoding]).removeprefix(f"{space.name}:"))
         assert isinstance(space, MBConvSpace)
-        ks, e, d = ([int(float(x)) for x in str(row[name]).split("-")] for name in ("ks", "e", "d"))
-        return space.from_ofa(ks, e, d, int(row.get("r") or 224))
+        ks, e, d = ([_whole(x) for x in str(row[name]).split("-")] for name in ("ks", "e", "d"))
+        return space.from_ofa(ks, e, d, _whole(row.get("r") or "224"))
     except AccelsimError as fault:
         raise AccelsimError(f"{where}: {fault}") from None
-    except ValueError:
+    except (ValueError, OverflowError):
         raise AccelsimError(f"{where}: ks, e, d and r must be whole numbers joined by dashes") from None
+
+
+def _whole(text: str) -> int:
+    """ "3" and "3.0", as tables that went through floats have it; ValueError or OverflowError for others."""
+    value = int(float(text))
+    if value != float(text):
+        raise ValueError
+    return value
 
 
 def _percent(text: str | None, column: str, where: str) -> float:

@@ -170,6 +170,36 @@ def test_bad_once_for_all_rows(tmp_path: Path) -> None:
         TableSource(path, SMALL, answer="maybe")
 
 
+@pytest.mark.parametrize("text", ["inf", "-inf", "nan", "1e400", "3.7", "", "9" * 5000])
+@pytest.mark.parametrize("column", ["ks", "e", "d", "r"])
+def test_ofa_columns_hold_whole_numbers(column: str, text: str, tmp_path: Path) -> None:
+    if column == "r" and not text:
+        pytest.skip("no resolution is 224")
+    row = {"ks": "-".join(["3"] * 20), "e": "-".join(["4"] * 20), "d": "2-2-2-2-2", "r": "224"}
+    row[column] = "-".join([text, *row[column].split("-")[1:]])
+    path = tmp_path / "t.csv"
+    path.write_text(f"{','.join(row)},top1\n{','.join(row.values())},70\n")
+    with pytest.raises(AccelsimError) as caught:
+        TableSource(path, load_space("ofa_mbv3"))
+    words = "line 2: ks, e, d and r must be whole numbers joined by dashes"
+    assert str(caught.value) == f"{path}: {words}"
+
+
+def test_whole_numbers_written_as_floats(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    ks, e = "-".join(["3.0"] * 20), "-".join(["4.0"] * 20)
+    path.write_text(f"ks,e,d,r,top1\n{ks},{e},2.0-2-2-2-2,160.0,70\n")
+    space = load_space("ofa_mbv3")
+    source = TableSource(path, space, answer="exact")
+    assert source.accuracy(space.parse("r160-d2.2.2.2.2-k33.33.33.33.33-e44.44.44.44.44")).value == 70
+
+
+def test_byte_order_mark_is_no_fault(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_bytes(b"\xef\xbb\xbfarch,top1\n00000,60\n")
+    assert TableSource(path, SMALL, answer="exact").top1.tolist() == [60]
+
+
 def test_wanted_column(tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
     path.write_text("arch,top1,top5\n00000,60,90\n")
