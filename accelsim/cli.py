@@ -150,9 +150,13 @@ def map_(
     layer: Annotated[
         str | None, typer.Option("--layer", help="One layer, as in 'K=64 C=3 P=112 Q=112 R=7 S=7 stride=2'.")
     ] = None,
-    mapper: Annotated[str, typer.Option(help="How to search: genetic, random or template.")] = "genetic",
+    mapper: Annotated[
+        str, typer.Option(help="How to search: genetic, optimal, random or template.")
+    ] = "genetic",
     objective: Annotated[str, typer.Option(help="What to minimise: edp, latency or energy.")] = "edp",
-    budget: Annotated[int, typer.Option(help="Evaluations a layer, beyond the template mapping.")] = 2000,
+    budget: Annotated[
+        int, typer.Option(help="Evaluations a layer, beyond the template's; optimal takes what it takes.")
+    ] = 2000,
     seed: Annotated[int, typer.Option(help="Of all random choices.")] = 0,
     workers: Annotated[int, typer.Option(help="Threads; the answer does not depend on them.")] = 1,
     save: Annotated[

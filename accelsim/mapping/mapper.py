@@ -33,6 +33,7 @@ _HOME = {
     "random": "accelsim.mapping.random:RandomMapper",
     "genetic": "accelsim.mapping.genetic:GeneticMapper",
     "genetic_index": "accelsim.mapping.genetic:IndexGeneticMapper",
+    "optimal": "accelsim.mapping.optimal:OptimalMapper",
 }
 
 
@@ -114,7 +115,8 @@ class Mapper(ABC):
 
     Contract, which tests/mapping/test_mappers.py holds every mapper to: the mapping is legal and within
     the chip's dataflow; it is never worse than the template mapping; the same task gives the same mapping
-    again, on any number of threads; at most `budget` evaluations are spent beyond the template's; once
+    again, on any number of threads; at most `budget` evaluations are spent beyond the template's (but for
+    the exact mapper, whose proof takes what it takes); once
     `task.cancelled()` is true, `search` returns its best so far.
     """
 

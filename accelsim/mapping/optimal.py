@@ -17,10 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from accelsim.errors import AccelsimError
+from accelsim.mapping.mapper import Mapper, Status, Task
 from accelsim.mapping.mapping import Mapping
 from accelsim.mapping.optimal_space import canonical_orders, divisors, spatial_choices
 from accelsim.mapping.template import template
-from accelsim.pack import Batch, pack_layer, pack_machine, price
+from accelsim.pack import Batch, Machine, pack_layer, pack_machine, price
 from accelsim.workloads.layer import DIMS, Layer
 from cost_models import layout as L
 
@@ -102,11 +103,27 @@ def optimal(
         raise AccelsimError(f"objective: must be one of {', '.join(_OBJECTIVES)}, but got {objective!r}")
     if tiles != "divisors":
         raise AccelsimError(f"tiles: the optimal mapper searches divisors only, but got {tiles!r}")
-    search = _Search(hardware, layer, objective, resident)
-    if start == "template":
-        search.begin()
+    search = _Search(hardware, layer, objective, resident, pack_machine(hardware))
+    if start == "template" and (found := template(hardware, layer, resident=resident)) is not None:
+        search.begin(found[0])
     complete = search.run(budget_s, max_nodes, cancel)
     return search.result(complete)
+
+
+class OptimalMapper(Mapper):
+    """`optimal` among the mappers. The proof takes what it takes: `budget` does not bound it."""
+
+    name = "optimal"
+
+    def search(self, task: Task, start: Batch) -> tuple[Batch, int, Status, Any]:
+        """The best dividing mapping, or the start if that is better, with the certificate."""
+        search = _Search(task.hardware, task.layer, task.objective, task.resident, task.machine)
+        search.begin(start)
+        complete = search.run(None, None, task.cancelled)
+        found = search.result(complete)
+        assert found is not None  # it begins at the start
+        certificate = found.certificate
+        return found.batch, certificate.evaluations, "optimal" if complete else "cancelled", certificate
 
 
 class _Lists(NamedTuple):
@@ -123,12 +140,14 @@ class _Lists(NamedTuple):
 class _Search:
     """State of one search; see `cost_models.bound_search` for the kernels."""
 
-    def __init__(self, hardware: Accelerator, layer: Layer, objective: Objective, resident: str) -> None:
+    def __init__(
+        self, hardware: Accelerator, layer: Layer, objective: Objective, resident: str, machine: Machine
+    ) -> None:
         self.began = time.perf_counter()
         self.hardware, self.layer, self.objective, self.resident = hardware, layer, objective, resident
         self.number = _OBJECTIVES.index(objective)
         self.problem = pack_layer(layer, resident)
-        self.machine = pack_machine(hardware)
+        self.machine = machine
         self.M = len(hardware.memories)
         self.sizes = [getattr(layer, d) for d in DIMS]
         self.divisors, self.masks = divisors(self.sizes)
@@ -143,12 +162,8 @@ class _Search:
         self.by_spatial = self.too_large = self.too_dear = 0
         self.lower_bound = np.inf
 
-    def begin(self) -> None:
-        """Start from the template mapping."""
-        found = template(self.hardware, self.layer, resident=self.resident)
-        if found is None:
-            return
-        batch = found[0]
+    def begin(self, batch: Batch) -> None:
+        """Start from a known mapping."""
         _, latency, energy = price(self.problem, self.machine, batch)
         value = {"latency": latency, "energy": energy, "edp": latency * energy}[self.objective]
         self.best[0] = value[0]

@@ -42,6 +42,13 @@ def network_mapping_report(found: NetworkMapping, *, nests: bool = True) -> Rend
         f"latency {cost.latency_cycles:,.0f} cycles ({quantity(cost.latency_s, 's')}), "
         f"energy {quantity(cost.energy_pj * 1e-12, 'J')}, EDP {cost.edp_js:.3g} Js\n"
     )
+    proofs = [r.certificate for r in found.results if r.certificate is not None]
+    if proofs:
+        worst = max(proof.gap for proof in proofs)
+        proved = sum(proof.complete for proof in proofs)
+        total += (
+            f"proved among all dividing tiles: {proved} of {len(proofs)} layers, largest gap {worst:.2%}\n"
+        )
     parts: list[RenderableType] = [table, Text(total)]
     if nests:
         blocks: dict[str, list[str]] = {}
@@ -53,7 +60,15 @@ def network_mapping_report(found: NetworkMapping, *, nests: bool = True) -> Rend
 
 
 def _how(result: MappingResult) -> str:
+    proof = ""
+    if result.certificate is not None:
+        sure = result.certificate
+        proof = (
+            f"\ncertificate: gap {sure.gap:.2%} among {sure.space_size:.3g} mappings with dividing tiles, "
+            f"{sure.nodes:,} candidates in {sure.seconds:.2f} s"
+        )
     return (
         f"mapper {result.mapper}, objective {result.objective}, seed {result.seed}: {result.status} after "
         f"{result.evaluations:,} evaluations, and {result.start_evaluations:,} for the template mapping"
+        f"{proof}"
     )
