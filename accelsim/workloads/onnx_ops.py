@@ -10,6 +10,7 @@ from typing import Any
 from accelsim.errors import AccelsimError
 from accelsim.workloads.layer import Layer
 from accelsim.workloads.onnx_graph import Graph
+from accelsim.workloads.onnx_window import check_broadcast, pool_window, weighted_window
 
 Handler = Callable[[Graph, Any], None]
 
@@ -54,35 +55,36 @@ def place(node: Any) -> str:
 
 def conv(graph: Graph, node: Any, weight: int = 1, bias: int = 2) -> None:
     """Convolution; `weight` and `bias` are positions among the inputs."""
-    x, w = node.input[0], node.input[weight]
-    (out, per_group, *kernel), attributes = graph.shape(w), graph.attributes(node)
+    x, w = node.input[0], _weight(node, weight)
+    attributes = graph.attributes(node)
+    (r, s), stride, dilation = weighted_window(attributes, graph.shape(x), graph.shape(w))
+    out, per_group = graph.shape(w)[:2]
     groups = attributes.get("group", 1)
     _check_channels(graph.shape(x)[1], per_group * groups, out, groups)
     n, _, p, q = planes(graph.shape(node.output[0]))
-    r, s = pair(kernel)
-    stride, dilation = pair(attributes.get("strides", [1])), pair(attributes.get("dilations", [1]))
     layer = Layer(n, groups, out // groups, per_group, p, q, r, s, stride, dilation, "conv", graph.name(node))
     _weighted(graph, node, layer, x, w, node.input[bias:][:1])
 
 
 def conv_transpose(graph: Graph, node: Any) -> None:
     """Transposed convolution, as the equal convolution on sub-pixels."""
-    x, w = node.input[:2]
-    (channels, per_group, *kernel), attributes = graph.shape(w), graph.attributes(node)
+    x, w = node.input[0], _weight(node)
+    attributes = graph.attributes(node)
+    (r, s), stride, _ = weighted_window(attributes, graph.shape(x), graph.shape(w))
+    channels, per_group = graph.shape(w)[:2]
     groups = attributes.get("group", 1)
     _check_channels(graph.shape(x)[1], channels, per_group * groups, groups)
     n, _, p, q = planes(graph.shape(x))
-    r, s = pair(kernel)
     layer = Layer.transposed(
         K=per_group, C=channels // groups, P_in=p, Q_in=q, R=r, S=s, N=n, G=groups,
-        stride=pair(attributes.get("strides", [1])), name=graph.name(node),
+        stride=stride, name=graph.name(node),
     )  # fmt: skip
     _weighted(graph, node, layer, x, w, node.input[2:3])
 
 
 def gemm(graph: Graph, node: Any) -> None:
     """Fully connected: rows are the batch."""
-    x, w = node.input[:2]
+    x, w = node.input[0], _weight(node)
     attributes = graph.attributes(node)
     a, b = graph.shape(x), graph.shape(w)
     rows, inner = a[::-1] if attributes.get("transA") else a
@@ -98,7 +100,7 @@ def gemm(graph: Graph, node: Any) -> None:
 
 def matmul(graph: Graph, node: Any, right: int = 1) -> None:
     """Product with constant weights, or of two activations, one product a pair of matrices."""
-    x, w = node.input[0], node.input[right]
+    x, w = node.input[0], _weight(node, right)
     a, b = graph.shape(x), graph.shape(w)
     a, b = (1, *a) if len(a) == 1 else a, (*b, 1) if len(b) == 1 else b
     _check_inner(a[-1], b[-2])
@@ -127,10 +129,8 @@ def _weighted(graph: Graph, node: Any, layer: Layer, x: str, w: str, bias: Any) 
 
 def pool(graph: Graph, node: Any) -> None:
     """Pooling window."""
-    attributes = graph.attributes(node)
+    (r, s), stride, dilation = pool_window(graph.attributes(node), graph.shape(node.input[0]))
     n, c, p, q = planes(graph.shape(node.output[0]))
-    r, s = pair(attributes["kernel_shape"])
-    stride, dilation = pair(attributes.get("strides", [1])), pair(attributes.get("dilations", [1]))
     layer = Layer(n, c, 1, 1, p, q, r, s, stride, dilation, "pool", graph.name(node))
     graph.emit(node, layer, node.input[:1])
 
@@ -155,6 +155,8 @@ def combine(graph: Graph, node: Any) -> None:
     """Sum, product and their like. With constants of one value a channel, or with itself (x * sigmoid(x)), it
     is fused; smaller activations (squeeze-excite) ride along without a place in the loop nest.
     """  # fmt: skip
+    if not graph.attributes(node).get("broadcast"):  # before opset 7 it aligns the shapes at another axis
+        check_broadcast(graph.shape(x) for x in node.input if x)
     shape = graph.shape(node.output[0])
     size = prod(shape)
     data = [x for x in node.input if graph.activation(x)]
@@ -212,12 +214,10 @@ def concat(graph: Graph, node: Any) -> None:
 # -- helpers -----------------------------------------------------------------------------------------
 
 
-def pair(values: Any) -> tuple[int, int]:
-    """Rows and columns of an attribute; with one axis the columns are 1."""
-    sizes = tuple(values)
-    if len(sizes) > 2:
-        raise AccelsimError(f"only one or two spatial axes are supported, but got {list(sizes)}")
-    return (sizes[0], 1) if len(sizes) == 1 else (sizes[0], sizes[1])
+def _weight(node: Any, position: int = 1) -> str:
+    if len(node.input) <= position or not node.input[position]:
+        raise AccelsimError("the weight input is missing")
+    return str(node.input[position])
 
 
 def planes(shape: tuple[int, ...]) -> tuple[int, int, int, int]:

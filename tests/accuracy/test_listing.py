@@ -5,14 +5,13 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
+import numpy as np
 import pytest
 from rich.console import Console
 
 from accelsim.errors import AccelsimError
 from accelsim.report.spaces import COLUMNS, space_csv, space_rows, space_table
 from accelsim.workloads.spaces import load, space_names
-
-DATA = Path(__file__).parent / "data"
 
 
 @pytest.mark.parametrize("name", space_names())
@@ -48,8 +47,9 @@ def test_table(name: str) -> None:
     assert ("surrogate" in text and " ± " in text) or "needs a source" in text
 
 
-def test_source_of_the_users_choice() -> None:
-    file = DATA / "mbv3_zip.pth"
+def test_source_of_the_users_choice(tmp_path: Path) -> None:
+    file = tmp_path / "constant.npz"
+    np.savez(file, **{"0.weight": np.zeros((1, 128)), "base_acc": np.array([0.8])})
     rows = space_rows("ofa_mbv3", 3, accuracy=f"predictor:{file}")
     assert {row["kind"] for row in rows} == {"predicted"}
     assert {int(row["subnet"].split(":r")[1][:3]) for row in rows} <= {160, 176, 192, 208, 224}

@@ -266,7 +266,7 @@ BAD = [
     (conv_model(["N", 8, "H", "W"]), {"resolution": 0}, "resolution must be a whole number from 1"),
     (conv_model([1, 8, "H", "W"]), {"resolution": 2}, r"node 'conv' \(Conv\)|shape inference failed"),
     (conv_model([1, 7, 9, 9]), {}, r"7 input channels do not fit weights for 8|shape inference failed"),
-    (conv_model([1, 8, 9, 9, 9]), {}, "node 'conv' .*: the shape of tensor 'conv' is unknown"),
+    (conv_model([1, 8, 9, 9, 9]), {}, r"node 'conv' .*: weights of shape \[8, 8, 3, 3\] do not fit"),
     (conv_model(None), {}, "input 'x' must be a tensor with a shape"),
 ]
 
@@ -276,6 +276,70 @@ def test_bad_sizes(model, arguments, message, tmp_path):
     with pytest.raises(AccelsimError, match=message) as caught:
         model.read(tmp_path, **arguments)
     assert str(caught.value).startswith(f"{tmp_path}")
+
+
+@pytest.mark.parametrize(
+    ("op", "weights", "attributes", "message"),
+    [
+        ("Conv", (16, 8, 3, 3), {"kernel_shape": [5, 5]}, "kernel_shape is [5, 5], but the weights of shape"),
+        ("Conv", (16, 8, 3, 3), {"kernel_shape": [3]}, "kernel_shape is [3], but the weights of shape"),
+        ("ConvTranspose", (8, 2, 4, 4), {"kernel_shape": [3, 3]}, "kernel_shape is [3, 3], but the weights"),
+        ("Conv", (16, 8, 3, 3), {"auto_pad": "SAME_UPER"}, "auto_pad: unknown word 'SAME_UPER'; known: "
+         "NOTSET, SAME_LOWER, SAME_UPPER, VALID"),
+        ("ConvTranspose", (8, 2, 4, 4), {"auto_pad": "SAME"}, "auto_pad: unknown word"),
+        ("MaxPool", None, {"kernel_shape": [3, 3], "auto_pad": "same_upper"}, "auto_pad: unknown word"),
+        ("Conv", (16, 8, 3, 3), {"strides": [1, 1, 1]}, "strides must be 2 whole numbers of at least 1, but "
+         "got [1, 1, 1]"),
+        ("Conv", (16, 8, 3, 3), {"strides": [2]}, "strides must be 2 whole numbers of at least 1, but got"),
+        ("Conv", (16, 8, 3, 3), {"strides": [0, 1]}, "strides must be 2 whole numbers of at least 1"),
+        ("Conv", (16, 8, 3, 3), {"strides": 2}, "strides must be 2 whole numbers of at least 1, but got 2"),
+        ("Conv", (16, 8, 3, 3), {"dilations": [1, -1]}, "dilations must be 2 whole numbers of at least 1"),
+        ("Conv", (16, 8, 3, 3), {"pads": [1, 1]}, "pads must be 4 whole numbers of at least 0, but got"),
+        ("ConvTranspose", (8, 2, 4, 4), {"strides": [2, 2, 2]}, "strides must be 2 whole numbers"),
+        ("Conv", (16, 8, 3), {}, "weights of shape [16, 8, 3] do not fit an input of shape [1, 8, 10, 12]"),
+        ("MaxPool", None, {}, "kernel_shape is missing"),
+        ("MaxPool", None, {"kernel_shape": [3]}, "kernel_shape must be 2 whole numbers of at least 1"),
+        ("AveragePool", None, {"kernel_shape": [0, 3]}, "kernel_shape must be 2 whole numbers of at least 1"),
+        ("MaxPool", None, {"kernel_shape": [3, 3], "strides": [0, 1]}, "strides must be 2 whole numbers"),
+        ("MaxPool", None, {"kernel_shape": [3, 3], "dilations": [1]}, "dilations must be 2 whole numbers"),
+        ("Conv", None, {}, "the weight input is missing"),
+        ("ConvTranspose", None, {}, "the weight input is missing"),
+        ("Gemm", None, {}, "the weight input is missing"),
+    ],
+)  # fmt: skip
+def test_windows_that_contradict_themselves(op, weights, attributes, message, tmp_path):
+    m = Model(x=[1, 8, 10, 12])
+    m.node(op, ["x", m.weight("w", *weights)] if weights else ["x"], "odd", **attributes)
+    with pytest.raises(AccelsimError) as caught:
+        m.read(tmp_path)
+    assert f"node 'odd' ({op}): {message}" in str(caught.value)
+
+
+def test_weight_input_left_empty(tmp_path):
+    m = Model(x=[1, 8, 10, 12])
+    m.node("Conv", ["x", "", m.weight("b", 8)], "odd")
+    with pytest.raises(AccelsimError, match=r"node 'odd' \(Conv\): the weight input is missing"):
+        m.read(tmp_path)
+
+
+@pytest.mark.parametrize("op", ["Add", "Mul", "Sum"])
+@pytest.mark.parametrize("shape", [(1, 8, 10, 11), (7, 1, 1), (8,)])
+def test_shapes_that_do_not_broadcast(op, shape, tmp_path):
+    m = Model(x=[1, 8, 10, 12], y=list(shape))
+    m.node(op, ["x", "y"], "activation")
+    with pytest.raises(AccelsimError, match=r"'activation' .*: shapes \[1, 8, 10, 12\] and .* broadcast"):
+        m.read(tmp_path)
+    m = Model(x=[1, 8, 10, 12])
+    m.node(op, ["x", m.weight("w", *shape)], "constant")
+    with pytest.raises(AccelsimError, match=r"'constant' .*: shapes \[1, 8, 10, 12\] and .* broadcast"):
+        m.read(tmp_path)
+
+
+def test_old_broadcasting_at_an_axis(tmp_path):
+    m = Model(x=[1, 8, 10, 12])
+    y = m.node("Conv", ["x", m.weight("w", 8, 8, 1, 1)], "conv")
+    m.node("Add", [y, m.weight("b", 8)], "bias", broadcast=1, axis=1)
+    assert m.read(tmp_path, opset=6).params == 64 + 8
 
 
 def test_resolution_of_a_sequence(tmp_path):
