@@ -20,6 +20,13 @@ app = typer.Typer(
     help="Price, map and jointly search networks and accelerators.",
 )
 
+NetworkName = Annotated[
+    str | None,
+    typer.Argument(help="A shipped network, a subnet as SPACE:ENCODING, or an .onnx or .json file."),
+]
+LayerText = Annotated[
+    str | None, typer.Option("--layer", help="One layer, as in 'K=64 C=3 P=112 Q=112 R=7 S=7 stride=2'.")
+]
 Hardware = Annotated[str, typer.Argument(help="A shipped accelerator (see `accelsim list`) or a JSON file.")]
 
 
@@ -65,13 +72,8 @@ def list_shipped() -> None:
 @app.command()
 def evaluate(
     hardware: Hardware,
-    network: Annotated[
-        str | None,
-        typer.Argument(help="A shipped network, a subnet as SPACE:ENCODING, or an .onnx or .json file."),
-    ] = None,
-    layer: Annotated[
-        str | None, typer.Option("--layer", help="One layer, as in 'K=64 C=3 P=112 Q=112 R=7 S=7 stride=2'.")
-    ] = None,
+    network: NetworkName = None,
+    layer: LayerText = None,
     mapping: Annotated[
         Path | None, typer.Option("--mapping", help="Mapping JSON to price as it is; default: the template.")
     ] = None,
@@ -143,13 +145,8 @@ def evaluate(
 @app.command("map")
 def map_(
     hardware: Hardware,
-    network: Annotated[
-        str | None,
-        typer.Argument(help="A shipped network, a subnet as SPACE:ENCODING, or an .onnx or .json file."),
-    ] = None,
-    layer: Annotated[
-        str | None, typer.Option("--layer", help="One layer, as in 'K=64 C=3 P=112 Q=112 R=7 S=7 stride=2'.")
-    ] = None,
+    network: NetworkName = None,
+    layer: LayerText = None,
     mapper: Annotated[
         str, typer.Option(help="How to search: genetic, optimal, random or template.")
     ] = "genetic",

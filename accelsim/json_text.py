@@ -23,16 +23,17 @@ def parse_json(text: str, where: str) -> Any:
         raise AccelsimError(f"{where}: not JSON: a number has too many digits") from None
 
 
-def read_json(path: Path, what: str) -> Any:
-    """Content of a JSON file; `what` names it in messages. Raises AccelsimError."""
+def read_json(path: Path, what: str = "") -> Any:
+    """Content of a JSON file; `what` says in messages which file it is. Raises AccelsimError."""
+    where = f"{what} {path}".strip()
     try:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as fault:
-        raise AccelsimError(f"{what} {path}: not UTF-8 text ({fault.reason} at byte {fault.start})") from None
+        raise AccelsimError(f"{where}: not UTF-8 text ({fault.reason} at byte {fault.start})") from None
     except (OSError, ValueError) as fault:
         reason = fault.strerror if isinstance(fault, OSError) and fault.strerror else str(fault)
-        raise AccelsimError(f"{what} {path}: {reason}") from None
-    return parse_json(text, f"{what} {path}")
+        raise AccelsimError(f"{where}: cannot be read: {reason}") from None
+    return parse_json(text, where)
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -88,7 +88,10 @@ BAD = [
     (["evaluate", "eyeriss", "--layer", "K=3 stride=2x2x2"], "stride must be"),
     (["evaluate", "eyeriss", "--layer", "{bad"], "not JSON"),
     (["evaluate", "eyeriss", "--layer", "K=3", "--batch", "2"], "--batch and --resolution are for networks"),
-    (["evaluate", "eyeriss", "lenet5", "--mapping", "nowhere.json"], "nowhere.json: No such file"),
+    (
+        ["evaluate", "eyeriss", "lenet5", "--mapping", "nowhere.json"],
+        "nowhere.json: cannot be read: No such file",
+    ),
     (["evaluate", "eyeriss", "lenet5", "--batch", "0"], "batch"),
     (["evaluate", "eyeriss", "lenet5", "--resolution", "3"], "resolution"),
     (["evaluate", "nowhere/chip.json", "lenet5"], "nowhere/chip.json"),

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
+from accelsim import json_text
 from accelsim.errors import AccelsimError
+from accelsim.workloads.layer import check_size
 from accelsim.workloads.network import Network
 from accelsim.workloads.zoo import MODELS, find
 from accelsim.workloads.zoo.model import Resolution
@@ -31,6 +32,9 @@ def load_network(
     Batch and resolution shape shipped networks, subnets and the symbolic sizes of ONNX files; for a network
     whose sizes stand already they can only confirm them. Raises AccelsimError.
     """
+    if batch is not None:
+        batch = check_size(batch, f"{_called(source)}: batch")
+    resolution = _sides(resolution, f"{_called(source)}: resolution")
     if isinstance(source, Network):
         return _confirm(source, batch, resolution)
     if isinstance(source, dict):
@@ -54,32 +58,29 @@ def load_network(
     return find(name).build(1 if batch is None else batch, resolution)
 
 
+def _called(source: object) -> str:
+    return f"network {source.name!r}" if isinstance(source, Network) else str(source)[:80]
+
+
+def _sides(resolution: Any, what: str) -> Resolution | None:
+    if resolution is None:
+        return None
+    if isinstance(resolution, (tuple, list)):
+        if len(resolution) != 2:
+            raise AccelsimError(
+                f"{what} must be one whole number or (height, width), but got {resolution!r:.80}"
+            )
+        return check_size(resolution[0], what), check_size(resolution[1], what)
+    return check_size(resolution, what)
+
+
 def read_json(path: Path) -> Network:
     """Read a network's JSON file. Raises AccelsimError naming the file and the place in it."""
+    data = json_text.read_json(path)
     try:
-        data = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=_once)
         return Network.from_dict(data)
-    except OSError as fault:
-        raise AccelsimError(f"{path}: cannot read the network: {fault.strerror or fault}") from None
-    except UnicodeDecodeError:
-        raise AccelsimError(f"{path}: a network file must be UTF-8 text") from None
-    except json.JSONDecodeError as fault:
-        raise AccelsimError(f"{path}: not JSON: {fault}") from None
-    except RecursionError:
-        raise AccelsimError(f"{path}: not a network: nested too deeply") from None
     except AccelsimError as fault:
         raise AccelsimError(f"{path}: {fault}") from None
-    except ValueError as fault:  # an integer of thousands of digits
-        raise AccelsimError(f"{path}: not a network: {fault}") from None
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    out: dict[str, Any] = {}
-    for key, value in pairs:
-        if key in out:
-            raise AccelsimError(f"key {key!r} comes twice in one object")
-        out[key] = value
-    return out
 
 
 def _subnet(name: str, batch: int | None, resolution: Resolution | None) -> Network:

@@ -76,7 +76,7 @@ BAD = [
     ("ofa_mbv4:x", "unknown space 'ofa_mbv4'"),
     ("nets/tiny.txt", "a network file ends in .json or .onnx, but got .txt"),
     (Path("tiny"), "a network file ends in .json or .onnx, but got no suffix"),
-    ("absent.json", "absent.json: cannot read the network: No such file or directory"),
+    ("absent.json", "absent.json: cannot be read: No such file or directory"),
     (3, "a network is a name, a path, a dict or a Network, but got 3"),
     (None, "a network is a name, a path, a dict or a Network, but got None"),
     (Layer(), "a network is a name, a path, a dict or a Network, but got Layer("),
@@ -112,6 +112,48 @@ def test_bad_batch_and_resolution(arguments, message):
 
 
 @pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"resolution": 224.0}, "resolution must be a whole number from 1 to 2147483647, but got 224.0"),
+        ({"resolution": (224, 224.0)}, "resolution must be a whole number from 1"),
+        ({"resolution": (224,)}, "resolution must be one whole number or (height, width), but got (224,)"),
+        ({"batch": "4"}, "batch must be a whole number from 1 to 2147483647, but got '4'"),
+        ({"batch": True}, "batch must be a whole number from 1 to 2147483647, but got True"),
+    ],
+)
+def test_every_source_checks_batch_and_resolution(arguments, message, tmp_path, onnx_bytes):
+    net = load_network("alexnet")
+    (tmp_path / "net.json").write_text(json.dumps(net.to_dict()))
+    (tmp_path / "net.onnx").write_bytes(onnx_bytes)
+    sources = [
+        "ofa_mbv3:smallest",
+        "alexnet",
+        net,
+        net.to_dict(),
+        tmp_path / "net.json",
+        tmp_path / "net.onnx",
+    ]
+    for source in sources:
+        with pytest.raises(AccelsimError) as caught:
+            load_network(source, **arguments)
+        assert message in str(caught.value)
+
+
+def test_numpy_numbers_are_numbers():
+    np = pytest.importorskip("numpy")
+    small = load_network("ofa_mbv3:smallest", batch=np.int64(2), resolution=np.int64(160))
+    assert small == load_network("ofa_mbv3:smallest", batch=2, resolution=160)
+    assert load_network(small, batch=np.int64(2), resolution=np.int64(160)) is small
+
+
+def test_byte_order_mark_is_no_fault(tmp_path):
+    net = load_network("alexnet")
+    path = tmp_path / "net.json"
+    path.write_bytes(b"\xef\xbb\xbf" + json.dumps(net.to_dict()).encode())
+    assert load_network(path) == net
+
+
+@pytest.mark.parametrize(
     ("name", "resolution", "message"),
     [
         ("alexnet", 62, "alexnet does not admit resolution 62x62: layer 'pool5': input 2x2 is too small"),
@@ -133,11 +175,11 @@ def test_resolutions_that_a_network_does_not_admit(name, resolution, message):
     [
         (b"", "not JSON"),
         (b"{", "not JSON"),
-        (b"\xff\xfe", "must be UTF-8 text"),
+        (b"\xff\xfe", "not UTF-8 text"),
         (b"[1]", "network must be an object"),
         (b'{"layers": [], "layers": []}', "key 'layers' comes twice in one object"),
         (b"[" * 100000, "nested too deeply"),
-        (b'{"version": ' + b"1" * 5000 + b"}", "not a network"),
+        (b'{"version": ' + b"1" * 5000 + b"}", "a number has too many digits"),
         (b'{"layers": [{"dims": {"K": NaN}}]}', "layers[0]: K must be a whole number"),
         (b'{"layers": [{"dims": {"K": 1e3}}]}', "layers[0]: K must be a whole number"),
     ],
@@ -148,7 +190,7 @@ def test_bad_json_files(text, message, tmp_path):
     path.write_bytes(text)
     with pytest.raises(AccelsimError) as caught:
         load_network(path)
-    assert str(caught.value).startswith(f"{path}: ")
+    assert str(caught.value).startswith(f"{path}:")
     assert message in str(caught.value)
 
 
