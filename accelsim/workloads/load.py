@@ -59,7 +59,9 @@ def load_network(
 
 
 def _called(source: object) -> str:
-    return f"network {source.name!r}" if isinstance(source, Network) else str(source)[:80]
+    if isinstance(source, Network):
+        return f"network {source.name!r}"
+    return str(source)[:80] if isinstance(source, (str, Path)) else "network"
 
 
 def _sides(resolution: Any, what: str) -> Resolution | None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import Any
 
 from accelsim.errors import AccelsimError, nearest
-from accelsim.workloads.layer import Layer
+from accelsim.workloads.layer import MAX_SIZE, Layer
 from accelsim.workloads.network import INPUT, OUTSIDE, Edge, Network, named, padded_input
 
 _KEYS = ("version", "name", "batch", "input_shape", "layers", "outputs", "notes")
@@ -62,6 +62,9 @@ def read(data: Any) -> Network:
     _unique([x.name for x in layers])
     layers = named(layers)
     index = {layer.name: i for i, layer in enumerate(layers)}
+    batch = _whole(data.get("batch", layers[0].N), "network.batch", 1, MAX_SIZE)
+    for i, entry in enumerate(entries):
+        _check_batch(i, layers[i], batch, plain="inputs" not in entry)
     edges: list[Edge] = []
     weights, params = [], []
     for i, entry in enumerate(entries):
@@ -79,7 +82,7 @@ def read(data: Any) -> Network:
         tuple(weights),
         tuple(params),
         _shape(data, layers),
-        _whole(data.get("batch", layers[0].N), "network.batch", 1),
+        batch,
         tuple(_text(x, f"network.notes[{i}]") for i, x in enumerate(_list(data, "notes"))),
     )
 
@@ -95,6 +98,11 @@ def _inputs(entries: Any, i: int, layers: list[Layer], index: dict[str, int]) ->
     if not isinstance(entries, list):
         raise AccelsimError(
             f'{path} must be a list of objects like {{"from": "input"}}, but got {entries!r:.80}'
+        )
+    if not entries:
+        raise AccelsimError(
+            f'{path} must name at least one input, but is empty; {{"from": "input"}} is the outside world, '
+            f"and left out, it is the layer before"
         )
     out = []
     for j, entry in enumerate(entries):
@@ -145,7 +153,52 @@ def _shape(data: dict[str, Any], layers: list[Layer]) -> tuple[int, int, int]:
     if len(values) != 3:
         raise AccelsimError(f"network.input_shape must be [channels, height, width], but got {values!r:.80}")
     c, h, w = (_whole(v, f"network.input_shape[{i}]", 1) for i, v in enumerate(values))
+    for layer, entry in zip(layers, data["layers"]):
+        if entry.get("inputs", [{"from": OUTSIDE}] if layer is layers[0] else []) == [{"from": OUTSIDE}]:
+            _check_shape((c, h, w), layer)
     return c, h, w
+
+
+def _check_shape(shape: tuple[int, int, int], layer: Layer) -> None:
+    """The whole input, read by one layer, has its channels, and rows that its windows cover.
+
+    Not where `elements` are given: a view, or another one of several inputs, may have any shape. Nor for
+    matrix products, which flatten and unfold.
+    """
+    if layer.op == "gemm":
+        return
+    channels = layer.G * (layer.C if layer.has_weights else 1)
+    if shape[0] != channels:
+        raise AccelsimError(
+            f"network.input_shape[0] is {shape[0]}, but layer {layer.name!r:.80} reads {channels} channels"
+        )
+    spans, windows = padded_input(layer)[1:], (layer.R, layer.S)
+    for i, (size, span, r, s, d) in enumerate(
+        zip(shape[1:], spans, windows, layer.stride, layer.dilation), 1
+    ):
+        padding = 2 * (r - 1) * d  # a window wholly outside would be more
+        if not span - padding <= size <= span + s - 1:
+            raise AccelsimError(
+                f"network.input_shape[{i}] is {size}, but the windows of layer {layer.name!r:.80} span "
+                f"{span}, of which at most {padding} are padding"
+            )
+
+
+def _check_batch(i: int, layer: Layer, batch: int, plain: bool) -> None:
+    """Every layer works on the whole batch.
+
+    N is the batch, or a matrix product has it in G or P. Importers, which give `inputs`, also count windows
+    of an input in N, or bring the batch to another axis.
+    """
+    if not plain:
+        counted = layer.N if layer.op == "conv" else layer.output_elements
+    else:
+        counted = layer.G * layer.P if layer.op == "gemm" and layer.N == 1 else 0
+    if batch != layer.N and (not counted or counted % batch):
+        raise AccelsimError(
+            f"layers[{i}].dims.N is {layer.N}, but the batch is {batch} (network.batch, or N of layers[0]); "
+            f"every layer works on the whole batch"
+        )
 
 
 def _unique(names: list[str]) -> None:
@@ -179,9 +232,7 @@ def _text(value: Any, path: str) -> str:
     return value
 
 
-def _whole(value: Any, path: str, least: int) -> int:
-    if type(value) is not int or not least <= value <= _LARGEST:
-        raise AccelsimError(
-            f"{path} must be a whole number from {least} to {_LARGEST}, but got {value!r:.80}"
-        )
+def _whole(value: Any, path: str, least: int, most: int = _LARGEST) -> int:
+    if type(value) is not int or not least <= value <= most:
+        raise AccelsimError(f"{path} must be a whole number from {least} to {most}, but got {value!r:.80}")
     return value

@@ -81,6 +81,36 @@ def test_branches_in_json():
     assert Network.from_dict(net.to_dict()) == net
 
 
+@pytest.mark.parametrize("shape", [[3, 6, 6], [3, 8, 8], [3, 10, 10]])
+def test_input_shapes_that_padding_explains(shape):
+    assert Network.from_dict(changed(["input_shape"], shape)).input_shape == tuple(shape)
+
+
+def test_pooling_may_leave_rows_over():
+    layers = [{"op": "pool", "dims": {"G": 8, "P": 4, "Q": 4, "R": 2, "S": 2}, "stride": [2, 2]}]
+    assert Network.from_dict({"layers": layers, "input_shape": [8, 9, 8]}).input_shape == (8, 9, 8)
+    with pytest.raises(AccelsimError, match=r"input_shape\[1\] is 10, .* span 8"):
+        Network.from_dict({"layers": layers, "input_shape": [8, 10, 8]})
+
+
+def test_matrix_products_hold_the_batch_elsewhere():
+    first = {"op": "gemm", "dims": {"N": 4, "K": 8, "C": 8, "P": 5}, "name": "q"}
+    for sizes in ({"G": 12, "P": 5}, {"P": 20}):
+        net = Network.from_dict({"layers": [first, {"op": "gemm", "dims": {"K": 8, "C": 8, **sizes}}]})
+        assert net.batch == 4
+    with pytest.raises(AccelsimError, match=r"layers\[1\]\.dims\.N is 1, but the batch is 4"):
+        Network.from_dict({"layers": [first, {"op": "gemm", "dims": {"K": 8, "C": 8, "P": 5}}]})
+
+
+def test_windows_counted_as_inputs():
+    """What an importer writes of attention in windows: 49 a picture, each an input of its own."""
+    conv = {"op": "conv", "dims": {"N": 98, "K": 8, "C": 3}, "inputs": [{"from": "input", "elements": 294}]}
+    assert Network.from_dict({"batch": 2, "layers": [conv]}).layers[0].N == 98
+    conv["dims"]["N"] = 97
+    with pytest.raises(AccelsimError, match=r"layers\[0\]\.dims\.N is 97, but the batch is 2"):
+        Network.from_dict({"batch": 2, "layers": [conv]})
+
+
 def test_activations_in_the_place_of_weights_are_no_weights():
     inputs = [{"from": "a", "elements": 128}, {"from": "layer_1", "operand": "W"}]
     data = changed(["layers", 2, "inputs"], inputs)
@@ -105,6 +135,15 @@ BAD = [
     (changed(["version"], True), "network.version must be 1, but got True"),
     (changed(["name"], 3), "network.name must be a string"),
     (changed(["batch"], 0), "network.batch must be a whole number from 1"),
+    (changed(["batch"], 2**31), "network.batch must be a whole number from 1 to 2147483647"),
+    (changed(["batch"], 2), "layers[0].dims.N is 1, but the batch is 2"),
+    (changed(["layers", 1, "dims", "N"], 2), "layers[1].dims.N is 2, but the batch is 1"),
+    (changed(["layers", 0, "dims", "N"], 4), "layers[1].dims.N is 1, but the batch is 4"),
+    (changed(["input_shape"], [4, 8, 8]), "network.input_shape[0] is 4, but layer 'a' reads 3 channels"),
+    (changed(["input_shape"], [3, 8, 11]), "network.input_shape[2] is 11, but the windows of layer 'a' span"),
+    (changed(["input_shape"], [3, 5, 8]), "network.input_shape[1] is 5, but the windows of layer 'a' span"),
+    (inputs([]), "layers[2].inputs must name at least one input, but is empty"),
+    (inputs([], 0), "layers[0].inputs must name at least one input, but is empty"),
     (changed(["input_shape"], [3, 8]), "network.input_shape must be [channels, height, width]"),
     (changed(["input_shape"], [3, 8, 0]), "network.input_shape[2] must be a whole number"),
     (changed(["outputs"], ["fcc"]), "network.outputs[0]: no layer 'fcc'; did you mean 'fc'?"),
