@@ -8,7 +8,7 @@ import math
 from functools import cached_property
 from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from accelsim.hardware.checks import cross_faults
@@ -103,6 +103,13 @@ class Accelerator(Sourced):
     dataflow: Dataflow = Field(default_factory=Dataflow, description="What mappings this machine allows.")
     network: Residency = Field(default_factory=Residency, description="What stays on chip between layers.")
     search: SearchSpace | None = Field(default=None, description="What a joint search may vary.")
+
+    @field_validator("version", mode="before")
+    @classmethod
+    def _whole(cls, value: Any) -> Any:
+        if type(value) is not int:  # true and 1.0 equal 1, and would pass
+            raise PydanticCustomError("literal_error", "must be {expected}", {"expected": "1"})
+        return value
 
     @model_validator(mode="after")
     def _consistent(self) -> Accelerator:

@@ -22,7 +22,7 @@ _PER_WORD = ("read_pj_per_word", "write_pj_per_word")
 def cross_faults(raw: dict[str, Any]) -> list[Fault]:
     """All faults that lie between fields; `raw` may be arbitrarily malformed."""
     memories = _objects(raw.get("memories"))
-    faults = [*_sources(raw, ""), *_memory_names(memories), *_totals(memories)]
+    faults = [*_sources(raw, ""), *_precision(raw), *_memory_names(memories), *_totals(memories)]
     for m, memory in memories:
         path = f"memories[{m}]"
         faults += [*_tensors(memory, path, m), *_kind(memory, path), *_energy(memory, path)]
@@ -75,6 +75,15 @@ def _sources(value: Any, path: str) -> Iterator[Fault]:
     elif isinstance(value, list | tuple):
         for i, item in enumerate(value):
             yield from _sources(item, join(path, i))
+
+
+def _precision(raw: dict[str, Any]) -> Iterator[Fault]:
+    """A sum cannot be finished to more bits than it had."""
+    bits = _table(raw.get("precision_bits"))
+    psum, output = _count(bits.get("psum")), _count(bits.get("output"))
+    if psum is not None and output is not None and psum < output:
+        rule = f"must be at least {output}, the bits of a finished output"
+        yield Fault("precision_bits.psum", but_got(rule, psum))
 
 
 def _memory_names(memories: list[tuple[int, dict[str, Any]]]) -> Iterator[Fault]:
