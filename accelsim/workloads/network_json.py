@@ -9,6 +9,7 @@ out, `elements` is all that the producer makes and `operand` is "I"; "input" is 
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 from accelsim.errors import AccelsimError, nearest
@@ -162,12 +163,17 @@ def _shape(data: dict[str, Any], layers: list[Layer]) -> tuple[int, int, int]:
 def _check_shape(shape: tuple[int, int, int], layer: Layer) -> None:
     """The whole input, read by one layer, has its channels, and rows that its windows cover.
 
-    Not where `elements` are given: a view, or another one of several inputs, may have any shape. Nor for
-    matrix products, which flatten and unfold.
+    Not where `elements` are given: a view, or another one of several inputs, may have any shape. Matrix
+    products flatten or unfold it, which keeps its elements or multiplies its channels.
     """
-    if layer.op == "gemm":
-        return
     channels = layer.G * (layer.C if layer.has_weights else 1)
+    if layer.op == "gemm":
+        if channels % shape[0] and layer.input_elements != layer.N * prod(shape):
+            raise AccelsimError(
+                f"network.input_shape is {list(shape)}, but layer {layer.name!r:.80} reads {channels} "
+                f"channels, neither all {prod(shape)} elements nor a multiple of {shape[0]}"
+            )
+        return
     if shape[0] != channels:
         raise AccelsimError(
             f"network.input_shape[0] is {shape[0]}, but layer {layer.name!r:.80} reads {channels} channels"

@@ -102,6 +102,15 @@ def test_matrix_products_hold_the_batch_elsewhere():
         Network.from_dict({"layers": [first, {"op": "gemm", "dims": {"K": 8, "C": 8, "P": 5}}]})
 
 
+@pytest.mark.parametrize("shape", [[192, 1, 1], [3, 8, 8], [64, 3, 1], [12, 2, 2], [6, 9, 9]])
+def test_matrix_products_flatten_or_unfold_the_input(shape):
+    data = {"layers": [{"op": "gemm", "dims": {"K": 8, "C": 192}}], "input_shape": shape}
+    assert Network.from_dict(data).input_shape == tuple(shape)
+    data["input_shape"] = [5, 8, 8]
+    with pytest.raises(AccelsimError, match=r"input_shape is \[5, 8, 8\], but layer 'layer_0' reads 192"):
+        Network.from_dict(data)
+
+
 def test_windows_counted_as_inputs():
     """What an importer writes of attention in windows: 49 a picture, each an input of its own."""
     conv = {"op": "conv", "dims": {"N": 98, "K": 8, "C": 3}, "inputs": [{"from": "input", "elements": 294}]}
