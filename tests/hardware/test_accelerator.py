@@ -197,7 +197,7 @@ def test_hash_ignores_what_only_describes() -> None:
     data["memories"][1]["notes"] = "another"
     assert load_hardware(data).hash == base
     assert len(base) == 64
-    # The same on every machine and in every session.
+    # The same on every machine and in every process.
     assert base == "afec36f48e77495de0e8224dcbf16e216124a2f73a0b9571084f87584f62b9ed"
 
 
