@@ -16,7 +16,7 @@ from cost_models import layout as L
 from cost_models import work as X
 from cost_models._jit import inlined, step
 from cost_models.inputs import rows
-from cost_models.loopnest import _charge
+from cost_models.loopnest import charge
 from cost_models.nest import FREE_I, FREE_O, FREE_W
 from cost_models.ports import busiest, clear_loads, ramps
 from cost_models.space import tile_words
@@ -64,7 +64,7 @@ def transfer(t, p, c, inside, child_rows, parent_rows, ws, iw):
             child_final = ws[X.SIZE + L.O]
     if p == 0 and iw[X.PROBLEM + L.RESIDENT + t]:
         return 0.0
-    return _charge(t, p, c, parent, child, psum, final, child_final, ws, iw)
+    return charge(t, p, c, parent, child, psum, final, child_final, ws, iw)
 
 
 @step

@@ -25,7 +25,7 @@ _ALL = (1 << L.NDIM) - 1
 
 
 @inlined
-def _charge(t, p, c, parent, child, psum, final, child_final, ws, iw):
+def charge(t, p, c, parent, child, psum, final, child_final, ws, iw):
     """Put the words of one transfer, of which `final` and `child_final` leave complete, on the ports.
 
     Final words of `O` carry output precision, the others psum precision. Returns the energy of the array's
@@ -114,7 +114,7 @@ def _tensor(t, detail, ws, iw):
             parent = 0.0
             psum = 0.0
         else:
-            hops += _charge(t, p, c, parent, child, psum, final, child_final, ws, iw)
+            hops += charge(t, p, c, parent, child, psum, final, child_final, ws, iw)
         at = X.TRAFFIC + L.TRAFFIC_COLS * (L.NTENSOR * c + t)
         ws[at + L.PARENT_WORDS] = parent
         ws[at + L.CHILD_WORDS] = child

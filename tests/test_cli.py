@@ -9,16 +9,9 @@ import json
 import pytest
 
 import accelsim
-from accelsim.cli import main
+from tests.command import run
 
 LAYER = "K=8 C=4 P=6 Q=6 R=3 S=3"
-
-
-def run(capsys, *words: str) -> tuple[int, str, str]:
-    with pytest.raises(SystemExit) as stop:
-        main(list(words))
-    out = capsys.readouterr()
-    return int(stop.value.code or 0), out.out, out.err
 
 
 def test_network_report(capsys) -> None:
