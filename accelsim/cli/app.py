@@ -1,0 +1,57 @@
+"""What all commands share: the application, its arguments, the console and the progress bar."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Price, map and jointly search networks and accelerators.",
+)
+
+NetworkName = Annotated[
+    str | None,
+    typer.Argument(help="A shipped network, a subnet as SPACE:ENCODING, or an .onnx or .json file."),
+]
+LayerText = Annotated[
+    str | None, typer.Option("--layer", help="One layer, as in 'K=64 C=3 P=112 Q=112 R=7 S=7 stride=2'.")
+]
+Hardware = Annotated[str, typer.Argument(help="A shipped accelerator (see `accelsim list`) or a JSON file.")]
+
+
+def console() -> Console:
+    """Where reports go: files and pipes get whole lines; a terminal gets its own width."""
+    from rich.console import Console
+
+    return Console(width=None if sys.stdout.isatty() else 140, highlight=False, soft_wrap=False)
+
+
+class progress:
+    """Context manager with a progress bar on a terminal, silent elsewhere; its value takes (done, total)."""
+
+    def __init__(self, what: str) -> None:
+        self.what = what
+        self.bar: Any = None
+
+    def __enter__(self) -> Any:
+        if not sys.stderr.isatty():
+            return None
+        from rich.console import Console
+        from rich.progress import Progress
+
+        self.bar = Progress(console=Console(stderr=True), transient=True)
+        self.bar.start()
+        task = self.bar.add_task(self.what, total=None)
+        return lambda done, total: self.bar.update(task, completed=done, total=total)
+
+    def __exit__(self, *_: object) -> None:
+        if self.bar is not None:
+            self.bar.stop()

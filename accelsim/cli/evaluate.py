@@ -1,0 +1,101 @@
+"""`accelsim evaluate`: price a network or a layer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from accelsim.cli.app import Hardware, LayerText, NetworkName, app, console, progress
+from accelsim.errors import AccelsimError
+
+
+@app.command()
+def evaluate(
+    hardware: Hardware,
+    network: NetworkName = None,
+    layer: LayerText = None,
+    mapping: Annotated[
+        Path | None, typer.Option("--mapping", help="Mapping JSON to price as it is; default: the template.")
+    ] = None,
+    batch: Annotated[
+        int | None, typer.Option(help="Inputs at once; default: the network's own, mostly 1.")
+    ] = None,
+    resolution: Annotated[int | None, typer.Option(help="Input height and width.")] = None,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Show fills, reads, writes and capacity.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV, a line a layer.")] = False,
+    plot: Annotated[
+        Path | None, typer.Option("--plot", help="Also draw the layers of a network: .png, .svg or .pdf.")
+    ] = None,
+) -> None:
+    """Price a network or a layer on an accelerator."""
+    from accelsim.costing import NetworkCost
+    from accelsim.costing import evaluate as run
+    from accelsim.hardware import load_hardware
+    from accelsim.json_text import read_json
+    from accelsim.workloads.layer_text import parse_layer
+    from accelsim.workloads.load import load_network
+
+    if (network is None) == (layer is None):
+        raise AccelsimError("evaluate: give either a network or --layer")
+    if as_json and as_csv:
+        raise AccelsimError("evaluate: give either --json or --csv")
+    if layer is not None and (batch is not None or resolution is not None):
+        raise AccelsimError(
+            "evaluate: --batch and --resolution are for networks; give --layer its N, P and Q"
+        )
+    if plot is not None and layer is not None:
+        raise AccelsimError("evaluate: --plot draws networks, not a single --layer")
+    hw = load_hardware(hardware)
+    workload: Any
+    if layer is not None:
+        workload = parse_layer(layer)
+    else:
+        workload = load_network(str(network), batch=batch, resolution=resolution)
+    given = read_json(mapping, "--mapping") if mapping is not None else None
+    if mapping is not None and not isinstance(given, dict):
+        raise AccelsimError(f"--mapping {mapping}: must hold an object, but holds {str(given)[:60]}")
+    with progress("pricing layers") as tick:
+        cost = run(hw, workload, given, progress=tick)
+    if plot is not None and isinstance(cost, NetworkCost):
+        from accelsim.report import figures
+
+        figures.save(figures.network_figure(cost), plot)
+    if as_json:
+        import json
+
+        print(json.dumps(cost.to_dict(), indent=1))
+        return
+    from accelsim.report import tables
+
+    if isinstance(cost, NetworkCost):
+        table, report = tables.network_csv(cost), tables.network_report(cost, explain=explain)
+    else:
+        table, report = tables.layer_csv(cost), tables.layer_report(cost, explain=explain)
+    if as_csv:
+        print(table, end="")
+    else:
+        console().print(report)
+        if network is not None and ":" in network:
+            _print_accuracy(network, resolution)
+
+
+def _print_accuracy(name: str, resolution: int | None) -> None:
+    """What is known about the accuracy of the subnet `SPACE:ENCODING`, or why nothing is."""
+    from accelsim.accuracy import AccuracyError, load_source
+    from accelsim.workloads.spaces import load_space
+
+    space_name, _, encoding = name.partition(":")
+    space = load_space(space_name)
+    if resolution is not None:
+        space = space.at(resolution)
+    try:
+        source = load_source("surrogate", space)
+        answer = source.accuracy(space.parse(encoding), space)
+        print(f"top-1 {answer}: {answer.source}")
+    except AccuracyError as fault:
+        print(f"top-1 unknown: {fault}")

@@ -1,0 +1,40 @@
+"""`accelsim list` and `accelsim schema`: what is shipped, and the format of the hardware file."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from accelsim.cli.app import app
+from accelsim.errors import AccelsimError
+
+
+@app.command("list")
+def list_shipped() -> None:
+    """List the shipped accelerators, networks and subnet spaces."""
+    from accelsim.hardware import hardware_names, load_hardware
+    from accelsim.workloads.load import network_names
+    from accelsim.workloads.spaces import space_names
+
+    print("accelerators:")
+    for name in hardware_names():
+        hw = load_hardware(name)
+        memory = f"{hw.onchip_bytes / 1024:8.1f} KiB on chip"
+        print(f"  {name:14} {hw.num_pes:5} MACs, {memory}, {hw.area_mm2:.3g} mm2")
+    print("networks:\n  " + "\n  ".join(network_names()))
+    print("spaces:\n  " + "\n  ".join(space_names()))
+
+
+@app.command()
+def schema(
+    what: Annotated[str, typer.Argument(help="Only `hardware` has a schema so far.")] = "hardware",
+) -> None:
+    """Print the JSON Schema of the hardware file."""
+    import json
+
+    from accelsim.hardware import json_schema
+
+    if what != "hardware":
+        raise AccelsimError(f"schema: must be 'hardware', but got {what!r}")
+    print(json.dumps(json_schema(), indent=1))

@@ -1,0 +1,29 @@
+"""`accelsim space`: subnets of a space."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from accelsim.cli.app import app, console
+
+
+@app.command()
+def space(
+    name: Annotated[str, typer.Argument(help="A subnet space, as `accelsim list` shows.")],
+    sample: Annotated[int, typer.Option(help="Number of subnets to draw.", min=1, max=100_000)] = 10,
+    seed: Annotated[int, typer.Option(help="Seed of the draw.", min=0)] = 0,
+    accuracy: Annotated[
+        str | None,
+        typer.Option(help="Where accuracies come from: surrogate, published, predictor:FILE or table:FILE."),
+    ] = None,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
+) -> None:
+    """List subnets of a space with MACs, parameters and accuracy."""
+    from accelsim.report.spaces import space_csv, space_table
+
+    if as_csv:
+        print(space_csv(name, sample, seed, accuracy), end="")
+    else:
+        console().print(space_table(name, sample, seed, accuracy))
