@@ -1,0 +1,349 @@
+"""`ChipSpace`: the accelerators that the `search` section of a hardware file spans, as integer genes.
+
+Sizing and connectivity as in NAAS (Lin, Yang and Han, DAC 2021, section 2.2): how many MACs, how many array
+axes of which length, which dimensions they spread (the most important ones), how large each buffer and how
+wide its ports. An axis that spreads C, R or S adds partial sums up along the way; all axes hand one read to
+every lane that wants it.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from copy import deepcopy
+from math import prod
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from accelsim.cosearch.genes import LEVELS, Gene, Genomes
+from accelsim.errors import AccelsimError
+from accelsim.hardware import Accelerator, load_hardware
+from accelsim.hardware.fields import DIMENSIONS
+from accelsim.hardware.resize import resized
+from accelsim.hardware.search_space import ArraySpace
+
+AXIS_NAMES = ("x", "y", "z")
+_REDUCED = "CRS"
+_ALSO = {"K": ("K", "G"), "C": ("C", "G")}
+"""Groups are channels too: a depthwise layer has no others."""
+_KEPT = 4096  # accelerators kept
+
+
+class FixedChip:
+    """The given accelerator and no other."""
+
+    genes: tuple[Gene, ...] = ()
+
+    def __init__(self, base: Accelerator) -> None:
+        self.base = base
+
+    def canonical(self, rows: Genomes) -> Genomes:
+        """The rows."""
+        return rows
+
+    def faults(self, rows: Genomes) -> NDArray[np.str_]:
+        """No row has any."""
+        return np.full(len(rows), "")
+
+    def accelerator(self, row: NDArray[np.int64]) -> Accelerator:
+        """The one."""
+        return self.base
+
+
+class _Array(NamedTuple):
+    """Decoded arrays of n rows: axes int64[n], sizes and dims (indices into the space's) int64[n, 3]."""
+
+    axes: NDArray[np.int64]
+    sizes: NDArray[np.int64]
+    dims: NDArray[np.int64]
+
+
+class ChipSpace:
+    """Accelerators around a base whose file has a `search` section.
+
+    Genes, each present only if the section names its part: `axes`, `pes` (MACs in steps), `share.*` (how
+    much of the MACs the first axes take, on a log scale), `rank.*` (importance of a dimension), then
+    `MEMORY.bytes` in steps, `MEMORY.part.*` (weights of the parts of a partitioned memory), and
+    `MEMORY.bandwidth` in steps. The last axis takes what the first ones leave.
+
+    With `sizes_only` the base's axes, the dimensions they carry and its loop orders stay.
+    """
+
+    def __init__(self, base: Accelerator, sizes_only: bool = False) -> None:
+        if base.search is None:
+            raise AccelsimError(
+                f"{base.name}: has no `search` section, so its parts have no ranges to search in; add one "
+                "(docs/hardware.md shows how) or fix the hardware"
+            )
+        self.base = base
+        self.section = base.search
+        self.strides = base.search.strides
+        self.array = base.search.array
+        self.sizes_only = sizes_only
+        if sizes_only and self.array is not None:
+            own = [a for a in base.memories[base.memory_index(self.array.memory)].fanout if a.shares is None]
+            few = {"min_axes": len(own), "max_axes": len(own), "dims": DIMENSIONS[:1]}
+            self.array = self.array.model_copy(update=few) if own else None
+        genes: list[Gene] = []
+        if self.array is not None:
+            genes += self._array_genes(self.array)
+        self._first_buffer = len(genes)
+        for name, span in self.section.buffers.items():
+            step = self.strides.buffer_bytes
+            genes.append(Gene(f"{name}.bytes", (span.max - span.min) // step + 1))
+            genes += [Gene(f"{name}.part.{part}", LEVELS) for part in self._parts(name)]
+        self._first_bandwidth = len(genes)
+        for name, rate in self.section.bandwidths.items():
+            genes.append(
+                Gene(f"{name}.bandwidth", int((rate.max - rate.min) / self.strides.bandwidth + 1e-9) + 1)
+            )
+        if not genes:
+            raise AccelsimError(f"{base.name}: search: names nothing to vary; add array, buffers or bandwidths")
+        self.genes = tuple(genes)
+        self._made: OrderedDict[bytes, Accelerator] = OrderedDict()
+
+    def _array_genes(self, array: ArraySpace) -> list[Gene]:
+        most = self.section.max_pes or array.max_size**array.max_axes
+        self._rest = self.base.num_pes // self.base.lanes(self.base.memory_index(array.memory))
+        steps = most // self.strides.pes
+        if steps < 1:
+            raise AccelsimError(
+                f"{self.base.name}: search.max_pes: must be at least one step of {self.strides.pes} MACs, "
+                f"but is {most}"
+            )
+        genes = [Gene("axes", array.max_axes - array.min_axes + 1), Gene("pes", steps)]
+        genes += [Gene(f"share.{AXIS_NAMES[a]}", LEVELS) for a in range(array.max_axes - 1)]
+        return genes + [Gene(f"rank.{dim}", LEVELS) for dim in array.dims]
+
+    def _parts(self, memory: str) -> tuple[str, ...]:
+        """Parts that a searched memory divides its bytes into."""
+        part = self.base.memories[self.base.memory_index(memory)]
+        return tuple(part.parts()) if part.partitioned else ()
+
+    # -- genes to choices ----------------------------------------------------------------------------
+
+    def _decode_array(self, rows: Genomes) -> _Array:
+        array = self.array
+        assert array is not None
+        axes = rows[:, 0] + array.min_axes
+        shares = array.max_axes - 1
+        left = (rows[:, 1] + 1) * self.strides.pes // self._rest
+        sizes = np.ones((len(rows), 3), np.int64)
+        for a in range(array.max_axes):
+            last = axes == a + 1
+            used = axes > a
+            size = left
+            if a < shares:
+                share = rows[:, 2 + a] / (LEVELS - 1)
+                size = np.where(last, left, np.power(left.astype(float), share).astype(np.int64))
+            step = np.where(last, self._last_step(sizes), self.strides.array)
+            size = np.minimum(size, array.max_size) // step * step
+            size = np.where(last, size, np.maximum(size, -(-array.min_size // step) * step))
+            sizes[:, a] = np.where(used, size, 1)
+            left = np.where(used, left // np.maximum(size, 1), left)
+        ranks = rows[:, 2 + shares : 2 + shares + len(array.dims)]
+        dims = np.argsort(-ranks, axis=1, kind="stable")[:, :3]
+        if dims.shape[1] < 3:
+            dims = np.pad(dims, ((0, 0), (0, 3 - dims.shape[1])))
+        dims = np.where(np.arange(3) < axes[:, None], dims, -1)
+        return _Array(axes, sizes, dims)
+
+    def _last_step(self, sizes: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Step of the last axis so that the MACs of the whole chip come in steps too, where that is possible."""
+        before = sizes.prod(axis=1) * self._rest * self.strides.array
+        need = self.strides.pes // np.gcd(before, self.strides.pes)
+        return np.asarray(self.strides.array * need)
+
+    def _bytes(self, rows: Genomes) -> list[NDArray[np.int64]]:
+        """[n, parts] of each searched memory, in the file's order; one column where it is not partitioned."""
+        out = []
+        column = self._first_buffer
+        for name, span in self.section.buffers.items():
+            total = span.min + rows[:, column] * self.strides.buffer_bytes
+            parts = self._parts(name)
+            if not parts:
+                out.append(total[:, None])
+            else:
+                weights = rows[:, column + 1 : column + 1 + len(parts)] + 1
+                size = total[:, None] * weights // weights.sum(axis=1, keepdims=True)
+                bits = [self.base.precision_bits.of(part) for part in parts]  # type: ignore[arg-type]
+                word = np.array([-(-b // 8) for b in bits])
+                out.append(np.maximum(size // word, 1) * word)
+            column += 1 + len(parts)
+        return out
+
+    def _rates(self, rows: Genomes) -> NDArray[np.float64]:
+        """[n, bandwidths] in bytes per cycle."""
+        lows = np.array([rate.min for rate in self.section.bandwidths.values()])
+        return np.asarray(lows + rows[:, self._first_bandwidth :] * self.strides.bandwidth)
+
+    def canonical(self, rows: Genomes) -> Genomes:
+        """Rows that make the same chip are equal: ranks become places, and shares what came of them."""
+        out = rows.copy()
+        if self.array is not None:
+            found = self._decode_array(rows)
+            shares = self.array.max_axes - 1
+            out[:, 1] = found.sizes[np.arange(len(rows)), found.axes - 1]
+            out[:, 2 : 2 + shares] = found.sizes[:, :shares]
+            places = np.zeros((len(rows), len(self.array.dims)), np.int64)
+            for a in range(self.array.max_axes):
+                used = np.flatnonzero(found.dims[:, a] >= 0)
+                places[used, found.dims[used, a]] = a + 1
+            out[:, 2 + shares : self._first_buffer] = places
+        column = self._first_buffer
+        for size in self._bytes(rows):
+            if size.shape[1] > 1:
+                out[:, column] = 0
+                out[:, column + 1 : column + 1 + size.shape[1]] = size
+                column += size.shape[1]
+            column += 1
+        return out
+
+    # -- the envelope --------------------------------------------------------------------------------
+
+    def faults(self, rows: Genomes) -> NDArray[np.str_]:
+        """[n] which budget each row breaks, "" where none."""
+        out = np.full(len(rows), "", dtype="U24")
+        lanes: dict[int, NDArray[np.int64]] = {}
+        if self.array is not None:
+            found = self._decode_array(rows)
+            used = np.arange(3) < found.axes[:, None]
+            bad = ((found.sizes < self.array.min_size) & used).any(axis=1) | (
+                (found.sizes > self.array.max_size) & used
+            ).any(axis=1)
+            lanes[self.base.memory_index(self.array.memory)] = found.sizes.prod(axis=1)
+            pes = found.sizes.prod(axis=1) * self._rest
+            if self.section.max_pes is not None:
+                bad |= pes > self.section.max_pes
+            out[bad] = "array"
+        if self.section.max_onchip_bytes is not None:
+            total = self._onchip(rows, lanes)
+            out[(out == "") & (total > self.section.max_onchip_bytes)] = "on-chip bytes"
+        if self.section.max_bandwidth is not None and self.section.bandwidths:
+            out[(out == "") & (self._rates(rows).sum(axis=1) > self.section.max_bandwidth)] = "bandwidth"
+        if self.section.max_area_mm2 is not None:
+            for i in np.flatnonzero(out == ""):
+                if self.accelerator(rows[i]).area_mm2 > self.section.max_area_mm2:
+                    out[i] = "area"
+        return out
+
+    def _onchip(self, rows: Genomes, lanes: dict[int, NDArray[np.int64]]) -> NDArray[np.int64]:
+        """[n] bytes of all on-chip memories, all instances."""
+        sizes = dict(zip(self.section.buffers, (size.sum(axis=1) for size in self._bytes(rows))))
+        total = np.zeros(len(rows), np.int64)
+        instances = np.ones(len(rows), np.int64)
+        for m, memory in enumerate(self.base.memories):
+            if memory.technology != "dram":
+                one = sizes.get(memory.name)
+                total += instances * (int(memory.total_bytes) if one is None else one)
+            instances = instances * lanes.get(m, np.int64(self.base.lanes(m)))
+        return total
+
+    # -- choices to chips ----------------------------------------------------------------------------
+
+    def accelerator(self, row: NDArray[np.int64]) -> Accelerator:
+        """The chip of one row, kept for the next time."""
+        key = self.canonical(row[None, :]).tobytes()
+        made = self._made.get(key)
+        if made is None:
+            made = self._made[key] = self._make(row[None, :])
+            if len(self._made) > _KEPT:
+                self._made.popitem(last=False)
+        else:
+            self._made.move_to_end(key)
+        return made
+
+    def _make(self, rows: Genomes) -> Accelerator:
+        changes: dict[str, Any] = {}
+        for name, size in zip(self.section.buffers, self._bytes(rows)):
+            parts = self._parts(name)
+            if parts:
+                for part, value in zip(parts, size[0]):
+                    changes[f"memories.{name}.size_bytes.{part}"] = int(value)
+            else:
+                changes[f"memories.{name}.size_bytes"] = int(size[0, 0])
+        sized = resized(self.base, changes) if changes else self.base
+        data = deepcopy(sized.to_dict())
+        data.pop("search", None)
+        for name, rate in zip(self.section.bandwidths, self._rates(rows)[0]):
+            memory = data["memories"][self.base.memory_index(name)]
+            memory["bandwidth"] = scaled_bandwidth(memory.get("bandwidth"), float(rate))
+            memory.get("sources", {}).pop("bandwidth", None)
+        if self.array is not None:
+            self._set_array(data, self.array, self._decode_array(rows))
+        data["source"] = f"found by accelsim in the envelope of {self.base.name}: {self.base.source}"
+        made = load_hardware(data)
+        return made.model_copy(update={"name": f"{self.base.name}-{made.hash[:8]}"})
+
+    def _set_array(self, data: dict[str, Any], array: ArraySpace, found: _Array) -> None:
+        m = self.base.memory_index(array.memory)
+        memory = data["memories"][m]
+        old = self.base.memories[m].fanout
+        if self.sizes_only:
+            sizes = iter(found.sizes[0].tolist())
+            lanes = {axis.axis: next(sizes) for axis in old if axis.shares is None}
+            for axis in memory["fanout"]:
+                axis["size"] = lanes[axis.get("shares", axis["axis"])]
+            return
+        hops = [axis.hop_pj_per_bit for axis in old if axis.hop_pj_per_bit is not None]
+        axes, carried = [], {}
+        for a in range(int(found.axes[0])):
+            dim = array.dims[int(found.dims[0, a])]
+            axis = {
+                "axis": AXIS_NAMES[a],
+                "size": int(found.sizes[0, a]),
+                "multicast": True,
+                "reduction": dim in _REDUCED,
+                "forwarding": any(axis.forwarding for axis in old),
+            }
+            if hops:
+                axis["hop_pj_per_bit"] = max(hops)
+            axes.append(axis)
+            carried[AXIS_NAMES[a]] = list(_ALSO.get(dim, (dim,)))
+        memory["fanout"] = axes
+        memory.get("sources", {}).pop("fanout", None)
+        flow = data.setdefault("dataflow", {})
+        flow.setdefault("axes", {})[array.memory] = carried
+        flow.pop("orders", None)
+        flow.pop("notes", None)
+
+    def __repr__(self) -> str:
+        return f"<ChipSpace of {self.base.name}: {prod(gene.count for gene in self.genes):.3g} genomes>"
+
+
+def total_bandwidth(given: Any) -> float | None:
+    """Bytes per cycle of all ports and both directions together; None where unlimited.
+
+    `given` is the JSON form: a number is one read port and one write port of that width.
+    """
+    rates = [value for value in _rates_of(given) if value is not None]
+    return float(sum(rates)) if rates else None
+
+
+def _rates_of(given: Any) -> list[float | None]:
+    if given is None:
+        return []
+    if isinstance(given, dict):
+        ports = given["ports"].values() if "ports" in given else [given]
+        return [port.get(way) for port in ports if port for way in ("read", "write")]
+    return [given, given]
+
+
+def scaled_bandwidth(given: Any, total: float) -> Any:
+    """The same ports in the same proportions with `total` bytes per cycle together.
+
+    Where the chip leaves the bandwidth unlimited, one read and one write port share it.
+    """
+    old = total_bandwidth(given)
+    if old is None:
+        return {"read": total / 2, "write": total / 2}
+    factor = total / old
+
+    def scale(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: scale(item) for key, item in value.items() if item is not None}
+        return value * factor
+
+    return {"read": given * factor, "write": given * factor} if not isinstance(given, dict) else scale(given)
+
