@@ -9,7 +9,6 @@ every lane that wants it.
 from __future__ import annotations
 
 from collections import OrderedDict
-from copy import deepcopy
 from math import prod
 from typing import Any, NamedTuple
 
@@ -99,7 +98,9 @@ class ChipSpace:
                 Gene(f"{name}.bandwidth", int((rate.max - rate.min) / self.strides.bandwidth + 1e-9) + 1)
             )
         if not genes:
-            raise AccelsimError(f"{base.name}: search: names nothing to vary; add array, buffers or bandwidths")
+            raise AccelsimError(
+                f"{base.name}: search: names nothing to vary; add array, buffers or bandwidths"
+            )
         self.genes = tuple(genes)
         self._made: OrderedDict[bytes, Accelerator] = OrderedDict()
 
@@ -150,7 +151,7 @@ class ChipSpace:
         return _Array(axes, sizes, dims)
 
     def _last_step(self, sizes: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Step of the last axis so that the MACs of the whole chip come in steps too, where that is possible."""
+        """Step of the last axis, so that the MACs of the whole chip come in steps too where possible."""
         before = sizes.prod(axis=1) * self._rest * self.strides.array
         need = self.strides.pes // np.gcd(before, self.strides.pes)
         return np.asarray(self.strides.array * need)
@@ -263,23 +264,25 @@ class ChipSpace:
                     changes[f"memories.{name}.size_bytes.{part}"] = int(value)
             else:
                 changes[f"memories.{name}.size_bytes"] = int(size[0, 0])
-        sized = resized(self.base, changes) if changes else self.base
-        data = deepcopy(sized.to_dict())
-        data.pop("search", None)
         for name, rate in zip(self.section.bandwidths, self._rates(rows)[0]):
-            memory = data["memories"][self.base.memory_index(name)]
-            memory["bandwidth"] = scaled_bandwidth(memory.get("bandwidth"), float(rate))
-            memory.get("sources", {}).pop("bandwidth", None)
+            changes[f"memories.{name}.bandwidth"] = float(rate)
+        sized = resized(self.base, changes) if changes else self.base
+        data = sized.to_dict()
+        data.pop("search", None)
+        data.pop("notes", None)
+        data.get("sources", {}).pop("search", None)
         if self.array is not None:
-            self._set_array(data, self.array, self._decode_array(rows))
+            self._set_array(data, sized, self.array, self._decode_array(rows))
         data["source"] = f"found by accelsim in the envelope of {self.base.name}: {self.base.source}"
         made = load_hardware(data)
         return made.model_copy(update={"name": f"{self.base.name}-{made.hash[:8]}"})
 
-    def _set_array(self, data: dict[str, Any], array: ArraySpace, found: _Array) -> None:
+    def _set_array(
+        self, data: dict[str, Any], sized: Accelerator, array: ArraySpace, found: _Array
+    ) -> None:  # fmt: skip
         m = self.base.memory_index(array.memory)
         memory = data["memories"][m]
-        old = self.base.memories[m].fanout
+        old = sized.memories[m].fanout
         if self.sizes_only:
             sizes = iter(found.sizes[0].tolist())
             lanes = {axis.axis: next(sizes) for axis in old if axis.shares is None}
@@ -309,41 +312,4 @@ class ChipSpace:
         flow.pop("notes", None)
 
     def __repr__(self) -> str:
-        return f"<ChipSpace of {self.base.name}: {prod(gene.count for gene in self.genes):.3g} genomes>"
-
-
-def total_bandwidth(given: Any) -> float | None:
-    """Bytes per cycle of all ports and both directions together; None where unlimited.
-
-    `given` is the JSON form: a number is one read port and one write port of that width.
-    """
-    rates = [value for value in _rates_of(given) if value is not None]
-    return float(sum(rates)) if rates else None
-
-
-def _rates_of(given: Any) -> list[float | None]:
-    if given is None:
-        return []
-    if isinstance(given, dict):
-        ports = given["ports"].values() if "ports" in given else [given]
-        return [port.get(way) for port in ports if port for way in ("read", "write")]
-    return [given, given]
-
-
-def scaled_bandwidth(given: Any, total: float) -> Any:
-    """The same ports in the same proportions with `total` bytes per cycle together.
-
-    Where the chip leaves the bandwidth unlimited, one read and one write port share it.
-    """
-    old = total_bandwidth(given)
-    if old is None:
-        return {"read": total / 2, "write": total / 2}
-    factor = total / old
-
-    def scale(value: Any) -> Any:
-        if isinstance(value, dict):
-            return {key: scale(item) for key, item in value.items() if item is not None}
-        return value * factor
-
-    return {"read": given * factor, "write": given * factor} if not isinstance(given, dict) else scale(given)
-
+        return f"<ChipSpace of {self.base.name}: {prod(gene.choices for gene in self.genes):.3g} genomes>"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -16,16 +17,19 @@ LEVELS = 16
 
 
 class Gene(NamedTuple):
-    """One choice out of `count`."""
+    """One of so many `choices`."""
 
     name: str
-    count: int
+    choices: int
 
 
 class Part(Protocol):
     """A part of the genome: its genes, and what they stand for."""
 
-    genes: tuple[Gene, ...]
+    @property
+    def genes(self) -> tuple[Gene, ...]:
+        """Columns of the part."""
+        ...
 
     def canonical(self, rows: Genomes) -> Genomes:
         """Rows in which genes that decide nothing are 0: equal rows are equal choices."""
@@ -38,9 +42,9 @@ class Genome:
     def __init__(self, parts: Sequence[Part]) -> None:
         self.parts = tuple(parts)
         self.genes = tuple(gene for part in parts for gene in part.genes)
-        self.upper = np.array([gene.count - 1 for gene in self.genes], np.int64)
+        self.upper = np.array([gene.choices - 1 for gene in self.genes], np.int64)
         ends = np.cumsum([0, *(len(part.genes) for part in parts)])
-        self._slices = [slice(int(a), int(b)) for a, b in zip(ends, ends[1:])]
+        self._slices = [slice(int(a), int(b)) for a, b in pairwise(ends)]
 
     def split(self, rows: Genomes) -> list[Genomes]:
         """The columns of each part."""
@@ -56,5 +60,5 @@ class Genome:
         return rng.integers(0, self.upper + 1, (n, len(self.genes)))
 
     def describe(self) -> list[Any]:
-        """JSON form: name and count of each gene."""
-        return [[gene.name, gene.count] for gene in self.genes]
+        """JSON form: name and number of choices of each gene."""
+        return [[gene.name, gene.choices] for gene in self.genes]

@@ -13,9 +13,11 @@ from accelsim.cosearch.chips import ChipSpace, FixedChip
 from accelsim.cosearch.genes import Genome, Genomes
 from accelsim.cosearch.goals import COLUMN, NAMES, Goals
 from accelsim.cosearch.mapgenes import MappingGenes
+from accelsim.cosearch.mapping import ByMapper, GeneMapper
 from accelsim.cosearch.nets import Nets
 from accelsim.cosearch.pricing import Candidate, Pricer
 from accelsim.hardware import Accelerator
+from accelsim.mapping.mapper import Mapper, load_mapper
 from accelsim.workloads.network import Network
 
 DRAWS = 20_000
@@ -142,6 +144,13 @@ class Phase:
         if self.max_power_mw is not None:
             out["power budget"] = float((values[:, COLUMN["power"]] > self.max_power_mw).mean())
         return {name: share for name, share in out.items() if share > 0}
+
+    def mapper(self, row: NDArray[np.int64]) -> Mapper:
+        """What maps the layers of a candidate."""
+        if self.mappings is None:
+            assert isinstance(self.pricer.map_chunk, ByMapper)
+            return load_mapper(self.pricer.map_chunk.mapper)
+        return GeneMapper(self.mappings.of(self.genome.split(row[None, :])[2][0]))
 
     def note(self, rows: Genomes) -> None:
         """Remember rows that were evaluated."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -60,7 +61,12 @@ def configure(
     """A checked configuration; arguments as in `search`. Raises AccelsimError."""
     if (space is None) == (networks is None):
         raise AccelsimError("search: give either a space of subnets or networks")
-    for name, value, least in (("population", population, 2), ("budget", budget, 1), ("batch", batch, 1), ("seed", seed, 0)):
+    for name, value, least in (
+        ("population", population, 2),
+        ("budget", budget, 1),
+        ("batch", batch, 1),
+        ("seed", seed, 0),
+    ):
         if isinstance(value, bool) or not isinstance(value, int) or not least <= value < 2**31:
             raise AccelsimError(f"{name}: must be a whole number from {least}, but got {value!r}")
     given: list[Any] = []
@@ -148,21 +154,32 @@ def search(
         config = configure(hardware, space, networks, limits=limits, **options)
     except TypeError as fault:
         raise AccelsimError(f"search: {str(fault).replace('configure() ', '')}") from None
-    check_evaluations(evaluations)
     path = None if study is None else Path(study)
-    if path is not None and path.exists():
+    return search_configured(config, evaluations, path, engine, workers, scheduler, cancel, watch)
+
+
+def search_configured(
+    config: SearchConfig,
+    evaluations: int,
+    path: Path | None,
+    engine: str | Engine = "threads",
+    workers: int = 1,
+    scheduler: str | None = None,
+    cancel: Cancel | None = None,
+    watch: Watch | None = None,
+) -> SearchResult:
+    """`search` with a configuration of `configure`."""
+    check_evaluations(evaluations)
+    with _engine(engine, workers, scheduler) as started:
+        if path is None or not path.exists():
+            return _run(Study.create(path, config, evaluations), started, evaluations, cancel, watch)
         opened = Study.open(path, write=True)
         if opened.config.hash != config.hash:
             opened.close()
             raise AccelsimError(
-                f"study {path}: was made by another search ({difference(opened.config, config)}); choose another "
-                "file, or resume this one"
+                f"study {path}: was made by another search ({difference(opened.config, config)}); choose "
+                "another file, or resume this one"
             )
-    else:
-        opened = Study.create(path, config, evaluations)
-    if isinstance(engine, Engine):
-        return _run(opened, engine, evaluations, cancel, watch)
-    with load_engine(engine, workers, scheduler) as started:
         return _run(opened, started, evaluations, cancel, watch)
 
 
@@ -180,14 +197,37 @@ def resume(
 
     Raises AccelsimError where the file cannot be used, or was begun with libraries that search differently.
     """
-    opened = Study.open(Path(study), write=True)
     if evaluations is not None:
         check_evaluations(evaluations)
-    wanted = evaluations or opened.evaluations
+    with _engine(engine, workers, scheduler) as started:
+        opened = Study.open(Path(study), write=True)
+        return _run(opened, started, evaluations or opened.evaluations, cancel, watch)
+
+
+def load(study: str | Path) -> SearchResult:
+    """What a study holds, without going on. Raises AccelsimError where the file cannot be used."""
+    with Study.open(Path(study)) as opened:
+        setup = Setup(opened.config)
+        strategy = load_strategy(setup)
+        result = SearchResult(setup, opened.path)
+        for known in opened.generations():
+            result.add(known, strategy.phase)
+            strategy.follow(known.rows, known.values)
+    if not len(result):
+        raise AccelsimError(
+            f"study {study}: holds no generation yet; go on with: accelsim study resume {study}"
+        )
+    return result
+
+
+@contextmanager
+def _engine(engine: str | Engine, workers: int, scheduler: str | None) -> Iterator[Engine]:
+    """The engine, closed afterwards if it was named."""
     if isinstance(engine, Engine):
-        return _run(opened, engine, wanted, cancel, watch)
-    with load_engine(engine, workers, scheduler) as started:
-        return _run(opened, started, wanted, cancel, watch)
+        yield engine
+    else:
+        with load_engine(engine, workers, scheduler) as started:
+            yield started
 
 
 def check_evaluations(evaluations: object) -> None:
@@ -226,12 +266,11 @@ def _run(
                 result.exhausted = True
                 break
             study.write(n, made)
+            result.add(made, strategy.phase)
             strategy.tell(made.rows, made.values)
-            result.add(made, strategy)
             n += 1
             if watch is not None:
                 watch(Progress(n, generations, result, made, len(made.rows) / max(made.seconds, 1e-9)))
-        result.strategy = strategy
         if not len(result.generations):
             raise impossible(strategy)
         return result
@@ -244,11 +283,11 @@ def _replay(study: Study, strategy: Strategy, result: SearchResult) -> int:
         rows = strategy.ask()
         if known.rows.shape != rows.shape or not np.array_equal(known.rows, rows):
             raise AccelsimError(
-                f"study {study.path}: cannot go on as it began: generation {n} comes out otherwise. It was begun "
-                f"with {_words(study.versions)}; resume it with these versions"
+                f"study {study.path}: cannot go on as it began: generation {n} comes out otherwise. It was "
+                f"begun with {_words(study.versions)}; resume it with these versions"
             )
+        result.add(known, strategy.phase)
         strategy.tell(rows, known.values)
-        result.add(known, strategy)
     return n
 
 
@@ -290,7 +329,6 @@ def impossible(strategy: Strategy) -> AccelsimError:
     shares = ", ".join(f"{name} {count / total:.0%}" for name, count in rejected.most_common())
     return AccelsimError(
         f"search: none of {total} random candidates lies within the envelope of {strategy.setup.base.name} "
-        f"(at least {DRAWS} in a row): {shares or 'nothing was drawn'}. Widen that budget in the `search` section, or "
-        "lower the ranges' minima"
+        f"(at least {DRAWS} in a row): {shares or 'nothing was drawn'}. Widen that budget in the "
+        "`search` section, or lower the ranges' minima"
     )
-

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, get_args
@@ -12,6 +12,7 @@ from typing import Any, get_args
 from accelsim.accuracy import load_source
 from accelsim.cosearch.chips import ChipSpace, FixedChip
 from accelsim.cosearch.engines import Engine
+from accelsim.cosearch.engines.threads import ThreadEngine
 from accelsim.cosearch.goals import Goals
 from accelsim.cosearch.mapgenes import MappingGenes
 from accelsim.cosearch.mapping import ByGenes, ByMapper
@@ -19,7 +20,7 @@ from accelsim.cosearch.nets import FixedNets, Nets, SubnetSpace
 from accelsim.cosearch.phase import Phase
 from accelsim.cosearch.pricing import MapChunk, Pricer, Tally
 from accelsim.errors import AccelsimError, nearest
-from accelsim.hardware import Accelerator, load_hardware
+from accelsim.hardware import load_hardware
 from accelsim.mapping.template import Objective
 from accelsim.workloads.network import Network
 from accelsim.workloads.spaces import load_space
@@ -57,7 +58,7 @@ class SearchConfig:
 
     def to_dict(self) -> dict[str, Any]:
         """JSON form."""
-        return json.loads(json.dumps(self.__dict__))  # type: ignore[no-any-return]
+        return dict(json.loads(json.dumps(asdict(self))))
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> SearchConfig:
@@ -85,13 +86,15 @@ class Setup:
         from accelsim.cosearch.strategies import check_strategy
 
         self.config = config
-        self.engine = engine
+        self.engine = engine or ThreadEngine()
         self.goals = Goals.of(config.objectives, config.limits)
         check_strategy(config.strategy)
         check_optimiser(config.optimiser, len(self.goals.objectives))
         for word in config.fix:
             if word not in FIXES:
-                raise AccelsimError(f"fix: must be among {', '.join(FIXES)}, but got {word!r}{nearest(word, FIXES)}")
+                raise AccelsimError(
+                    f"fix: must be among {', '.join(FIXES)}, but got {word!r}{nearest(word, FIXES)}"
+                )
         self.base = load_hardware(config.hardware)
         self.nets = self._nets()
         self.chips = self._chips()
@@ -110,7 +113,9 @@ class Setup:
         space = load_space(config.space, config.resolutions or None)
         source = load_source(config.accuracy, space) if self.goals.uses_accuracy else None
         if source is not None and file_hash(config.accuracy) != config.accuracy_hash:
-            raise AccelsimError(f"accuracy {config.accuracy}: the file is not the one that the search began with")
+            raise AccelsimError(
+                f"accuracy {config.accuracy}: the file is not the one that the search began with"
+            )
         return SubnetSpace(space, source, config.batch)
 
     def _chips(self) -> ChipSpace | FixedChip:

@@ -127,7 +127,9 @@ class Study:
         except (KeyError, TypeError, ValueError) as fault:
             raise AccelsimError(f"study {path}: its configuration is damaged: {fault}") from None
         if config.hash != meta.get("config_hash"):
-            raise AccelsimError(f"study {path}: its configuration does not match its hash; the file was changed")
+            raise AccelsimError(
+                f"study {path}: its configuration does not match its hash; the file was changed"
+            )
         return cls(db, path, config)
 
     def lock(self) -> None:
@@ -255,6 +257,8 @@ def _connect(path: Path | None, mode: str) -> sqlite3.Connection:
     if path is None:
         return sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
     uri = f"{path.absolute().as_uri()}?mode={mode}"
+    if mode == "ro" and not path.with_name(path.name + "-wal").exists():
+        uri += "&immutable=1"  # nobody writes: leave no files beside it, need no right to
     db = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=30.0, check_same_thread=False)
     if mode != "ro":
         db.execute("PRAGMA journal_mode = WAL")
@@ -269,7 +273,7 @@ def _explained(path: Path | None) -> Iterator[None]:
         yield
     except sqlite3.IntegrityError as fault:
         raise AccelsimError(
-            f"study {path}: another process has written the same generation ({fault}); resume it from one place"
+            f"study {path}: another process has written the same generation ({fault}); go on in one place"
         ) from None
     except sqlite3.Error as fault:
         text = str(fault)
@@ -305,4 +309,3 @@ def summary(study: Study) -> dict[str, Any]:
     candidates = study._db.execute("SELECT count(*), coalesce(sum(feasible), 0) FROM candidates").fetchone()
     keys = ("generations", "seconds", "pairs", "mappings", "candidates", "feasible")
     return dict(zip(keys, (*row, *candidates)))
-

@@ -55,7 +55,9 @@ def load_engine(name: str, workers: int = 1, scheduler: str | None = None) -> En
     Raises AccelsimError for an unknown name, a bad number of workers, or a library that is not there.
     """
     if name not in _HOME:
-        raise AccelsimError(f"engine: must be one of {', '.join(_HOME)}, but got {name!r}{nearest(name, _HOME)}")
+        raise AccelsimError(
+            f"engine: must be one of {', '.join(_HOME)}, but got {name!r}{nearest(name, _HOME)}"
+        )
     if isinstance(workers, bool) or not isinstance(workers, int) or workers < 1:
         raise AccelsimError(f"workers: must be a whole number from 1, but got {workers!r}")
     if scheduler is not None and name != "dask":

@@ -19,7 +19,9 @@ class DaskEngine(Engine):
         try:
             from distributed import Client, LocalCluster
         except ImportError:
-            raise AccelsimError("engine dask: needs Dask; install it with: pip install 'accelsim[dask]'") from None
+            raise AccelsimError(
+                "engine dask: needs Dask; install it with: pip install 'accelsim[dask]'"
+            ) from None
         self.workers = workers
         self._cluster: Any = None
         try:

@@ -70,7 +70,7 @@ class CmaEs(Optimiser):
         return rows
 
     def _rows(self, points: NDArray[np.float64]) -> Genomes:
-        return np.minimum((points * self._counts).astype(np.int64), self.phase.genome.upper)
+        return np.asarray(np.minimum((points * self._counts).astype(np.int64), self.phase.genome.upper))
 
     def tell(self, rows: Genomes, costs: NDArray[np.float64], excess: NDArray[np.float64]) -> None:
         """Moves the mean to the best and adapts the covariance; a generation that is not full is skipped."""

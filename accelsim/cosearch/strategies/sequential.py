@@ -1,4 +1,4 @@
-"""One after another, the way the field warns of: the network for the default chip, its mapping, then the chip."""
+"""One after another, as the field warns: the network for the default chip, its mapping, then the chip."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Sequential(Strategy):
         if len(self._rows) < NETWORK_GENERATIONS and len(rows):
             return None
         all_rows, all_values = np.concatenate(self._rows), np.concatenate(self._values)
-        feasible = (self.phase.excess(all_values) <= 0).all(axis=1)
+        feasible = np.asarray((self.phase.excess(all_values) <= 0).all(axis=1))
         best = front(self.phase.goals.costs(all_values), feasible)
         if not len(best):  # carry on with those that miss the limits least
             miss = np.maximum(self.phase.excess(all_values), 0.0).sum(axis=1)
