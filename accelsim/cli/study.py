@@ -58,9 +58,9 @@ def list_studies(
 @studies.command()
 def show(file: StudyFile) -> None:
     """Show what a study found so far."""
-    from accelsim.cosearch.run import load
+    from accelsim.cosearch.run import load_study
 
-    finish(load(file))
+    finish(load_study(file))
 
 
 @studies.command()
@@ -92,7 +92,7 @@ def export(
 ) -> None:
     """Write a CSV of all candidates, and hardware, network and mapping JSON of the front's designs."""
     from accelsim.cosearch.export import export as write
-    from accelsim.cosearch.run import load
+    from accelsim.cosearch.run import load_study
 
-    files = write(load(file), out, most=most)
+    files = write(load_study(file), out, most=most)
     print(f"wrote {len(files)} files to {out}")

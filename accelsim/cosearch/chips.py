@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from accelsim.cosearch.genes import LEVELS, Gene, Genomes
 from accelsim.errors import AccelsimError
 from accelsim.hardware import Accelerator, load_hardware
+from accelsim.hardware.accelerator import without_sources
 from accelsim.hardware.fields import DIMENSIONS
 from accelsim.hardware.resize import resized
 from accelsim.hardware.search_space import ArraySpace
@@ -46,6 +47,10 @@ class FixedChip:
         return np.full(len(rows), "")
 
     def accelerator(self, row: NDArray[np.int64]) -> Accelerator:
+        """The one."""
+        return self.base
+
+    def documented(self, row: NDArray[np.int64]) -> Accelerator:
         """The one."""
         return self.base
 
@@ -103,6 +108,9 @@ class ChipSpace:
             )
         self.genes = tuple(genes)
         self._made: OrderedDict[bytes, Accelerator] = OrderedDict()
+        # Sources take longer to carry along than everything else together; only designs to keep need them.
+        bare = without_sources(base.to_dict())
+        self._bare = load_hardware({**bare, "source": base.source})
 
     def _array_genes(self, array: ArraySpace) -> list[Gene]:
         most = self.section.max_pes or array.max_size**array.max_axes
@@ -244,18 +252,22 @@ class ChipSpace:
     # -- choices to chips ----------------------------------------------------------------------------
 
     def accelerator(self, row: NDArray[np.int64]) -> Accelerator:
-        """The chip of one row, kept for the next time."""
+        """The chip of one row, without the sources of its numbers; kept for the next time."""
         key = self.canonical(row[None, :]).tobytes()
         made = self._made.get(key)
         if made is None:
-            made = self._made[key] = self._make(row[None, :])
+            made = self._made[key] = self._make(row[None, :], self._bare)
             if len(self._made) > _KEPT:
                 self._made.popitem(last=False)
         else:
             self._made.move_to_end(key)
         return made
 
-    def _make(self, rows: Genomes) -> Accelerator:
+    def documented(self, row: NDArray[np.int64]) -> Accelerator:
+        """The same chip, each number with its source."""
+        return self._make(row[None, :], self.base, trusted=False)
+
+    def _make(self, rows: Genomes, base: Accelerator, trusted: bool = True) -> Accelerator:
         changes: dict[str, Any] = {}
         for name, size in zip(self.section.buffers, self._bytes(rows)):
             parts = self._parts(name)
@@ -266,7 +278,7 @@ class ChipSpace:
                 changes[f"memories.{name}.size_bytes"] = int(size[0, 0])
         for name, rate in zip(self.section.bandwidths, self._rates(rows)[0]):
             changes[f"memories.{name}.bandwidth"] = float(rate)
-        sized = resized(self.base, changes) if changes else self.base
+        sized = resized(base, changes, trusted=trusted) if changes else base
         data = sized.to_dict()
         data.pop("search", None)
         data.pop("notes", None)
@@ -274,7 +286,7 @@ class ChipSpace:
         if self.array is not None:
             self._set_array(data, sized, self.array, self._decode_array(rows))
         data["source"] = f"found by accelsim in the envelope of {self.base.name}: {self.base.source}"
-        made = load_hardware(data)
+        made = Accelerator.trusted(data) if trusted else load_hardware(data)
         return made.model_copy(update={"name": f"{self.base.name}-{made.hash[:8]}"})
 
     def _set_array(

@@ -77,7 +77,7 @@ class SubnetSpace:
 class ListedNets:
     """Some rows of another space, one gene choosing among them."""
 
-    def __init__(self, space: SubnetSpace, rows: Genomes) -> None:
+    def __init__(self, space: SubnetSpace | ListedNets, rows: Genomes) -> None:
         self.inner = space
         self.rows = rows
         self.genes = (Gene("net", len(rows)),)

@@ -17,7 +17,7 @@ from accelsim.cosearch.mapping import ByMapper, GeneMapper
 from accelsim.cosearch.nets import Nets
 from accelsim.cosearch.pricing import Candidate, Pricer
 from accelsim.hardware import Accelerator
-from accelsim.mapping.mapper import Mapper, load_mapper
+from accelsim.mapping.mapper import Mapper
 from accelsim.workloads.network import Network
 
 DRAWS = 20_000
@@ -149,7 +149,7 @@ class Phase:
         """What maps the layers of a candidate."""
         if self.mappings is None:
             assert isinstance(self.pricer.map_chunk, ByMapper)
-            return load_mapper(self.pricer.map_chunk.mapper)
+            return self.pricer.map_chunk.as_mapper()
         return GeneMapper(self.mappings.of(self.genome.split(row[None, :])[2][0]))
 
     def note(self, rows: Genomes) -> None:
@@ -167,5 +167,5 @@ class Phase:
         net_row, chip_row, *_ = self.genome.split(row[None, :])
         net_row = self.nets.canonical(net_row)
         return Design(
-            self.chips.accelerator(chip_row[0]), self.nets.networks(net_row[0]), self.nets.label(net_row[0])
+            self.chips.documented(chip_row[0]), self.nets.networks(net_row[0]), self.nets.label(net_row[0])
         )

@@ -180,9 +180,10 @@ class SearchResult:
     def baseline(self, found: Found, mapper: str = "template") -> tuple[NetworkMapping, ...]:
         """The base chip on the candidate's networks: with its own dataflow, mapped by `mapper`."""
         config = self.config
+        how = self.setup.mapper(mapper).as_mapper()
         return tuple(
             map_network(
-                self.setup.base, net, mapper, self.setup.mapping_objective, config.budget, config.seed
+                self.setup.base, net, how, self.setup.mapping_objective, config.budget, config.seed
             )
             for net in self.design(found).networks
         )

@@ -204,7 +204,7 @@ def resume(
         return _run(opened, started, evaluations or opened.evaluations, cancel, watch)
 
 
-def load(study: str | Path) -> SearchResult:
+def load_study(study: str | Path) -> SearchResult:
     """What a study holds, without going on. Raises AccelsimError where the file cannot be used."""
     with Study.open(Path(study)) as opened:
         setup = Setup(opened.config)
@@ -261,7 +261,7 @@ def _run(
             if stop():
                 result.interrupted = True
                 break
-            made = _generation(strategy, setup)
+            made = generation(strategy, setup)
             if made is None:
                 result.exhausted = True
                 break
@@ -295,7 +295,7 @@ def _words(versions: dict[str, str]) -> str:
     return ", ".join(f"{name} {version}" for name, version in versions.items())
 
 
-def _generation(strategy: Strategy, setup: Setup) -> Generation | None:
+def generation(strategy: Strategy, setup: Setup) -> Generation | None:
     """The next generation, evaluated; None if there is nothing left to evaluate."""
     began = time.perf_counter()
     phase = strategy.phase

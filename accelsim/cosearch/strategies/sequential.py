@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from accelsim.cosearch.chips import FixedChip
 from accelsim.cosearch.genes import Genomes
 from accelsim.cosearch.goals import front
-from accelsim.cosearch.nets import ListedNets, SubnetSpace
+from accelsim.cosearch.nets import FixedNets, ListedNets
 from accelsim.cosearch.phase import Phase
 from accelsim.cosearch.strategies.base import Strategy
 from accelsim.errors import AccelsimError
@@ -22,7 +22,7 @@ class Sequential(Strategy):
 
     def first(self) -> Phase:
         """Networks alone, on the chip as it is."""
-        if not isinstance(self.setup.nets, SubnetSpace) or isinstance(self.setup.chips, FixedChip):
+        if isinstance(self.setup.nets, FixedNets) or isinstance(self.setup.chips, FixedChip):
             raise AccelsimError(
                 "strategy sequential: needs a space of networks and a chip to search; with one of them fixed "
                 "there is nothing to do one after another"
@@ -48,6 +48,5 @@ class Sequential(Strategy):
         if not len(best):  # carry on with those that miss the limits least
             miss = np.maximum(self.phase.excess(all_values), 0.0).sum(axis=1)
             best = np.argsort(miss, kind="stable")[: self.setup.config.population]
-        assert isinstance(self.setup.nets, SubnetSpace)
         listed = ListedNets(self.setup.nets, all_rows[best[: self.setup.config.population]])
         return self.setup.phase("mapping", listed, FixedChip(self.setup.base))
