@@ -243,8 +243,7 @@ def _map_layers(
     while True:
         todo: dict[Any, tuple[Layer, str, Any]] = {}
         keys: list[Any] = []
-        for i, layer in enumerate(network.layers):
-            flags, reserved = residency.of(i)
+        for layer, (flags, reserved) in zip(network.layers, residency.table(), strict=True):
             keys.append(None if layer.name in given else (layer, flags, reserved.tobytes()))
             if keys[-1] is not None:
                 todo.setdefault(keys[-1], (layer, flags, reserved))

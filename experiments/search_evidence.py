@@ -57,7 +57,9 @@ def main() -> None:
 class Runs:
     """Searches with common settings."""
 
-    def __init__(self, hardware: str, engine: Any, many: int, population: int, budget: int, seeds: int) -> None:
+    def __init__(
+        self, hardware: str, engine: Any, many: int, population: int, budget: int, seeds: int
+    ) -> None:  # fmt: skip
         self.hardware = accelsim.load_hardware(hardware)
         self.engine = engine
         self.many = many
@@ -104,8 +106,8 @@ def optimisers(run: Runs) -> list[dict[str, Any]]:
     rows = []
     for name in ("nsga2", "random"):
         found = run.repeat(run.many, optimiser=name)
-        rows.append({"task": "edp, accuracy", "optimiser": name, "measure": "hypervolume", "candidates": run.many,
-                     **spread([hypervolume(x) for x in found])})  # fmt: skip
+        rows.append({"task": "edp, accuracy", "optimiser": name, "measure": "hypervolume",
+                     "candidates": run.many, **spread([hypervolume(x) for x in found])})  # fmt: skip
     for name in ("nsga2", "cmaes", "random"):
         found = run.repeat(run.many, optimiser=name, objectives="edp", limits={"accuracy": FLOOR})
         rows.append({"task": f"edp, accuracy >= {FLOOR:g}", "optimiser": name, "measure": "best EDP, Js",
@@ -122,8 +124,8 @@ def strategies(run: Runs, times: int) -> list[dict[str, Any]]:
         found = run.repeat(many, strategy=name)
         mappings = np.mean([sum(g.mappings for g in x.generations) for x in found])
         for measure, value in (("hypervolume", hypervolume), ("best EDP at floor, Js", best_at_floor)):
-            rows.append({"strategy": name, "candidates": many, "mappings": f"{mappings:.3g}", "measure": measure,
-                         **spread([value(x) for x in found])})  # fmt: skip
+            rows.append({"strategy": name, "candidates": many, "mappings": f"{mappings:.3g}",
+                         "measure": measure, **spread([value(x) for x in found])})  # fmt: skip
     return rows
 
 
@@ -153,11 +155,10 @@ def small_space(run: Runs, quick: bool) -> list[dict[str, Any]]:
                 continue
             for share in (0.02, 0.05, 0.1):
                 many = max(10, round(share * n))
-                got = [
-                    hypervolume(small.one(many, nets, strategy=name, optimiser=optimiser, seed=seed), many) / true
-                    for seed in small.seeds
-                ]
-                rows.append({"strategy": name, "optimiser": optimiser, "pairs": n, "evaluated": f"{share:.0%}",
+                options = {"strategy": name, "optimiser": optimiser}
+                found = [small.one(many, nets, seed=seed, **options) for seed in small.seeds]
+                got = [hypervolume(x, many) / true for x in found]
+                rows.append({**options, "pairs": n, "evaluated": f"{share:.0%}",
                              "measure": "share of true hypervolume", **spread(got)})  # fmt: skip
     return rows
 

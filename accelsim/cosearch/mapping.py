@@ -53,12 +53,8 @@ class ByMapper:
         out = np.full((len(chunk.pairs), 3), np.inf)
         chosen = load_mapper(self.mapper)
         for i, pair in enumerate(chunk.pairs):
-            chip = chunk.chips[pair.chip]
-            result = chosen.map(
-                Task(
-                    chip, pair.layer, self.objective, self.budget, self.seed, pair.resident, pair.reserved_bits
-                )
-            )
+            how = self.objective, self.budget, self.seed, pair.resident, pair.reserved_bits
+            result = chosen.map(Task(chunk.chips[pair.chip], pair.layer, *how))
             out[i, 2] = 0.0
             if result is not None:
                 spent = result.evaluations + result.start_evaluations

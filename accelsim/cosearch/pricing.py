@@ -138,10 +138,8 @@ class _Run:
         out: dict[_Key, tuple[Accelerator, Pair]] = {}
         self.keys = []
         stays = bool(self.residency.kept or self.residency.weights)
-        for i, layer in enumerate(self.network.layers):
-            flags, reserved = self.residency.of(i) if stays else ("", None)
-            if reserved is not None and not reserved.any():
-                reserved = None
+        for layer, (flags, bits) in zip(self.network.layers, self.residency.table(), strict=True):
+            reserved = bits if stays and bits.any() else None
             genes = None if self.genes is None else self.genes(layer)
             key = (
                 self.chip.hash,

@@ -182,9 +182,7 @@ class SearchResult:
         config = self.config
         how = self.setup.mapper(mapper).as_mapper()
         return tuple(
-            map_network(
-                self.setup.base, net, how, self.setup.mapping_objective, config.budget, config.seed
-            )
+            map_network(self.setup.base, net, how, self.setup.mapping_objective, config.budget, config.seed)
             for net in self.design(found).networks
         )
 

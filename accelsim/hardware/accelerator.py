@@ -31,7 +31,6 @@ from accelsim.hardware.fields import (
 from accelsim.hardware.memory import Memory
 from accelsim.hardware.search_space import SearchSpace
 
-
 TRUSTED = {"trusted": True}
 """Context of a validation whose data is consistent by construction: looking costs more than all the rest."""
 

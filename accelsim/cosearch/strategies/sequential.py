@@ -48,5 +48,6 @@ class Sequential(Strategy):
         if not len(best):  # carry on with those that miss the limits least
             miss = np.maximum(self.phase.excess(all_values), 0.0).sum(axis=1)
             best = np.argsort(miss, kind="stable")[: self.setup.config.population]
+        assert not isinstance(self.setup.nets, FixedNets)
         listed = ListedNets(self.setup.nets, all_rows[best[: self.setup.config.population]])
         return self.setup.phase("mapping", listed, FixedChip(self.setup.base))
