@@ -89,9 +89,8 @@ class Pricer:
         out = np.empty((len(candidates), 2))
         for i, row in enumerate(runs):
             values = np.array([run.total(self._known) for run in row])
-            seconds = candidates[i].chip.clock_mhz * 1e6
-            out[i] = np.exp(np.log(values).mean(axis=0)) if len(row) > 1 else values[0]
-            out[i] *= (1.0 / seconds, 1e-12)
+            latency, energy = np.exp(np.log(values).mean(axis=0)) if len(row) > 1 else values[0]
+            out[i] = latency / (candidates[i].chip.clock_mhz * 1e6), energy * 1e-12
         return out
 
     def _map(self, wanted: dict[_Key, tuple[Accelerator, Pair]]) -> None:
