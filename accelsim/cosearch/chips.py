@@ -46,9 +46,13 @@ class FixedChip:
         """No row has any."""
         return np.full(len(rows), "")
 
-    def accelerator(self, row: NDArray[np.int64]) -> Accelerator:
-        """The one."""
-        return self.base
+    def keys(self, rows: Genomes) -> list[bytes]:
+        """Always the same."""
+        return [b""] * len(rows)
+
+    def accelerators(self, rows: Genomes) -> list[Accelerator]:
+        """Always the one."""
+        return [self.base] * len(rows)
 
     def documented(self, row: NDArray[np.int64]) -> Accelerator:
         """The one."""
@@ -232,9 +236,9 @@ class ChipSpace:
         if self.section.max_bandwidth is not None and self.section.bandwidths:
             out[(out == "") & (self._rates(rows).sum(axis=1) > self.section.max_bandwidth)] = "bandwidth"
         if self.section.max_area_mm2 is not None:
-            for i in np.flatnonzero(out == ""):
-                if self.accelerator(rows[i]).area_mm2 > self.section.max_area_mm2:
-                    out[i] = "area"
+            left = np.flatnonzero(out == "")
+            areas = np.array([chip.area_mm2 for chip in self.accelerators(rows[left])])
+            out[left[areas > self.section.max_area_mm2]] = "area"
         return out
 
     def _onchip(self, rows: Genomes, lanes: dict[int, NDArray[np.int64]]) -> NDArray[np.int64]:
@@ -251,9 +255,15 @@ class ChipSpace:
 
     # -- choices to chips ----------------------------------------------------------------------------
 
-    def accelerator(self, row: NDArray[np.int64]) -> Accelerator:
-        """The chip of one row, without the sources of its numbers; kept for the next time."""
-        key = self.canonical(row[None, :]).tobytes()
+    def keys(self, rows: Genomes) -> list[bytes]:
+        """[n] equal keys are equal chips."""
+        return [row.tobytes() for row in self.canonical(rows)]
+
+    def accelerators(self, rows: Genomes) -> list[Accelerator]:
+        """[n] chips, without the sources of their numbers; kept for the next time."""
+        return [self._get(row, key) for row, key in zip(rows, self.keys(rows))]
+
+    def _get(self, row: NDArray[np.int64], key: bytes) -> Accelerator:
         made = self._made.get(key)
         if made is None:
             made = self._made[key] = self._make(row[None, :], self._bare)
@@ -286,8 +296,7 @@ class ChipSpace:
         if self.array is not None:
             self._set_array(data, sized, self.array, self._decode_array(rows))
         data["source"] = f"found by accelsim in the envelope of {self.base.name}: {self.base.source}"
-        made = Accelerator.trusted(data) if trusted else load_hardware(data)
-        return made.model_copy(update={"name": f"{self.base.name}-{made.hash[:8]}"})
+        return Accelerator.trusted(data) if trusted else _named(load_hardware(data), self.base)
 
     def _set_array(
         self, data: dict[str, Any], sized: Accelerator, array: ArraySpace, found: _Array
@@ -325,3 +334,8 @@ class ChipSpace:
 
     def __repr__(self) -> str:
         return f"<ChipSpace of {self.base.name}: {prod(gene.choices for gene in self.genes):.3g} genomes>"
+
+
+def _named(chip: Accelerator, base: Accelerator) -> Accelerator:
+    """The chip called after its base and what it is."""
+    return chip.model_copy(update={"name": f"{base.name}-{chip.hash[:8]}"})

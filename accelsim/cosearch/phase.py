@@ -17,6 +17,7 @@ from accelsim.cosearch.mapping import ByMapper, GeneMapper
 from accelsim.cosearch.nets import Nets
 from accelsim.cosearch.pricing import Candidate, Pricer
 from accelsim.hardware import Accelerator
+from accelsim.hardware.brief import brief
 from accelsim.mapping.mapper import Mapper
 from accelsim.workloads.network import Network
 
@@ -107,12 +108,18 @@ class Phase:
         net_rows = self.nets.canonical(net_rows)
         values[:, COLUMN["macs"]] = self.nets.macs(net_rows)
         values[:, COLUMN["accuracy"]] = self.nets.accuracy(net_rows)
-        chips = [self.chips.accelerator(row) for row in chip_rows]
+        chips, chip_keys = self.chips.accelerators(chip_rows), self.chips.keys(chip_rows)
         values[:, COLUMN["area"]] = [chip.area_mm2 for chip in chips]
         early = self.goals.early()
         todo = np.flatnonzero(~(self.goals.excess(values)[:, early] > 0).any(axis=1))
         candidates = [
-            Candidate(chips[i], self.nets.networks(net_rows[i]), self._mapping(rest, int(i))) for i in todo
+            Candidate(
+                chips[i],
+                chip_keys[i],
+                self.nets.networks(net_rows[i]),
+                self._mapping(rest, int(i)),
+            )
+            for i in todo
         ]
         priced = self.pricer.price(candidates)
         values[todo, COLUMN["latency"]] = latency = priced[:, 0]
@@ -156,11 +163,11 @@ class Phase:
         """Remember rows that were evaluated."""
         self._seen.update(self.keys(rows))
 
-    def identify(self, row: NDArray[np.int64]) -> tuple[str, str]:
-        """(label of the network, hash of the chip) of a genome."""
-        net_row, chip_row, *_ = self.genome.split(row[None, :])
-        label = self.nets.label(self.nets.canonical(net_row)[0])
-        return label, self.chips.accelerator(chip_row[0]).hash
+    def labels(self, rows: Genomes) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Per row, the label of its network, and its chip in a few words."""
+        net_rows, chip_rows, *_ = self.genome.split(rows)
+        networks = tuple(self.nets.label(row) for row in self.nets.canonical(net_rows))
+        return networks, tuple(map(brief, self.chips.accelerators(chip_rows)))
 
     def design(self, row: NDArray[np.int64]) -> Design:
         """What a genome stands for."""

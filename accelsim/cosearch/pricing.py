@@ -42,9 +42,13 @@ MapChunk = Callable[[Chunk], NDArray[np.float64]]
 
 @dataclass(frozen=True)
 class Candidate:
-    """A chip and the networks that run on it. `genes(layer)` fix a layer's mapping in a joint genome."""
+    """A chip and the networks that run on it. `genes(layer)` fix a layer's mapping in a joint genome.
+
+    chip_key  equal for equal chips
+    """
 
     chip: Accelerator
+    chip_key: bytes
     networks: tuple[Network, ...]
     genes: Callable[[Layer], NDArray[np.float64]] | None = None
 
@@ -63,7 +67,8 @@ class Tally:
         return 1.0 - self.pairs / self.layers if self.layers else 0.0
 
 
-_Key = tuple[str, Layer, str, bytes, bytes]
+_Key = tuple[bytes, int, str, bytes, bytes]
+"""Chip, number of the layer, what stays on chip, bits taken off, mapping genes."""
 
 
 class Pricer:
@@ -74,13 +79,14 @@ class Pricer:
         self.engine = engine
         self.tally = Tally()
         self._known: dict[_Key, tuple[float, float]] = {}
+        self._layers: dict[Layer, int] = {}
 
     def price(self, candidates: Sequence[Candidate]) -> NDArray[np.float64]:
         """Latency in seconds and energy in joules float64[n, 2], geometric means over the networks.
 
         Infinite where a layer has no mapping that fits.
         """
-        runs = [[_Run(c.chip, net, c.genes) for net in c.networks] for c in candidates]
+        runs = [[_Run(c, net, self._layers) for net in c.networks] for c in candidates]
         pending = [run for row in runs for run in row]
         self.tally.layers += sum(len(run.network.layers) for run in pending)
         while pending:
@@ -93,7 +99,7 @@ class Pricer:
             out[i] = latency / (candidates[i].chip.clock_mhz * 1e6), energy * 1e-12
         return out
 
-    def _map(self, wanted: dict[_Key, tuple[Accelerator, Pair]]) -> None:
+    def _map(self, wanted: dict[_Key, tuple[Candidate, Pair]]) -> None:
         """Price what is not known yet."""
         new = {key: item for key, item in wanted.items() if key not in self._known}
         if not new:
@@ -108,48 +114,48 @@ class Pricer:
         self.tally.mappings += int(found[:, 2].sum())
 
 
-def _chunk(items: Iterable[tuple[Accelerator, Pair]]) -> Chunk:
-    chips: dict[str, int] = {}
-    made: list[Accelerator] = []
+def _chunk(items: Iterable[tuple[Candidate, Pair]]) -> Chunk:
+    numbers: dict[bytes, int] = {}
+    chips: list[Accelerator] = []
     pairs = []
-    for chip, pair in items:
-        if chip.hash not in chips:
-            chips[chip.hash] = len(made)
-            made.append(chip)
-        pairs.append(pair._replace(chip=chips[chip.hash]))
-    return Chunk(tuple(made), tuple(pairs))
+    for candidate, pair in items:
+        if candidate.chip_key not in numbers:
+            numbers[candidate.chip_key] = len(chips)
+            chips.append(candidate.chip)
+        pairs.append(pair._replace(chip=numbers[candidate.chip_key]))
+    return Chunk(tuple(chips), tuple(pairs))
 
 
 class _Run:
     """One network on one chip; what stays on chip gives way where tiles need the room."""
 
-    def __init__(
-        self, chip: Accelerator, network: Network, genes: Callable[[Layer], NDArray[np.float64]] | None
-    ) -> None:
-        self.chip = chip
+    def __init__(self, candidate: Candidate, network: Network, layers: dict[Layer, int]) -> None:
+        self.candidate = candidate
         self.network = network
-        self.genes = genes
-        self.residency: Residency = plan(chip, network)
+        self.numbers = [layers.setdefault(layer, len(layers)) for layer in network.layers]
+        self.residency: Residency = plan(candidate.chip, network)
         self.keys: list[_Key] = []
 
-    def wanted(self) -> dict[_Key, tuple[Accelerator, Pair]]:
+    def wanted(self) -> dict[_Key, tuple[Candidate, Pair]]:
         """Distinct pairs of the network as things stand."""
-        out: dict[_Key, tuple[Accelerator, Pair]] = {}
+        out: dict[_Key, tuple[Candidate, Pair]] = {}
+        candidate = self.candidate
         self.keys = []
         stays = bool(self.residency.kept or self.residency.weights)
-        for layer, (flags, bits) in zip(self.network.layers, self.residency.table(), strict=True):
+        rows = zip(self.network.layers, self.numbers, self.residency.table(), strict=True)
+        for layer, number, (flags, bits) in rows:
             reserved = bits if stays and bits.any() else None
-            genes = None if self.genes is None else self.genes(layer)
+            genes = None if candidate.genes is None else candidate.genes(layer)
             key = (
-                self.chip.hash,
-                layer,
+                candidate.chip_key,
+                number,
                 flags,
                 b"" if reserved is None else reserved.tobytes(),
                 b"" if genes is None else genes.tobytes(),
             )
             self.keys.append(key)
             if key not in out:
-                out[key] = self.chip, Pair(0, layer, flags, reserved, genes)
+                out[key] = candidate, Pair(0, layer, flags, reserved, genes)
         return out
 
     def gives_way(self, known: dict[_Key, tuple[float, float]]) -> bool:

@@ -27,7 +27,7 @@ class Found:
 
     index    position among all candidates of the study
     metrics  name -> value, in the units of `accelsim.cosearch.goals.METRICS`; NaN where not known
-    network, hardware  label of the network and hash of the chip
+    network, hardware  label of the network, and the chip in a few words
     """
 
     index: int

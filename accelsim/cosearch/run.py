@@ -304,15 +304,13 @@ def generation(strategy: Strategy, setup: Setup) -> Generation | None:
     if not len(rows):
         return None
     values = phase.evaluate(rows)
-    designs = [phase.identify(row) for row in rows]
     now = setup.tally
     return Generation(
         phase.name,
         rows,
         values,
         phase.excess(values),
-        tuple(network for network, _ in designs),
-        tuple(chip for _, chip in designs),
+        *phase.labels(rows),
         time.perf_counter() - began,
         now.layers - spent.layers,
         now.pairs - spent.pairs,

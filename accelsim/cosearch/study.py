@@ -46,7 +46,7 @@ class Generation:
     rows      genomes int64[n, genes of the phase]
     values    float64[n, len(NAMES)]
     excess    float64[n, limits + 1], see `Phase.excess`
-    networks, hardware  label of each row's network, hash of its chip
+    networks, hardware  label of each row's network, its chip in a few words
     layers, pairs, mappings  asked for, mapped anew, evaluated
     rejected  rows drawn but not evaluated, by reason
     """

@@ -8,6 +8,7 @@ is surer than its level. Each figure that changes says so in its source.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -51,7 +52,7 @@ def resized(
     load = Accelerator.trusted if trusted else load_hardware
     _follow_shares(data, old, changed)
     new = load(data)
-    before, after = resolve(old, given=False), resolve(new, given=False)
+    before, after = _fitted(old), resolve(new, given=False)
     scaled = [x for x in _figures(data, before, after) if not _named(x, changed)]
     why = ", ".join(f"{path} = {shown(value)}" for path, value in changes.items())
     for figure in scaled:
@@ -62,6 +63,12 @@ def resized(
 
 
 # -- new values --------------------------------------------------------------------------------------------
+
+
+@lru_cache(maxsize=64)
+def _fitted(hardware: Accelerator) -> Costs:
+    """All figures from the fit, kept: many machines are made from one."""
+    return resolve(hardware, given=False)
 
 
 def _set(place: Place, value: Any, sources: dict[str, str | None]) -> None:

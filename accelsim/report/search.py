@@ -13,6 +13,7 @@ from accelsim.cosearch.goals import METRICS, Goals
 from accelsim.cosearch.result import Found, SearchResult
 from accelsim.costing import NetworkCost, NetworkMapping
 from accelsim.hardware import Accelerator
+from accelsim.hardware.brief import size
 from accelsim.report.tables import energy_table, quantity
 
 MOST_ROWS = 20
@@ -109,30 +110,10 @@ def front_table(result: SearchResult) -> Table:
             quantity(m["energy"], "J"),
             f"{m['area']:.3g} mm2",
             quantity(m["macs"], "").strip(),
-            chip_line(result.design(found).chip),
+            found.hardware,
             found.network.partition(":")[2] or found.network,
         )
     return table
-
-
-def chip_line(chip: Accelerator) -> str:
-    """Array and memories in a few words: `14x12 K,C  GLB 96K spad 520`."""
-    arrays = []
-    for memory in chip.memories:
-        axes = [axis for axis in memory.fanout if axis.shares is None]
-        if axes:
-            dims = ",".join(chip.axis_dims(memory.name, axis.axis)[0] for axis in axes)
-            arrays.append("x".join(str(axis.size) for axis in axes) + f" {dims}")
-    sizes = [f"{x.name} {size(x.total_bytes)}" for x in chip.memories if x.technology != "dram"]
-    return " + ".join(arrays) + "  " + " ".join(sizes)
-
-
-def size(number: float) -> str:
-    """Bytes in short: 96K, 1.5M, 520."""
-    for factor, unit in ((2**20, "M"), (2**10, "K")):
-        if number >= factor:
-            return f"{number / factor:.3g}{unit}"
-    return f"{number:.0f}"
 
 
 def design_parts(result: SearchResult, found: Found) -> list[RenderableType]:
