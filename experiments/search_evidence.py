@@ -41,7 +41,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="seconds instead of minutes")
     parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--hardware", default="eyeriss")
+    parser.add_argument("--hardware", default="nvdla_256")
     parser.add_argument("--out", type=Path, default=Path("results/search_evidence"))
     arguments = parser.parse_args()
     seeds = 1 if arguments.quick else arguments.seeds
@@ -131,15 +131,19 @@ def strategies(run: Runs, times: int) -> list[dict[str, Any]]:
 
 def small_space(run: Runs, quick: bool) -> list[dict[str, Any]]:
     """Table 3: a dozen networks and a few hundred chips."""
+    given = run.hardware.search
+    assert given is not None and given.array is not None
+    most, (buffer, span) = run.hardware.num_pes, next(iter(given.buffers.items()))
     hardware = run.hardware.to_dict()
     hardware["search"] = {
-        "max_pes": 168,
-        "strides": {"pes": 56, "buffer_bytes": 32768, "array": 2},
-        "array": {"memory": "GLB", "min_axes": 2, "max_axes": 2, "max_size": 84, "dims": ["K", "C", "P"]},
-        "buffers": {"GLB": {"min": 16384, "max": 81920}},
-    }
+        "max_pes": most,
+        "strides": {"pes": most // 4, "buffer_bytes": span.max // 4, "array": 2},
+        "array": {"memory": given.array.memory, "min_axes": 2, "max_axes": 2, "max_size": most // 2,
+                  "dims": ["K", "C", "P"]},
+        "buffers": {buffer: {"min": span.max // 8, "max": span.max}},
+    }  # fmt: skip
     hardware.get("sources", {}).pop("search", None)
-    small = Runs("eyeriss", run.engine, run.many, 10, run.settings["budget"], len(run.seeds))
+    small = Runs("nvdla_256", run.engine, run.many, 10, run.settings["budget"], len(run.seeds))
     small.hardware = accelsim.load_hardware(hardware)
     setup = Setup(configure(small.hardware, SPACE, **small.settings), run.engine)
     rng = np.random.default_rng(1)

@@ -9,7 +9,7 @@ every lane that wants it.
 from __future__ import annotations
 
 from collections import OrderedDict
-from math import prod
+from math import inf, log, prod
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -25,8 +25,8 @@ from accelsim.hardware.search_space import ArraySpace
 
 AXIS_NAMES = ("x", "y", "z")
 _REDUCED = "CRS"
-_ALSO = {"K": ("K", "G"), "C": ("C", "G")}
-"""Groups are channels too: a depthwise layer has no others."""
+_CHANNELS = "KC"
+"""An axis of these carries groups too, which are the only channels of a depthwise layer."""
 _KEPT = 4096  # accelerators kept
 
 
@@ -46,6 +46,10 @@ class FixedChip:
         """No row has any."""
         return np.full(len(rows), "")
 
+    def anchor(self) -> NDArray[np.int64]:
+        """No genes."""
+        return np.zeros(0, np.int64)
+
     def keys(self, rows: Genomes) -> list[bytes]:
         """Always the same."""
         return [b""] * len(rows)
@@ -60,18 +64,22 @@ class FixedChip:
 
 
 class _Array(NamedTuple):
-    """Decoded arrays of n rows: axes int64[n], sizes and dims (indices into the space's) int64[n, 3]."""
+    """Decoded arrays of n rows: axes int64[n], sizes int64[n, 3].
+
+    carried int64[n, dims]: number from 1 of the axis that may carry each dimension of the space, 0 = none.
+    """
 
     axes: NDArray[np.int64]
     sizes: NDArray[np.int64]
-    dims: NDArray[np.int64]
+    carried: NDArray[np.int64]
 
 
 class ChipSpace:
     """Accelerators around a base whose file has a `search` section.
 
     Genes, each present only if the section names its part: `axes`, `pes` (MACs in steps), `share.*` (how
-    much of the MACs the first axes take, on a log scale), `rank.*` (importance of a dimension), then
+    much of the MACs the first axes take, on a log scale), `rank.*` (importance of a dimension; the axes take
+    turns choosing the most important ones left, as often as the base's freest axis has choices), then
     `MEMORY.bytes` in steps, `MEMORY.part.*` (weights of the parts of a partitioned memory), and
     `MEMORY.bandwidth` in steps. The last axis takes what the first ones leave.
 
@@ -88,6 +96,7 @@ class ChipSpace:
         self.section = base.search
         self.strides = base.search.strides
         self.array = base.search.array
+        self.choices = self._choices()
         self.sizes_only = sizes_only
         if sizes_only and self.array is not None:
             own = [a for a in base.memories[base.memory_index(self.array.memory)].fanout if a.shares is None]
@@ -115,6 +124,14 @@ class ChipSpace:
         # Sources take longer to carry along than everything else together; only designs to keep need them.
         bare = without_sources(base.to_dict())
         self._bare = load_hardware({**bare, "source": base.source})
+
+    def _choices(self) -> int:
+        """Dimensions that an axis may choose from, layer by layer: as many as the base's freest axis has."""
+        if self.array is None:
+            return 1
+        memory = self.base.memories[self.base.memory_index(self.array.memory)]
+        free = [len([d for d in self.base.axis_dims(memory.name, a.axis) if d != "G"]) for a in memory.fanout]
+        return max(1, *free) if free else 1
 
     def _array_genes(self, array: ArraySpace) -> list[Gene]:
         most = self.section.max_pes or array.max_size**array.max_axes
@@ -156,11 +173,9 @@ class ChipSpace:
             sizes[:, a] = np.where(used, size, 1)
             left = np.where(used, left // np.maximum(size, 1), left)
         ranks = rows[:, 2 + shares : 2 + shares + len(array.dims)]
-        dims = np.argsort(-ranks, axis=1, kind="stable")[:, :3]
-        if dims.shape[1] < 3:
-            dims = np.pad(dims, ((0, 0), (0, 3 - dims.shape[1])))
-        dims = np.where(np.arange(3) < axes[:, None], dims, -1)
-        return _Array(axes, sizes, dims)
+        place = np.argsort(np.argsort(-ranks, axis=1, kind="stable"), axis=1)
+        turn, axis = np.divmod(place, axes[:, None])
+        return _Array(axes, sizes, np.where(turn < self.choices, axis + 1, 0))
 
     def _last_step(self, sizes: NDArray[np.int64]) -> NDArray[np.int64]:
         """Step of the last axis, so that the MACs of the whole chip come in steps too where possible."""
@@ -199,11 +214,7 @@ class ChipSpace:
             shares = self.array.max_axes - 1
             out[:, 1] = found.sizes[np.arange(len(rows)), found.axes - 1]
             out[:, 2 : 2 + shares] = found.sizes[:, :shares]
-            places = np.zeros((len(rows), len(self.array.dims)), np.int64)
-            for a in range(self.array.max_axes):
-                used = np.flatnonzero(found.dims[:, a] >= 0)
-                places[used, found.dims[used, a]] = a + 1
-            out[:, 2 + shares : self._first_buffer] = places
+            out[:, 2 + shares : self._first_buffer] = found.carried
         column = self._first_buffer
         for size in self._bytes(rows):
             if size.shape[1] > 1:
@@ -212,6 +223,51 @@ class ChipSpace:
                 column += size.shape[1]
             column += 1
         return out
+
+    def anchor(self) -> NDArray[np.int64]:
+        """The genome whose chip comes closest to the base's sizes and dimensions."""
+        row = np.zeros(len(self.genes), np.int64)
+        if self.array is not None:
+            memory = self.base.memories[self.base.memory_index(self.array.memory)]
+            axes = [axis for axis in memory.fanout if axis.shares is None][: self.array.max_axes]
+            row[0] = max(0, len(axes) - self.array.min_axes)
+            row[1] = self.base.num_pes // self.strides.pes - 1
+            left = float(prod(axis.size for axis in axes))
+            for a in range(self.array.max_axes - 1):
+                if a < len(axes) and left > 1:
+                    row[2 + a] = round((LEVELS - 1) * log(axes[a].size) / log(left))
+                    left /= axes[a].size
+            for a, axis in enumerate(axes):
+                for turn, dim in enumerate(self.base.axis_dims(memory.name, axis.axis)):
+                    if dim in self.array.dims:
+                        rank = LEVELS - 1 - a - turn * len(axes)
+                        at = 1 + self.array.max_axes + self.array.dims.index(dim)
+                        row[at] = max(row[at], rank)
+        column = self._first_buffer
+        for name, span in self.section.buffers.items():
+            memory = self.base.memories[self.base.memory_index(name)]
+            row[column] = (int(memory.total_bytes) - span.min) // self.strides.buffer_bytes
+            parts = [memory.parts()[part] for part in self._parts(name)]
+            for i, part in enumerate(parts):
+                row[column + 1 + i] = round(part / max(parts) * LEVELS) - 1
+            column += 1 + len(parts)
+        for name, rate in self.section.bandwidths.items():
+            total = self._total_rate(name)
+            row[column] = 0 if total is None else int((total - rate.min) / self.strides.bandwidth)
+            column += 1
+        return np.clip(row, 0, [gene.choices - 1 for gene in self.genes])
+
+    def _total_rate(self, name: str) -> float | None:
+        """Bytes per cycle as a bandwidth gene counts them: of the ports together, if a memory has any."""
+        memory = self.base.memories[self.base.memory_index(name)]
+        rates = []
+        for way in ("read", "write"):
+            ports, shared = memory.ports(way)  # type: ignore[arg-type]
+            finite = [rate for rate in ports.values() if rate != inf]
+            rates.append(max(finite, default=0.0) if shared else sum(finite))
+        if isinstance(memory.bandwidth, int | float):
+            return float(memory.bandwidth)
+        return sum(rates) or None
 
     # -- the envelope --------------------------------------------------------------------------------
 
@@ -226,6 +282,8 @@ class ChipSpace:
                 (found.sizes > self.array.max_size) & used
             ).any(axis=1)
             lanes[self.base.memory_index(self.array.memory)] = found.sizes.prod(axis=1)
+            if not self.sizes_only:
+                bad |= found.carried.max(axis=1) < found.axes  # more axes than dimensions
             pes = found.sizes.prod(axis=1) * self._rest
             if self.section.max_pes is not None:
                 bad |= pes > self.section.max_pes
@@ -313,18 +371,19 @@ class ChipSpace:
         hops = [axis.hop_pj_per_bit for axis in old if axis.hop_pj_per_bit is not None]
         axes, carried = [], {}
         for a in range(int(found.axes[0])):
-            dim = array.dims[int(found.dims[0, a])]
+            dims = [dim for dim, on in zip(array.dims, found.carried[0]) if on == a + 1]
             axis = {
                 "axis": AXIS_NAMES[a],
                 "size": int(found.sizes[0, a]),
                 "multicast": True,
-                "reduction": dim in _REDUCED,
+                "reduction": any(dim in _REDUCED for dim in dims),
                 "forwarding": any(axis.forwarding for axis in old),
             }
             if hops:
                 axis["hop_pj_per_bit"] = max(hops)
             axes.append(axis)
-            carried[AXIS_NAMES[a]] = list(_ALSO.get(dim, (dim,)))
+            groups = ["G"] if any(dim in _CHANNELS for dim in dims) else []
+            carried[AXIS_NAMES[a]] = dims + groups
         memory["fanout"] = axes
         memory.get("sources", {}).pop("fanout", None)
         flow = data.setdefault("dataflow", {})

@@ -82,13 +82,21 @@ class Phase:
         """Equal keys are equal candidates."""
         return [row.tobytes() for row in self.genome.canonical(rows)]
 
-    def draw(self, rng: np.random.Generator, n: int, others: set[bytes] | None = None) -> Genomes:
-        """Up to `n` fresh random rows; fewer where hardly any are left."""
+    def draw(
+        self, rng: np.random.Generator, n: int, others: set[bytes] | None = None, near: float = 0.0
+    ) -> Genomes:
+        """Up to `n` fresh random rows; fewer where hardly any are left.
+
+        A gene of the chip is the base's own with the probability `near`, else uniform as all others.
+        """
         found = np.zeros((0, len(self.genome.genes)), np.int64)
         taken = set(others or ())
         fails = 0
         while len(found) < n and fails < DRAWS:
             rows = self.genome.sample(rng, max(64, 2 * n))
+            if near:
+                chips = self.genome.split(rows)[1]
+                chips[:] = np.where(rng.random(chips.shape) < near, self.chips.anchor(), chips)
             new = rows[self.fresh(rows, taken)][: n - len(found)]
             fails = 0 if len(new) else fails + len(rows)
             taken.update(self.keys(new))

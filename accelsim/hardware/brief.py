@@ -6,15 +6,21 @@ from accelsim.hardware.accelerator import Accelerator
 
 
 def brief(chip: Accelerator) -> str:
-    """Array and memories in a few words: `14x12 K,C  GLB 96K spad 520`."""
+    """Array and memories in a few words: `14x12 K,CR  GLB 96K spad 520`."""
     arrays = []
     for memory in chip.memories:
         axes = [axis for axis in memory.fanout if axis.shares is None]
         if axes:
-            dims = ",".join(chip.axis_dims(memory.name, axis.axis)[0] for axis in axes)
+            dims = ",".join(_dims(chip, memory.name, axis.axis) for axis in axes)
             arrays.append("x".join(str(axis.size) for axis in axes) + f" {dims}")
     sizes = [f"{x.name} {size(x.total_bytes)}" for x in chip.memories if x.technology != "dram"]
     return " + ".join(arrays) + "  " + " ".join(sizes)
+
+
+def _dims(chip: Accelerator, memory: str, axis: str) -> str:
+    """Dimensions that an axis may carry, groups left out where there are others."""
+    dims = chip.axis_dims(memory, axis)
+    return "".join(d for d in dims if d != "G") or "G"
 
 
 def size(number: float) -> str:

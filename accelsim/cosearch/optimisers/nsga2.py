@@ -26,6 +26,9 @@ from accelsim.cosearch.phase import Phase
 WORST = 1e30
 """Cost of what could not be priced."""
 
+NEAR_BASE = 0.5
+"""Share of the base chip's genes in the first generation: whoever drew its envelope knew what is useful."""
+
 CROSSED = 0.9
 MUTATED_GENES = 2.0
 STEP = 0.1
@@ -33,14 +36,14 @@ STEP = 0.1
 
 
 class _Draw(Sampling):
-    """Fresh random rows."""
+    """Fresh random rows, half-way to the base chip."""
 
     def __init__(self, phase: Phase) -> None:
         super().__init__()
         self.phase = phase
 
     def _do(self, problem: Any, n_samples: int, *, random_state: np.random.Generator, **_: Any) -> Genomes:
-        return self.phase.draw(random_state, n_samples)
+        return self.phase.draw(random_state, n_samples, near=NEAR_BASE)
 
 
 class _Fresh(DuplicateElimination):
