@@ -216,8 +216,8 @@ class ChipSpace:
             out[:, 2 : 2 + shares] = found.sizes[:, :shares]
             out[:, 2 + shares : self._first_buffer] = found.carried
         column = self._first_buffer
-        for size in self._bytes(rows):
-            if size.shape[1] > 1:
+        for name, size in zip(self.section.buffers, self._bytes(rows)):
+            if self._parts(name):
                 out[:, column] = 0
                 out[:, column + 1 : column + 1 + size.shape[1]] = size
                 column += size.shape[1]
