@@ -19,7 +19,7 @@ from accelsim.cosearch.genes import LEVELS, Gene, Genomes
 from accelsim.errors import AccelsimError
 from accelsim.hardware import Accelerator, load_hardware
 from accelsim.hardware.accelerator import without_sources
-from accelsim.hardware.fields import DIMENSIONS
+from accelsim.hardware.fields import DIMENSIONS, TENSORS, Tensor
 from accelsim.hardware.resize import resized
 from accelsim.hardware.search_space import ArraySpace
 
@@ -151,6 +151,11 @@ class ChipSpace:
         part = self.base.memories[self.base.memory_index(memory)]
         return tuple(part.parts()) if part.partitioned else ()
 
+    def _tensors(self, memory: str) -> tuple[Tensor, ...]:
+        """What a searched memory holds, in the order of its parts."""
+        held = self.base.memories[self.base.memory_index(memory)].holds
+        return tuple(t for t in TENSORS if t in held)
+
     # -- genes to choices ----------------------------------------------------------------------------
 
     def _decode_array(self, rows: Genomes) -> _Array:
@@ -195,8 +200,7 @@ class ChipSpace:
             else:
                 weights = rows[:, column + 1 : column + 1 + len(parts)] + 1
                 size = total[:, None] * weights // weights.sum(axis=1, keepdims=True)
-                bits = [self.base.precision_bits.of(part) for part in parts]  # type: ignore[arg-type]
-                word = np.array([-(-b // 8) for b in bits])
+                word = np.array([-(-self.base.precision_bits.of(t) // 8) for t in self._tensors(name)])
                 out.append(np.maximum(size // word, 1) * word)
             column += 1 + len(parts)
         return out
@@ -288,6 +292,7 @@ class ChipSpace:
             if self.section.max_pes is not None:
                 bad |= pes > self.section.max_pes
             out[bad] = "array"
+        out[(out == "") & ~self._roomy(rows)] = "memory too small"
         if self.section.max_onchip_bytes is not None:
             total = self._onchip(rows, lanes)
             out[(out == "") & (total > self.section.max_onchip_bytes)] = "on-chip bytes"
@@ -298,6 +303,16 @@ class ChipSpace:
             areas = np.array([chip.area_mm2 for chip in self.accelerators(rows[left])])
             out[left[areas > self.section.max_area_mm2]] = "area"
         return out
+
+    def _roomy(self, rows: Genomes) -> NDArray[np.bool_]:
+        """[n] whether each searched memory holds an element of each tensor, two if double-buffered."""
+        ok = np.ones(len(rows), bool)
+        for name, size in zip(self.section.buffers, self._bytes(rows)):
+            memory = self.base.memories[self.base.memory_index(name)]
+            bits = np.array([self.base.precision_bits.of(t) for t in self._tensors(name)])
+            need = bits if memory.partitioned else bits.sum(keepdims=True)
+            ok &= (8 * size >= need * (2 if memory.double_buffered else 1)).all(axis=1)
+        return ok
 
     def _onchip(self, rows: Genomes, lanes: dict[int, NDArray[np.int64]]) -> NDArray[np.int64]:
         """[n] bytes of all on-chip memories, all instances."""
