@@ -19,7 +19,7 @@ from accelsim.cosearch.genes import LEVELS, Gene, Genomes
 from accelsim.errors import AccelsimError
 from accelsim.hardware import Accelerator, load_hardware
 from accelsim.hardware.accelerator import without_sources
-from accelsim.hardware.fields import DIMENSIONS, TENSORS, Tensor
+from accelsim.hardware.fields import DIMENSIONS, MAX_TEXT, TENSORS, Tensor
 from accelsim.hardware.resize import resized
 from accelsim.hardware.search_space import ArraySpace
 
@@ -368,7 +368,8 @@ class ChipSpace:
         data.get("sources", {}).pop("search", None)
         if self.array is not None:
             self._set_array(data, sized, self.array, self._decode_array(rows))
-        data["source"] = f"found by accelsim in the envelope of {self.base.name}: {self.base.source}"
+        source = f"found by accelsim in the envelope of {self.base.name}: {self.base.source}"
+        data["source"] = source[:MAX_TEXT]
         return Accelerator.trusted(data) if trusted else _named(load_hardware(data), self.base)
 
     def _set_array(
@@ -412,4 +413,4 @@ class ChipSpace:
 
 def _named(chip: Accelerator, base: Accelerator) -> Accelerator:
     """The chip called after its base and what it is."""
-    return chip.model_copy(update={"name": f"{base.name}-{chip.hash[:8]}"})
+    return chip.model_copy(update={"name": f"{base.name[: MAX_TEXT - 9]}-{chip.hash[:8]}"})
