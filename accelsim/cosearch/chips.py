@@ -27,6 +27,10 @@ AXIS_NAMES = ("x", "y", "z")
 _REDUCED = "CRS"
 _CHANNELS = "KC"
 """An axis of these carries groups too, which are the only channels of a depthwise layer."""
+
+MOST_PES = 2**30
+"""MACs that can be searched: products of sizes stay exact."""
+
 _KEPT = 4096  # accelerators kept
 
 
@@ -141,6 +145,11 @@ class ChipSpace:
             raise AccelsimError(
                 f"{self.base.name}: search.max_pes: must be at least one step of {self.strides.pes} MACs, "
                 f"but is {most}"
+            )
+        if most > MOST_PES:
+            raise AccelsimError(
+                f"{self.base.name}: search.max_pes: must be at most {MOST_PES} MACs; without it the array's "
+                f"longest axes allow {most}"
             )
         genes = [Gene("axes", array.max_axes - array.min_axes + 1), Gene("pes", steps)]
         genes += [Gene(f"share.{AXIS_NAMES[a]}", LEVELS) for a in range(array.max_axes - 1)]
@@ -314,16 +323,16 @@ class ChipSpace:
             ok &= (8 * size >= need * (2 if memory.double_buffered else 1)).all(axis=1)
         return ok
 
-    def _onchip(self, rows: Genomes, lanes: dict[int, NDArray[np.int64]]) -> NDArray[np.int64]:
-        """[n] bytes of all on-chip memories, all instances."""
+    def _onchip(self, rows: Genomes, lanes: dict[int, NDArray[np.int64]]) -> NDArray[np.float64]:
+        """[n] bytes of all on-chip memories, all instances; as floats, which no product overflows."""
         sizes = dict(zip(self.section.buffers, (size.sum(axis=1) for size in self._bytes(rows))))
-        total = np.zeros(len(rows), np.int64)
-        instances = np.ones(len(rows), np.int64)
+        total = np.zeros(len(rows))
+        instances = np.ones(len(rows))
         for m, memory in enumerate(self.base.memories):
             if memory.technology != "dram":
                 one = sizes.get(memory.name)
-                total += instances * (int(memory.total_bytes) if one is None else one)
-            instances = instances * lanes.get(m, np.int64(self.base.lanes(m)))
+                total += instances * (memory.total_bytes if one is None else one)
+            instances = instances * lanes.get(m, np.float64(self.base.lanes(m)))
         return total
 
     # -- choices to chips ----------------------------------------------------------------------------
