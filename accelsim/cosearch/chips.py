@@ -390,8 +390,11 @@ class ChipSpace:
         if self.sizes_only:
             sizes = iter(found.sizes[0].tolist())
             lanes = {axis.axis: next(sizes) for axis in old if axis.shares is None}
+            before = {axis.axis: axis.size for axis in old}
             for axis in memory["fanout"]:
-                axis["size"] = lanes[axis.get("shares", axis["axis"])]
+                host = axis.get("shares", axis["axis"])
+                full = axis["size"] == before[host]
+                axis["size"] = lanes[host] if full else min(lanes[host], axis["size"])
             return
         hops = [axis.hop_pj_per_bit for axis in old if axis.hop_pj_per_bit is not None]
         axes, carried = [], {}
