@@ -62,7 +62,9 @@ def ran(result: SearchResult) -> str:
             "limits missed by " + ", ".join(f"{n} {share:.0%}" for n, share in result.missed().items())
         )
     if result.exhausted:
-        lines.append(f"stopped early: {DRAWS:,} draws in a row gave no candidate that is new and in the envelope")
+        lines.append(
+            f"stopped early: {DRAWS:,} draws in a row gave no candidate that is new and in the envelope"
+        )
     return "\n".join(lines)
 
 
