@@ -18,7 +18,6 @@ from accelsim import AccelsimError
 from accelsim.cosearch.engines import Engine, engine_names, load_engine
 from tests.cosearch.small import TINY, same
 
-
 SEARCHES = {"nested": TINY, "joint": TINY | {"strategy": "joint"}}
 EVALUATIONS = 16
 
