@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
+import dask
 import numpy as np
 import pytest
+from distributed.client import FutureCancelledError
 
 import accelsim
 from accelsim import AccelsimError
@@ -58,8 +62,14 @@ def name(request) -> str:
 
 @pytest.fixture(scope="module")
 def engine(name) -> Iterator[Engine]:
-    with load_engine(name, 2) as started:
-        yield started
+    """Of two workers, beside somebody else's Dask, which has the usual port."""
+    with socket.socket() as taken:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        with suppress(OSError):
+            taken.bind(("127.0.0.1", 8787))
+            taken.listen()
+        with load_engine(name, 2) as started:
+            yield started
 
 
 class TestEveryEngine:
@@ -141,13 +151,25 @@ class TestASearchIsTheSameBitForBit:
 # -- what cannot be ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["processes"])
+@pytest.mark.parametrize("name", ["processes", "dask"])
 def test_workers_that_keep_dying(name, monkeypatch) -> None:
     monkeypatch.setattr("accelsim.cosearch.engines.processes.TRIES", 2)
-    with load_engine(name, 1) as engine, pytest.raises(AccelsimError) as fault:
-        engine.map(die, [1])
-    assert "2 times in a row" in str(fault.value)
-    assert "fewer workers" in str(fault.value)
+    with dask.config.set({"distributed.scheduler.allowed-failures": 0}), load_engine(name, 1) as engine:
+        with pytest.raises(AccelsimError) as fault:
+            engine.map(die, [1])
+        assert f"engine {name}: workers died" in str(fault.value)
+        assert "fewer workers" in str(fault.value)
+
+
+def test_a_scheduler_that_is_lost(engine, name, monkeypatch) -> None:
+    if name == "dask":
+
+        def gather(_futures):
+            raise FutureCancelledError("some-key", "scheduler-connection-lost")
+
+        monkeypatch.setattr(engine._client, "gather", gather)
+        with pytest.raises(AccelsimError, match="lost the scheduler"):
+            engine.map(double, [1])
 
 
 @pytest.mark.parametrize(
