@@ -19,7 +19,7 @@ from accelsim.cosearch.genes import LEVELS, Gene, Genomes
 from accelsim.errors import AccelsimError
 from accelsim.hardware import Accelerator, load_hardware
 from accelsim.hardware.accelerator import without_sources
-from accelsim.hardware.fields import DIMENSIONS
+from accelsim.hardware.fields import DIMENSIONS, MAX_TEXT, TENSORS, Tensor
 from accelsim.hardware.resize import resized
 from accelsim.hardware.search_space import ArraySpace
 
@@ -27,6 +27,10 @@ AXIS_NAMES = ("x", "y", "z")
 _REDUCED = "CRS"
 _CHANNELS = "KC"
 """An axis of these carries groups too, which are the only channels of a depthwise layer."""
+
+MOST_PES = 2**30
+"""MACs that can be searched: products of sizes stay exact."""
+
 _KEPT = 4096  # accelerators kept
 
 
@@ -142,6 +146,11 @@ class ChipSpace:
                 f"{self.base.name}: search.max_pes: must be at least one step of {self.strides.pes} MACs, "
                 f"but is {most}"
             )
+        if most > MOST_PES:
+            raise AccelsimError(
+                f"{self.base.name}: search.max_pes: must be at most {MOST_PES} MACs; without it the array's "
+                f"longest axes allow {most}"
+            )
         genes = [Gene("axes", array.max_axes - array.min_axes + 1), Gene("pes", steps)]
         genes += [Gene(f"share.{AXIS_NAMES[a]}", LEVELS) for a in range(array.max_axes - 1)]
         return genes + [Gene(f"rank.{dim}", LEVELS) for dim in array.dims]
@@ -150,6 +159,11 @@ class ChipSpace:
         """Parts that a searched memory divides its bytes into."""
         part = self.base.memories[self.base.memory_index(memory)]
         return tuple(part.parts()) if part.partitioned else ()
+
+    def _tensors(self, memory: str) -> tuple[Tensor, ...]:
+        """What a searched memory holds, in the order of its parts."""
+        held = self.base.memories[self.base.memory_index(memory)].holds
+        return tuple(t for t in TENSORS if t in held)
 
     # -- genes to choices ----------------------------------------------------------------------------
 
@@ -195,8 +209,7 @@ class ChipSpace:
             else:
                 weights = rows[:, column + 1 : column + 1 + len(parts)] + 1
                 size = total[:, None] * weights // weights.sum(axis=1, keepdims=True)
-                bits = [self.base.precision_bits.of(part) for part in parts]  # type: ignore[arg-type]
-                word = np.array([-(-b // 8) for b in bits])
+                word = np.array([-(-self.base.precision_bits.of(t) // 8) for t in self._tensors(name)])
                 out.append(np.maximum(size // word, 1) * word)
             column += 1 + len(parts)
         return out
@@ -216,8 +229,8 @@ class ChipSpace:
             out[:, 2 : 2 + shares] = found.sizes[:, :shares]
             out[:, 2 + shares : self._first_buffer] = found.carried
         column = self._first_buffer
-        for size in self._bytes(rows):
-            if size.shape[1] > 1:
+        for name, size in zip(self.section.buffers, self._bytes(rows)):
+            if self._parts(name):
                 out[:, column] = 0
                 out[:, column + 1 : column + 1 + size.shape[1]] = size
                 column += size.shape[1]
@@ -288,6 +301,7 @@ class ChipSpace:
             if self.section.max_pes is not None:
                 bad |= pes > self.section.max_pes
             out[bad] = "array"
+        out[(out == "") & ~self._roomy(rows)] = "memory too small"
         if self.section.max_onchip_bytes is not None:
             total = self._onchip(rows, lanes)
             out[(out == "") & (total > self.section.max_onchip_bytes)] = "on-chip bytes"
@@ -299,16 +313,26 @@ class ChipSpace:
             out[left[areas > self.section.max_area_mm2]] = "area"
         return out
 
-    def _onchip(self, rows: Genomes, lanes: dict[int, NDArray[np.int64]]) -> NDArray[np.int64]:
-        """[n] bytes of all on-chip memories, all instances."""
+    def _roomy(self, rows: Genomes) -> NDArray[np.bool_]:
+        """[n] whether each searched memory holds an element of each tensor, two if double-buffered."""
+        ok = np.ones(len(rows), bool)
+        for name, size in zip(self.section.buffers, self._bytes(rows)):
+            memory = self.base.memories[self.base.memory_index(name)]
+            bits = np.array([self.base.precision_bits.of(t) for t in self._tensors(name)])
+            need = bits if memory.partitioned else bits.sum(keepdims=True)
+            ok &= (8 * size >= need * (2 if memory.double_buffered else 1)).all(axis=1)
+        return ok
+
+    def _onchip(self, rows: Genomes, lanes: dict[int, NDArray[np.int64]]) -> NDArray[np.float64]:
+        """[n] bytes of all on-chip memories, all instances; as floats, which no product overflows."""
         sizes = dict(zip(self.section.buffers, (size.sum(axis=1) for size in self._bytes(rows))))
-        total = np.zeros(len(rows), np.int64)
-        instances = np.ones(len(rows), np.int64)
+        total = np.zeros(len(rows))
+        instances = np.ones(len(rows))
         for m, memory in enumerate(self.base.memories):
             if memory.technology != "dram":
                 one = sizes.get(memory.name)
-                total += instances * (int(memory.total_bytes) if one is None else one)
-            instances = instances * lanes.get(m, np.int64(self.base.lanes(m)))
+                total += instances * (memory.total_bytes if one is None else one)
+            instances = instances * lanes.get(m, np.float64(self.base.lanes(m)))
         return total
 
     # -- choices to chips ----------------------------------------------------------------------------
@@ -353,7 +377,8 @@ class ChipSpace:
         data.get("sources", {}).pop("search", None)
         if self.array is not None:
             self._set_array(data, sized, self.array, self._decode_array(rows))
-        data["source"] = f"found by accelsim in the envelope of {self.base.name}: {self.base.source}"
+        source = f"found by accelsim in the envelope of {self.base.name}: {self.base.source}"
+        data["source"] = source[:MAX_TEXT]
         return Accelerator.trusted(data) if trusted else _named(load_hardware(data), self.base)
 
     def _set_array(
@@ -365,8 +390,11 @@ class ChipSpace:
         if self.sizes_only:
             sizes = iter(found.sizes[0].tolist())
             lanes = {axis.axis: next(sizes) for axis in old if axis.shares is None}
+            before = {axis.axis: axis.size for axis in old}
             for axis in memory["fanout"]:
-                axis["size"] = lanes[axis.get("shares", axis["axis"])]
+                host = axis.get("shares", axis["axis"])
+                full = axis["size"] == before[host]
+                axis["size"] = lanes[host] if full else min(lanes[host], axis["size"])
             return
         hops = [axis.hop_pj_per_bit for axis in old if axis.hop_pj_per_bit is not None]
         axes, carried = [], {}
@@ -397,4 +425,4 @@ class ChipSpace:
 
 def _named(chip: Accelerator, base: Accelerator) -> Accelerator:
     """The chip called after its base and what it is."""
-    return chip.model_copy(update={"name": f"{base.name}-{chip.hash[:8]}"})
+    return chip.model_copy(update={"name": f"{base.name[: MAX_TEXT - 9]}-{chip.hash[:8]}"})

@@ -52,7 +52,7 @@ class Goals:
         if isinstance(objectives, str):
             objectives = [word for word in objectives.replace(",", " ").split() if word]
         for name in (*objectives, *limits):
-            if name not in METRICS:
+            if name not in NAMES:
                 raise AccelsimError(f"objectives: unknown metric {name!r}{nearest(str(name), NAMES)}")
         if not objectives:
             raise AccelsimError(f"objectives: name at least one of {', '.join(NAMES)}")

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from accelsim.cosearch.engines import Engine, load_engine
+from accelsim.cosearch.goals import Goals
 from accelsim.cosearch.phase import DRAWS
 from accelsim.cosearch.result import SearchResult
 from accelsim.cosearch.setup import SearchConfig, Setup, file_hash
@@ -77,8 +78,8 @@ def configure(
     loaded = [load_network(net, batch=None if batch == 1 else batch, resolution=resolution) for net in given]
     if objectives is None:
         objectives = ("edp", "accuracy") if space is not None else ("edp",)
-    if isinstance(objectives, str):
-        objectives = tuple(objectives.replace(",", " ").split())
+    bounds = {name: value for name, value in (limits or {}).items() if value is not None}
+    goals = Goals.of(objectives, bounds)
     load_mapper(mapper)
     fixed = tuple(fix.replace(",", " ").split()) if isinstance(fix, str) else tuple(fix)
     config = SearchConfig(
@@ -87,8 +88,8 @@ def configure(
         networks=tuple(net.to_dict() for net in loaded),
         batch=batch,
         resolutions=() if resolution is None or space is None else (resolution,),
-        objectives=tuple(objectives),
-        limits={name: float(value) for name, value in (limits or {}).items() if value is not None},
+        objectives=goals.objectives,
+        limits=dict(goals.limits),
         strategy=strategy,
         optimiser=optimiser,
         population=population,

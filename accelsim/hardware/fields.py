@@ -91,8 +91,11 @@ Power = Annotated[float, Real(0.0, 1e9)]
 Area = Annotated[float, Real(0.0, 1e12)]
 
 Name = Annotated[str, StringConstraints(strict=True, pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,63}$")]
-Text = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=2000)]
-Source = Annotated[str, StringConstraints(strict=True, pattern=r"^[A-E]: \S[\s\S]*$", max_length=2000)]
+MAX_TEXT = 2000
+"""Characters of a name, a note or a source."""
+
+Text = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=MAX_TEXT)]
+Source = Annotated[str, StringConstraints(strict=True, pattern=r"^[A-E]: \S[\s\S]*$", max_length=MAX_TEXT)]
 
 SOURCES = (
     "Where this object's numbers come from, by key: a letter and the source. A: read in a primary source or "

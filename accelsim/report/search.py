@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from accelsim.cosearch.goals import METRICS, Goals
+from accelsim.cosearch.phase import DRAWS
 from accelsim.cosearch.result import Found, SearchResult
 from accelsim.costing import NetworkCost, NetworkMapping
 from accelsim.hardware import Accelerator
@@ -61,7 +62,9 @@ def ran(result: SearchResult) -> str:
             "limits missed by " + ", ".join(f"{n} {share:.0%}" for n, share in result.missed().items())
         )
     if result.exhausted:
-        lines.append("every candidate of the space was evaluated")
+        lines.append(
+            f"stopped early: {DRAWS:,} draws in a row gave no candidate that is new and in the envelope"
+        )
     return "\n".join(lines)
 
 

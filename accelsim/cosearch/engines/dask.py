@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import CancelledError
 from typing import Any
 
 from accelsim.cosearch.engines.base import Engine, R, T
@@ -27,16 +28,33 @@ class DaskEngine(Engine):
         try:
             if scheduler is None:
                 self._cluster = LocalCluster(
-                    n_workers=workers, threads_per_worker=1, host="127.0.0.1", dashboard_address=None
+                    n_workers=workers,
+                    threads_per_worker=1,
+                    host="127.0.0.1",
+                    dashboard_address="127.0.0.1:0",  # any free port: the usual one may be taken
+                    scheduler_kwargs={"dashboard": False},
                 )
             self._client = Client(self._cluster or scheduler, timeout=TIMEOUT_S)
         except (OSError, ValueError, TimeoutError) as fault:
             raise AccelsimError(f"scheduler {scheduler}: cannot be reached: {fault}") from None
 
     def map(self, function: Callable[[T], R], chunks: Sequence[T]) -> list[R]:
-        """See `Engine.map`."""
-        futures = self._client.map(function, list(chunks), pure=False, retries=RETRIES)
-        return list(self._client.gather(futures))
+        """See `Engine.map`. Raises AccelsimError if workers keep dying or the scheduler is lost."""
+        from distributed import KilledWorker
+        from distributed.comm import CommClosedError
+
+        try:
+            futures = self._client.map(function, list(chunks), pure=False, retries=RETRIES)
+            return list(self._client.gather(futures))
+        except KilledWorker:
+            raise AccelsimError(
+                "engine dask: workers died one after another at the same work; is there enough memory? try "
+                "fewer workers"
+            ) from None
+        except (CancelledError, CommClosedError):
+            raise AccelsimError(
+                "engine dask: lost the scheduler; what was evaluated before this generation is in the study"
+            ) from None
 
     def close(self) -> None:
         """Leave the cluster; end it if it is ours."""

@@ -65,7 +65,7 @@ def check_optimiser(name: str, objectives: int) -> None:
 
 
 def load_optimiser(name: str, phase: Phase, population: int, seed: int) -> Optimiser:
-    """An optimiser by name."""
+    """An optimiser by name; where there is no gene there is nothing to learn, and one row to draw."""
     check_optimiser(name, len(phase.goals.objectives))
-    module, _, cls = _HOME[name].partition(":")
+    module, _, cls = _HOME[name if phase.genome.genes else "random"].partition(":")
     return cast(Optimiser, getattr(import_module(module), cls)(phase, population, seed))

@@ -81,4 +81,6 @@ class CmaEs(Optimiser):
         order = np.lexsort((np.where(np.isfinite(value), value, np.inf), miss))
         rank = np.empty(len(rows))
         rank[order] = np.arange(len(rows))
-        self._es.tell(list(self._points), list(rank))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that points were drawn elsewhere, or in an earlier round
+            self._es.tell(list(self._points), list(rank))
