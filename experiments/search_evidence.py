@@ -99,7 +99,8 @@ def best_at_floor(result: SearchResult) -> float:
 def spread(values: list[float]) -> dict[str, str]:
     """Mean and standard deviation, four digits."""
     if not np.isfinite(values).all():
-        return {"mean": f"none in {np.isinf(values).sum()} of {len(values)}", "sd": "", "least": "", "most": ""}
+        none = f"none in {np.isinf(values).sum()} of {len(values)}"
+        return {"mean": none, "sd": "", "least": "", "most": ""}
     numbers = np.mean(values), np.std(values), min(values), max(values)
     return dict(zip(("mean", "sd", "least", "most"), (f"{x:.4g}" for x in numbers)))
 
