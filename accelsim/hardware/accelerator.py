@@ -113,7 +113,7 @@ class Accelerator(Sourced):
 
     @model_validator(mode="after")
     def _consistent(self) -> Accelerator:
-        faults = cross_faults(self.to_dict())
+        faults = cross_faults(self.model_dump(mode="json", exclude_unset=True))
         if faults:
             raise PydanticCustomError("cross", "{text}", {"text": "\n".join(map(str, faults))})
         return self
@@ -198,9 +198,9 @@ class Accelerator(Sourced):
     # -- JSON ----------------------------------------------------------------------------------------
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON form without what is absent or default; `load_hardware` reads it back."""
+        """JSON form without what is absent or default, nor its sources; `load_hardware` reads it back."""
         out = self.model_dump(mode="json", exclude_none=True, exclude_defaults=True)
-        return {"version": self.version, **out}
+        return {"version": self.version, **_sources_of_present(out)}
 
     @cached_property
     def hash(self) -> str:
@@ -216,6 +216,17 @@ class Accelerator(Sourced):
         del data["version"]
         _trace(data, "", None, out)
         return out
+
+
+def _sources_of_present(value: Any) -> Any:
+    """Without the sources of keys that are not there."""
+    if isinstance(value, list):
+        return [_sources_of_present(v) for v in value]
+    if not isinstance(value, dict):
+        return value
+    out = {k: _sources_of_present(v) for k, v in value.items() if k != "sources"}
+    named = {k: v for k, v in value.get("sources", {}).items() if k in out}
+    return out | ({"sources": named} if named else {})
 
 
 def _bare(value: Any) -> Any:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from accelsim.hardware import technology
 from accelsim.hardware.fields import Tensor
-from accelsim.hardware.memory import Memory
+from accelsim.hardware.memory import AccessEnergy, Memory
 from accelsim.hardware.technology import Mac, Storage
 
 if TYPE_CHECKING:
@@ -42,8 +42,10 @@ class Costs:
     """JSON paths of the values that come from the fit."""
 
 
-def resolve(hw: Accelerator) -> Costs:
-    """Fill in every figure that the file leaves out."""
+def resolve(hw: Accelerator, given: bool = True) -> Costs:
+    """Fill in every figure that the file leaves out; without `given` every figure comes from the fit."""
+    if not given:
+        hw = _bare(hw)
     estimated: list[str] = []
     mac = _mac(hw, estimated)
     access = []
@@ -82,6 +84,21 @@ def resolve(hw: Accelerator) -> Costs:
         below,
         tuple(estimated),
     )
+
+
+def _bare(hw: Accelerator) -> Accelerator:
+    """The machine without the figures of its own that the fit could give."""
+    memories = tuple(
+        memory.model_copy(
+            update={
+                "energy": AccessEnergy(),
+                "area_mm2": None,
+                "fanout": tuple(axis.model_copy(update={"hop_pj_per_bit": None}) for axis in memory.fanout),
+            }
+        )
+        for memory in hw.memories
+    )
+    return hw.model_copy(update={"mac": type(hw.mac)(), "memories": memories})
 
 
 def _mac(hw: Accelerator, estimated: list[str]) -> Mac:
