@@ -263,12 +263,7 @@ def _map_layers(
         _, flags, reserved = todo[keys[failed]]
         if not flags and not reserved.any():
             raise nothing_fits(hw, network.layers[failed])
-        # The tiles need the room: send what surrounds this layer through the outermost memory.
-        before = len(residency.kept) + len(residency.weights)
-        residency.drop(failed)
-        if len(residency.kept) + len(residency.weights) == before:
-            residency.kept.clear()
-            residency.weights.clear()
+        residency.give_way(failed)
     out = []
     for layer, key in zip(network.layers, keys, strict=True):
         found = given[layer.name] if key is None else cache[key]

@@ -40,6 +40,9 @@ class Residency:
 
         Columns: the parts of W, I, O, and the whole where a memory has no parts.
         """
+        reserved = np.zeros((len(self.hardware.memories), ALL + 1))
+        if not self.kept and not self.weights:
+            return "", reserved
         net = self.network
         flags = ""
         if i in self.weights or self._all_kept(i, "W"):
@@ -48,7 +51,6 @@ class Residency:
             flags += "I"
         if i in self.kept:
             flags += "O"
-        reserved = np.zeros((len(self.hardware.memories), ALL + 1))
         bits = self.hardware.precision_bits
         last = _last_reader(net)
         own = {i} | {edge.producer for edge in net.inputs_of[i]}
@@ -66,6 +68,18 @@ class Residency:
         self.kept -= {i} | {edge.producer for edge in self.network.inputs_of[i]}
         self.weights.discard(i)
         self.settle()
+
+    def give_way(self, i: int) -> bool:
+        """Send what surrounds layer `i` through the outermost memory, its tiles need the room.
+
+        Where nothing surrounds it, nothing stays at all. Returns False if nothing stayed anyway.
+        """
+        before = len(self.kept) + len(self.weights)
+        self.drop(i)
+        if before and len(self.kept) + len(self.weights) == before:
+            self.kept.clear()
+            self.weights.clear()
+        return before > 0
 
     def settle(self) -> None:
         """Keep no result that some consumer reads together with one that is not kept."""
