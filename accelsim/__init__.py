@@ -22,6 +22,7 @@ _HOME = {
     "NetworkBuilder": "accelsim.workloads.builder",
     "NetworkCost": "accelsim.costing",
     "NetworkMapping": "accelsim.costing",
+    "SweepTable": "accelsim.sweeps",
     "evaluate": "accelsim.costing",
     "hardware_names": "accelsim.hardware",
     "load_hardware": "accelsim.hardware",
@@ -30,6 +31,7 @@ _HOME = {
     "map_network": "accelsim.costing",
     "mapper_names": "accelsim.mapping.mapper",
     "network_names": "accelsim.workloads.load",
+    "sweep": "accelsim.sweeps",
 }
 
 __all__ = [
@@ -44,6 +46,7 @@ __all__ = [
     "NetworkBuilder",
     "NetworkCost",
     "NetworkMapping",
+    "SweepTable",
     "__version__",
     "evaluate",
     "hardware_names",
@@ -53,6 +56,7 @@ __all__ = [
     "map_network",
     "mapper_names",
     "network_names",
+    "sweep",
 ]
 
 if TYPE_CHECKING:
@@ -62,6 +66,7 @@ if TYPE_CHECKING:
     from accelsim.mapping.cost import LayerCost
     from accelsim.mapping.mapper import MappingResult, map_layer, mapper_names
     from accelsim.mapping.mapping import Mapping, MappingError
+    from accelsim.sweeps import SweepTable, sweep
     from accelsim.workloads.builder import NetworkBuilder
     from accelsim.workloads.layer import Layer
     from accelsim.workloads.load import load_network, network_names
