@@ -37,8 +37,8 @@ def hierarchy_figure(hardware: Accelerator) -> Figure:
         axis.text(
             7.6, y - 0.31, f"{many:,} x" if many > 1 else "", fontsize=9, color=INK, ha="right", va="center"
         )
-        axis.text(0.4, y - 0.59, _memory_text(hardware, m), fontsize=7.5, color=INK, **_HOLD)
-        axis.text(0.4, y - 0.83, _ports_text(memory), fontsize=7.5, color=INK, **_HOLD)
+        axis.text(0.4, y - 0.59, memory_text(hardware, m), fontsize=7.5, color=INK, **_HOLD)
+        axis.text(0.4, y - 0.83, ports_text(memory), fontsize=7.5, color=INK, **_HOLD)
         for tensor in memory.holds:
             dots[tensor].append(y - 0.55)
         if memory.fanout:
@@ -66,7 +66,8 @@ def hierarchy_figure(hardware: Accelerator) -> Figure:
     return figure
 
 
-def _memory_text(hardware: Accelerator, m: int) -> str:
+def memory_text(hardware: Accelerator, m: int) -> str:
+    """Size, energy of a bit read, and how fills are hidden."""
     memory = hardware.memories[m]
     parts = memory.parts()
     size = "unlimited" if not parts else ", ".join(
@@ -80,7 +81,7 @@ def _memory_text(hardware: Accelerator, m: int) -> str:
     return "; ".join(text for text in texts if text)
 
 
-def _ports_text(memory: Memory) -> str:
+def ports_text(memory: Memory) -> str:
     """Bytes a cycle of each port."""
     out = []
     for way in ("read", "write"):
@@ -98,13 +99,14 @@ def _fan(axis: Axes, top: float, bottom: float, memory: Memory) -> None:
 
     shape = [(2.2, top), (5.8, top), (7.2, bottom - 0.08), (0.8, bottom - 0.08)]
     axis.add_patch(Polygon(shape, closed=True, facecolor="#f7f4ec", edgecolor=FAINT, linewidth=0.6, hatch=""))
-    lines = [_axis_text(x) for x in memory.fanout]
+    lines = [axis_text(x) for x in memory.fanout]
     step = (top - bottom) / (len(lines) + 0.6)
     for i, line in enumerate(lines):
         axis.text(4, top - step * (i + 0.75), line, fontsize=7, color=INK, ha="center", va="center")
 
 
-def _axis_text(one: Axis) -> str:
+def axis_text(one: Axis) -> str:
+    """Name, lanes and capabilities."""
     able = [name for name in ("multicast", "reduction", "forwarding") if getattr(one, name)]
     lanes = f" on the lanes of {one.shares}" if one.shares else ""
     return f"{one.axis} x{one.size}{lanes}{': ' + ', '.join(able) if able else ''}"

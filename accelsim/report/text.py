@@ -6,6 +6,7 @@ from __future__ import annotations
 def quantity(value: float, unit: str) -> str:
     """Number with an SI prefix and three significant digits: 1.23 mJ."""
     for factor, prefix in (
+        (1e12, "T"),
         (1e9, "G"),
         (1e6, "M"),
         (1e3, "k"),

@@ -119,7 +119,7 @@ def test_an_interrupted_sweep_goes_on(tmp_path, table) -> None:
     again = []
     done = accelsim.sweep("eyeriss", "lenet5", VARY, progress=lambda *x: again.append(x), **options)
     assert done.rows == table.rows
-    assert len(again) == len({r["memories.GLB.size_bytes"] for r in done}) * 2 - 2
+    assert again == [(3, 4), (4, 4)]
     assert not part.exists()
     rows = list(csv.DictReader(io.StringIO(out.read_text())))
     assert [float(r["edp_js"]) if r["edp_js"] else None for r in rows] == [r["edp_js"] for r in table]
