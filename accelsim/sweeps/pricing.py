@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -27,6 +28,9 @@ class Price(NamedTuple):
     energy_pj: float
 
 
+Key = tuple[Layer, str, bytes]
+
+
 class Want(NamedTuple):
     """A layer, the tensors that lie on chip for it, and the bits that others keep from it."""
 
@@ -35,7 +39,7 @@ class Want(NamedTuple):
     reserved_bits: NDArray[np.float64]
 
     @property
-    def key(self) -> tuple[Layer, str, bytes]:
+    def key(self) -> Key:
         """Equal for equal questions."""
         return self.layer, self.resident, self.reserved_bits.tobytes()
 
@@ -55,46 +59,71 @@ class Way:
         return cls(load_mapper(mapper), check_options(objective, budget, seed), budget, seed)
 
 
-def price_layers(
-    hardware: Accelerator, wants: Sequence[Want], way: Way, cancelled: Callable[[], bool] = lambda: False
-) -> list[Price | None]:
-    """A price per want; None where not even the smallest tiles fit."""
-    out: list[Price | None] = []
-    for layer, resident, reserved in wants:
-        task = Task(
-            hardware, layer, way.objective, way.budget, way.seed, resident, reserved, cancelled=cancelled
-        )
-        found = way.mapper.map(task)
-        out.append(None if found is None else Price(found.cost.latency_cycles, found.cost.energy_pj))
-    return out
+class ChipPricer:
+    """Prices of networks on one machine; every distinct layer is mapped once.
 
+    workers  threads for the layers of one call; prices do not depend on them
+    """
 
-def price_networks(
-    hardware: Accelerator,
-    networks: Sequence[Network],
-    way: Way,
-    cancelled: Callable[[], bool] = lambda: False,
-) -> list[Price | AccelsimError]:
-    """The total of each network, or why a layer of it fits nowhere; layers that networks share are one."""
-    known: dict[tuple[Layer, str, bytes], Price | None] = {}
-    plans = [plan(hardware, network) for network in networks]
-    out: list[Price | AccelsimError | None] = [None] * len(networks)
-    while True:
-        asked = {
-            n: [Want(layer, *plans[n].of(i)) for i, layer in enumerate(network.layers)]
-            for n, network in enumerate(networks)
-            if out[n] is None
-        }
-        todo = {want.key: want for wants in asked.values() for want in wants if want.key not in known}
-        known |= zip(todo, price_layers(hardware, list(todo.values()), way, cancelled), strict=True)
-        for n, wants in asked.items():
-            prices = [known[want.key] for want in wants]
-            if None not in prices:
-                out[n] = Price(*(float(sum(x)) for x in zip(*(p for p in prices if p is not None))))
-                continue
-            failed = prices.index(None)
-            if not plans[n].give_way(failed):
-                out[n] = nothing_fits(hardware, networks[n].layers[failed])
-        done = [x for x in out if x is not None]
-        if len(done) == len(out):
-            return done
+    def __init__(
+        self,
+        hardware: Accelerator,
+        way: Way,
+        *,
+        workers: int = 1,
+        cancelled: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self.hardware = hardware
+        self.way = way
+        self.workers = workers
+        self.cancelled = cancelled
+        self.known: dict[Key, Price | None] = {}
+
+    def price(self, networks: Sequence[Network]) -> list[Price | AccelsimError]:
+        """The total of each network, or why a layer of it fits nowhere."""
+        plans = [plan(self.hardware, network) for network in networks]
+        out: list[Price | AccelsimError | None] = [None] * len(networks)
+        while True:
+            asked = {
+                n: [Want(layer, *plans[n].of(i)) for i, layer in enumerate(network.layers)]
+                for n, network in enumerate(networks)
+                if out[n] is None
+            }
+            self.layers([want for wants in asked.values() for want in wants])
+            for n, wants in asked.items():
+                prices = [self.known[want.key] for want in wants]
+                if None not in prices:
+                    out[n] = Price(*(float(sum(x)) for x in zip(*(p for p in prices if p is not None))))
+                    continue
+                failed = prices.index(None)
+                if not plans[n].give_way(failed):
+                    out[n] = nothing_fits(self.hardware, networks[n].layers[failed])
+            done = [x for x in out if x is not None]
+            if len(done) == len(out):
+                return done
+
+    def layers(self, wants: Sequence[Want]) -> list[Price | None]:
+        """A price per want; None where not even the smallest tiles fit."""
+        new = {want.key: want for want in wants if want.key not in self.known}
+        todo = list(new.values())
+        if self.workers == 1 or len(todo) < 2:
+            prices = self._map(todo)
+        else:
+            size = -(-len(todo) // (4 * self.workers))
+            parts = [todo[i : i + size] for i in range(0, len(todo), size)]
+            with ThreadPoolExecutor(self.workers) as pool:
+                prices = [price for part in pool.map(self._map, parts) for price in part]
+        self.known |= zip(new, prices, strict=True)
+        return [self.known[want.key] for want in wants]
+
+    def _map(self, wants: list[Want]) -> list[Price | None]:
+        out: list[Price | None] = []
+        way = self.way
+        for layer, resident, reserved in wants:
+            task = Task(
+                self.hardware, layer, way.objective, way.budget, way.seed, resident, reserved,
+                cancelled=self.cancelled,
+            )  # fmt: skip
+            found = way.mapper.map(task)
+            out.append(None if found is None else Price(found.cost.latency_cycles, found.cost.energy_pj))
+        return out

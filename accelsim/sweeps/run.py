@@ -18,7 +18,7 @@ from accelsim.hardware.resize import resized
 from accelsim.mapping.mapper import Cancel, Mapper, as_question
 from accelsim.sweeps.axes import Axis, as_axes, points
 from accelsim.sweeps.journal import Journal, check_suffix
-from accelsim.sweeps.pricing import Way, price_networks
+from accelsim.sweeps.pricing import ChipPricer, Way
 from accelsim.sweeps.table import FIGURES, FORMATS, SweepTable, parquet_modules
 from accelsim.workloads.load import load_network
 from accelsim.workloads.network import Network
@@ -166,7 +166,7 @@ def _run(
     """Results in the order of the jobs; fewer than jobs if cancelled."""
 
     def solve(job: _Job) -> list[Any]:
-        found = price_networks(job.hardware, nets, job.way, cancelled)
+        found = ChipPricer(job.hardware, job.way, cancelled=cancelled).price(nets)
         return [str(x) if isinstance(x, AccelsimError) else list(x) for x in found]
 
     if workers == 1:

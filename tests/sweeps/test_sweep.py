@@ -71,8 +71,8 @@ def test_equal_machines_are_mapped_once(monkeypatch) -> None:
     from accelsim.sweeps import run as module
 
     asked = []
-    known = module.price_networks
-    monkeypatch.setattr(module, "price_networks", lambda hw, *rest: asked.append(hw.hash) or known(hw, *rest))
+    known = module.ChipPricer
+    monkeypatch.setattr(module, "ChipPricer", lambda hw, *a, **b: asked.append(hw.hash) or known(hw, *a, **b))
     table = accelsim.sweep(
         "eyeriss", "lenet5", {"search.max_pes": [100, 168], "clock_mhz": [100, 200]}, mapper="template"
     )
