@@ -156,6 +156,50 @@ def decode(
                 tile[1, m + 1, d] = union
 
 
+@step
+def encode(i, genes, scratch, tile, order, axis_dim, axis_factor, iw):
+    """Write to row `i` of `genes` a vector that decodes to the mapping in row 0, or to one close to it.
+
+    Row 1 of `tile` is scratch.
+    """
+    M = iw[X.MEMORIES] & 7
+    for d in range(L.NDIM):
+        tile[1, 0, d] = iw[X.PROBLEM + d]
+    for m in range(M):
+        at = BLOCK * m
+        for d in range(L.NDIM):
+            genes[i, at + ORDER + order[0, m, d]] = 1.0 - d / L.NDIM
+            scratch[d] = tile[1, m, d]
+        for a in range(L.MAX_AXES):
+            scratch[L.NDIM + a] = iw[X.FAN + L.FAN_COLS * (L.MAX_AXES * m + a) + L.AXIS_SIZE]
+        for a in range(L.MAX_AXES):
+            fan = X.FAN + L.FAN_COLS * (L.MAX_AXES * m + a)
+            gene = at + AXIS + AXIS_GENES * a
+            for d in range(L.NDIM):
+                genes[i, gene + d] = 0.5
+            genes[i, gene + L.NDIM] = 0.0
+            factor = np.int64(axis_factor[0, m, a])
+            if factor > 1:
+                d = np.int64(axis_dim[0, m, a])
+                host = L.NDIM + iw[fan + L.LANES]
+                room = min(iw[fan + L.AXIS_SIZE], scratch[host], scratch[d])
+                scratch[host] //= factor
+                scratch[d] = -(-scratch[d] // factor)
+                genes[i, gene + d] = 1.0
+                genes[i, gene + L.NDIM] = (factor - 1.0) / max(1, room - 1)
+        for d in range(L.NDIM):
+            inner = np.int64(tile[0, m, d])
+            for a in range(L.MAX_AXES):
+                if axis_factor[0, m, a] > 1 and axis_dim[0, m, a] == d:
+                    inner = -(-inner // axis_factor[0, m, a])
+            genes[i, at + RATIO + d] = 0.5
+            if tile[1, m, d] > 1 and scratch[d] > 1:
+                share = math.log(np.float64(inner)) / math.log(np.float64(scratch[d]))
+                genes[i, at + RATIO + d] = min(1.0, share)
+            if m < M - 1:
+                tile[1, m + 1, d] = inner
+
+
 @inlined
 def objective_of(kind, ws):
     """What is minimised: pJ x cycles, cycles or pJ; infinity for an illegal mapping."""
@@ -195,3 +239,13 @@ def score_batch(
             for a in range(L.MAX_AXES):
                 axis_dim[b, m, a] = ad[0, m, a]
                 axis_factor[b, m, a] = af[0, m, a]
+
+
+@kernel
+def encode_one(problem, holds, fan, memory, machine, tile, order, axis_dim, axis_factor, genes):
+    """Fill `genes` float64[1, M * BLOCK] from the mapping in row 0: see `encode`."""
+    _, iw = X.prepare(problem, holds, fan, memory, machine)
+    M = holds.shape[0]
+    t = np.ones((2, M, L.NDIM), np.int32)
+    t[0] = tile[0]
+    encode(0, genes, np.zeros(SCRATCH, np.int64), t, order, axis_dim, axis_factor, iw)

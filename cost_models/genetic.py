@@ -94,30 +94,34 @@ def _winner(n, cost, state):
     return i if cost[i] <= cost[j] else j
 
 
-@kernel
-def evolve(
-    problem, holds, fan, memory, machine, allowed, orders, norders, genes, cost, tiles, done, budget,
-    by_index, objective, state,
-):  # fmt: skip
-    """Spend evaluations `done` .. `budget` - 1 on a population, which keeps its state between calls.
+@step
+def first_generation(n, genes, cost, copies, redrawn, state, iw):
+    """Draw `n` individuals: row 0 stays, the next `copies` resemble it, the rest is random."""
+    width = (iw[X.MEMORIES] & 7) * BLOCK
+    for i in range(n + 1):
+        cost[i] = np.inf
+        for g in range(width):
+            if i == 0:
+                continue
+            value = _random(state)
+            if i < copies and _random(state) >= redrawn:
+                value = genes[0, g]
+            genes[i, g] = value
 
-    genes   float64[n + 1, M * BLOCK], the last row is scratch; rows to start with are priced first
-    cost    float64[n + 1]
-    tiles   int32[n + 1, M, 8], what a tile of the individual may have at most
-    state   uint64[1], of the random numbers, not 0
-    Others as in `genes.score_batch`. Returns the evaluations spent in all.
+
+@step
+def generations(
+    n, done, budget, by_index, objective, allowed, orders, norders, genes, cost, tiles, state, scratch,
+    tile, order, axis_dim, axis_factor, ws, iw,
+):  # fmt: skip
+    """Spend evaluations `done` .. `budget` - 1 on a population of `n`; returns those spent in all.
+
+    Arguments as in `evolve` and `genes.decode`.
     """
-    ws, iw = X.prepare(problem, holds, fan, memory, machine)
-    M = holds.shape[0]
-    n = genes.shape[0] - 1
-    tile = np.ones((2, M, L.NDIM), np.int32)
-    order = np.zeros((1, M, L.NDIM), np.int8)
-    axis_dim = np.zeros((1, M, L.MAX_AXES), np.int8)
-    axis_factor = np.zeros((1, M, L.MAX_AXES), np.int32)
-    scratch = np.zeros(SCRATCH, np.int64)
+    M = iw[X.MEMORIES] & 7
     work = False
     for d in range(L.NDIM):
-        work |= problem[d] > 1
+        work |= iw[X.PROBLEM + d] > 1
     while done < budget:
         row = done
         if done >= n:
@@ -147,7 +151,7 @@ def evolve(
                     target = i
             if twin or value >= cost[target]:
                 continue
-            for g in range(genes.shape[1]):
+            for g in range(M * BLOCK):
                 genes[target, g] = genes[n, g]
         cost[target] = value
         for m in range(M):
@@ -158,3 +162,29 @@ def evolve(
                         split *= axis_factor[0, m, a]
                 tiles[target, m, d] = -(-tile[1, m, d] // split)
     return done
+
+
+@kernel
+def evolve(
+    problem, holds, fan, memory, machine, allowed, orders, norders, genes, cost, tiles, done, budget,
+    by_index, objective, state,
+):  # fmt: skip
+    """Spend evaluations `done` .. `budget` - 1 on a population, which keeps its state between calls.
+
+    genes   float64[n + 1, M * BLOCK], the last row is scratch; rows to start with are priced first
+    cost    float64[n + 1]
+    tiles   int32[n + 1, M, 8], what a tile of the individual may have at most
+    state   uint64[1], of the random numbers, not 0
+    Others as in `genes.score_batch`. Returns the evaluations spent in all.
+    """
+    ws, iw = X.prepare(problem, holds, fan, memory, machine)
+    M = holds.shape[0]
+    tile = np.ones((2, M, L.NDIM), np.int32)
+    order = np.zeros((1, M, L.NDIM), np.int8)
+    axis_dim = np.zeros((1, M, L.MAX_AXES), np.int8)
+    axis_factor = np.zeros((1, M, L.MAX_AXES), np.int32)
+    scratch = np.zeros(SCRATCH, np.int64)
+    return generations(
+        genes.shape[0] - 1, done, budget, by_index, objective, allowed, orders, norders, genes, cost, tiles,
+        state, scratch, tile, order, axis_dim, axis_factor, ws, iw,
+    )  # fmt: skip

@@ -78,14 +78,9 @@ def gap(stride, dilation):
     return np.float64(dilation // a), np.float64(stride // a)
 
 
-@kernel
-def prepare(problem, holds, fan, memory, machine):
-    """(ws, iw) for mappings of one problem on one machine; every later call modifies them in place.
-
-    Arguments are the arrays described in `layout`.
-    """
-    ws = np.zeros(WS_SIZE)
-    iw = np.zeros(IW_SIZE, np.int64)
+@step
+def place(problem, holds, fan, memory, machine, ws, iw):
+    """Put one problem and one machine into work arrays, as `prepare` does."""
     M = holds.shape[0]
     iw[MEMORIES] = M
     # Plain loops: slices take seconds to compile.
@@ -102,13 +97,16 @@ def prepare(problem, holds, fan, memory, machine):
         for i in range(L.MEM_COLS):
             ws[MEMORY + L.MEM_COLS * m + i] = memory[m, i]
     ws[PES] = 1.0
+    iw[KINDS] = 0
     for m in range(M):
+        iw[AXES + m] = 0
         for a in range(L.MAX_AXES):
             if fan[m, a, L.AXIS_SIZE] > 1:
                 iw[AXES + m] = a + 1
                 if fan[m, a, L.LANES] == a:
                     ws[PES] *= fan[m, a, L.AXIS_SIZE]
     for c in range(1, M):
+        iw[KIND + c] = 0
         if memory[c, L.OVERLAPS] == 0.0:
             iw[KINDS] += 1
             iw[KIND + c] = iw[KINDS]
@@ -134,4 +132,15 @@ def prepare(problem, holds, fan, memory, machine):
             ws[SIZE + L.O] *= size
     ws[GAP], ws[GAP + 1] = gap(problem[L.STRIDE_H], problem[L.DILATION_H])
     ws[GAP + 2], ws[GAP + 3] = gap(problem[L.STRIDE_W], problem[L.DILATION_W])
+
+
+@kernel
+def prepare(problem, holds, fan, memory, machine):
+    """(ws, iw) for mappings of one problem on one machine; every later call modifies them in place.
+
+    Arguments are the arrays described in `layout`.
+    """
+    ws = np.zeros(WS_SIZE)
+    iw = np.zeros(IW_SIZE, np.int64)
+    place(problem, holds, fan, memory, machine, ws, iw)
     return ws, iw

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from accelsim.mapping.encoding import Allowed, encode, objective_code, score
+from accelsim.mapping.encoding import OBJECTIVES, Allowed, encode, score
 from accelsim.mapping.mapper import Mapper, Status, Task
 from accelsim.pack import Batch
 
@@ -46,7 +46,7 @@ class GeneticMapper(Mapper):
             until = min(task.budget, done + _CHUNK)
             done = evolve(
                 task.problem, *task.machine, *allowed, genes, cost, tiles, done, until,
-                self.by_index, objective_code(task), state,
+                self.by_index, OBJECTIVES.index(task.objective), state,
             )  # fmt: skip
             if done < until:  # a single point: nothing to vary
                 status = "done"

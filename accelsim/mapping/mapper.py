@@ -15,9 +15,8 @@ from numpy.typing import NDArray
 
 from accelsim.errors import AccelsimError, nearest
 from accelsim.mapping.cost import LayerCost, explain, price_mapping
-from accelsim.mapping.decode import decode
 from accelsim.mapping.mapping import Mapping
-from accelsim.mapping.template import Objective, Wishes, template
+from accelsim.mapping.template import Objective, template
 from accelsim.pack import Batch, Machine, count, pack_layer, pack_machine, price
 from accelsim.workloads.layer import Layer
 from cost_models import layout as L
@@ -229,7 +228,7 @@ def map_layer(
 def nothing_fits(hw: Accelerator, layer: Layer) -> AccelsimError:
     """Why not even the smallest legal tiles fit."""
     problem = pack_layer(layer)
-    batch = decode(problem[: L.NDIM], *Wishes.smallest(len(hw.memories)))
+    batch = Batch.empty(1, len(hw.memories))
     counts = count(problem, pack_machine(hw), batch)
     why = explain(hw, layer, batch, counts) if counts.status[0] else "every mapping tried is illegal"
     return AccelsimError(f"no mapping of {layer.name or layer} fits {hw.name}: {why.split(': ', 1)[-1]}")

@@ -1,0 +1,105 @@
+"""Many pairs in one kernel call: each answer legal, its own, and the same as behind the door."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import accelsim
+from accelsim.mapping.encoding import Allowed
+from accelsim.mapping.mapping import Mapping
+from accelsim.mapping.pairs import Machines, PairResult, map_pairs
+from accelsim.mapping.template import MOST, template
+from accelsim.pack import Batch, pack_layer, pack_machine, price
+from cost_models import layout as L
+
+CHIPS = ("eyeriss", "example", "edgetpu", "shidiannao")
+LAYERS = (
+    accelsim.Layer.conv2d(K=24, C=12, P=14, Q=14, R=3, S=3),
+    accelsim.Layer.depthwise(C=32, P=15, Q=15, R=3, S=3, stride=2),
+    accelsim.Layer.gemm(M=7, N=100, K=84),
+    accelsim.Layer(),
+)
+
+
+def solve(rows, budget=300, seeds=None, chips=CHIPS, **options) -> PairResult:
+    """Pairs (chip, layer) by number."""
+    hardware = [accelsim.load_hardware(name) for name in chips]
+    machines = Machines.stack([pack_machine(hw) for hw in hardware], [Allowed.of(hw) for hw in hardware])
+    problems = np.stack([pack_layer(LAYERS[layer]) for _, layer in rows])
+    index = np.array([chip for chip, _ in rows], np.int64)
+    seeds = np.arange(len(rows)) if seeds is None else np.array(seeds)
+    return map_pairs(problems, machines, index, budget, seeds.astype(np.uint64), **options)
+
+
+ALL = [(chip, layer) for chip in range(len(CHIPS)) for layer in range(len(LAYERS))]
+
+
+@pytest.mark.parametrize("budget", [1, 40, 500])
+@pytest.mark.parametrize("objective", ["edp", "latency", "energy"])
+def test_mappings_cost_what_is_said(budget, objective) -> None:
+    found = solve(ALL, budget, objective=objective)
+    assert (found.status == 0).all()
+    assert (found.spent.sum(axis=1) <= budget).all()
+    for p, (chip, layer) in enumerate(ALL):
+        hw = accelsim.load_hardware(CHIPS[chip])
+        _, latency, energy = price(pack_layer(LAYERS[layer]), pack_machine(hw), found.batch.take([p]))
+        assert (latency[0], energy[0]) == (found.latency[p], found.energy[p])
+        mapping = Mapping.from_arrays(hw, LAYERS[layer], found.batch, p)
+        for level in mapping.levels:
+            for axis, (dim, _) in level.spatial.items():
+                assert dim in hw.axis_dims(level.memory, axis)
+
+
+def test_a_pair_does_not_depend_on_the_others() -> None:
+    together = solve(ALL, 400)
+    for p in (0, 5, 9, 14):
+        alone = solve([ALL[p]], 400, seeds=[p])
+        assert (alone.latency[0], alone.energy[0]) == (together.latency[p], together.energy[p])
+        for one, many in zip(alone.batch, together.batch, strict=True):
+            assert np.array_equal(one[0], many[p])
+
+
+def test_without_search_it_is_the_template() -> None:
+    found = solve(ALL, MOST, start=MOST)
+    for p, (chip, layer) in enumerate(ALL):
+        given = template(accelsim.load_hardware(CHIPS[chip]), LAYERS[layer])
+        assert given is not None
+        assert given[1] == found.spent[p, 0] <= MOST
+        assert found.spent[p, 1] == 0
+        for one, many in zip(given[0], found.batch, strict=True):
+            assert np.array_equal(one[0], many[p])
+
+
+def test_more_evaluations_are_never_worse() -> None:
+    """Neither in the start nor in the search after it."""
+    costs = [solve(ALL, n, start=n) for n in (1, 10, 100, 1000)]
+    costs += [solve(ALL, 2000, start=1000)]
+    edp = np.array([found.latency * found.energy for found in costs])
+    assert (np.diff(edp, axis=0) <= 0).all()
+
+
+def test_reserved_bits_are_taken_off() -> None:
+    rows = [(0, 0), (0, 0)]
+    reserved = np.zeros((2, 3, 4))
+    reserved[1, 1, 3] = 8 * 102_000
+    found = solve(rows, 500, seeds=[1, 1], reserved=reserved)
+    edp = found.latency * found.energy
+    assert edp[1] > edp[0]
+    machine = pack_machine(accelsim.load_hardware("eyeriss"))
+    machine.memory[:, L.CAPACITY : L.CAPACITY_ALL + 1] -= reserved[1]
+    status, latency, _ = price(pack_layer(LAYERS[0]), machine, found.batch.take([1]))
+    assert status[0] == 0
+    assert latency[0] == found.latency[1]
+
+
+def test_where_nothing_fits_the_status_says_why() -> None:
+    reserved = np.zeros((2, 3, 4))
+    reserved[1, 2, 0] = 1e9
+    found = solve([(0, 0), (0, 0)], 500, reserved=reserved)
+    assert found.status[0] == 0
+    assert found.status[1] == L.CAPACITY_OVER + 256 * 2
+    assert np.isinf(found.latency[1])
+    assert np.isinf(found.energy[1])
+    smallest = Batch.empty(1, 3)
+    assert np.array_equal(found.batch.tile[1], smallest.tile[0])
