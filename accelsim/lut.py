@@ -132,7 +132,7 @@ def build_table(
 ) -> BlockTable:
     """Price every distinct block of a space on a chip; equal layers are mapped once.
 
-    hardware, mapper, objective, budget, seed  as in `map_network`
+    hardware, mapper, objective, budget, seed  as in `accelsim.sweep`
     resolutions  input sizes, instead of the space's own
     subnets      random subnets to check sums with, drawn with the same seed
     workers      threads; the table does not depend on them
@@ -232,7 +232,7 @@ def _exists(space: Space, block_id: int) -> bool:
 
 
 def _subnet_with(space: Space, block_id: int, rng: np.random.Generator) -> NDArray[np.int64]:
-    """A random canonical genome [genes] that has a block."""
+    """A random genome [genes] that has a block."""
     part, values = space.block_choice(block_id)
     genome = rng.integers(0, space.upper + 1)
     depth = space.parts[part].depth
@@ -240,7 +240,7 @@ def _subnet_with(space: Space, block_id: int, rng: np.random.Generator) -> NDArr
         genome[depth.column] = rng.integers(depth.least, space.upper[depth.column] + 1)
     for column, value in zip(space.parts[part].columns, values, strict=True):
         genome[column] = space.genes[column].values.index(value)
-    return np.asarray(space.canonical(genome)[0])
+    return genome
 
 
 def _totals(pricer: ChipPricer, networks: list[Network]) -> NDArray[np.float64]:

@@ -22,7 +22,7 @@ def lut(
     ] = None,
     mapper: Annotated[str, typer.Option(help="How each layer is mapped, as for `map`.")] = "template",
     objective: Annotated[str, typer.Option(help="What mappings minimise: edp, latency or energy.")] = "edp",
-    budget: Annotated[int, typer.Option(help="Evaluations a layer, beyond the template's.")] = 500,
+    budget: Annotated[int, typer.Option(help="Evaluations of the mapper a layer.")] = 500,
     seed: Annotated[int, typer.Option(help="Of the mapper, and of the subnets to check.")] = 0,
     check: Annotated[
         int, typer.Option(help="Random subnets whose sums are compared with the whole.", min=0, max=100_000)

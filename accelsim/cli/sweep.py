@@ -26,7 +26,7 @@ def sweep(
     objective: Annotated[
         list[str] | None, typer.Option(help="What mappings minimise: edp (default), latency or energy.")
     ] = None,
-    budget: Annotated[int, typer.Option(help="Evaluations a layer, beyond the template's.")] = 500,
+    budget: Annotated[int, typer.Option(help="Evaluations of the mapper a layer.")] = 500,
     seed: Annotated[int, typer.Option(help="Of all random choices.")] = 0,
     workers: Annotated[
         int | None, typer.Option(help="Threads, default one a processor; the answer is the same.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import product
 from typing import Any
 
@@ -25,10 +25,14 @@ Scalar = int | float | bool | str
 
 @dataclass(frozen=True)
 class Axis:
-    """One varied figure: its path, as `accelsim.hardware.resize` understands it, and its values in order."""
+    """One varied figure: its path, as `accelsim.hardware.resize` understands it, and its values in order.
+
+    ranged  the values come from a range, and may be rounded where the figure is a whole number
+    """
 
     path: str
     values: tuple[Scalar, ...]
+    ranged: bool = field(default=False, compare=False)
 
     def __post_init__(self) -> None:
         if not self.values:
@@ -36,6 +40,13 @@ class Axis:
         for i, value in enumerate(self.values):
             if value in self.values[:i]:
                 raise AccelsimError(f"{self.path}: the value {value} comes twice")
+
+    @property
+    def whole(self) -> Axis:
+        """The same with a range's values rounded to whole numbers."""
+        if not self.ranged:
+            return self
+        return Axis(self.path, tuple(dict.fromkeys(round(float(v)) for v in self.values)), True)
 
     @property
     def numeric(self) -> bool:
@@ -53,7 +64,7 @@ def parse_axis(text: str) -> Axis:
     if not sign or not path or not spec:
         raise AccelsimError(f"--vary {text!r}: {_HELP}")
     if ":" in spec:
-        return Axis(path, _range(spec, text))
+        return Axis(path, _range(spec, text), ranged=True)
     return Axis(path, tuple(_scalar(word.strip(), text) for word in spec.split(",")))
 
 

@@ -5,14 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from accelsim.errors import AccelsimError
-from accelsim.mapping.mapper import Mapper, Task, check_options, load_mapper, nothing_fits
-from accelsim.mapping.template import Objective
+from accelsim.mapping.encoding import Allowed
+from accelsim.mapping.genetic import GeneticMapper
+from accelsim.mapping.mapper import Mapper, Task, TemplateMapper, check_options, load_mapper, nothing_fits
+from accelsim.mapping.pairs import START, Machines, map_pairs
+from accelsim.mapping.template import MOST, Objective
+from accelsim.pack import pack_layer, pack_machine
 from accelsim.residency import plan
 from accelsim.workloads.layer import Layer
 from accelsim.workloads.network import Network
@@ -46,7 +51,11 @@ class Want(NamedTuple):
 
 @dataclass(frozen=True)
 class Way:
-    """How each layer is mapped: mapper, objective, evaluations beyond the template's, seed."""
+    """How each layer is mapped: mapper, objective, evaluations, seed.
+
+    The genetic mapper takes `budget` evaluations in all, those of a greedy start among them, for all layers
+    in one kernel call (see `accelsim.mapping.pairs`); others as in `map_layer`.
+    """
 
     mapper: Mapper
     objective: Objective
@@ -117,8 +126,10 @@ class ChipPricer:
         return [self.known[want.key] for want in wants]
 
     def _map(self, wants: list[Want]) -> list[Price | None]:
-        out: list[Price | None] = []
         way = self.way
+        if type(way.mapper) in _IN_ONE_CALL and wants:
+            return self._map_at_once(wants)
+        out: list[Price | None] = []
         for layer, resident, reserved in wants:
             task = Task(
                 self.hardware, layer, way.objective, way.budget, way.seed, resident, reserved,
@@ -127,3 +138,28 @@ class ChipPricer:
             found = way.mapper.map(task)
             out.append(None if found is None else Price(found.cost.latency_cycles, found.cost.energy_pj))
         return out
+
+    def _map_at_once(self, wants: list[Want]) -> list[Price | None]:
+        """All wants in one kernel call."""
+        template = isinstance(self.way.mapper, TemplateMapper)
+        budget, start = (MOST, MOST) if template else (self.way.budget, START)
+        found = map_pairs(
+            np.array([_packed(layer, resident) for layer, resident, _ in wants]),
+            self._machines,
+            np.zeros(len(wants), np.int64),
+            budget,
+            np.full(len(wants), self.way.seed, np.uint64),
+            self.way.objective,
+            reserved=np.array([reserved for _, _, reserved in wants]),
+            start=start,
+        )
+        costs = zip(found.status.tolist(), found.latency.tolist(), found.energy.tolist())
+        return [None if status else Price(latency, energy) for status, latency, energy in costs]
+
+    @cached_property
+    def _machines(self) -> Machines:
+        return Machines.stack([pack_machine(self.hardware)], [Allowed.of(self.hardware)])
+
+
+_IN_ONE_CALL = (GeneticMapper, TemplateMapper)
+_packed = lru_cache(maxsize=65536)(pack_layer)

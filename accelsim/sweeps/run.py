@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from accelsim.errors import AccelsimError
 from accelsim.hardware.loader import load_hardware
+from accelsim.hardware.paths import value_at
 from accelsim.hardware.resize import resized
 from accelsim.mapping.mapper import Cancel, Mapper, as_question
 from accelsim.sweeps.axes import Axis, as_axes, points
@@ -63,7 +64,8 @@ def sweep(
     hardware   anything that `load_hardware` reads
     networks   one or several, each anything that `load_network` reads
     vary       texts such as "memories.GLB.size_bytes=16KiB:512KiB:x2", or {path: values}
-    mapper, objective, budget, seed   as in `map_network`; several objectives give a row each
+    mapper, objective, budget, seed   as in `map_network`, except that `budget` bounds all evaluations that
+               the genetic mapper spends on a layer; several objectives give a row each
     workers    threads, default one a processor; the answer does not depend on them
     out        .csv, .json or .parquet to write; beside it lies a journal (.part) until all is done, from
                which the same call goes on after an interruption
@@ -75,7 +77,7 @@ def sweep(
     bad input and where no machine can be made at all, and `Interrupted` when cancelled.
     """
     base = load_hardware(hardware)
-    axes = as_axes(vary)
+    axes = tuple(axis.whole if _is_whole(base, axis.path) else axis for axis in as_axes(vary))
     several = [networks] if isinstance(networks, Network | str | dict) else list(networks)
     nets = [load_network(net) for net in several]
     names = [net.name for net in nets]
@@ -121,6 +123,12 @@ def sweep(
         table.write(out)
         journal.remove()
     return table
+
+
+def _is_whole(base: Accelerator, path: str) -> bool:
+    """Whether a figure of the machine is a whole number."""
+    value = value_at(base, path)
+    return isinstance(value, int) or path.rpartition(".")[2] == "size_bytes"
 
 
 def _machines(

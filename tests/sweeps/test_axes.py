@@ -59,6 +59,11 @@ def test_faults(text: str, message: str) -> None:
         parse_axis(text)
 
 
+def test_ranges_become_whole_and_lists_do_not() -> None:
+    assert parse_axis("a=4:9:x1.2").whole.values == (4, 5, 6, 7, 8)
+    assert parse_axis("a=4.8,5.76").whole.values == (4.8, 5.76)
+
+
 def test_tables_and_points() -> None:
     axes = as_axes({"x": np.array([1.0, 2.0]), "y": "LPDDR4", "z": 3})
     assert axes == (Axis("x", (1, 2)), Axis("y", ("LPDDR4",)), Axis("z", (3,)))

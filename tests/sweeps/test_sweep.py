@@ -11,6 +11,9 @@ import pytest
 
 import accelsim
 from accelsim.hardware.resize import resized
+from accelsim.mapping.encoding import Allowed
+from accelsim.mapping.pairs import Machines, map_pairs
+from accelsim.pack import pack_layer, pack_machine
 from accelsim.sweeps.run import Interrupted
 from tests.command import run
 
@@ -23,7 +26,9 @@ def table():
     return accelsim.sweep("eyeriss", "lenet5", VARY, budget=60, workers=1)
 
 
-def test_rows_agree_with_map_network(table) -> None:
+@pytest.mark.parametrize("mapper", ["template", "random"])
+def test_rows_agree_with_map_network(mapper) -> None:
+    table = accelsim.sweep("eyeriss", "lenet5", VARY, mapper=mapper, budget=60)
     assert len(table) == 6
     for row in table:
         changes = {path: row[path] for path in ("memories.GLB.size_bytes", "memories.GLB.fanout.cols.size")}
@@ -33,11 +38,24 @@ def test_rows_agree_with_map_network(table) -> None:
             assert row["status"] in str(fault.value)
             assert row["edp_js"] is None
             continue
-        cost = accelsim.map_network(resized("eyeriss", changes), "lenet5", budget=60).cost
+        cost = accelsim.map_network(resized("eyeriss", changes), "lenet5", mapper, budget=60).cost
         assert row["status"] == "ok"
         for name in ("latency_cycles", "latency_s", "energy_pj", "edp_js", "utilisation", "macs"):
             assert row[name] == pytest.approx(getattr(cost, name), rel=1e-12)
         assert row["area_mm2"] == cost.hardware.area_mm2
+
+
+def test_genetic_rows_are_sums_of_single_pairs() -> None:
+    table = accelsim.sweep("eyeriss", "lenet5", ["clock_mhz=100,200"], budget=600, seed=3)
+    hw = accelsim.load_hardware("eyeriss")
+    machines = Machines.stack([pack_machine(hw)], [Allowed.of(hw)])
+    found = [
+        map_pairs(pack_layer(x)[None], machines, np.zeros(1, int), 600, np.full(1, 3, np.uint64))
+        for x in accelsim.load_network("lenet5").layers
+    ]
+    assert table.rows[1]["latency_cycles"] == pytest.approx(sum(x.latency[0] for x in found), rel=1e-12)
+    assert table.rows[1]["energy_pj"] == pytest.approx(sum(x.energy[0] for x in found), rel=1e-12)
+    assert table.rows[0]["edp_js"] > table.rows[1]["edp_js"]
 
 
 def test_residency_gives_way_as_in_map_network() -> None:
@@ -65,6 +83,13 @@ def test_points_that_cannot_work_say_why() -> None:
     assert table.best()["network"] == "lenet5"
     with pytest.raises(accelsim.AccelsimError, match=r"no point gives a machine: .*unknown key"):
         accelsim.sweep("eyeriss", "lenet5", ["memories.GLB.sise_bytes=3,4"])
+
+
+def test_ranges_of_whole_figures_are_rounded() -> None:
+    vary = ["memories.spad.size_bytes=400:600:x1.19", "memories.GLB.bandwidth=3:6:x1.5"]
+    table = accelsim.sweep("eyeriss", "lenet5", vary, mapper="template")
+    assert [axis.values for axis in table.axes] == [(400, 476, 566), (3, 4.5)]
+    assert len(table.ok) == 6
 
 
 def test_equal_machines_are_mapped_once(monkeypatch) -> None:
