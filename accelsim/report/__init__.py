@@ -10,6 +10,7 @@ from typing import Any
 
 _HOME = {
     "array_figure": "array",
+    "bench_figure": "bench",
     "energy_figure": "stacks",
     "front_figure": "fronts",
     "hierarchy_figure": "drawings",

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from accelsim.errors import AccelsimError
-from accelsim.report.style import FAINT, INK, LINES, SEQUENTIAL, STYLES, new_figure, tidy
+from accelsim.report.style import FAINT, INK, LINES, SEQUENTIAL, STYLES, log_scale, new_figure, tidy
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -114,12 +114,13 @@ def front_figure(
     panels = figure.subplots(1, 2) if quality is not None else [figure.subplots()]
     left = panels[0]
     shown = _scatter(left, latency * 1e3, energy * 1e-9, quality, front)
-    left.set(xscale="log", yscale="log", xlabel="latency (ms)", ylabel="energy (mJ)")
+    left.set(xlabel="latency (ms)", ylabel="energy (mJ)")
     if quality is None:
         order = np.flatnonzero(front)[np.argsort(latency[front])]
         left.step(latency[order] * 1e3, energy[order] * 1e-9, where="post", color=STYLES[0][0], zorder=1)
     at = None if baseline is None else (baseline[1] * 1e3, baseline[0] * 1e-9)
     _mark(left, latency[knee] * 1e3, energy[knee] * 1e-9, at)
+    log_scale(left)
     tidy(left, grid="xy")
     if quality is not None:
         right = panels[1]

@@ -61,6 +61,24 @@ def tidy(axis: Axes, *, grid: str = "") -> None:
         axis.set_axisbelow(True)
 
 
+def log_scale(axis: Axes, which: str = "xy") -> None:
+    """Logarithmic axes with plain numbers at 1, 2, 3 and 5 of each decade that is in sight."""
+    from matplotlib.ticker import FuncFormatter
+
+    def plain(value: float, _: int) -> str:
+        text = f"{value:.0e}"
+        return f"{value:g}" if text[0] in "1235" else ""
+
+    for side in which:
+        axis.set(**{f"{side}scale": "log"})
+        one = getattr(axis, f"{side}axis")
+        low, high = one.get_view_interval()
+        one.set_major_formatter(FuncFormatter(plain))
+        if high < 100 * low:
+            one.set_minor_formatter(FuncFormatter(plain))
+            axis.tick_params(axis=side, which="minor", labelsize="small")  # type: ignore[arg-type]
+
+
 def layer_ticks(axis: Axes, names: Sequence[str]) -> None:
     """Layer names below the x axis, thinned out where there are many."""
     step = max(1, -(-len(names) // 60))

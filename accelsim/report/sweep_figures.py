@@ -8,7 +8,7 @@ import numpy as np
 
 from accelsim.errors import AccelsimError
 from accelsim.report.fronts import knee_of
-from accelsim.report.style import INK, LINES, MARKERS, SEQUENTIAL, STYLES, new_figure, tidy
+from accelsim.report.style import INK, LINES, MARKERS, SEQUENTIAL, STYLES, log_scale, new_figure, tidy
 from accelsim.report.sweeps import check_value, tick_text
 from accelsim.sweeps.axes import Axis
 from accelsim.sweeps.table import SweepTable
@@ -103,7 +103,8 @@ def sweep_front_figure(table: SweepTable) -> Figure:
         plot.plot(fx[knee], fy[knee], "o", markersize=13, fillstyle="none", markeredgewidth=1.6, color=colour)
         at = (fx[knee], fy[knee])
         plot.annotate("knee", at, xytext=(8, 6), textcoords="offset points", fontsize=8, color=colour)
-    plot.set(xscale="log", yscale="log", xlabel="latency (ms)", ylabel="energy (mJ)")
+    plot.set(xlabel="latency (ms)", ylabel="energy (mJ)")
+    log_scale(plot)
     plot.legend(frameon=False, fontsize="small")
     tidy(plot, grid="xy")
     return figure

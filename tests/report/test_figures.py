@@ -9,6 +9,7 @@ import pytest
 
 import accelsim
 from accelsim import report
+from accelsim.bench import Speed
 from accelsim.report.array import lane_shares
 from accelsim.report.fronts import front_of, knee_of
 from accelsim.report.roofline import points, roof
@@ -144,6 +145,7 @@ def figures(network):
         "plain front": report.front_figure([3e9, 2e9], [1e-3, 2e-3], baseline=(4e9, 1e-2)),
         "lines": report.sweep_figure(table),
         "heat": report.sweep_figure(grid, "latency_s"),
+        "bench": report.bench_figure(Speed({("3x3", 3, "any"): 1e6, ("3x3", 3, "dividing"): 2e6}, {1: 1e5})),
         "sweep front": report.sweep_front_figure(grid),
     }
 
