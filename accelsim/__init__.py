@@ -23,6 +23,7 @@ _HOME = {
     "NetworkCost": "accelsim.costing",
     "NetworkMapping": "accelsim.costing",
     "SearchResult": "accelsim.cosearch.result",
+    "SweepTable": "accelsim.sweeps",
     "evaluate": "accelsim.costing",
     "hardware_names": "accelsim.hardware",
     "load_hardware": "accelsim.hardware",
@@ -33,6 +34,7 @@ _HOME = {
     "mapper_names": "accelsim.mapping.mapper",
     "network_names": "accelsim.workloads.load",
     "search": "accelsim.cosearch.run",
+    "sweep": "accelsim.sweeps",
 }
 
 __all__ = [
@@ -48,6 +50,7 @@ __all__ = [
     "NetworkCost",
     "NetworkMapping",
     "SearchResult",
+    "SweepTable",
     "__version__",
     "evaluate",
     "hardware_names",
@@ -59,6 +62,7 @@ __all__ = [
     "mapper_names",
     "network_names",
     "search",
+    "sweep",
 ]
 
 if TYPE_CHECKING:
@@ -70,6 +74,7 @@ if TYPE_CHECKING:
     from accelsim.mapping.cost import LayerCost
     from accelsim.mapping.mapper import MappingResult, map_layer, mapper_names
     from accelsim.mapping.mapping import Mapping, MappingError
+    from accelsim.sweeps import SweepTable, sweep
     from accelsim.workloads.builder import NetworkBuilder
     from accelsim.workloads.layer import Layer
     from accelsim.workloads.load import load_network, network_names

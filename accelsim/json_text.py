@@ -43,3 +43,20 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
             raise AccelsimError(f"key {key!r} comes twice in one object")
         out[key] = value
     return out
+
+
+def format_json(value: Any, width: int = 100) -> str:
+    """JSON text, indented by 2, with every list and object that fits the width on one line."""
+    return _format(value, "", width) + "\n"
+
+
+def _format(value: Any, indent: str, width: int) -> str:
+    line = json.dumps(value, ensure_ascii=False)
+    if not isinstance(value, dict | list) or not value or len(indent) + len(line) <= width:
+        return line
+    inside = indent + "  "
+    if isinstance(value, list):
+        items = [inside + _format(item, inside, width) for item in value]
+        return "[\n" + ",\n".join(items) + f"\n{indent}]"
+    items = [f"{inside}{json.dumps(k)}: {_format(v, inside, width)}" for k, v in value.items()]
+    return "{\n" + ",\n".join(items) + f"\n{indent}}}"

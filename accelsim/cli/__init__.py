@@ -7,7 +7,19 @@ from typing import Annotated
 
 import typer
 
-from accelsim.cli import evaluate, listing, map, search, space, study, warmup  # noqa: F401 (each adds its commands)
+from accelsim.cli import (  # noqa: F401 (each adds its commands)
+    bench,
+    evaluate,
+    hardware,
+    listing,
+    lut,
+    map,
+    search,
+    space,
+    study,
+    sweep,
+    warmup,
+)
 from accelsim.cli.app import app
 from accelsim.errors import AccelsimError
 

@@ -1,38 +1,26 @@
-"""Figures of results, for paper and screen; readable in grey."""
+"""The figure of a network: energy, latency and utilisation of its layers."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from accelsim.costing import NetworkCost
-from accelsim.errors import AccelsimError
+from accelsim.mapping.cost import LayerCost
+from accelsim.report.style import check_path, face, layer_ticks, new_figure, save, tidy
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-FORMATS = (".png", ".svg", ".pdf")
-# Lightness rises with the distance from the MACs, hatching tells neighbours apart.
-_STYLES = (
-    ("#0b3954", ""),
-    ("#c8553d", ""),
-    ("#f4a259", "//"),
-    ("#8cb369", ""),
-    ("#cfd8dc", ".."),
-    ("#5b8e7d", "\\\\"),
-    ("#e9c46a", "xx"),
-    ("#9c89b8", ""),
-)
+__all__ = ["check_path", "network_figure", "save", "title_of"]
 
 
 def network_figure(cost: NetworkCost) -> Figure:
     """Energy, latency and utilisation of every layer, in execution order."""
-    from matplotlib.figure import Figure
     from matplotlib.patches import Patch
 
     parts = list(cost.memory_energy_pj)
     count = len(cost.layers)
-    figure = Figure(figsize=(max(7.0, min(14.0, 0.16 * count + 4.0)), 6.6), layout="constrained")
+    figure = new_figure(max(7.0, min(14.0, 0.16 * count + 4.0)), 6.6)
     energy, latency, use = figure.subplots(3, 1, sharex=True, height_ratios=(3, 2, 1.4))
     figure.suptitle(
         f"{cost.network.name} on {cost.hardware.name}: {cost.latency_s * 1e3:.3g} ms, "
@@ -41,11 +29,8 @@ def network_figure(cost: NetworkCost) -> Figure:
     x = range(count)
     bottom = [0.0] * count
     for i, part in enumerate(parts):
-        colour, hatch = _STYLES[i % len(_STYLES)]
         heights = [one.memory_energy_pj()[part] * 1e-6 for one in cost.layers]
-        energy.bar(
-            x, heights, 0.85, bottom, color=colour, hatch=hatch, edgecolor="white", linewidth=0.3, label=part
-        )
+        energy.bar(x, heights, 0.85, bottom, label=part, **face(i))
         bottom = [a + b for a, b in zip(bottom, heights, strict=True)]
     energy.set_ylabel("energy (uJ)")
     energy.legend(ncols=len(parts), fontsize="small", frameon=False, loc="upper right")
@@ -53,19 +38,10 @@ def network_figure(cost: NetworkCost) -> Figure:
 
     bounds = sorted({one.bound_by for one in cost.layers}, key=lambda name: (name != "compute", name))
     for i, bound in enumerate(bounds):
-        colour, hatch = _STYLES[i % len(_STYLES)]
         rows = [j for j in x if cost.layers[j].bound_by == bound]
         cycles = [cost.layers[j].latency_cycles / 1e3 for j in rows]
-        latency.bar(rows, cycles, 0.85, color=colour, hatch=hatch, edgecolor="white", linewidth=0.3)
-    handles = [
-        Patch(
-            facecolor=_STYLES[i % len(_STYLES)][0],
-            hatch=_STYLES[i % len(_STYLES)][1],
-            edgecolor="white",
-            label=b,
-        )
-        for i, b in enumerate(bounds)
-    ]
+        latency.bar(rows, cycles, 0.85, **face(i))
+    handles = [Patch(label=bound, **face(i)) for i, bound in enumerate(bounds)]
     latency.legend(handles=handles, ncols=len(bounds), fontsize="small", frameon=False, title="bound by")
     latency.set_ylabel("latency (kcycles)")
     latency.set_ylim(0, 1.45 * max(one.latency_cycles / 1e3 for one in cost.layers))
@@ -73,21 +49,14 @@ def network_figure(cost: NetworkCost) -> Figure:
     use.bar(x, [100 * one.utilisation for one in cost.layers], 0.85, color="#607d8b")
     use.set_ylabel("utilisation (%)")
     use.set_ylim(0, 100)
-    step = max(1, -(-count // 60))
-    use.set_xticks(list(x)[::step], [one.layer.name for one in cost.layers][::step], rotation=90, fontsize=6)
-    use.set_xlim(-0.8, count - 0.2)
+    layer_ticks(use, [one.layer.name for one in cost.layers])
     for axis in (energy, latency, use):
-        axis.spines[["top", "right"]].set_visible(False)
+        tidy(axis)
         axis.tick_params(axis="x", length=0)
     return figure
 
 
-def save(figure: Figure, path: Path) -> None:
-    """Write a figure as PNG, SVG or PDF. Raises AccelsimError for another suffix or an unwritable path."""
-    if path.suffix.lower() not in FORMATS:
-        raise AccelsimError(f"{path}: the suffix must be one of {', '.join(FORMATS)}")
-    options: dict[str, Any] = {"dpi": 160} if path.suffix.lower() == ".png" else {}
-    try:
-        figure.savefig(path, **options)
-    except OSError as fault:
-        raise AccelsimError(f"{path}: {fault.strerror or fault}") from None
+def title_of(cost: NetworkCost | LayerCost) -> str:
+    """What runs on what."""
+    what = cost.network.name if isinstance(cost, NetworkCost) else cost.layer.name or str(cost.layer)
+    return f"{what} on {cost.hardware.name}"

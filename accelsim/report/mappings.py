@@ -8,7 +8,8 @@ from rich.text import Text
 
 from accelsim.costing import NetworkMapping
 from accelsim.mapping.mapper import MappingResult
-from accelsim.report.tables import layer_report, quantity
+from accelsim.report.tables import layer_report
+from accelsim.report.text import quantity
 
 
 def layer_mapping_report(result: MappingResult) -> RenderableType:

@@ -12,22 +12,7 @@ from rich.text import Text
 
 from accelsim.costing import NetworkCost
 from accelsim.mapping.cost import LayerCost
-
-
-def quantity(value: float, unit: str) -> str:
-    """Number with an SI prefix and three significant digits: 1.23 mJ."""
-    for factor, prefix in (
-        (1e9, "G"),
-        (1e6, "M"),
-        (1e3, "k"),
-        (1.0, ""),
-        (1e-3, "m"),
-        (1e-6, "u"),
-        (1e-9, "n"),
-    ):
-        if abs(value) >= factor:
-            return f"{value / factor:.3g} {prefix}{unit}"
-    return f"{value:.3g} {unit}" if value == 0 else f"{value / 1e-12:.3g} p{unit}"
+from accelsim.report.text import quantity
 
 
 def energy_table(split: dict[str, float], title: str = "Energy") -> Table:

@@ -1,6 +1,6 @@
-"""Speed of the cost model; `pytest tests/benchmarks --benchmark-enable` measures, else each runs once.
+"""Speed of the cost model, on the batches of `accelsim bench`.
 
-Nothing asserts a time: machines differ. The one ratio compares the kernel with the same source run by the
+`pytest tests/benchmarks --benchmark-enable` measures, else each runs once. Nothing asserts a time: machines differ. The one ratio compares the kernel with the same source run by the
 Python interpreter.
 """
 
@@ -15,40 +15,23 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from accelsim.pack import pack_layer
-from accelsim.workloads.layer import Layer
+from accelsim.bench import LAYERS, prepared
 from cost_models import layout as L
 from cost_models.loopnest import price_batch
-from tests.cost_models.mappings import machine_of, random_batch
 
-LAYERS = {
-    "3x3": Layer.conv2d(K=128, C=64, P=28, Q=28, R=3, S=3),
-    "strided": Layer.conv2d(K=128, C=64, P=28, Q=28, R=3, S=3, stride=2),
-    "1x1": Layer.conv2d(K=256, C=64, P=56, Q=56),
-    "depthwise": Layer.depthwise(C=96, P=56, Q=56),
-    "gemm": Layer.gemm(M=128, N=512, K=512),
-}
-ARRAY = [(12, True, True), (14, True, True)]
-MACHINES = {2: machine_of([ARRAY, []]), 3: machine_of([[], ARRAY, []]), 4: machine_of([[], [], ARRAY, []])}
 ROOT = Path(__file__).resolve().parents[2]
 
 COLD = """
 import sys, time
 import numpy as np
 sys.path.insert(0, {root!r})
-from tests.benchmarks.test_kernel_speed import prepared, run
+from accelsim.bench import prepared
+from tests.benchmarks.test_kernel_speed import run
 arguments = prepared("3x3", 3, 1, True)
 start = time.process_time()
 run(arguments)
 print(time.process_time() - start)
 """
-
-
-def prepared(layer, memories, size, exact):
-    problem, machine = pack_layer(LAYERS[layer]), MACHINES[memories]
-    few = random_batch(problem, machine, min(size, 2000), np.random.default_rng(1), exact)
-    batch = [np.ascontiguousarray(np.resize(a, (size, *a.shape[1:]))) for a in few]
-    return (problem, *machine, *batch, np.empty(size, np.int32), np.empty(size), np.empty(size))
 
 
 def run(arguments):

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from accelsim.bench.mappings import machine_of, random_batch
 from accelsim.pack import bare_machine, pack_layer
 from accelsim.workloads.layer import Layer
 from cost_models import layout as L
 from cost_models.loopnest import price_batch
 from cost_models.roofline import bound_batch
-from tests.cost_models.mappings import machine_of, random_batch
 
 LAYERS = {
     "3x3": Layer.conv2d(K=8, C=6, P=14, Q=10, R=3, S=3),

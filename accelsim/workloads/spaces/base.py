@@ -155,17 +155,26 @@ class Space(ABC):
         rows = self.check(genomes)
         return np.asarray(np.where(self._present(rows), rows @ self._digits + self._starts[:-1], -1))
 
+    @property
+    def num_blocks(self) -> int:
+        """Distinct blocks: `block` takes 0 to this less 1, part by part, the last gene of a part fastest."""
+        return int(self._starts[-1])
+
+    def block_choice(self, block_id: int) -> tuple[int, tuple[Any, ...]]:
+        """(part, value of each of its genes) of a block."""
+        part = int(np.searchsorted(self._starts, block_id, "right")) - 1
+        rest = block_id - int(self._starts[part])
+        values: list[Any] = []
+        for column in reversed(self.parts[part].columns):
+            rest, index = divmod(rest, len(self.genes[column].values))
+            values.append(self.genes[column].values[index])
+        return part, tuple(reversed(values))
+
     def block(self, block_id: int, batch: int = 1) -> Network:
         """Block number `block_id` as a network with one output, built once and kept."""
         network = self._built.get((block_id, batch))
         if network is None:
-            part = int(np.searchsorted(self._starts, block_id, "right")) - 1
-            rest = block_id - int(self._starts[part])
-            values: list[Any] = []
-            for column in reversed(self.parts[part].columns):
-                rest, index = divmod(rest, len(self.genes[column].values))
-                values.append(self.genes[column].values[index])
-            network = self.build_part(part, tuple(reversed(values)), batch)
+            network = self.build_part(*self.block_choice(block_id), batch)
             self._built[block_id, batch] = network
         return network
 

@@ -36,16 +36,16 @@ def random_batch(
             limit, group = machine.fan[m, a, L.AXIS_SIZE], machine.fan[m, a, L.LANES]
             if limit < 2:
                 continue
-            d = rng.integers(0, L.NDIM, size)
-            here = left[rows, d]
+            dims = rng.integers(0, L.NDIM, size)
+            here = left[rows, dims]
             f = _cut(np.minimum(here, min(limit, machine.fan[m, group, L.AXIS_SIZE])), rng, False)
             use = (f > 1) & ((here % f == 0) | (not exact))
             for other in range(a):
                 use &= (axis_factor[:, m, other] < 2) | (machine.fan[m, other, L.LANES] != group)
-            axis_dim[:, m, a] = d
+            axis_dim[:, m, a] = dims
             axis_factor[:, m, a] = np.where(use, f, 0)
-            left[rows, d] = np.where(use, -(-here // f), here)
-            product[rows, d] *= np.where(use, f, 1)
+            left[rows, dims] = np.where(use, -(-here // f), here)
+            product[rows, dims] *= np.where(use, f, 1)
     # Below the last memory every tile is 1: it hands out no more than its axes take.
     tile[:, M - 1] = np.minimum(tile[:, M - 1], product)
     return Batch(tile, order, axis_dim, axis_factor)

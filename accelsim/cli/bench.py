@@ -1,0 +1,35 @@
+"""`accelsim bench`: the cost model's speed on this machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from accelsim.cli.app import app, console, progress
+
+
+@app.command()
+def bench(
+    seconds: Annotated[float, typer.Option(help="How long to measure.", min=0.1, max=3600)] = 10.0,
+    plot: Annotated[Path | None, typer.Option(help="Also draw: .png, .svg or .pdf.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Measure mappings a second by layer kind, memories and batch size."""
+    import json
+
+    from accelsim.bench import bench as run
+    from accelsim.report import style
+    from accelsim.report.bench import bench_figure, bench_report
+
+    if plot is not None:
+        style.check_path(plot)
+    with progress("pricing mappings") as tick:
+        speed = run(seconds, tick)
+    if plot is not None:
+        style.save(bench_figure(speed), plot)
+    if as_json:
+        print(json.dumps(speed.to_dict(), indent=1))
+    else:
+        console().print(bench_report(speed))

@@ -1,0 +1,55 @@
+"""`accelsim new` and `accelsim check`: hardware files of one's own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from accelsim.cli.app import Hardware, app, console
+from accelsim.errors import AccelsimError
+
+
+@app.command()
+def new(
+    name: Annotated[str, typer.Argument(help="Name of the machine; NAME.json is written.")],
+    like: Annotated[str, typer.Option(help="Shipped accelerator or JSON file to start from.")] = "example",
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="File to write instead.")] = None,
+) -> None:
+    """Write a hardware file to start from, with notes on what to change."""
+    from accelsim.hardware.start import start_from
+    from accelsim.json_text import format_json
+
+    path = output or Path(name if name.endswith(".json") else f"{name}.json")
+    data = start_from(path.stem if output is None else name, like)
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(format_json(data))
+    except FileExistsError:
+        raise AccelsimError(f"{path}: is there already; choose another name or remove it") from None
+    except OSError as fault:
+        raise AccelsimError(f"{path}: {fault.strerror or fault}") from None
+    print(f"{path} written; edit it, then: accelsim check {path}")
+
+
+@app.command()
+def check(
+    hardware: Hardware,
+    plot: Annotated[
+        Path | None, typer.Option(help="Also draw the memory hierarchy: .png, .svg or .pdf.")
+    ] = None,
+) -> None:
+    """Check a hardware file: its faults, or what the machine can do and what to look at again."""
+    from accelsim.hardware import load_hardware
+    from accelsim.report import style
+    from accelsim.report.hardware import hardware_report
+
+    if plot is not None:
+        style.check_path(plot)
+    hw = load_hardware(hardware)
+    if plot is not None:
+        from accelsim.report.drawings import hierarchy_figure
+
+        style.save(hierarchy_figure(hw), plot)
+    console().print(hardware_report(hw), soft_wrap=True)

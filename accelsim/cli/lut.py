@@ -1,0 +1,65 @@
+"""`accelsim lut`: what every block of a space of subnets costs on a chip."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from accelsim.cli.app import Hardware, app, progress
+from accelsim.errors import AccelsimError
+
+
+@app.command()
+def lut(
+    hardware: Hardware,
+    space: Annotated[str, typer.Option(help="A subnet space, as `accelsim list` shows.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="JSON file to write.")],
+    resolution: Annotated[
+        list[int] | None, typer.Option(help="Input size, once for each; default: the space's own.")
+    ] = None,
+    mapper: Annotated[str, typer.Option(help="How each layer is mapped, as for `map`.")] = "template",
+    objective: Annotated[str, typer.Option(help="What mappings minimise: edp, latency or energy.")] = "edp",
+    budget: Annotated[int, typer.Option(help="Evaluations of the mapper a layer.")] = 500,
+    seed: Annotated[int, typer.Option(help="Of the mapper, and of the subnets to check.")] = 0,
+    check: Annotated[
+        int, typer.Option(help="Random subnets whose sums are compared with the whole.", min=0, max=100_000)
+    ] = 1000,
+    workers: Annotated[
+        int | None, typer.Option(help="Threads, default one a processor; the answer is the same.")
+    ] = None,
+) -> None:
+    """Write a table of latency and energy by block, and check its sums against whole subnets."""
+    from accelsim.hardware import load_hardware
+    from accelsim.json_text import format_json
+    from accelsim.lut import build_table
+    from accelsim.sweeps.journal import check_suffix, write_whole
+
+    check_suffix(output, (".json",))
+    if workers is not None and workers < 1:
+        raise AccelsimError(f"workers: must be a whole number from 1, but got {workers}")
+    hw = load_hardware(hardware)
+    with progress("pricing blocks") as tick:
+        table = build_table(
+            hw, space, mapper=mapper, objective=objective, budget=budget, seed=seed,
+            resolutions=tuple(resolution or ()), subnets=check, workers=workers or os.cpu_count() or 1,
+            progress=tick,
+        )  # fmt: skip
+    write_whole(output, format_json(table.to_dict(), 160).encode())
+    print(f"{output}: {table.space.num_blocks} blocks of {table.space.name} on {hw.name}, mapper {mapper}")
+    if not check:
+        return
+    for name in ("latency", "energy"):
+        error = table.check[name]
+        print(
+            f"{name} of {check} random subnets as a sum: off by {error['mean_relative_error']:+.2%} in the "
+            f"mean, {error['largest_relative_error']:.2%} at worst, Kendall's tau {error['kendall_tau']:.4f}"
+        )
+    residency = hw.network
+    if (residency.activations, residency.weights) != ("dram", "dram"):
+        print(
+            f"{hw.name} keeps activations or weights on chip between blocks, which a sum cannot fully know: "
+            "each block is priced in place, in a random subnet"
+        )

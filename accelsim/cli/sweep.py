@@ -1,0 +1,66 @@
+"""`accelsim sweep`: networks on every variation of an accelerator."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from accelsim.cli.app import Hardware, app, console, progress
+from accelsim.errors import AccelsimError
+
+
+@app.command()
+def sweep(
+    hardware: Hardware,
+    networks: Annotated[list[str], typer.Argument(help="One or several networks, as for `evaluate`.")],
+    vary: Annotated[
+        list[str],
+        typer.Option(
+            help="PATH=SPEC, once for each figure: a list (16KiB,64KiB), or a range with a factor "
+            "(16KiB:512KiB:x2) or a step (4:32:+4). PATH as in memories.GLB.fanout.rows.size."
+        ),
+    ],
+    mapper: Annotated[str, typer.Option(help="How each layer is mapped, as for `map`.")] = "genetic",
+    objective: Annotated[
+        list[str] | None, typer.Option(help="What mappings minimise: edp (default), latency or energy.")
+    ] = None,
+    budget: Annotated[int, typer.Option(help="Evaluations of the mapper a layer.")] = 500,
+    seed: Annotated[int, typer.Option(help="Of all random choices.")] = 0,
+    workers: Annotated[
+        int | None, typer.Option(help="Threads, default one a processor; the answer is the same.")
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="Write .csv, .json or .parquet; once interrupted, goes on."),
+    ] = None,
+    plot: Annotated[
+        Path | None,
+        typer.Option(help="Draw .png, .svg or .pdf: lines, a heat map, or for more axes the Pareto front."),
+    ] = None,
+    value: Annotated[str, typer.Option(help="Column that is reported and drawn.")] = "edp_js",
+    fresh: Annotated[bool, typer.Option("--fresh", help="Forget an unfinished sweep.")] = False,
+) -> None:
+    """Price networks on every combination of varied figures."""
+    from accelsim.report import figures, sweep_figures, sweeps
+    from accelsim.sweeps import sweep as run
+
+    sweeps.check_value(value)
+    if plot is not None:
+        figures.check_path(plot)
+    try:
+        with progress("pricing machines") as tick:
+            table = run(
+                hardware, networks, vary, mapper=mapper, objective=objective or ["edp"], budget=budget,
+                seed=seed, workers=workers, out=output, fresh=fresh, progress=tick,
+            )  # fmt: skip
+    except KeyboardInterrupt:
+        left = f"; the same command goes on from {output}.part" if output is not None else ""
+        typer.echo(f"accelsim: stopped{left}", err=True)
+        raise SystemExit(130) from None
+    if not table.ok.rows:
+        raise AccelsimError(f"no point of the sweep works: {table.rows[0]['status']}")
+    if plot is not None:
+        figures.save(sweep_figures.sweep_figure(table, value), plot)
+    console().print(sweeps.sweep_report(table, value))

@@ -1,0 +1,256 @@
+"""`BlockTable`: what every block of a space of subnets costs on a chip, so that a subnet is a sum.
+
+Layers run one after another, so that latency and energy add up over blocks, exactly unless the chip keeps
+activations or weights from one block to the next. Then each block is priced in place: with what stays on
+chip around it in a random subnet that has it. `check` says by how much sums miss whole networks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from accelsim.accuracy.statistics import kendall
+from accelsim.errors import AccelsimError
+from accelsim.hardware.loader import load_hardware
+from accelsim.json_text import read_json
+from accelsim.mapping.mapper import Mapper, nothing_fits
+from accelsim.residency import plan
+from accelsim.sweeps.pricing import ChipPricer, Want, Way
+from accelsim.workloads.network import Network
+from accelsim.workloads.spaces import Space, load_space
+from cost_models import layout as L
+
+if TYPE_CHECKING:
+    from accelsim.hardware import Accelerator
+
+Progress = Callable[[int, int], None]
+
+_CHUNK = 200
+"""Blocks or subnets priced at a time: layers that they share are mapped once."""
+
+
+@dataclass(frozen=True)
+class BlockTable:
+    """Costs of all blocks of a space, by `Space.block_ids`.
+
+    latency_cycles, energy_pj  float64[blocks]
+    about  how it was made: mapper, objective, budget, seed
+    check  how sums compare with whole subnets, or {}: see `compare`
+    """
+
+    space: Space
+    hardware: str
+    hardware_hash: str
+    clock_mhz: float
+    latency_cycles: NDArray[np.float64]
+    energy_pj: NDArray[np.float64]
+    about: dict[str, Any] = field(default_factory=dict)
+    check: dict[str, Any] = field(default_factory=dict)
+
+    def price(self, genomes: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """(latency in cycles, energy in pJ) float64[n] of genomes [n, genes]: sums over their blocks."""
+        ids = self.space.block_ids(genomes)
+        present = ids >= 0
+        latency = np.where(present, self.latency_cycles[ids], 0.0).sum(axis=1)
+        energy = np.where(present, self.energy_pj[ids], 0.0).sum(axis=1)
+        return np.asarray(latency), np.asarray(energy)
+
+    def latency_s(self, genomes: ArrayLike) -> NDArray[np.float64]:
+        """Latency in seconds float64[n]."""
+        return self.price(genomes)[0] / (self.clock_mhz * 1e6)
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON form, version 1: per part its genes, and per block their values and the two costs."""
+        parts: list[dict[str, Any]] = []
+        for i in range(self.space.num_blocks):
+            part, values = self.space.block_choice(i)
+            if part == len(parts):
+                names = [self.space.genes[c].name for c in self.space.parts[part].columns]
+                head = {"part": self.space.parts[part].name, "genes": names}
+                parts.append(head | {"values": [], "latency_cycles": [], "energy_pj": []})
+            parts[part]["values"].append(list(values))
+            parts[part]["latency_cycles"].append(float(self.latency_cycles[i]))
+            parts[part]["energy_pj"].append(float(self.energy_pj[i]))
+        return {
+            "version": 1,
+            "hardware": self.hardware,
+            "hardware_hash": self.hardware_hash,
+            "clock_mhz": self.clock_mhz,
+            "space": self.space.name,
+            "resolutions": list(self.space.resolutions),
+            "notes": "A subnet's latency and energy are the sums over its blocks.",
+            "about": self.about,
+            "check": self.check,
+            "parts": parts,
+        }
+
+    @classmethod
+    def from_dict(cls, data: Any, where: str = "table") -> BlockTable:
+        """Read the JSON form. Raises AccelsimError for what is no such table."""
+        try:
+            if data["version"] != 1:
+                raise AccelsimError(f"{where}: version must be 1, but got {data['version']!r:.40}")
+            space = load_space(data["space"], tuple(data["resolutions"]))
+            latency = np.concatenate([np.array(p["latency_cycles"], float) for p in data["parts"]])
+            energy = np.concatenate([np.array(p["energy_pj"], float) for p in data["parts"]])
+            made = cls(
+                space, str(data["hardware"]), str(data["hardware_hash"]), float(data["clock_mhz"]), latency,
+                energy, dict(data["about"]), dict(data["check"]),
+            )  # fmt: skip
+        except (KeyError, TypeError, IndexError) as fault:
+            raise AccelsimError(f"{where}: is no table of blocks: {type(fault).__name__} {fault}") from None
+        if not len(latency) == len(energy) == space.num_blocks:
+            raise AccelsimError(
+                f"{where}: {space.name} has {space.num_blocks} blocks, but the table has {len(latency)}"
+            )
+        return made
+
+    @classmethod
+    def load(cls, path: Path | str) -> BlockTable:
+        """Read a file that `accelsim lut` wrote. Raises AccelsimError."""
+        return cls.from_dict(read_json(Path(path)), str(path))
+
+
+def build_table(
+    hardware: Accelerator | str | dict[str, Any],
+    space: Space | str,
+    *,
+    mapper: str | Mapper = "template",
+    objective: str = "edp",
+    budget: int = 500,
+    seed: int = 0,
+    resolutions: tuple[int, ...] | None = None,
+    subnets: int = 1000,
+    workers: int = 1,
+    progress: Progress | None = None,
+) -> BlockTable:
+    """Price every distinct block of a space on a chip; equal layers are mapped once.
+
+    hardware, mapper, objective, budget, seed  as in `accelsim.sweep`
+    resolutions  input sizes, instead of the space's own
+    subnets      random subnets to check sums with, drawn with the same seed
+    workers      threads; the table does not depend on them
+    progress     called with (blocks and subnets done, all of them)
+
+    Raises AccelsimError for bad input and where a block fits nowhere.
+    """
+    hw = load_hardware(hardware)
+    family = load_space(space) if isinstance(space, str) else space
+    if resolutions:
+        family = family.at(*resolutions)
+    way = Way.of(mapper, objective, budget, seed)
+    pricer = ChipPricer(hw, way, workers=workers)
+    total = family.num_blocks + subnets
+
+    def tick(done: int) -> None:
+        if progress is not None:
+            progress(done, total)
+
+    keeps = (hw.network.activations, hw.network.weights) != ("dram", "dram")
+    costs = (_in_place if keeps else _alone)(pricer, family, seed, tick)
+    about = {"mapper": way.mapper.name, "objective": objective, "budget": budget, "seed": seed}
+    latency, energy = np.ascontiguousarray(costs.T)
+    table = BlockTable(family, hw.name, hw.hash, hw.clock_mhz, latency, energy, about)
+    if not subnets:
+        return table
+    genomes = family.sample(np.random.default_rng(seed), subnets)
+    whole = np.empty((subnets, 2))
+    for rows in _chunks(subnets):
+        whole[rows] = _totals(pricer, [family.to_network(genomes[i]) for i in rows])
+        tick(family.num_blocks + rows.stop)
+    return replace(table, check=compare(np.stack(table.price(genomes), axis=1), whole))
+
+
+def compare(sums: NDArray[np.float64], whole: NDArray[np.float64]) -> dict[str, Any]:
+    """How sums float64[n, 2] (latency, energy) miss whole subnets: relative errors, and Kendall's tau."""
+    out: dict[str, Any] = {"subnets": len(sums)}
+    for i, name in enumerate(("latency", "energy")):
+        error = sums[:, i] / whole[:, i] - 1
+        out[name] = {
+            "mean_relative_error": float(error.mean()),
+            "largest_relative_error": float(np.abs(error).max()),
+            "kendall_tau": kendall(sums[:, i], whole[:, i]),
+        }
+    return out
+
+
+def _alone(pricer: ChipPricer, space: Space, seed: int, tick: Callable[[int], None]) -> NDArray[np.float64]:
+    """(latency in cycles, energy in pJ) float64[blocks, 2] of blocks that nothing outside can change."""
+    out = np.zeros((space.num_blocks, 2))
+    for rows in _chunks(len(out)):
+        there = [i for i in rows if _exists(space, i)]
+        out[there] = _totals(pricer, [space.block(i) for i in there])
+        tick(rows.stop)
+    return out
+
+
+def _in_place(
+    pricer: ChipPricer, space: Space, seed: int, tick: Callable[[int], None]
+) -> NDArray[np.float64]:
+    """As `_alone`, each block with the resident tensors that it has in a random subnet."""
+    rng = np.random.default_rng(seed)
+    out = np.zeros((space.num_blocks, 2))
+    nothing = np.zeros((len(pricer.hardware.memories), L.CAPACITY_ALL + 1))
+    for rows in _chunks(len(out)):
+        there = [i for i in rows if _exists(space, i)]
+        wants: list[list[Want]] = []
+        for i in there:
+            genome = _subnet_with(space, i, rng)
+            ids = space.block_ids(genome)[0]
+            ids = ids[ids >= 0].tolist()
+            first = sum(len(space.block(j).layers) for j in ids[: ids.index(i)])
+            stays = plan(pricer.hardware, space.to_network(genome))
+            layers = space.block(i).layers
+            wants.append([Want(x, stays.of(first + n)[0], nothing) for n, x in enumerate(layers)])
+        prices = iter(pricer.layers([want for block in wants for want in block]))
+        for i, block in zip(there, wants, strict=True):
+            found = [next(prices) for _ in block]
+            # What stays may leave too little room for tiles; then it goes through the outermost memory.
+            alone = pricer.layers([want._replace(resident="") for want in block]) if None in found else found
+            costs = [one or other for one, other in zip(found, alone, strict=True)]
+            if None in costs:
+                raise nothing_fits(pricer.hardware, block[costs.index(None)].layer)
+            out[i] = np.sum([cost for cost in costs if cost is not None], axis=0)
+        tick(rows.stop)
+    return out
+
+
+def _exists(space: Space, block_id: int) -> bool:
+    """Whether a block is one: a gene of its own may say that it is left out, which costs nothing."""
+    part, values = space.block_choice(block_id)
+    depth, columns = space.parts[part].depth, space.parts[part].columns
+    if depth is None or depth.column not in columns:
+        return True
+    value = values[columns.index(depth.column)]
+    return space.genes[depth.column].values.index(value) >= depth.least
+
+
+def _subnet_with(space: Space, block_id: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    """A random genome [genes] that has a block."""
+    part, values = space.block_choice(block_id)
+    genome = rng.integers(0, space.upper + 1)
+    depth = space.parts[part].depth
+    if depth is not None:
+        genome[depth.column] = rng.integers(depth.least, space.upper[depth.column] + 1)
+    for column, value in zip(space.parts[part].columns, values, strict=True):
+        genome[column] = space.genes[column].values.index(value)
+    return genome
+
+
+def _totals(pricer: ChipPricer, networks: list[Network]) -> NDArray[np.float64]:
+    """Float64[n, 2]. Raises AccelsimError where something fits nowhere."""
+    found = pricer.price(networks)
+    for price in found:
+        if isinstance(price, AccelsimError):
+            raise price
+    return np.array(found)
+
+
+def _chunks(count: int) -> list[range]:
+    return [range(i, min(count, i + _CHUNK)) for i in range(0, count, _CHUNK)]

@@ -1,0 +1,63 @@
+"""The speed of the cost model as a table and a figure."""
+
+from __future__ import annotations
+
+import platform
+from typing import TYPE_CHECKING
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from accelsim.bench import Speed
+from accelsim.report.style import MARKERS, STYLES, new_figure, tidy
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def bench_report(speed: Speed) -> RenderableType:
+    """Mappings a second by layer and memories, and by batch size."""
+    table = Table(title="Mappings a second, one core", title_justify="left", box=None, header_style="bold")
+    table.add_column("layer")
+    memories = sorted({m for _, m, _ in speed.kinds})
+    for m in memories:
+        table.add_column(f"{m} memories, dividing / any", justify="right")
+    for layer in dict.fromkeys(layer for layer, _, _ in speed.kinds):
+        cells = (
+            " / ".join(f"{speed.kinds[layer, m, tiles]:,.0f}" for tiles in ("dividing", "any"))
+            for m in memories
+        )
+        table.add_row(layer, *cells)
+    batches = Table(title="By batch size (3x3, three memories, dividing)", title_justify="left", box=None)
+    for size in speed.batches:
+        batches.add_column(f"{size:,}", justify="right")
+    batches.add_row(*(f"{n:,.0f}" for n in speed.batches.values()))
+    where = Text(
+        f"{platform.machine()}, Python {platform.python_version()}; best round, CPU time", style="dim"
+    )
+    return Group(table, Text(""), batches, Text(how, style="dim"))
+
+
+def bench_figure(speed: Speed) -> Figure:
+    """Mappings a second over the batch size, and bars by layer and memories."""
+    figure = new_figure(9.6, 3.8)
+    left, right = figure.subplots(1, 2)
+    x, y = list(speed.batches), [n / 1e6 for n in speed.batches.values()]
+    left.plot(x, y, marker=MARKERS[0], color=STYLES[0][0])
+    left.set(xscale="log", xlabel="mappings a call", ylabel="million mappings a second", ylim=(0, None))
+    tidy(left, grid="y")
+    layers = list(dict.fromkeys(layer for layer, _, _ in speed.kinds))
+    memories = sorted({m for _, m, _ in speed.kinds})
+    width = 0.8 / (2 * len(memories))
+    for i, m in enumerate(memories):
+        for j, tiles in enumerate(("dividing", "any")):
+            at = [n - 0.4 + width * (2 * i + j + 0.5) for n in range(len(layers))]
+            heights = [speed.kinds[layer, m, tiles] / 1e6 for layer in layers]
+            look = {"color": STYLES[(0, 5, 4)[i % 3]][0], "hatch": "////" if j else ""}
+            right.bar(at, heights, width, edgecolor="white", linewidth=0.3, label=f"{m}, {tiles}", **look)
+    right.set_xticks(range(len(layers)), layers)
+    right.legend(frameon=False, fontsize="small", ncols=len(memories), title="memories, tiles")
+    right.set_ylim(0, 1.4 * max(speed.kinds.values()) / 1e6)
+    tidy(right, grid="y")
+    return figure

@@ -1,0 +1,183 @@
+"""The report on a machine: memories, peak and ridge, what the memories hold, and what to look at again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from accelsim.errors import AccelsimError
+from accelsim.hardware import Accelerator
+from accelsim.mapping.mapper import map_layer
+from accelsim.report.drawings import axis_text, memory_text, ports_text
+from accelsim.report.roofline import roof
+from accelsim.report.text import quantity
+from accelsim.workloads.layer import Layer, touched
+
+PROBES = (
+    Layer.conv2d(K=64, C=64, P=56, Q=56, R=3, S=3, name="3x3"),
+    Layer.conv2d(K=256, C=64, P=56, Q=56, name="1x1"),
+    Layer.depthwise(C=96, P=56, Q=56, R=3, S=3, name="depthwise"),
+    Layer.gemm(M=1, N=1000, K=2048, name="fully connected"),
+)
+"""Layers that every machine should run, priced under the template mapping."""
+
+
+def hardware_report(hardware: Accelerator, *, probes: bool = True) -> RenderableType:
+    """Hierarchy, peak, ridge, capacity in tiles, area and power, four layers priced, and remarks."""
+    parts: list[RenderableType] = [_tree(hardware), Text(""), _peak(hardware), Text(""), _tiles(hardware)]
+    if probes:
+        parts += [Text(""), _probes(hardware)]
+    found = list(remarks(hardware))
+    parts.append(Text("\nWorth a second look" if found else "\nNothing stands out", style="bold"))
+    parts += [Text(f"  {remark}") for remark in found]
+    return Group(*parts)
+
+
+def largest_tile(hardware: Accelerator, m: int, kernel: int = 3) -> int | None:
+    """Largest n for which a tile of n output channels, n input channels and n x n outputs under a square
+    kernel fits memory `m` with all the tensors that it holds, sums at full precision; None = any.
+    """  # fmt: skip
+    memory, bits = hardware.memories[m], hardware.precision_bits
+    parts = memory.parts()
+    if not parts:
+        return None
+
+    def fits(n: int) -> bool:
+        rows = touched(n, kernel, 1, 1)
+        words = {"W": n * n * kernel * kernel, "I": n * rows * rows, "O": n * n * n}
+        need = {t: words[t] * bits.of(t) * (2 if memory.double_buffered else 1) for t in memory.holds}
+        if "all" in parts:
+            return sum(need.values()) <= 8 * parts["all"]
+        return all(need[t] <= 8 * parts[t] for t in need)
+
+    low, high = 0, 1
+    while fits(high):
+        low, high = high, 2 * high
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if fits(middle) else (low, middle)
+    return low
+
+
+def _tree(hardware: Accelerator) -> RenderableType:
+    text = Text(f"{hardware.name}: {hardware.technology_nm:g} nm, {hardware.clock_mhz:g} MHz\n", style="bold")
+    indent = ""
+    for m, memory in enumerate(hardware.memories):
+        many = hardware.instances(m)
+        times = f"{many:,} x " if many > 1 else ""
+        what = f"{memory.name} [{' '.join(memory.holds)}]: {memory_text(hardware, m)}; {ports_text(memory)}"
+        text.append(f"{indent}{times}{what}\n", style="not bold")
+        for axis in memory.fanout:
+            text.append(f"{indent}   / {axis_text(axis)}\n", style="not bold italic")
+        indent += "   "
+    bits = hardware.precision_bits
+    mac = f"{hardware.num_pes:,} x MAC: {bits.weight} x {bits.input} bits into {bits.psum}"
+    text.append(f"{indent}{mac}, {hardware.costs.mac.energy_pj:.3g} pJ", style="not bold")
+    return text
+
+
+def _peak(hardware: Accelerator) -> RenderableType:
+    per_second = hardware.num_pes * hardware.clock_mhz * 1e6
+    over = roof(hardware)
+    ridge = f"{over.memory} has no limit: no ridge"
+    if over.bandwidth < float("inf"):
+        least = f"{over.ridge:,.0f}" if over.ridge >= 100 else f"{over.ridge:.3g}"
+        ridge = f"from {least} MACs a byte on the array can be the limit; below, the port of {over.memory} is"
+    text = Text()
+    text.append(f"peak    {hardware.peak_macs_per_cycle:,} MACs a cycle, {quantity(per_second, 'MAC/s')}\n")
+    text.append(f"ridge   {ridge}\n")
+    areas = ", ".join(f"{k} {v:.3g}" for k, v in hardware.area_breakdown_mm2().items() if v)
+    text.append(f"area    {hardware.area_mm2:.3g} mm2 without control and wiring ({areas})\n")
+    text.append(f"leakage {hardware.leakage_mw:.3g} mW")
+    return text
+
+
+def _tiles(hardware: Accelerator) -> RenderableType:
+    table = Table(title="Capacity of one instance", title_justify="left", box=None, header_style="bold")
+    table.add_column("memory")
+    for name in ("W elements", "I elements", "O sums", "tile K=C=P=Q, 3x3", "1x1"):
+        table.add_column(name, justify="right")
+    bits = hardware.precision_bits
+    for m, memory in enumerate(hardware.memories):
+        parts = memory.parts()
+        cells = []
+        for t in ("W", "I", "O"):
+            size = parts.get(t, parts.get("all"))
+            copies = 2 if memory.double_buffered else 1
+            held = t in memory.holds
+            cells.append(
+                "-" if not held else "any" if size is None else f"{8 * size // copies // bits.of(t):,}"
+            )
+        for kernel in (3, 1):
+            n = largest_tile(hardware, m, kernel)
+            cells.append("any" if n is None else f"{n:,}")
+        table.add_row(memory.name, *cells)
+    shared = any("all" in memory.parts() and len(memory.holds) > 1 for memory in hardware.memories)
+    note = "elements if one tensor had the shared memory to itself; " if shared else ""
+    return Group(
+        table, Text(f"{note}tiles with all held tensors together, double buffers counted", style="dim")
+    )
+
+
+def _probes(hardware: Accelerator) -> RenderableType:
+    table = Table(title="Template mapping", title_justify="left", box=None, header_style="bold")
+    for name in ("layer", "shape"):
+        table.add_column(name)
+    for name in ("cycles", "utilisation", "energy"):
+        table.add_column(name, justify="right")
+    table.add_column("bound by")
+    for layer in PROBES:
+        try:
+            cost = map_layer(hardware, layer, "template").cost
+        except AccelsimError as fault:
+            table.add_row(layer.name, str(layer), "-", "-", "-", str(fault))
+            continue
+        energy = quantity(cost.energy_pj * 1e-12, "J")
+        table.add_row(
+            layer.name,
+            str(layer),
+            f"{cost.latency_cycles:,.0f}",
+            f"{cost.utilisation:.0%}",
+            energy,
+            cost.bound_by,
+        )
+    return table
+
+
+def remarks(hardware: Accelerator) -> Iterator[str]:
+    """What is legal and yet often a slip."""
+    for m, memory in enumerate(hardware.memories):
+        here = f"memories[{m}]"
+        if memory.bandwidth is None and memory.technology != "register":
+            yield f"{here}.bandwidth: {memory.name} has none, so that it never limits"
+        for a, axis in enumerate(memory.fanout):
+            if not (axis.multicast or axis.reduction) and axis.size > 1:
+                yield (
+                    f"{here}.fanout[{a}]: {axis.axis} neither shares reads (multicast) nor adds sums up "
+                    "(reduction): each lane moves all of its own"
+                )
+            if axis.axis not in hardware.dataflow.axes.get(memory.name, {}):
+                yield f"dataflow.axes.{memory.name}.{axis.axis}: not given; it may carry any dimension"
+            if axis.size == 1:
+                yield f"{here}.fanout[{a}].size: {axis.axis} has a single lane"
+    search = hardware.search
+    if search is not None and search.max_pes is not None and search.max_pes < hardware.num_pes:
+        yield f"search.max_pes: {search.max_pes} is below the machine's own {hardware.num_pes}"
+    if search is not None and search.max_onchip_bytes is not None:
+        own = hardware.onchip_bytes
+        if search.max_onchip_bytes < own:
+            yield f"search.max_onchip_bytes: {search.max_onchip_bytes} is below the machine's own {own}"
+    bare = [path for path, source in hardware.provenance().items() if source is None and path[:6] != "search"]
+    if bare:
+        yield f"sources: {len(bare)} numbers name none: {_some(bare)}"
+    if hardware.estimated:
+        fitted = hardware.estimated
+        yield f"{len(fitted)} figures are not given and come from the technology fit: {_some(fitted)}"
+
+
+def _some(names: Sequence[str], most: int = 3) -> str:
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more

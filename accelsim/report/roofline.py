@@ -1,0 +1,132 @@
+"""The roofline of a machine, with the layers of a network as points."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from accelsim.costing import NetworkCost
+from accelsim.errors import AccelsimError, nearest
+from accelsim.hardware import Accelerator
+from accelsim.mapping.cost import LayerCost
+from accelsim.report.figures import title_of
+from accelsim.report.style import FAINT, INK, MARKERS, STYLES, new_figure, tidy
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+class Roof(NamedTuple):
+    """Peak in MACs a cycle, bandwidth in bytes a cycle of all instances of a memory, and where they meet.
+
+    The roof is `min(peak, bandwidth * intensity)` over MACs a byte.
+    """
+
+    memory: str
+    peak: float
+    bandwidth: float
+
+    @property
+    def ridge(self) -> float:
+        """MACs a byte from which on the array, and not this memory, is the limit."""
+        return self.peak / self.bandwidth
+
+
+def roof(hardware: Accelerator, memory: str | None = None) -> Roof:
+    """The roof over the read port of a memory, by default the outermost; its bandwidth may be infinite.
+
+    Ports per tensor count together. Raises AccelsimError for an unknown memory.
+    """
+    names = [m.name for m in hardware.memories]
+    name = names[0] if memory is None else memory
+    if name not in names:
+        raise AccelsimError(f"{hardware.name} has no memory {name!r}{nearest(name, names)}")
+    m = names.index(name)
+    each, shared = hardware.memories[m].ports("read")
+    held = [each[t] for t in hardware.memories[m].holds]
+    width = held[0] if shared else sum(held)
+    return Roof(name, float(hardware.peak_macs_per_cycle), width * hardware.instances(m))
+
+
+def points(layers: list[LayerCost], over: Roof) -> NDArray[np.float64]:
+    """(MACs a byte, MACs a cycle) float64[n, 2] of layers.
+
+    Bytes are what the busiest port of the memory could move in the cycles that it is busy, so that no layer
+    lies above the roof; without a limit on the memory's ports, the bytes that it reads.
+    """
+    out = np.empty((len(layers), 2))
+    for i, cost in enumerate(layers):
+        busy = max((v for k, v in cost.port_cycles.items() if k.split(" ")[0] == over.memory), default=0.0)
+        m = cost.hardware.memory_index(over.memory)
+        moved = busy * over.bandwidth if busy else float(cost.counts.bits[0, m, :, 0].sum()) / 8
+        out[i] = cost.macs / max(moved, 1e-300), cost.macs / cost.latency_cycles
+    return out
+
+
+def roofline_figure(cost: NetworkCost | LayerCost, memory: str | None = None, *, names: int = 5) -> Figure:
+    """The roof over one memory's port (default: the outermost) and every layer that multiplies as a point.
+
+    A marker a kind of layer, its area the share of the latency; the `names` longest are named.
+    """
+    hardware = cost.hardware
+    over = roof(hardware, memory)
+    layers = [x for x in (cost.layers if isinstance(cost, NetworkCost) else (cost,)) if x.macs]
+    if not layers:
+        raise AccelsimError("a roofline needs a layer that multiplies")
+    spots = points(layers, over)
+    figure = new_figure(6.4, 4.4)
+    axis = figure.subplots()
+    finite = np.isfinite(over.bandwidth)
+    ridge = over.ridge if finite else spots[:, 0].min()
+    x = np.array([min(spots[:, 0].min(), ridge) / 2, max(spots[:, 0].max(), ridge) * 2])
+    if finite:
+        axis.plot(
+            [x[0], ridge, x[1]], [x[0] * over.bandwidth, over.peak, over.peak], color=INK, linewidth=1.6
+        )
+        axis.plot([ridge, ridge], [1e-9, over.peak], color=FAINT, linewidth=0.8, linestyle=":")
+        text = f"ridge: {ridge:.3g} MACs/B"
+        low = spots[:, 1].min() / 1.7
+        axis.text(ridge * 1.06, low, text, fontsize="small", color=FAINT, rotation=90, va="bottom")
+        slope = f"{over.memory}: {over.bandwidth:.4g} B/cycle"
+    else:
+        axis.plot(x, [over.peak, over.peak], color=INK, linewidth=1.6)
+        slope = f"{over.memory}: unlimited"
+    axis.text(x[1], over.peak * 1.06, f"{over.peak:,.0f} MACs/cycle", ha="right", fontsize="small", color=INK)
+    total = sum(x.latency_cycles for x in layers)
+    kinds = list(dict.fromkeys(_kind(x) for x in layers))
+    for i, kind in enumerate(kinds):
+        rows = [j for j, one in enumerate(layers) if _kind(one) == kind]
+        area = [18 + 900 * layers[j].latency_cycles / total for j in rows]
+        axis.scatter(
+            spots[rows, 0], spots[rows, 1], s=area, marker=MARKERS[i % len(MARKERS)],
+            color=STYLES[(0, 1, 3, 5, 7, 9, 2)[i % 7]][0], alpha=0.75, edgecolor="white", linewidth=0.5,
+            label=kind,
+        )  # fmt: skip
+    longest = sorted(range(len(layers)), key=lambda j: -layers[j].latency_cycles)[:names]
+    seen: set[tuple[float, ...]] = set()
+    for j in longest:
+        at = tuple(np.round(np.log10(spots[j]), 2))
+        if at not in seen:
+            seen.add(at)
+            axis.annotate(
+                layers[j].layer.name or str(layers[j].layer), spots[j], xytext=(6, -9),
+                textcoords="offset points", fontsize=7, color=INK,
+            )  # fmt: skip
+    axis.set(xscale="log", yscale="log", xlim=x, ylim=(spots[:, 1].min() / 2, over.peak * 1.6))
+    axis.set_xlabel(f"MACs per byte at {over.memory}")
+    axis.set_ylabel("MACs per cycle")
+    axis.legend(frameon=False, fontsize="small", loc="upper left", title=slope, markerscale=0.7)
+    axis.set_title(title_of(cost))
+    tidy(axis, grid="xy")
+    return figure
+
+
+def _kind(cost: LayerCost) -> str:
+    layer = cost.layer
+    if layer.op != "conv":
+        return layer.op
+    if layer.R == layer.S == 1:
+        return "1x1 or matrix product"
+    return "depthwise" if layer.K == layer.C == 1 and layer.G > 1 else f"{layer.R}x{layer.S}"

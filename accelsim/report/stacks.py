@@ -1,0 +1,103 @@
+"""Where the time and the energy go: stacked bars."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from accelsim.costing import NetworkCost
+from accelsim.mapping.cost import LayerCost
+from accelsim.report.figures import title_of
+from accelsim.report.style import INK, MARKERS, STYLES, TENSOR_STYLES, face, layer_ticks, new_figure, tidy
+from accelsim.report.text import quantity
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def latency_stack(cost: LayerCost) -> dict[str, float]:
+    """Cycles that add up to the latency: useful and idle lanes while computing, the port that holds compute
+    up ("waits for GLB read"), fills that nothing hides, and the ramps.
+    """  # fmt: skip
+    split = cost.latency_split
+    compute = cost.compute_cycles
+    useful = compute * cost.utilisation_spatial if cost.macs else 0.0
+    exposed, up, down = (split[name] for name in ("exposed fills", "ramp-up", "ramp-down"))
+    out = {"multiplies": useful, "lanes idle": compute - useful}
+    if not cost.macs:
+        out = {"other operators": compute}
+    waits = cost.latency_cycles - compute - exposed - up - down
+    if waits > 1e-9 * cost.latency_cycles:
+        out[f"waits for {max(cost.port_cycles, key=cost.port_cycles.__getitem__)}"] = waits
+    return out | {"exposed fills": exposed, "ramps": up + down}
+
+
+def latency_figure(cost: NetworkCost | LayerCost) -> Figure:
+    """Latency stack of each layer; markers show how long each port would need by itself."""
+    layers = cost.layers if isinstance(cost, NetworkCost) else (cost,)
+    stacks = [latency_stack(one) for one in layers]
+    order = ["multiplies", "lanes idle", "other operators"]
+    waits = sorted({name for stack in stacks for name in stack if name.startswith("waits")})
+    parts = [p for p in (*order, *waits, "exposed fills", "ramps") if any(s.get(p) for s in stacks)]
+    figure = new_figure(max(6.4, min(14.0, 0.16 * len(layers) + 4.0)), 4.6)
+    axis = figure.subplots()
+    bottom = [0.0] * len(layers)
+    for i, part in enumerate(parts):
+        heights = [stack.get(part, 0.0) / 1e3 for stack in stacks]
+        axis.bar(range(len(layers)), heights, 0.85, bottom, label=part, **face(i))
+        bottom = [a + b for a, b in zip(bottom, heights, strict=True)]
+    ports = list(dict.fromkeys(port for one in layers for port in one.port_cycles))
+    for i, port in enumerate(ports):
+        cycles = [one.port_cycles.get(port, 0.0) / 1e3 for one in layers]
+        axis.scatter(
+            range(len(layers)), cycles, 9, marker=MARKERS[i % len(MARKERS)], color=INK, linewidth=0.4,
+            facecolor="white", label=f"{port} alone", zorder=3,
+        )  # fmt: skip
+    axis.set_ylabel("latency (kcycles)")
+    axis.set_ylim(0, 1.08 * max(bottom))
+    layer_ticks(axis, [one.layer.name or str(one.layer) for one in layers])
+    figure.legend(
+        *axis.get_legend_handles_labels(), loc="outside upper center", fontsize="small", frameon=False,
+        ncols=min(5, len(parts) + len(ports)), title=title_of(cost),
+    )  # fmt: skip
+    tidy(axis)
+    return figure
+
+
+def energy_figure(cost: NetworkCost | LayerCost) -> Figure:
+    """Energy of MACs, array, leakage and each memory, the memories' by tensor and direction."""
+    layers = cost.layers if isinstance(cost, NetworkCost) else (cost,)
+    names = [memory.name for memory in cost.hardware.memories]
+    bars = ["mac", "array", "leakage", *reversed(names)]
+    total = dict.fromkeys(bars, 0.0)
+    figure = new_figure(max(5.6, 0.8 * len(bars) + 2.2), 3.8)
+    axis = figure.subplots()
+    fixed = [sum(one.energy_split_pj[bar] for one in layers) for bar in bars[:3]]
+    axis.bar(range(3), fixed, 0.62, color=STYLES[9][0], edgecolor="white")
+    total |= dict(zip(bars[:3], fixed))
+    for tensor, (colour, _) in TENSOR_STYLES.items():
+        for way, hatch in (("read", ""), ("write", "////")):
+            heights = [
+                sum(one.energy_split_pj[name].get(tensor, {}).get(way, 0.0) for one in layers)
+                for name in bars[3:]
+            ]
+            bottom = [total[name] for name in bars[3:]]
+            axis.bar(
+                range(3, len(bars)), heights, 0.62, bottom, color=colour, hatch=hatch, edgecolor="white",
+                linewidth=0.4, label=f"{tensor} {way}",
+            )  # fmt: skip
+            for name, height in zip(bars[3:], heights, strict=True):
+                total[name] += height
+    whole = sum(total.values())
+    for i, bar in enumerate(bars):
+        label = f"{quantity(total[bar] * 1e-12, 'J')}\n{total[bar] / whole:.0%}"
+        axis.annotate(
+            label, (i, total[bar]), xytext=(0, 2), textcoords="offset points", ha="center", fontsize=7
+        )
+    axis.set_xticks(range(len(bars)), ["MAC", *bars[1:]])
+    axis.set_yticks([])
+    axis.spines["left"].set_visible(False)
+    axis.set_ylim(0, 1.15 * max(total.values()))
+    axis.set_title(f"{title_of(cost)}: {quantity(whole * 1e-12, 'J')}")
+    axis.legend(frameon=False, fontsize="small", ncols=3, loc="upper left")
+    tidy(axis)
+    return figure

@@ -1,0 +1,153 @@
+"""What a sweep varies: a path of the hardware file and its values, also as text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from itertools import product
+from typing import Any
+
+import numpy as np
+
+from accelsim.errors import AccelsimError
+
+UNITS = {"": 1, "B": 1, "kB": 1000, "MB": 10**6, "GB": 10**9, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
+"""What may stand behind a number."""
+
+MAX_POINTS = 100_000
+
+_NUMBER = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)([A-Za-z]*)")
+_HELP = "write PATH=START:STOP:xFACTOR, PATH=START:STOP:+STEP or PATH=VALUE,VALUE,..."
+
+Scalar = int | float | bool | str
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One varied figure: its path, as `accelsim.hardware.resize` understands it, and its values in order.
+
+    ranged  the values come from a range, and may be rounded where the figure is a whole number
+    """
+
+    path: str
+    values: tuple[Scalar, ...]
+    ranged: bool = field(default=False, compare=False)
+
+    def __post_init__(self) -> None:
+        if not self.values:
+            raise AccelsimError(f"{self.path}: must have at least one value")
+        for i, value in enumerate(self.values):
+            if value in self.values[:i]:
+                raise AccelsimError(f"{self.path}: the value {value} comes twice")
+
+    @property
+    def whole(self) -> Axis:
+        """The same with a range's values rounded to whole numbers."""
+        if not self.ranged:
+            return self
+        return Axis(self.path, tuple(dict.fromkeys(round(float(v)) for v in self.values)), True)
+
+    @property
+    def numeric(self) -> bool:
+        """Whether all values are numbers."""
+        return all(isinstance(v, int | float) and not isinstance(v, bool) for v in self.values)
+
+
+def parse_axis(text: str) -> Axis:
+    """Read `PATH=SPEC`; SPEC is a list, or a range with a factor (x2) or a step (+4), both ends included.
+
+    Numbers may carry B, kB, MB, GB, KiB, MiB or GiB. Raises AccelsimError.
+    """
+    path, sign, spec = text.partition("=")
+    path, spec = path.strip(), spec.strip()
+    if not sign or not path or not spec:
+        raise AccelsimError(f"--vary {text!r}: {_HELP}")
+    if ":" in spec:
+        return Axis(path, _range(spec, text), ranged=True)
+    return Axis(path, tuple(_scalar(word.strip(), text) for word in spec.split(",")))
+
+
+def as_axes(vary: Iterable[str | Axis] | Mapping[str, Any]) -> tuple[Axis, ...]:
+    """Axes from their texts, from themselves, or from a table of path -> values (or one value).
+
+    Raises AccelsimError for an axis that comes twice, and for more than MAX_POINTS points.
+    """
+    if isinstance(vary, str):
+        vary = [vary]
+    axes: list[Axis] = []
+    if isinstance(vary, Mapping):
+        for path, values in vary.items():
+            several = np.iterable(values) and not isinstance(values, str)
+            axes.append(Axis(str(path), tuple(map(_plain, values if several else [values]))))
+    else:
+        axes = [axis if isinstance(axis, Axis) else parse_axis(axis) for axis in vary]
+    paths = [axis.path for axis in axes]
+    for path in paths:
+        if paths.count(path) > 1:
+            raise AccelsimError(f"vary: {path} is given twice")
+    points = int(np.prod([len(axis.values) for axis in axes], dtype=object)) if axes else 1
+    if points > MAX_POINTS:
+        raise AccelsimError(f"vary: at most {MAX_POINTS} points, but there are {points}")
+    return tuple(axes)
+
+
+def points(axes: tuple[Axis, ...]) -> list[dict[str, Scalar]]:
+    """Every combination of the axes' values, the last axis fastest."""
+    paths = [axis.path for axis in axes]
+    return [dict(zip(paths, values, strict=True)) for values in product(*(axis.values for axis in axes))]
+
+
+def _plain(value: Any) -> Scalar:
+    """A Python scalar; 4.0 counts as 4."""
+    value = value.item() if hasattr(value, "item") else value
+    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
+        return int(value)
+    if not isinstance(value, int | float | str):
+        raise AccelsimError(f"vary: values must be numbers, truth values or texts, but got {value!r:.60}")
+    return value
+
+
+def _scalar(word: str, text: str) -> Scalar:
+    if word in ("true", "false"):
+        return word == "true"
+    if re.fullmatch(r"[A-Za-z_]\w*", word):
+        return word
+    return _number(word, text)
+
+
+def _number(word: str, text: str) -> int | float:
+    match = _NUMBER.fullmatch(word)
+    if match is None:
+        raise AccelsimError(f"--vary {text!r}: {word!r} is no number; {_HELP}")
+    digits, unit = match.groups()
+    if unit not in UNITS:
+        known = ", ".join(u for u in UNITS if u)
+        raise AccelsimError(f"--vary {text!r}: {unit!r} in {word!r} is no unit; known: {known}")
+    value = _plain(float(digits) * UNITS[unit])
+    assert isinstance(value, int | float)
+    return value
+
+
+def _range(spec: str, text: str) -> tuple[int | float, ...]:
+    words = [word.strip() for word in spec.split(":")]
+    if len(words) != 3 or words[2][:1] not in ("x", "+"):
+        raise AccelsimError(f"--vary {text!r}: {_HELP}")
+    start, stop, step = (_number(word, text) for word in (words[0], words[1], words[2].lstrip("x")))
+    if start > stop:
+        raise AccelsimError(f"--vary {text!r}: START <= STOP must hold, but got {start} > {stop}")
+    if words[2][0] == "x" and not (step > 1 and start > 0):
+        raise AccelsimError(f"--vary {text!r}: a factor must be above 1 and START above 0")
+    if words[2][0] == "+" and not step > 0:
+        raise AccelsimError(f"--vary {text!r}: a step must be above 0, but got {step}")
+    values: list[int | float] = []
+    value, i = start, 0
+    while value <= stop * (1 + 1e-12):
+        values.append(value)
+        if len(values) > MAX_POINTS:
+            raise AccelsimError(f"--vary {text!r}: at most {MAX_POINTS} values")
+        i += 1
+        new = _plain(start * step**i if words[2][0] == "x" else start + step * i)
+        assert isinstance(new, int | float)
+        value = new
+    return tuple(values)

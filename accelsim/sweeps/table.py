@@ -1,0 +1,148 @@
+"""`SweepTable`: the rows of a sweep, as CSV, JSON or Parquet, as a grid, and their Pareto front."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from accelsim.errors import AccelsimError, nearest
+from accelsim.sweeps.axes import Axis
+from accelsim.sweeps.journal import check_suffix, write_whole
+
+FORMATS = (".csv", ".json", ".parquet")
+
+FIGURES = (
+    "latency_cycles", "latency_s", "energy_pj", "edp_js", "utilisation", "macs", "num_pes", "onchip_bytes",
+    "area_mm2",
+)  # fmt: skip
+"""Columns with a number where the point works."""
+
+
+@dataclass(frozen=True)
+class SweepTable:
+    """A row per point, network and objective, in the order of the axes.
+
+    Columns: the paths of the axes, `network`, `objective`, FIGURES, and `status`: "ok", or why the point
+    cannot work; then its figures are None.
+    """
+
+    axes: tuple[Axis, ...]
+    rows: tuple[dict[str, Any], ...]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        return iter(self.rows)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the columns, in order."""
+        return (*(axis.path for axis in self.axes), "network", "objective", *FIGURES, "status")
+
+    @property
+    def ok(self) -> SweepTable:
+        """The rows of points that work."""
+        return self.where(status="ok")
+
+    @property
+    def networks(self) -> tuple[str, ...]:
+        """Names of the networks."""
+        return tuple(dict.fromkeys(row["network"] for row in self.rows))
+
+    def where(self, **equal: Any) -> SweepTable:
+        """The rows whose columns have the given values."""
+        rows = (r for r in self.rows if all(r[self._known(k)] == v for k, v in equal.items()))
+        return SweepTable(self.axes, tuple(rows))
+
+    def column(self, name: str) -> NDArray[Any]:
+        """One column; a missing figure is NaN."""
+        values = [row[self._known(name)] for row in self.rows]
+        if name in FIGURES:
+            return np.array([np.nan if v is None else v for v in values], float)
+        return np.array(values)
+
+    def best(self, value: str = "edp_js") -> dict[str, Any]:
+        """The row with the smallest value. Raises AccelsimError where no point works."""
+        rows = [row for row in self.ok.rows if row[self._known(value)] is not None]
+        if not rows:
+            raise AccelsimError("no point of the sweep works")
+        return min(rows, key=lambda row: float(row[value]))
+
+    def front(self, x: str = "latency_s", y: str = "energy_pj") -> SweepTable:
+        """Rows that no other row of the same network beats in both columns, by rising `x`."""
+        rows: list[dict[str, Any]] = []
+        for network in self.networks:
+            best = np.inf
+            here = self.ok.where(network=network)
+            for row in sorted(here.rows, key=lambda r: (r[self._known(x)], r[self._known(y)])):
+                if row[y] < best:
+                    best = row[y]
+                    rows.append(row)
+        return SweepTable(self.axes, tuple(rows))
+
+    def grid(self, value: str = "edp_js") -> NDArray[np.float64]:
+        """Smallest value at each combination of the axes, float64[len of each axis]; NaN where none works."""
+        out = np.full([len(axis.values) for axis in self.axes], np.inf)
+        for row in self.rows:
+            at = tuple(axis.values.index(row[axis.path]) for axis in self.axes)
+            if row[self._known(value)] is not None:
+                out[at] = min(out[at], row[value])
+        return np.where(np.isinf(out), np.nan, out)
+
+    # -- files ---------------------------------------------------------------------------------------
+
+    def to_csv(self) -> str:
+        """A header and a line a row; what is missing is empty."""
+        out = io.StringIO()
+        writer = csv.DictWriter(out, self.columns, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(self.rows)
+        return out.getvalue()
+
+    def to_json(self) -> str:
+        """A list of objects, one a row."""
+        return json.dumps([{k: row[k] for k in self.columns} for row in self.rows], indent=1) + "\n"
+
+    def write(self, path: Path | str) -> None:
+        """Write .csv, .json or .parquet (which needs `pip install accelsim[parquet]`), all at once."""
+        path = Path(path)
+        check_suffix(path, FORMATS)
+        suffix = path.suffix.lower()
+        if suffix == ".parquet":
+            write_whole(path, self._parquet())
+        else:
+            write_whole(path, (self.to_csv() if suffix == ".csv" else self.to_json()).encode())
+
+    def _parquet(self) -> bytes:
+        arrow, parquet = parquet_modules()
+        columns = {
+            name: arrow.array([row[name] for row in self.rows], arrow.float64() if name in FIGURES else None)
+            for name in self.columns
+        }
+        out = io.BytesIO()
+        parquet.write_table(arrow.table(columns), out)
+        return out.getvalue()
+
+    def _known(self, name: str) -> str:
+        if name not in self.columns:
+            raise AccelsimError(f"a sweep has no column {name!r}{nearest(name, self.columns)}")
+        return name
+
+
+def parquet_modules() -> tuple[Any, Any]:
+    """(pyarrow, pyarrow.parquet). Raises AccelsimError with the command that installs them."""
+    try:
+        import pyarrow
+        import pyarrow.parquet
+    except ImportError:
+        raise AccelsimError("Parquet files need pyarrow: pip install 'accelsim[parquet]'") from None
+    return pyarrow, pyarrow.parquet

@@ -1,0 +1,28 @@
+"""`accelsim bench` reports every kind of layer, and draws."""
+
+from __future__ import annotations
+
+import json
+
+from accelsim.bench import LAYERS, MACHINES, bench
+from tests.command import run
+
+
+def test_every_kind_is_measured() -> None:
+    ticks = []
+    speed = bench(0.1, lambda done, total: ticks.append((done, total)))
+    assert len(speed.kinds) == 2 * len(LAYERS) * len(MACHINES)
+    assert min(*speed.kinds.values(), *speed.batches.values()) > 0
+    assert speed.batches[1000] > speed.batches[1]  # a call costs something before its first mapping
+    assert ticks[-1][0] == ticks[-1][1] == len(ticks)
+
+
+def test_command(capsys, tmp_path) -> None:
+    code, out, _ = run(capsys, "bench", "--seconds", "0.1", "--plot", str(tmp_path / "x.png"))
+    assert code == 0
+    assert "depthwise" in out
+    assert (tmp_path / "x.png").stat().st_size > 2000
+    code, out, _ = run(capsys, "bench", "--seconds", "0.1", "--json")
+    assert code == 0
+    assert len(json.loads(out)["kinds"]) == 30
+    assert run(capsys, "bench", "--plot", "x.gif")[0] == 2
