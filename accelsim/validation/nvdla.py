@@ -100,7 +100,7 @@ def report(data: Path | None) -> Report:
         fitted=(
             "The buffer's working sets are nowhere stated: 16 kernels, or kernel height + 8 input lines, each and one "
             "16 kB bank, is the form among 240 simple ones that comes closest to the fps of the smaller buffers. The "
-            "68 layer rows do not depend on it; the fps rows below 2048 MACs are no test of it.",
+            "65 layer rows do not depend on it; the fps rows below 2048 MACs are no test of it.",
         ),
         findings=findings,
         skipped=(

@@ -62,7 +62,7 @@ def report(data: Path | None) -> Report:
         ),
         skipped=(
             "Stalls of its memory system: they do not follow the volume of data, and are no truth to compare with.",
-            *(() if file is not None else (missing(FILE, f"all but {len(rows)} of 118 rows"),)),
+            *(() if file is not None else (missing(FILE, f"all but {len(rows)} rows"),)),
         ),
     )  # fmt: skip
 
