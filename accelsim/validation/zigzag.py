@@ -52,7 +52,8 @@ def report(data: Path | None) -> Report:
             "its stalls, which add the first fill and last drain without overlap.",
         ),
         findings=(
-            "Weights, outputs and partial sums are equal wherever the loops divide.",
+            "Weights and outputs between memories, and cycles, are equal throughout; partial sums too, but for those that each "
+            "PE finds when it starts.",
             *(f"{count} x {rule}." for rule, count in rules.most_common()),
         ),
         skipped=(
@@ -153,6 +154,8 @@ def compare(chip: str, layer: dict[str, Any], operand: str) -> list[Case]:
             if child:
                 pairs.append((f"{WORDS[operand]}", child["wr_in_by_high"], row["child_words"]))
         for quantity, theirs, mine in pairs:
+            if row["child"] == "MAC" and operand != "O":
+                quantity += " at the MACs"
             rule = _rule(layer, operand, row, theirs, mine)
             out.append(Case(f"{label} {row['parent']}>{row['child']}", quantity, theirs, mine, EXACT, rule))
     return out
