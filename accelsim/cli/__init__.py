@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from accelsim.cli import evaluate, listing, map, space, warmup  # noqa: F401 (each adds its commands)
+from accelsim.cli import evaluate, listing, map, space, validate, warmup  # noqa: F401 (each adds its commands)
 from accelsim.cli.app import app
 from accelsim.errors import AccelsimError
 

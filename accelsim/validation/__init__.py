@@ -12,16 +12,31 @@ from pathlib import Path
 from accelsim.errors import AccelsimError, nearest
 from accelsim.validation.result import Report
 
-SOURCES = ("eyeriss", "timeloop", "nvdla", "scalesim", "edgetpu", "shidiannao", "zigzag", "devices", "maestro")
+SOURCES = (
+    "eyeriss",
+    "timeloop",
+    "nvdla",
+    "scalesim",
+    "edgetpu",
+    "shidiannao",
+    "zigzag",
+    "devices",
+    "maestro",
+)
 """Names of the sources, each a module of this package."""
+
+
+def check(name: str) -> None:
+    """Raise AccelsimError for an unknown source, with the nearest one."""
+    if name not in SOURCES:
+        raise AccelsimError(f"validate: unknown source {name!r}{nearest(name, SOURCES)}")
 
 
 def run(name: str, data: Path | None = None) -> Report:
     """Compare with one source; `data` is the folder of reference data, None or absent = shipped facts only.
 
-    Raises AccelsimError for an unknown name, with the nearest one.
+    Raises AccelsimError for an unknown name.
     """
-    if name not in SOURCES:
-        raise AccelsimError(f"validate: unknown source {name!r}{nearest(name, SOURCES)}")
+    check(name)
     found: Report = import_module(f"accelsim.validation.{name}").report(data)
     return found

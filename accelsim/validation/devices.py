@@ -47,8 +47,7 @@ def report(data: Path | None) -> Report:
     macs = [float(net.macs) for net in networks]
     excited = ["1" in row["se"] for row in rows]
     cases = [
-        Case(f"network {row['id']}", "ms", t, o, None)
-        for row, t, o in zip(rows, theirs, ours, strict=True)
+        Case(f"network {row['id']}", "ms", t, o, None) for row, t, o in zip(rows, theirs, ours, strict=True)
     ]
     ranks = [
         _rank("all networks", theirs, ours, macs, [True] * len(rows)),
@@ -141,9 +140,7 @@ def latencies_ms(networks: Iterable[Network]) -> list[tuple[float, float]]:
 
 def _latency_ms(job: tuple[Accelerator, Layer, str, Any]) -> float:
     hw, layer, flags, reserved = job
-    found = TemplateMapper().map(
-        Task(hw, layer, objective="latency", resident=flags, reserved_bits=reserved)
-    )
+    found = TemplateMapper().map(Task(hw, layer, objective="latency", resident=flags, reserved_bits=reserved))
     found = found or TemplateMapper().map(Task(hw, layer, objective="latency"))
     if found is None:
         raise nothing_fits(hw, layer)

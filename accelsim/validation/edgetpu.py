@@ -112,16 +112,17 @@ def _cost(gb_s: float, name: str) -> NetworkCost:
 def streamed_mb(gb_s: float, name: str) -> float:
     """Megabytes of weights that cross the link in an inference."""
     rows = (a for cost in _cost(gb_s, name).layers for a in cost.accesses)
-    return sum(a["words"] for a in rows if (a["memory"], a["tensor"], a["direction"]) == ("Host", "W", "read")) / 1e6
+    return (
+        sum(a["words"] for a in rows if (a["memory"], a["tensor"], a["direction"]) == ("Host", "W", "read"))
+        / 1e6
+    )
 
 
 def fit_overhead(host: str) -> float:
     """Microseconds an inference that make the one fitted network right."""
     known = facts("edgetpu")
     name = known["fitted_on"]
-    return 1e3 * max(
-        known["latency_ms"][host][name] - latency_ms(known["hosts"][host]["gb_s"], name), 0.0
-    )
+    return 1e3 * max(known["latency_ms"][host][name] - latency_ms(known["hosts"][host]["gb_s"], name), 0.0)
 
 
 def compare(host: str, name: str, theirs: float, overhead_us: float) -> Case:

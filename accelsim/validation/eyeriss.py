@@ -122,9 +122,7 @@ def _vgg16(hw: Accelerator, known: dict[str, Any]) -> tuple[list[Case], str]:
         ours = figures(hw, layer, table, 0.0, 0.0)
         processing, total = processing + ours.processing_ms, total + ours.total_ms
     theirs = known["totals"]
-    cases.append(
-        Case("VGG16 total", "processing ms", theirs["processing_ms"], processing, within(0.15))
-    )
+    cases.append(Case("VGG16 total", "processing ms", theirs["processing_ms"], processing, within(0.15)))
     free = sum(_free(_vgg_layer(known["batch"], K, C, PQ)) for K, C, PQ, _ in VGG16)
     cases.append(
         Case("VGG16 total, our own mappings", "total ms, free mapper", theirs["total_ms"], free, None)

@@ -117,9 +117,7 @@ def _layers(tables: dict[str, list[dict[str, Any]]]) -> list[Case]:
             label = f"{name} {row['name']}"
             kb = one.dram_bytes(512 * KIB) / KIB
             cases.append(Case(label, "layer DRAM kB", row["dram_kb"], kb, within(0.01)))
-            cases.append(
-                Case(label, "layer MAC cycles", row["mac_cycles"], one.macs / 2048, within(0.01))
-            )
+            cases.append(Case(label, "layer MAC cycles", row["mac_cycles"], one.macs / 2048, within(0.01)))
     return cases
 
 

@@ -80,10 +80,14 @@ def compute_cycles(row: dict[str, Any]) -> float:
     layer = Layer.gemm(M=row["M"], N=row["N"], K=row["K"])
     rows, cols = min(row["rows"], layer.dims[flow.rows]), min(row["cols"], layer.dims[flow.cols])
     tile = {flow.rows: rows, flow.cols: cols, flow.time: layer.dims[flow.time]}
-    spatial = {name: use for name, use in (("rows", (flow.rows, rows)), ("cols", (flow.cols, cols))) if use[1] > 1}
+    spatial = {
+        name: use for name, use in (("rows", (flow.rows, rows)), ("cols", (flow.cols, cols))) if use[1] > 1
+    }
     outer = Level("SRAM", (flow.rows, flow.cols), tile, spatial)
     inner = Level("PE", (flow.time,), {flow.time: 1})
-    return price_mapping(machine(row["rows"], row["cols"], flow), layer, Mapping((outer, inner))).compute_cycles
+    return price_mapping(
+        machine(row["rows"], row["cols"], flow), layer, Mapping((outer, inner))
+    ).compute_cycles
 
 
 def machine(rows: int, cols: int, flow: Flow) -> Accelerator:

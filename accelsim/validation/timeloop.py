@@ -21,7 +21,9 @@ DIMS = {
 }
 TENSORS = {"W": "Weights", "I": "Inputs", "O": "Outputs"}
 HALO = "halo: we read an input once for all PEs that want it, theirs shares identical tiles only"
-GAPS = "gaps: theirs counts and moves the bounding box of a strided window, we only the rows and columns in use"
+GAPS = (
+    "gaps: theirs counts and moves the bounding box of a strided window, we only the rows and columns in use"
+)
 SPLIT = "split window: where an axis splits the window, we refill a PE whole, theirs slides"
 WRAP = "wrap: theirs keeps part of a window where two loops over one input rank stand next to each other"
 
