@@ -16,7 +16,8 @@ def validate(
     sources: Annotated[
         list[str] | None,
         typer.Argument(
-            help="Any of eyeriss timeloop nvdla scalesim edgetpu shidiannao zigzag devices maestro; default: all."
+            help="eyeriss, timeloop, nvdla, scalesim, edgetpu, shidiannao, zigzag, devices, maestro; "
+            "default: all."
         ),
     ] = None,
     data: Annotated[

@@ -23,7 +23,6 @@ from accelsim.hardware.fields import (
     Microseconds,
     Name,
     Nanometres,
-    Part,
     Power,
     Sourced,
     Tensor,
@@ -83,8 +82,8 @@ class Residency(Sourced):
     )
     overhead_us: Microseconds = Field(
         default=0.0,
-        description="Microseconds that each inference of a network takes beyond its layers: driver, command and "
-        "interrupt of a chip behind a host link. Not charged to a layer priced alone.",
+        description="Microseconds that each inference of a network takes beyond its layers: driver, command "
+        "and interrupt of a chip behind a host link. Not charged to a layer priced alone.",
     )
 
 

@@ -189,8 +189,9 @@ class Memory(Sourced):
     )
     serial_folds: Tensor | None = Field(
         default=None,
-        description="For systolic arrays: the tensor whose tile here is a fold of the array above. Folds run one "
-        "after the other: each adds the array's skew, the sum of (size - 1) over the axes right above, and, unless "
+        description="For systolic arrays: the tensor whose tile here is a fold of the array above. Folds run "
+        "one after the other: each adds the array's skew, the sum of (size - 1) over the axes right above, "
+        "and, unless "
         "it is O, the loading of the tile, as many cycles as the first of these axes is long.",
     )
     bandwidth: Bandwidth | None = Field(

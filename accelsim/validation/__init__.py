@@ -1,7 +1,7 @@
 """The model held against measured chips and against other tools, one module a source of truth.
 
-`run(name, data)` gives a `Report`. Small figures ship as facts in `data/`, each file with its source; large ones
-are read from a folder of reference data, and what needs it is skipped, with the reason, where it is absent.
+`run(name, data)` gives a `Report`. Small figures ship as facts in `data/`, each file with its source; large
+ones are read from a folder of reference data; what needs it is skipped, with the reason, where it is absent.
 """
 
 from __future__ import annotations

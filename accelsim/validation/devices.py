@@ -27,7 +27,7 @@ AIM = 0.95
 ALU_PIXELS = 4
 """Pixels a cycle of the engine for depthwise layers, pooling and sums, half the array's: PG338."""
 POOL_WINDOW = 8
-"""Largest window that the engine averages; a larger one goes to the processor (PG367 for a sibling: 8 x 8)."""
+"""Largest window that the engine averages; larger ones go to the processor (8 x 8 for a sibling, PG367)."""
 ARM_ELEMENTS_PER_S = 1.2e9
 """One element a cycle of the board's Cortex-A53 at 1.2 GHz: an assumption."""
 
@@ -64,16 +64,19 @@ def report(data: Path | None) -> Report:
         tuple(cases),
         tuple(ranks),
         assumptions=(
-            "The shipped dpu_zcu102, one core, template mappings for latency; depthwise layers, pooling and sums on its "
+            "The shipped dpu_zcu102, one core, template mappings for latency; depthwise layers, pooling "
+            "and sums on its "
             "ALU of 4 pixels x 16 channels (PG338), one layer after another.",
             "Global pooling over more than 8 x 8 goes to the Arm core at one element a cycle of 1.2 GHz.",
         ),
         fitted=(
-            "Nothing. But the rule for pooling was added after squeeze-excite networks were seen to be ranked badly "
+            "Nothing. But the rule for pooling was added after squeeze-excite networks were seen to be "
+            "ranked badly "
             "without it (last rank above); its constants are the processor's clock and the simplest rate.",
         ),
         findings=(
-            f"Absolute latency is {mean:.2f} of the measured on average: loading of instructions, start of a layer and "
+            f"Absolute latency is {mean:.2f} of the measured on average: loading of instructions, start of "
+            "a layer and "
             "weights for maps of few pixels are not modelled.",
         ),
         skipped=() if file is not None else (missing(FILE, f"all but {len(rows)} of the networks"),),

@@ -47,12 +47,18 @@ def report(data: Path | None) -> Report:
         (Rank("desktop, all networks", len(desktop), spearman([c.ours for c in desktop], theirs),
               spearman(macs, theirs), "MACs alone"),),
         assumptions=(
-            "Batch 1, template mappings on the shipped configuration, whose dataflow is assumed: the chip's is unpublished.",
-            "SqueezeNet is taken as 1.0, DenseNet as 121, ResNet-50 V2 as our v1.5, all at the published resolution.",
+            "Batch 1, template mappings on the shipped configuration, whose dataflow is assumed: the "
+            "chip's is unpublished.",
+            "SqueezeNet is taken as 1.0, DenseNet as 121, ResNet-50 V2 as our v1.5, all at the published "
+            "resolution.",
         ),
         fitted=(
-            "One overhead an inference and host, in the hardware file as `network.overhead_us`. " + "; ".join(fitted) + ".",
-            "Link bandwidth: " + sheet + ". So streaming rows test how much is streamed and what is added to it, not "
+            "One overhead an inference and host, in the hardware file as `network.overhead_us`. "
+            + "; ".join(fitted)
+            + ".",
+            "Link bandwidth: "
+            + sheet
+            + ". So streaming rows test how much is streamed and what is added to it, not "
             "the bandwidth; Inception v4 on the Raspberry Pis is no test.",
         ),
         findings=_findings(cases),
@@ -65,12 +71,16 @@ def _findings(cases: list[Case]) -> tuple[str, ...]:
     off = ", ".join(f"{c.name} ({c.theirs:g} ms, ours {c.ours:.1f})" for c in cases if c.verdict == "off")
     low, high = min(c.error for c in slow), max(c.error for c in slow)
     return (
-        f"Streaming-bound networks on the desktop come out {low:+.0%} to {high:+.0%}. An 8 MB memory for weights and "
-        "activations together, as the chip is often described, made them 6 to 13 % slow: activations have 3 MB of "
+        f"Streaming-bound networks on the desktop come out {low:+.0%} to {high:+.0%}. An 8 MB memory for "
+        "weights and "
+        "activations together, as the chip is often described, made them 6 to 13 % slow: activations have "
+        "3 MB of "
         "their own beside it (libedgetpu), which the shipped configuration now has.",
-        f"Off by more than a factor of 2: {off or 'none'}. Why is not known; DenseNet's concatenations, which cost "
+        f"Off by more than a factor of 2: {off or 'none'}. Why is not known; DenseNet's concatenations, "
+        "which cost "
         "nothing in our model, may copy activations or fall back to the host.",
-        "EfficientNet-EdgeTpu is 27 to 49 % fast: utilisation is ours with an assumed dataflow that never stalls.",
+        "EfficientNet-EdgeTpu is 27 to 49 % fast: utilisation is ours with an assumed dataflow that never "
+        "stalls.",
     )
 
 
@@ -112,17 +122,16 @@ def _cost(gb_s: float, name: str) -> NetworkCost:
 def streamed_mb(gb_s: float, name: str) -> float:
     """Megabytes of weights that cross the link in an inference."""
     rows = (a for cost in _cost(gb_s, name).layers for a in cost.accesses)
-    return (
-        sum(a["words"] for a in rows if (a["memory"], a["tensor"], a["direction"]) == ("Host", "W", "read"))
-        / 1e6
-    )
+    wanted = ("Host", "W", "read")
+    return sum(float(a["words"]) for a in rows if (a["memory"], a["tensor"], a["direction"]) == wanted) / 1e6
 
 
 def fit_overhead(host: str) -> float:
     """Microseconds an inference that make the one fitted network right."""
     known = facts("edgetpu")
     name = known["fitted_on"]
-    return 1e3 * max(known["latency_ms"][host][name] - latency_ms(known["hosts"][host]["gb_s"], name), 0.0)
+    theirs = float(known["latency_ms"][host][name])
+    return 1e3 * max(theirs - latency_ms(known["hosts"][host]["gb_s"], name), 0.0)
 
 
 def compare(host: str, name: str, theirs: float, overhead_us: float) -> Case:

@@ -58,22 +58,31 @@ def report(data: Path | None) -> Report:
         assumptions=(
             "Processing latency is ours without exposed fills: the chip counts no loading of inputs and no "
             "storing of outputs there. Total latency is ours with them.",
-            "DRAM traffic of feature maps is coded after the model: a word costs 64/48 of its bits times the share "
-            "of non-zeros, from the published share of zeros of the layer's inputs, and for its outputs that of the "
-            "next published layer (of itself, for the last). CONV1's inputs and all weights are plain, as on the chip.",
+            "DRAM traffic of feature maps is coded after the model: a word costs 64/48 of its bits times "
+            "the share "
+            "of non-zeros, from the published share of zeros of the layer's inputs, and for its outputs "
+            "that of the "
+            "next published layer (of itself, for the last). CONV1's inputs and all weights are plain, as "
+            "on the chip.",
             "Buffer traffic is that of inputs and partial sums, without the weights' prefetch banks.",
-            "VGG16's mappings are unpublished. Each row's is taken to be the one of least energy among those which "
-            "use the published number of PEs, fit the scratchpads and 25 banks of 4 kB, and come within 10 % of the "
-            "published buffer traffic and 25 % of the DRAM traffic. Latency is then a prediction. The eight layers "
+            "VGG16's mappings are unpublished. Each row's is taken to be the one of least energy among "
+            "those which "
+            "use the published number of PEs, fit the scratchpads and 25 banks of 4 kB, and come within 10 "
+            "% of the "
+            "published buffer traffic and 25 % of the DRAM traffic. Latency is then a prediction. The "
+            "eight layers "
             "without a row here take the parameters of their block's row.",
         ),
         fitted=(
-            "Nothing on latency. VGG16's mappings are told by its PEs, buffer and DRAM traffic, so these three "
+            "Nothing on latency. VGG16's mappings are told by its PEs, buffer and DRAM traffic, so these "
+            "three "
             "are no test there.",
         ),
         findings=(
-            "Latency is 4 to 16 % low on every layer: pipeline fill, control and the start of a pass are not modelled.",
-            "AlexNet CONV3's buffer traffic: the published mapping makes 64 channel passes of q r = 4 over 256 "
+            "Latency is 4 to 16 % low on every layer: pipeline fill, control and the start of a pass are "
+            "not modelled.",
+            "AlexNet CONV3's buffer traffic: the published mapping makes 64 channel passes of q r = 4 over "
+            "256 "
             "channels, whose partial sums alone are 63 MB; the table's 50.2 MB would be 48 passes. We print "
             "what the mapping says, 37 % more; the other four layers are within 3 %.",
             insight,
@@ -129,8 +138,10 @@ def _vgg16(hw: Accelerator, known: dict[str, Any]) -> tuple[list[Case], str]:
     )
     psum = [name for name, bound in bounds if bound == "GLB write O"]
     text = (
-        f"What binds VGG16 comes out of the ports: with the mappings told by traffic, the buffer's partial-sum port "
-        f"binds {', '.join(psum)}. The chip's mappings are far from the fastest: q r of 1 to 8 channels a pass sends "
+        "What binds VGG16 comes out of the ports: with the mappings told by traffic, the buffer's "
+        "partial-sum port "
+        f"binds {', '.join(psum)}. The chip's mappings are far from the fastest: q r of 1 to 8 channels a "
+        "pass sends "
         f"each partial sum through the buffer C/(q r) times. Our template mapper, free to choose, needs "
         f"{free:.0f} ms in total where the chip needed {theirs['total_ms']:.0f}: shown, not judged, as no "
         f"mapper can know what the authors' compiler could not do."

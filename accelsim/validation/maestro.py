@@ -21,12 +21,12 @@ RELEVANT = {"W": "GKCRS", "I": "NGCPQRS"}
 WRAP = "wrap: when an outer loop advances, theirs does not reload the first tile of the loop inside"
 DEFECT = "defect: a row that the data's own check flags, below the compulsory traffic"
 CUT = "cut tile: theirs counts (some) tiles cut short at an edge at full size"
-HALO = "halo: theirs shares the overlap of windows by rules of its own, between each input once and each unit alone"
+HALO = "halo: theirs shares overlap by rules of its own, between each input once and each unit alone"
 IDLE = "idle units: theirs averages the units at work in cut tiles in its own way"
 
 
 class Level(NamedTuple):
-    """One level of a dataflow: loop order, tile handed on, and the spatial maps as (dimension, factor, tiles)."""
+    """One level of a dataflow: loop order, tile handed on, spatial maps as (dimension, factor, tiles)."""
 
     order: list[str]
     tile: dict[str, int]
@@ -64,13 +64,16 @@ def report(data: Path | None) -> Report:
         tuple(cases),
         tuple(_ranks(kept, cases)),
         assumptions=(
-            "L2, clusters and PEs hold all tensors; units of a level share a read, partial sums are added up between "
-            "them; overlap of windows is shared between PEs, not between clusters; one NoC bandwidth at every level.",
+            "L2, clusters and PEs hold all tensors; units of a level share a read, partial sums are added "
+            "up between "
+            "them; overlap of windows is shared between PEs, not between clusters; one NoC bandwidth at "
+            "every level.",
             "Runtime without off-chip traffic and with one MAC a cycle and SIMD lane.",
         ),
         fitted=("Nothing.",),
         findings=(
-            f"Runtime is {middle:.2f} of MAESTRO's in the middle, {tenth:.2f} and {ninth:.2f} at the tenths: theirs adds "
+            f"Runtime is {middle:.2f} of MAESTRO's in the middle, {tenth:.2f} and {ninth:.2f} at the "
+            "tenths: theirs adds "
             "the first fill of a cluster to every step of the level above, ours hides it behind compute.",
             *(f"{number} x {rule}." for rule, number in rules.most_common()),
         ),
@@ -104,7 +107,7 @@ def read(row: dict[str, Any]) -> Nest:
         own = dict(level.tile)
         for d, factor, _ in level.spatial:
             own[d] = -(-own[d] // factor)
-    return Nest(Layer(**dims), levels)
+    return Nest(Layer(**{d: dims[d] for d in DIMS}), levels)  # type: ignore[arg-type]
 
 
 def _level(text: str, units: int, own: dict[str, int], depthwise: bool) -> Level:
@@ -136,7 +139,7 @@ def _level(text: str, units: int, own: dict[str, int], depthwise: bool) -> Level
 def price(nest: Nest, noc_bw: float) -> tuple[Counts, dict[str, dict[str, Any]]]:
     """Counts, and the traffic between L2 and the level below by tensor.
 
-    Below the units of an outer level stand wires that hold nothing: so overlap of windows is not shared there.
+    Below the units of an outer level stand wires that hold nothing: so windows share no overlap there.
     """
     memories: list[dict[str, Any]] = []
     levels: list[tuple[list[str], dict[str, int], list[tuple[str, int, int]]]] = []
@@ -179,9 +182,10 @@ def compare(row: dict[str, Any]) -> list[Case]:
     )
     theirs = float(row["avg_active_pes"])
     close = (-1e-5, 1e-5)  # printed with six digits
+    idle = IDLE if len(nest.levels) > 1 and _cut(nest, DIMS) else ""
     cases = [
         Case(name, "MACs", float(row["num_macs"]), nest.layer.macs, EXACT),
-        Case(name, "PEs at work", theirs, pes, close, IDLE if len(nest.levels) > 1 and _cut(nest, DIMS) else ""),
+        Case(name, "PEs at work", theirs, pes, close, idle),
     ]  # fmt: skip
     for tensor, word in (("W", "filter"), ("I", "input")):
         got, ours = float(row[f"{word}_l2_read"]), traffic[tensor]["parent_words"]

@@ -12,7 +12,7 @@ from accelsim.workloads.zoo.resnet import resnet
 
 
 def densenet121(b: NetworkBuilder) -> Tensor:
-    """Blocks of 6, 12, 24, 16 layers, 32 channels more each; BatchNorm before convolutions costs nothing here."""
+    """Blocks of 6, 12, 24, 16 layers, 32 channels more each; BatchNorm before convolutions is free here."""
     x = b.pool(b.conv(b.input, 64, 7, 2), 3, 2, 1)
     for stage, layers in enumerate((6, 12, 24, 16)):
         for _ in range(layers):
@@ -66,7 +66,7 @@ def _reduced(
     return b.conv(_chain(b, x, chain), out, 3, 2, 0)
 
 
-# Fused with the expansion or not, blocks, kernel, stride, expansion, output channels: tensorflow/tpu, EfficientNet-EdgeTPU.
+# Fused or not, blocks, kernel, stride, expansion, output channels: tensorflow/tpu, EfficientNet-EdgeTPU.
 _EDGE = (
     (True, 1, 3, 1, 4, 24), (True, 2, 3, 2, 8, 32), (True, 4, 3, 2, 8, 48),
     (False, 5, 5, 2, 8, 96), (False, 4, 5, 1, 8, 144), (False, 2, 5, 2, 8, 192),
@@ -74,7 +74,7 @@ _EDGE = (
 
 
 def efficientnet_edgetpu(b: NetworkBuilder, width: float = 1.0, depth: float = 1.0) -> Tensor:
-    """Inverted residuals without squeeze-excite, the first stages with a full 3x3 in place of the depthwise one."""
+    """Inverted residuals without squeeze-excite, first stages with a full 3x3 for the depthwise one."""
 
     def wide(channels: int) -> int:
         return divisible(channels * width)

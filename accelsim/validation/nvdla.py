@@ -33,7 +33,7 @@ class Ideal:
     reload: bool
 
     def dram_bytes(self, cbuf: int) -> float:
-        """Each operand once; the larger one again for each part of the smaller that fits beside its working set."""
+        """Each operand once; the larger again for each part of the smaller that fits beside its own set."""
         inputs, weights = self.inputs, self.weights
         small = min(inputs, weights)
         room = cbuf - (self.input_set if inputs >= weights else self.weight_set)
@@ -46,7 +46,7 @@ class Ideal:
 
 
 def ideal(row: dict[str, Any], network: str) -> Ideal:
-    """The workbook's rules: stride folded into channels, atoms padded, 3x3 in Winograd form, ideal packing."""
+    """The workbook's rules: stride folded into channels, atoms padded, 3x3 in Winograd form, no idle MAC."""
     C, HW, K, RS, stride, PQ = (row[k] for k in ("C", "HW", "K", "RS", "stride", "PQ"))
     outputs = K * row["stored"] * (1 + row["elementwise"])
     if PQ == 0:
@@ -91,20 +91,25 @@ def report(data: Path | None) -> Report:
         known["source"],
         tuple(cases + real),
         assumptions=(
-            "The vendor's rules priced on our layers: time of a layer = max(DRAM, MACs), MACs packed without loss, "
-            "channels padded to 16 after folding the stride into them, kernels to 128 (ResNet-50) or 16, 3x3 in "
+            "The vendor's rules priced on our layers: time of a layer = max(DRAM, MACs), MACs packed "
+            "without loss, "
+            "channels padded to 16 after folding the stride into them, kernels to 128 (ResNet-50) or 16, "
+            "3x3 in "
             "Winograd form, pooling and activations free.",
             "Our real estimate: the shipped configurations with template mappings, no Winograd.",
             "Power is ours without DRAM, as in the vendor's table, at our own speed.",
         ),
         fitted=(
-            "The buffer's working sets are nowhere stated: 16 kernels, or kernel height + 8 input lines, each and one "
-            "16 kB bank, is the form among 240 simple ones that comes closest to the fps of the smaller buffers. The "
+            "The buffer's working sets are nowhere stated: 16 kernels, or kernel height + 8 input lines, "
+            "each and one "
+            "16 kB bank, is the form among 240 simple ones that comes closest to the fps of the smaller "
+            "buffers. The "
             "65 layer rows do not depend on it; the fps rows below 2048 MACs are no test of it.",
         ),
         findings=findings,
         skipped=(
-            "GoogLeNet's and both 4 MB SRAM rows: the rules of merged branches and of the second memory are not known.",
+            "GoogLeNet's and both 4 MB SRAM rows: the rules of merged branches and of the second memory "
+            "are not known.",
         ),
     )  # fmt: skip
 
@@ -166,15 +171,19 @@ def _real(known: dict[str, Any]) -> tuple[list[Case], tuple[str, ...]]:
     findings = (
         "Our estimate of ResNet-50 is "
         + ", ".join(f"{c.error:+.0%} ({c.name.split()[-1]})" for c in cases if c.quantity.startswith("fps"))
-        + " beside the vendor's fps. The sheet packs MACs without loss and takes 2.25 times fewer of them for 3x3 "
-        "(Winograd), which ours lacks; on the other hand it pads kernels to 128 and reloads whole operands where a "
-        "better tiling does not.",
-        f"On the FPGA, nv_small takes {-1 + 1 / (1 + cases[-1].error):.0%} longer than our estimate, which knows "
+        + " beside the vendor's fps. The sheet packs MACs without loss and takes 2.25 times fewer of them "
+        "for 3x3 (Winograd), which ours lacks; on the other hand it pads kernels to 128 and reloads whole "
+        "operands where a better tiling does not.",
+        f"On the FPGA, nv_small takes {-1 + 1 / (1 + cases[-1].error):.0%} longer than our estimate, which "
+        "knows "
         "neither the host's part of a network nor its memory's real bandwidth.",
-        f"Area misses its 30 %: we lack {missing}. Ours holds multipliers, adders, buffer and accumulators; the "
-        "vendor's figure holds the post-processors (SDP, PDP, CDP), DMA engines, sequencers, Winograd transforms, "
+        f"Area misses its 30 %: we lack {missing}. Ours holds multipliers, adders, buffer and "
+        "accumulators; the "
+        "vendor's figure holds the post-processors (SDP, PDP, CDP), DMA engines, sequencers, Winograd "
+        "transforms, "
         "register files and wiring, of which no split is published.",
-        "Power: an energy per MAC and per bit from the fit, without clock tree and control, so its agreement at two "
+        "Power: an energy per MAC and per bit from the fit, without clock tree and control, so its "
+        "agreement at two "
         "sizes is partly luck: the errors run from "
         + f"{min(_powers(cases)):+.0%} to {max(_powers(cases)):+.0%}.",
     )

@@ -14,17 +14,19 @@ from accelsim.validation.tables import figure, listed, percent, rank_line, summa
 INTRODUCTION = """# Validation
 
 The model held against measured chips, a vendor's own model, and other tools. This page is written by
-`accelsim validate --write docs/validation.md`, with the folder of reference data at hand; every number on it is computed.
+`accelsim validate --write docs/validation.md`, with the folder of reference data at hand; every number on
+it is computed.
 
 ```sh
 accelsim validate scalesim timeloop
 accelsim validate eyeriss --json
 ```
 
-Each source is a module of `accelsim/validation/` and a script of `experiments/validation/`. Small figures ship in
-`accelsim/validation/data/`, each file with its source; large ones are read from `../shared` or `--data FOLDER`, and without
-them the shipped part is compared. A case is **exact** (equal), **within** its limit, **explained** (unequal, by a named
-difference of the two models whose arithmetic is checked), **off**, or only shown.
+Each source is a module of `accelsim/validation/` and a script of `experiments/validation/`. Small figures
+ship in `accelsim/validation/data/`, each file with its source; large ones are read from `../shared` or
+`--data FOLDER`, and without them the shipped part is compared. A case is **exact** (equal), **within** its
+limit, **explained** (unequal by a named difference of the two models, where the rule's arithmetic allows
+it), **off**, or only **shown**.
 """
 
 
@@ -89,7 +91,8 @@ def _wrong(reports: Sequence[Report]) -> str:
     ]
     lines = [
         "## Where the model is wrong, and by how much",
-        f"{len(rows)} of {sum(len(r.cases) for r in reports)} cases miss their limit without a checked explanation:",
+        f"{len(rows)} of {sum(len(r.cases) for r in reports)} cases miss their limit without a checked "
+        "explanation:",
         _table(("source", "case", "quantity", "theirs", "ours", "error"), rows, 3) if rows else "none.",
     ]
     for report in reports:

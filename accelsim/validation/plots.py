@@ -27,8 +27,9 @@ def scatter(report: Report, groups: dict[str, list[Case]], unit: str, band: floa
     for i, (name, cases) in enumerate(groups.items()):
         many = len(cases) > 200
         axis.scatter(
-            [c.theirs for c in cases], [c.ours for c in cases], s=4 if many else 26, alpha=0.35 if many else 0.9,
-            linewidths=0, color=COLOURS[i % len(COLOURS)], marker=MARKERS[i % len(MARKERS)],
+            [c.theirs for c in cases], [c.ours for c in cases], s=4 if many else 26,
+            alpha=0.35 if many else 0.9, linewidths=0, color=COLOURS[i % len(COLOURS)],
+            marker=MARKERS[i % len(MARKERS)],
             label=f"{name} ({len(cases)})",
         )  # fmt: skip
     axis.set(xscale="log", yscale="log", xlim=(low, high), ylim=(low, high))

@@ -1,7 +1,8 @@
 """Eyeriss's own mappings: its parameters m n e p q r t as loop nests, and the space that its chip allows.
 
-m kernels have their partial sums in the buffer, n images and e output rows at a time. A PE interleaves p kernels
-and q channels; r sets of PEs take further channels, whose partial sums meet in the array, t sets further kernels.
+m kernels have their partial sums in the buffer, n images and e output rows at a time. A PE interleaves p
+kernels and q channels; r sets of PEs take further channels, whose partial sums meet in the array, t sets
+further kernels.
 """
 
 from __future__ import annotations
@@ -108,7 +109,7 @@ def active_pes(layer: Layer, batch: Batch, row: int = 0) -> int:
 
 def sets(layer: Layer, e: int) -> int:
     """How many sets of kernel rows x e output rows the array takes; a set wider than it is folded."""
-    tall = ROWS // (layer.R * folds_of(e))
+    tall = ROWS // (layer.R * int(folds_of(e)))
     return tall * (COLS // e if e <= COLS else 1)
 
 

@@ -18,7 +18,7 @@ FILE = "reference/scalesim/compute_cycles.csv"
 
 
 class Flow(NamedTuple):
-    """A dataflow: the tensor that stays in the PEs, the dimensions along rows and columns, the one in time."""
+    """A dataflow: the tensor that stays in the PEs, the dimensions along rows, along columns and in time."""
 
     stays: str
     rows: str
@@ -53,15 +53,18 @@ def report(data: Path | None) -> Report:
         known["source"],
         tuple(cases),
         assumptions=(
-            "Layers as matrix products after im2col, as SCALE-Sim lowers them; the array as a memory of one element a PE "
+            "Layers as matrix products after im2col, as SCALE-Sim lowers them; the array as a memory of "
+            "one element a PE "
             "with `serial_folds`.",
         ),
         findings=(
-            "Without `serial_folds` an array computes without pause, and every fold is as short as its share of the "
+            "Without `serial_folds` an array computes without pause, and every fold is as short as its "
+            "share of the "
             "product: that is our default, since chips double-buffer weights and overlap folds.",
         ),
         skipped=(
-            "Stalls of its memory system: they do not follow the volume of data, and are no truth to compare with.",
+            "Stalls of its memory system: they do not follow the volume of data, and are no truth to "
+            "compare with.",
             *(() if file is not None else (missing(FILE, f"all but {len(rows)} rows"),)),
         ),
     )  # fmt: skip

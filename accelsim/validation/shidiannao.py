@@ -50,12 +50,14 @@ def report(data: Path | None) -> Report:
         known["source"],
         tuple(cases),
         assumptions=(
-            "A published layer that connects only some of its maps is priced as one with as many input channels as it "
+            "A published layer that connects only some of its maps is priced as one with as many input "
+            "channels as it "
             "has kernels a map, rounded up; everything lies on chip, as the paper has it.",
-            "Energy and power without the instruction buffer, the ALU and the sensor's mesh, which the configuration "
+            "Energy and power without the instruction buffer, the ALU and the sensor's mesh, which the "
+            "configuration "
             "leaves out; energies from the technology fit.",
         ),
-        fitted=("Nothing. The fully connected sizes of MPCNN and Simple conv. are inferred from their totals.",),
+        fitted=("Nothing. Fully connected sizes of MPCNN and Simple conv. are inferred from their totals.",),
         findings=_findings(cases, hw),
         skipped=(
             "NEO: its layers are unknown.",
@@ -90,13 +92,14 @@ def _chip(
 ) -> list[Case]:
     area, areas = known["area_mm2"], hw.area_breakdown_mm2()
     unit = areas["MAC"] + areas["array"] + areas["PE"]
+    energy = sum(energies.values()) / len(energies) * 1e9
     power = sum(energies.values()) / sum(times.values()) * 1e3
     return [
         Case("buffers", "area mm2", area["buffers"], areas["NB"], within(0.30)),
         Case("functional unit", "area mm2", area["functional unit"], unit, within(0.30)),
         Case("chip", "area mm2", area["chip"], hw.area_mm2, within(0.30)),
         Case("chip, mean over the benchmarks", "power mW", known["power_mw"]["chip"], power, within(0.30)),
-        Case("mean benchmark", "energy nJ", known["energy_nj"], sum(energies.values()) / len(energies) * 1e9, None),
+        Case("mean benchmark", "energy nJ", known["energy_nj"], energy, None),
         Case("ConvNN", "ms", known["convnn_ms"], times["ConvNN"] * 1e3, None),
     ]  # fmt: skip
 
@@ -106,10 +109,13 @@ def _findings(cases: list[Case], hw: Accelerator) -> tuple[str, ...]:
     power, buffers, unit = (of[x] for x in ("chip, mean over the benchmarks", "buffers", "functional unit"))
     return (
         "Face Recog.'s total is 39.05 kB by its own layers; the recalled 30.05 is probably a slip.",
-        f"Area {of['chip'].error:+.0%}: buffers {buffers.error:+.0%} (64 kB and 128 kB in 8 or 16 banks of 128 bit ports come "
-        f"out as dense single-port SRAM), functional unit {unit.error:+.0%} (no ALU, no control), and 0.31 mm2 of "
+        f"Area {of['chip'].error:+.0%}: buffers {buffers.error:+.0%} (64 kB and 128 kB in 8 or 16 banks of "
+        "128 bit ports come "
+        f"out as dense single-port SRAM), functional unit {unit.error:+.0%} (no ALU, no control), and 0.31 "
+        "mm2 of "
         "instruction buffer is missing.",
         f"Power {power.error:+.0%}.",
-        f"ConvNN takes {of['ConvNN'].ours:.3f} ms where 0.047 ms is recalled: an ideal output-stationary count cannot explain "
+        f"ConvNN takes {of['ConvNN'].ours:.3f} ms where 0.047 ms is recalled: an ideal output-stationary "
+        "count cannot explain "
         "the recalled figure either.",
     )  # fmt: skip

@@ -45,13 +45,17 @@ def report(data: Path | None) -> Report:
         shipped["source"],
         tuple(out),
         assumptions=(
-            "Three memories, perfect factors, every axis multicasts and reduces, no forwarding: as the cases are made.",
+            "Three memories, perfect factors, every axis multicasts and reduces, no forwarding: as the "
+            "cases are made.",
             "Partial sums sent back to all PEs of a reduction group are not compared: we read them once.",
         ),
         findings=(
-            f"Weights, outputs, partial sums and cycles are equal throughout; {sum(rules.values())} of {inputs} "
-            "counts of inputs differ. Between memories a difference counts as explained only where Timeloop's "
-            "documented rules, written down again here, give its number exactly; the one exception is the case "
+            f"Weights, outputs, partial sums and cycles are equal throughout; {sum(rules.values())} of "
+            f"{inputs} "
+            "counts of inputs differ. Between memories a difference counts as explained only where "
+            "Timeloop's "
+            "documented rules, written down again here, give its number exactly; the one exception is the "
+            "case "
             "that Timeloop itself treats unlike its rules (wrap).",
             *(f"{count} x {rule}." for rule, count in rules.most_common()),
         ),
@@ -97,7 +101,7 @@ def translate(case: dict[str, Any]) -> tuple[dict[str, Any], list[dict[str, Any]
     """
     layer, loops = case["layer"], case["mapping"]
     names = DIMS[layer["type"]]
-    shape = {"dims": {names[d]: n for d, n in layer["dims"].items()}}
+    shape: dict[str, Any] = {"dims": {names[d]: n for d, n in layer["dims"].items()}}
     shape |= {key: layer.get(key, [1, 1]) for key in ("stride", "dilation")}
     axes = [(names[d], f) for axis in "YX" for d, f, a in loops["spatial"] if a == axis and f > 1]
     axes.sort(key=lambda axis: axis[0] in "PQRS")  # stable: axes of one dimension keep their order
@@ -105,7 +109,7 @@ def translate(case: dict[str, Any]) -> tuple[dict[str, Any], list[dict[str, Any]
     fanouts = [axes[:split], axes[split:]] if split else [axes]
     held = _held(loops.get("bypass", {}), "GlobalBuffer"), _held(loops.get("bypass", {}), "PE")
     names_below = ["GlobalBuffer", "wires"][: len(fanouts)]
-    memories = [{"name": "DRAM", "holds": list("WIO"), "fanout": []}]
+    memories: list[dict[str, Any]] = [{"name": "DRAM", "holds": list("WIO"), "fanout": []}]
     tiles = [{names[d]: f for d, f in loops["PE_temporal"]}]
     for fanout in reversed(fanouts):
         tiles.insert(0, _times(tiles[0], fanout))
@@ -167,8 +171,8 @@ def _rule(case: dict[str, Any], child: str, way: str, theirs: float, ours: float
 def their_inputs(case: dict[str, Any], child: str) -> tuple[float, float]:
     """(words read, words written) of the inputs of `child` by Timeloop's rules, as its users document them.
 
-    The box that a tile spans, gaps included; the innermost relevant loop adds what the box moves on by; every loop
-    outside it multiplies; instances share a read only if their boxes start at the same place.
+    The box that a tile spans, gaps included; the innermost relevant loop adds what the box moves on by; every
+    loop outside it multiplies; instances share a read only if their boxes start at the same place.
     """
     loops, names = case["mapping"], DIMS[case["layer"]["type"]]
     stride, dilation = (case["layer"].get(key, [1, 1]) for key in ("stride", "dilation"))
@@ -176,7 +180,7 @@ def their_inputs(case: dict[str, Any], child: str) -> tuple[float, float]:
     inside = dict.fromkeys("NGKCPQRS", 1)
     for d, f in loops["PE_temporal"]:
         inside[names[d]] *= f
-    places = {(0,) * 8}
+    places: set[tuple[int, ...]] = {(0,) * 8}
     box = _box(inside, step)
     below = [*reversed(loops["spatial"])] if child == "PE" else []
     after = dict(inside)

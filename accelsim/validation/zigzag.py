@@ -17,7 +17,7 @@ DIMS = {"B": "N", "G": "G", "K": "K", "C": "C", "OY": "P", "OX": "Q", "FY": "R",
 WORDS = {"W": "weights", "I": "inputs", "O": "outputs"}
 PADDING = "padding: theirs leaves padded zeros out, ours reads them like data"
 LATCH = "latch: the MAC keeps an operand through loops that do not touch it, ours is read at each step"
-FIRST = "first partial sum: theirs reads one in every PE of a reduction group but the first, ours reads none that is not there"
+FIRST = "first partial sum: theirs reads one in every PE of a reduction group but the first, ours none"
 
 Loops = list[tuple[str, int]]
 
@@ -46,13 +46,17 @@ def report(data: Path | None) -> Report:
         shipped["source"],
         tuple(cases),
         assumptions=(
-            "ZigZag gives each operand its own levels (uneven mapping): an operand is priced on a machine of the memories "
-            "that it passes, all axes with multicast and reduction. Each count of ours comes from one such nest.",
-            "Elements moved are compared, and cycles of compute; not energy (its accesses are rounded up to ports), nor "
+            "ZigZag gives each operand its own levels (uneven mapping): an operand is priced on a machine "
+            "of the memories "
+            "that it passes, all axes with multicast and reduction. Each count of ours comes from one such "
+            "nest.",
+            "Elements moved are compared, and cycles of compute; not energy (its accesses are rounded up "
+            "to ports), nor "
             "its stalls, which add the first fill and last drain without overlap.",
         ),
         findings=(
-            "Weights and outputs between memories, and cycles, are equal throughout; partial sums too, but for those that each "
+            "Weights and outputs between memories, and cycles, are equal throughout; partial sums too, but "
+            "for those that each "
             "PE finds when it starts.",
             *(f"{count} x {rule}." for rule, count in rules.most_common()),
         ),
@@ -78,7 +82,7 @@ def _unfit(layer: dict[str, Any], operand: str) -> str:
 
 
 def _nest(layer: dict[str, Any], operand: str) -> list[tuple[str, Loops, Loops]]:
-    """(memory or "" for none, temporal loops, fan-out below), inner to outer, no dimension twice in a level."""
+    """(memory or "" for none, temporal loops, fan-out below), inner to outer, no dimension twice in one."""
     one = layer["operands"][operand]
     names = [level["memory"] for level in one["levels"]]
     out: list[tuple[str, Loops, Loops]] = []
@@ -108,7 +112,8 @@ def compare(chip: str, layer: dict[str, Any], operand: str) -> list[Case]:
     """Every move of one operand."""
     nest = _nest(layer, operand)
     tile = dict.fromkeys(DIMS.values(), 1)
-    memories, levels = [], []
+    memories: list[dict[str, Any]] = []
+    levels: list[dict[str, Any]] = []
     for name, temporal, axes in nest:
         for d, f in axes:
             tile[d] *= f

@@ -1,4 +1,7 @@
-"""Compare with one source of truth: `python experiments/validation/shidiannao.py [--data FOLDER] [--all] [--json]`."""
+"""Compare with one source:
+
+python experiments/validation/shidiannao.py [--data FOLDER] [--all] [--json]
+"""
 
 import sys
 
