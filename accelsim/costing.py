@@ -44,8 +44,13 @@ class NetworkCost:
 
     @property
     def latency_cycles(self) -> float:
-        """Sum over the layers, in cycles."""
-        return sum(cost.latency_cycles for cost in self.layers)
+        """Sum over the layers and the overhead of an inference, in cycles."""
+        return sum(cost.latency_cycles for cost in self.layers) + self.overhead_cycles
+
+    @property
+    def overhead_cycles(self) -> float:
+        """What one batch takes beyond its layers, `network.overhead_us` of the hardware, in cycles."""
+        return self.hardware.network.overhead_us * self.hardware.clock_mhz
 
     @property
     def latency_s(self) -> float:
@@ -94,6 +99,7 @@ class NetworkCost:
             "macs": self.macs,
             "latency_cycles": self.latency_cycles,
             "latency_s": self.latency_s,
+            "overhead_cycles": self.overhead_cycles,
             "energy_pj": self.energy_pj,
             "energy_split_pj": self.memory_energy_pj,
             "edp_js": self.edp_js,

@@ -18,6 +18,7 @@ from accelsim.cli import (  # noqa: F401 (each adds its commands)
     space,
     study,
     sweep,
+    validate,
     warmup,
 )
 from accelsim.cli.app import app

@@ -166,9 +166,10 @@ class _Run:
         return False
 
     def total(self, known: dict[_Key, tuple[float, float]]) -> tuple[float, float]:
-        """(cycles, pJ) of the layers one after another."""
+        """(cycles, pJ) of the layers one after another, and of what an inference costs beyond them."""
         latency = energy = 0.0
         for key in self.keys:
             latency += known[key][0]
             energy += known[key][1]
-        return latency, energy
+        chip = self.candidate.chip
+        return latency + chip.network.overhead_us * chip.clock_mhz, energy

@@ -20,9 +20,9 @@ from accelsim.hardware.fields import (
     Dim,
     Energy,
     Megahertz,
+    Microseconds,
     Name,
     Nanometres,
-    Part,
     Power,
     Sourced,
     Tensor,
@@ -72,8 +72,8 @@ class Dataflow(Sourced):
     )
 
 
-class Residency(Part):
-    """What may stay on chip from one layer to the next."""
+class Residency(Sourced):
+    """What may stay on chip from one layer to the next, and what an inference costs beyond its layers."""
 
     activations: Literal["dram", "on_chip_if_fit"] = Field(
         default="dram",
@@ -82,6 +82,11 @@ class Residency(Part):
     weights: Literal["dram", "resident_if_fit"] = Field(
         default="dram",
         description="resident_if_fit: weights that fit the chip are not fetched again for every inference.",
+    )
+    overhead_us: Microseconds = Field(
+        default=0.0,
+        description="Microseconds that each inference of a network takes beyond its layers: driver, command "
+        "and interrupt of a chip behind a host link. Not charged to a layer priced alone.",
     )
 
 
@@ -140,6 +145,14 @@ class Accelerator(Sourced):
     def instances(self, m: int) -> int:
         """Instances of memory `m`; `m` = number of memories gives the MACs."""
         return math.prod(self.lanes(i) for i in range(m))
+
+    def fold_cycles(self, m: int) -> int:
+        """Cycles that each new tile of the tensor in `serial_folds` of memory `m` adds to compute."""
+        tensor = self.memories[m].serial_folds
+        sizes = [axis.size for axis in self.memories[m - 1].fanout if axis.shares is None]
+        if tensor is None or not sizes:
+            return 0
+        return sum(sizes) - len(sizes) + (0 if tensor == "O" else sizes[0])
 
     @property
     def num_pes(self) -> int:

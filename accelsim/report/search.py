@@ -15,8 +15,8 @@ from accelsim.cosearch.result import Found, SearchResult
 from accelsim.costing import NetworkCost, NetworkMapping
 from accelsim.hardware import Accelerator
 from accelsim.hardware.brief import size
-from accelsim.report.quantity import quantity
 from accelsim.report.tables import energy_table
+from accelsim.report.text import quantity
 
 MOST_ROWS = 20
 """Members of the front shown; of a longer one evenly spaced members."""
