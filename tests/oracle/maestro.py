@@ -8,7 +8,6 @@ gives every directive one state: init, steady or edge.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from itertools import product
 from math import ceil, inf
 from typing import Any
 
@@ -68,7 +67,7 @@ class Level:
             rest = full if rest < 0 else rest
             self.mapped_edge[dim] = rest if ragged else size
             self.fresh_edge[dim] = max(step - (size - rest), 0)
-        for kind, size, step, dim in self.directives:
+        for _, size, step, dim in self.directives:
             if dim in WINDOW:
                 out, kernel = dim + "'", WINDOW[dim]
                 self.mapped[out] = self.mapped[dim] - self.mapped[kernel] + 1
@@ -218,9 +217,7 @@ class Level:
         out = 1
         outputs = self.tensors["O"]
         reduced = [(d[0], d[3], d[3]) for d in self.directives if d[3] not in outputs] if sums else []
-        for kind, dim, name in reduced + [
-            (self.kind(d), d, d + "'" if d in WINDOW else d) for d in outputs
-        ]:
+        for kind, dim, name in reduced + [(self.kind(d), d, d + "'" if d in WINDOW else d) for d in outputs]:
             state = case[dim]
             whole, part = self.mapped[name], self.fresh[name]
             if kind == "T":
@@ -325,7 +322,7 @@ def levels(layer: dict[str, Any], program: list[Any], pes: int) -> list[Level]:
             here.append((kind, size, step, dim))
         names = {d[3] for d in here}
         if out:
-            for kind, size, step, dim in out[-1].directives:
+            for _, size, step, dim in out[-1].directives:
                 if dim not in names:
                     here.insert(0, ("T", size, step, dim))
             names = {d[3] for d in here}
@@ -339,7 +336,7 @@ def levels(layer: dict[str, Any], program: list[Any], pes: int) -> list[Level]:
                 size = outputs * min(stride, kernel) + max(kernel - stride, 0)
                 here[i] = (kind, size, step, dim)
         out.append(Level(here, units, dims, tensors))
-        dims = {d: min(dict((x[3], x[1]) for x in here)[d], dims[d]) for d in known}
+        dims = {d: min({x[3]: x[1] for x in here}[d], dims[d]) for d in known}
         units = sizes[depth] if depth < len(sizes) else 0
     return out
 
