@@ -1,0 +1,295 @@
+"""MAESTRO's cost model: traffic, delays and buffers of data-centric dataflows, batched.
+
+Reproduces the analysis of the tool (Kwon et al., MICRO 2019; repository maestro-project/maestro); docs/maestro.md
+tells its rules. Every map of a level stands in its first step, in a steady one or in a smaller one at the
+edge. The tool walks all combinations; here they fall into classes that cost the same: what stands at its
+edge decides what is made and drained, and which map moved last decides what is brought. `maestro_layout`
+names the columns of all arrays. Nothing is allocated per mapping.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from cost_models import maestro_layout as L
+from cost_models import maestro_levels as V
+from cost_models._jit import kernel, step
+from cost_models.maestro_cases import drained, load, worked
+
+
+@step
+def _states(level, ws, iw):
+    """Steps of each map on the tile at hand: (maps with edge, cut, uneven, free), see `maestro_cases`."""
+    at = L.NDIM * level
+    split = iw[V.SPLIT + level]
+    units = ws[V.UNITS + level]
+    edges = 0
+    cut = 0
+    uneven = 0
+    free = 0
+    for i in range(iw[V.MAPS + level]):
+        full = ws[V.TILE + at + iw[V.DIM + at + i]]
+        size = ws[V.SIZE + at + i]
+        steady = 0.0
+        bit = 1 << i
+        if (split >> i) & 1:
+            stride = ws[V.STEP + at + i]
+            reach = size + stride * (units - 1.0)
+            if full < reach:
+                cut |= bit
+                uneven |= bit
+            elif full > reach:
+                free |= bit
+                steady = np.floor((np.floor((full - size) / stride) + 1.0) / units) - 1.0
+                sweep = stride * units
+                if (steady + 1.0) * sweep + reach > full and steady * sweep + reach != full:
+                    edges |= bit
+                    rest = full - (steady + 1.0) * sweep
+                    used = 1.0 if rest < size else np.floor((rest - size) / stride) + 1.0
+                    if (used - 1.0) * stride + size < rest:
+                        uneven |= bit
+        elif full < size:
+            cut |= bit
+        elif full > size:
+            free |= bit
+            stride = ws[V.STEP + at + i]
+            steady = np.floor((full - size) / stride)
+            if steady * stride + size < full:
+                edges |= bit
+        ws[V.STEADY + at + i] = steady
+    return edges, cut, uneven, free
+
+
+@step
+def _hand_down(level, edge, last, ws, iw):
+    """What a sub-unit of this level works on becomes the tile of the next; `last` = the last, shorter one."""
+    at = L.NDIM * level
+    for i in range(iw[V.MAPS + level]):
+        part = (edge >> i) & 1
+        if part and (iw[V.SPLIT + level] >> i) & 1:
+            part = last or ws[V.EDGE_UNITS + level] == 1.0
+        ws[V.TILE + at + L.NDIM + iw[V.DIM + at + i]] = (
+            ws[V.EDGE + at + i] if part else ws[V.SIZE + at + i]
+        )
+
+
+@step
+def _level(level, compat, ws, iw):
+    """(cycles, mean of the PEs with work) of one level on the tile at hand; the top level also counts."""
+    n = iw[V.MAPS + level]
+    at = L.NDIM * level
+    loads = V.LOADS + 3 * (L.NDIM + 1) * level
+    split = iw[V.SPLIT + level]
+    inputs = iw[V.COUPLED + L.NTENSOR * level + L.I]
+    weights = iw[V.COUPLED + L.NTENSOR * level + L.W]
+    outputs = iw[V.COUPLED + L.NTENSOR * level + L.O]
+    latency = ws[V.MACHINE + L.NOC_LATENCY] - 1.0
+    bandwidth = ws[V.MACHINE + L.NOC_BW]
+    edges, cut, uneven, free = _states(level, ws, iw)
+    base_i = 1.0
+    base_w = 1.0
+    for i in range(n):
+        if not (split >> i) & 1:
+            size = ws[V.EDGE + at + i] if (cut >> i) & 1 else ws[V.SIZE + at + i]
+            if (inputs >> i) & 1:
+                base_i *= size
+            if (weights >> i) & 1:
+                base_w *= size
+    runtime = 0.0
+    active = 0.0
+    counted = 0.0
+    off_chip = 0.0
+    split_edges = edges & split
+    loop_edges = edges & ~split
+    split_edge = 0
+    while True:
+        at_edge = split_edge | (cut & split)
+        for i in range(-1, n):
+            if (i < 0 and split_edge == 0) or (i >= 0 and (free >> i) & 1 and (split_edge >> i) <= 1):
+                k = loads + 3 * (i + 1)
+                ws[k] = load(L.I, level, i, at_edge, cut, uneven & at_edge, free, base_i, ws, iw)
+                ws[k + 1] = load(L.W, level, i, at_edge, cut, uneven & at_edge, free, base_w, ws, iw)
+                ws[k + 2] = latency + np.ceil((ws[k] + ws[k + 1]) / bandwidth)
+        loop_edge = 0
+        while True:
+            edge = split_edge | loop_edge
+            short = edge | cut
+            base_o = 1.0
+            base_r = 1.0
+            for i in range(n):
+                if not (split >> i) & 1:
+                    size = ws[V.OUT_EDGE + at + i] if (short >> i) & 1 else ws[V.OUT + at + i]
+                    if (outputs >> i) & 1:
+                        base_o *= size
+                    else:
+                        base_r *= size
+            drain = drained(level, edge, cut, uneven & short, base_o, compat, ws, iw)
+            macs, longest = worked(level, edge, cut, uneven & short, base_o * base_r, compat, ws, iw)
+            if level == 0 and edge == 0:
+                need = ws[loads] + ws[loads + 1]
+                rows = np.trunc(2.0 * need / ws[V.MACHINE + L.OFFCHIP_BW])
+                made = np.trunc(2.0 * drain / ws[V.MACHINE + L.OFFCHIP_BW])
+                off_chip = max(np.trunc(rows / 2.0), np.trunc(made / 2.0))
+                ws[V.RESULT + L.L2_NEED + L.I] = 2.0 * ws[loads]
+                ws[V.RESULT + L.L2_NEED + L.W] = 2.0 * ws[loads + 1]
+                ws[V.RESULT + L.L2_NEED + L.O] = 2.0 * drain
+                if longest <= 0.0:
+                    iw[V.STATUS] = L.NO_WORK
+                    return 0.0, 0.0
+            compute = 0.0
+            busy = 0.0
+            first = iw[V.FIRST + level]
+            if longest <= 0.0:
+                pass
+            elif level + 1 == iw[V.LEVELS]:
+                compute = np.ceil(longest / ws[V.MACHINE + L.SIMD])
+            else:
+                used = ws[V.EDGE_UNITS + level] if (short >> first) & 1 else ws[V.UNITS + level]
+                lone = ((uneven & short) >> first) & 1
+                _hand_down(level, short, lone == 1, ws, iw)
+                compute, part = _level(level + 1, compat, ws, iw)
+                busy = part * used
+                if lone and used > 1.0:
+                    _hand_down(level, short, False, ws, iw)
+                    time, others = _level(level + 1, compat, ws, iw)
+                    compute = max(compute, time)
+                    busy = part + others * (used - 1.0)
+                compute = max(compute, 0.0)
+                if level == 0 and compute == 0.0:
+                    iw[V.STATUS] = L.STUCK
+            if busy == 0.0:
+                busy = ws[V.EDGE_UNITS + level] if (short >> first) & 1 else ws[V.UNITS + level]
+            went = latency + np.ceil(drain / bandwidth)
+            bound = max(went, compute, off_chip)
+            times = 1.0  # steps in which the maps before this one stand so that the case is this one
+            seen = 1.0  # those of them that work on outputs for the first time
+            for i in range(-1, n):
+                if i < 0:
+                    if edge != 0:
+                        continue
+                    now = 1.0
+                    again = 0.0
+                elif (edge >> i) & 1:
+                    now = times
+                    again = times - seen if (outputs >> i) & 1 else times
+                    if not (outputs >> i) & 1:
+                        seen = 0.0
+                else:
+                    now = times * ws[V.STEADY + at + i]
+                    again = now
+                    times += now
+                    if (outputs >> i) & 1:
+                        again -= seen * ws[V.STEADY + at + i]
+                        seen += seen * ws[V.STEADY + at + i]
+                if now == 0.0 or (edge >> (i + 1)) != 0:
+                    continue
+                if level == 0:
+                    ws[V.RESULT + L.L2_WRITE + L.O] += now * drain
+                    ws[V.RESULT + L.L1_WRITE + L.O] += now * macs
+                if longest <= 0.0:
+                    continue
+                k = loads + 3 * (i + 1)
+                came = ws[k + 2]
+                counted += now
+                active += now * busy
+                if compat or again == 0.0:
+                    runtime += now * (max(compute + came, off_chip) if i < 0 else max(bound, came))
+                else:
+                    back = latency + np.ceil((ws[k] + ws[k + 1] + drain) / bandwidth)
+                    runtime += (now - again) * max(bound, came) + again * max(bound, back)
+                if level == 0:
+                    ws[V.RESULT + L.MACS] += now * macs
+                    ws[V.RESULT + L.L2_READ + L.I] += now * ws[k]
+                    ws[V.RESULT + L.L2_READ + L.W] += now * ws[k + 1]
+                    if not compat:
+                        ws[V.RESULT + L.PSUM_READ] += again * drain
+            if loop_edge == loop_edges:
+                break
+            loop_edge = (loop_edge - loop_edges) & loop_edges
+        if split_edge == split_edges:
+            break
+        split_edge = (split_edge - split_edges) & split_edges
+    return runtime, active / counted if counted > 0.0 else 0.0
+
+
+@step
+def price(layer, machine, program, compat, layers, machines, maps, size, step_, cluster, ws, iw):
+    """Price one dataflow of one layer on one machine; return its status and leave the counts in `ws`."""
+    for i in range(L.COUNT_COLS):
+        ws[V.RESULT + i] = 0.0
+    for i in range(L.MACHINE_COLS):
+        ws[V.MACHINE + i] = machines[machine, i]
+    ws[V.RESULT + L.LATENCY] = np.inf
+    ws[V.RESULT + L.ENERGY] = np.inf
+    iw[V.STATUS] = L.OK
+    status = V.fill(layer, program, compat, layers, maps, size, step_, cluster, ws, iw)
+    if status != L.OK:
+        return status
+    runtime, active = _level(0, compat, ws, iw)
+    if iw[V.STATUS] != L.OK:
+        return iw[V.STATUS]
+    macs = ws[V.RESULT + L.MACS]
+    if macs > L.MAX_COUNT:
+        return L.COUNT_OVER
+    inner = iw[V.LEVELS] - 1
+    for t in range(L.NTENSOR):
+        whole = 1.0
+        need = 2.0
+        for i in range(iw[V.MAPS + inner]):
+            if (iw[V.COUPLED + L.NTENSOR * inner + t] >> i) & 1:
+                d = iw[V.DIM + L.NDIM * inner + i]
+                tile = ws[V.FULL + d]
+                if t == L.O and (d == L.Y or d == L.X):
+                    tile = np.floor((tile - ws[V.FULL + d + 2]) / ws[V.SCALE + d]) + 1.0
+                whole *= tile
+                need *= ws[V.SIZE + L.NDIM * inner + i]
+        ws[V.RESULT + L.L1_NEED + t] = need
+        if t == L.O:
+            ws[V.RESULT + L.L2_READ + L.O] = whole + ws[V.RESULT + L.PSUM_READ]
+            ws[V.RESULT + L.L1_READ + L.O] = ws[V.RESULT + L.L1_WRITE + L.O]
+        else:
+            ws[V.RESULT + L.L2_WRITE + t] = whole
+            ws[V.RESULT + L.L1_WRITE + t] = ws[V.RESULT + L.L2_READ + t]
+            ws[V.RESULT + L.L1_READ + t] = macs
+    energy = macs
+    for t in range(L.NTENSOR):
+        energy += L.L2_ENERGY * (ws[V.RESULT + L.L2_READ + t] + ws[V.RESULT + L.L2_WRITE + t])
+        energy += L.L1_ENERGY * (ws[V.RESULT + L.L1_READ + t] + ws[V.RESULT + L.L1_WRITE + t])
+    ws[V.RESULT + L.LATENCY] = runtime
+    ws[V.RESULT + L.ENERGY] = energy
+    ws[V.RESULT + L.ACTIVE] = active
+    return L.OK
+
+
+@kernel
+def price_batch(layers, machines, maps, size, step_, cluster, pick, compat, status, latency, energy):
+    """Price a batch of (layer, machine, dataflow).
+
+    pick      int32[B, 3], rows of `layers`, of `machines` and of the dataflow arrays
+    compat    count as the tool does, defects included
+    status    int32[B], filled; what has no price gets infinity
+    latency   float64[B], filled, cycles
+    energy    float64[B], filled, pJ
+    """
+    ws = np.zeros(V.WS_SIZE)
+    iw = np.zeros(V.IW_SIZE, np.int64)
+    for b in range(pick.shape[0]):
+        machine = pick[b, 1]
+        status[b] = price(
+            pick[b, 0], machine, pick[b, 2], compat, layers, machines, maps, size, step_, cluster, ws, iw
+        )
+        latency[b] = ws[V.RESULT + L.LATENCY]
+        energy[b] = ws[V.RESULT + L.ENERGY] * machines[machine, L.MAC_PJ]
+
+
+@kernel
+def price_detail(layers, machines, maps, size, step_, cluster, pick, compat, status, counts):
+    """As `price_batch`, with every count in `counts` float64[B, COUNT_COLS], energy in energies of a MAC."""
+    ws = np.zeros(V.WS_SIZE)
+    iw = np.zeros(V.IW_SIZE, np.int64)
+    for b in range(pick.shape[0]):
+        status[b] = price(
+            pick[b, 0], pick[b, 1], pick[b, 2], compat, layers, machines, maps, size, step_, cluster, ws, iw
+        )
+        for i in range(L.COUNT_COLS):
+            counts[b, i] = ws[V.RESULT + i]
