@@ -13,51 +13,85 @@ import numpy as np
 
 from cost_models import maestro_layout as L
 from cost_models import maestro_levels as V
-from cost_models._jit import kernel, step
-from cost_models.maestro_cases import drained, load, worked
+from cost_models._jit import inlined, kernel, step
+from cost_models.maestro_cases import drained, spread, worked
 
 
 @step
 def _states(level, ws, iw):
-    """Steps of each map on the tile at hand: (maps with edge, cut, uneven, free), see `maestro_cases`."""
+    """Steps of each map on the tile at hand.
+
+    Returns how many maps move, and the sets of those with an edge, cut, uneven: see `maestro_cases`.
+    """
     at = L.NDIM * level
     split = iw[V.SPLIT + level]
-    units = ws[V.UNITS + level]
     edges = 0
     cut = 0
     uneven = 0
-    free = 0
+    moving = 0
     for i in range(iw[V.MAPS + level]):
         full = ws[V.TILE + at + iw[V.DIM + at + i]]
         size = ws[V.SIZE + at + i]
-        steady = 0.0
-        bit = 1 << i
         if (split >> i) & 1:
             stride = ws[V.STEP + at + i]
+            units = ws[V.UNITS + level]
             reach = size + stride * (units - 1.0)
             if full < reach:
-                cut |= bit
-                uneven |= bit
+                cut |= 1 << i
+                uneven |= 1 << i
             elif full > reach:
-                free |= bit
                 steady = np.floor((np.floor((full - size) / stride) + 1.0) / units) - 1.0
                 sweep = stride * units
                 if (steady + 1.0) * sweep + reach > full and steady * sweep + reach != full:
-                    edges |= bit
+                    edges |= 1 << i
                     rest = full - (steady + 1.0) * sweep
                     used = 1.0 if rest < size else np.floor((rest - size) / stride) + 1.0
                     if (used - 1.0) * stride + size < rest:
-                        uneven |= bit
+                        uneven |= 1 << i
+                ws[V.STEADY + at + i] = steady
+                iw[V.MOVING + at + moving] = i
+                moving += 1
         elif full < size:
-            cut |= bit
+            cut |= 1 << i
         elif full > size:
-            free |= bit
             stride = ws[V.STEP + at + i]
             steady = np.floor((full - size) / stride)
             if steady * stride + size < full:
-                edges |= bit
-        ws[V.STEADY + at + i] = steady
-    return edges, cut, uneven, free
+                edges |= 1 << i
+            ws[V.STEADY + at + i] = steady
+            iw[V.MOVING + at + moving] = i
+            moving += 1
+    return moving, edges, cut, uneven
+
+
+@inlined
+def _load(level, i, free, edge, cut, uneven, base_i, base_w, ws, iw):
+    """Put elements and delay of the step in which map `i` moves in LOADS; -1 is the first step of all."""
+    at = L.NDIM * level
+    k = V.LOADS + 3 * (L.NDIM + 1) * level + 3 * (i + 1)
+    later = ~((2 << i) - 1) if i >= 0 else 0
+    total = 0.0
+    for t in range(2):
+        coupled = iw[V.COUPLED + L.NTENSOR * level + t]
+        words = base_w if t else base_i
+        if i >= 0 and not (coupled >> i) & 1:
+            words = 0.0
+        else:
+            split = coupled & iw[V.SPLIT + level]
+            restarted = coupled & free & later
+            reached = later
+            if i >= 0 and not restarted:
+                reached |= 1 << i
+                if not (split >> i) & 1:
+                    fresh = ws[V.FRESH + at + i]
+                    if fresh == 0.0:
+                        iw[V.STATUS] = L.STUCK
+                    words = words / ws[V.SIZE + at + i] * fresh
+            if split:
+                words *= spread(t, level, reached, i < 0, edge, cut, uneven, ws, iw)
+        ws[k + t] = words
+        total += words
+    ws[k + 2] = ws[V.MACHINE + L.NOC_LATENCY] - 1.0 + np.ceil(total / ws[V.MACHINE + L.NOC_BW])
 
 
 @step
@@ -76,7 +110,6 @@ def _hand_down(level, edge, last, ws, iw):
 @step
 def _level(level, compat, ws, iw):
     """(cycles, mean of the PEs with work) of one level on the tile at hand; the top level also counts."""
-    n = iw[V.MAPS + level]
     at = L.NDIM * level
     loads = V.LOADS + 3 * (L.NDIM + 1) * level
     split = iw[V.SPLIT + level]
@@ -85,60 +118,65 @@ def _level(level, compat, ws, iw):
     outputs = iw[V.COUPLED + L.NTENSOR * level + L.O]
     latency = ws[V.MACHINE + L.NOC_LATENCY] - 1.0
     bandwidth = ws[V.MACHINE + L.NOC_BW]
-    edges, cut, uneven, free = _states(level, ws, iw)
+    first = iw[V.FIRST + level]
+    moving, edges, cut, uneven = _states(level, ws, iw)
+    free = 0
+    for m in range(moving):
+        free |= 1 << iw[V.MOVING + at + m]
     base_i = 1.0
     base_w = 1.0
-    for i in range(n):
+    for i in range(iw[V.MAPS + level]):
         if not (split >> i) & 1:
             size = ws[V.EDGE + at + i] if (cut >> i) & 1 else ws[V.SIZE + at + i]
-            if (inputs >> i) & 1:
-                base_i *= size
-            if (weights >> i) & 1:
-                base_w *= size
+            base_i *= size if (inputs >> i) & 1 else 1.0
+            base_w *= size if (weights >> i) & 1 else 1.0
     runtime = 0.0
     active = 0.0
     counted = 0.0
     off_chip = 0.0
+    read_i = 0.0
+    read_w = 0.0
+    drains = 0.0
+    products = 0.0
+    all_products = 0.0
+    psums = 0.0
     split_edges = edges & split
     loop_edges = edges & ~split
     split_edge = 0
     while True:
         at_edge = split_edge | (cut & split)
-        for i in range(-1, n):
-            if (i < 0 and split_edge == 0) or (i >= 0 and (free >> i) & 1 and (split_edge >> i) <= 1):
-                k = loads + 3 * (i + 1)
-                ws[k] = load(L.I, level, i, at_edge, cut, uneven & at_edge, free, base_i, ws, iw)
-                ws[k + 1] = load(L.W, level, i, at_edge, cut, uneven & at_edge, free, base_w, ws, iw)
-                ws[k + 2] = latency + np.ceil((ws[k] + ws[k + 1]) / bandwidth)
+        if split_edge == 0:
+            _load(level, -1, free, at_edge, cut, uneven & at_edge, base_i, base_w, ws, iw)
+        for m in range(moving):
+            i = iw[V.MOVING + at + m]
+            if (split_edge >> i) <= 1:
+                _load(level, i, free, at_edge, cut, uneven & at_edge, base_i, base_w, ws, iw)
         loop_edge = 0
         while True:
             edge = split_edge | loop_edge
             short = edge | cut
             base_o = 1.0
             base_r = 1.0
-            for i in range(n):
+            for i in range(iw[V.MAPS + level]):
                 if not (split >> i) & 1:
                     size = ws[V.OUT_EDGE + at + i] if (short >> i) & 1 else ws[V.OUT + at + i]
-                    if (outputs >> i) & 1:
-                        base_o *= size
-                    else:
-                        base_r *= size
+                    base_o *= size if (outputs >> i) & 1 else 1.0
+                    base_r *= 1.0 if (outputs >> i) & 1 else size
             drain = drained(level, edge, cut, uneven & short, base_o, compat, ws, iw)
             macs, longest = worked(level, edge, cut, uneven & short, base_o * base_r, compat, ws, iw)
+            compute = 0.0
+            busy = 0.0
             if level == 0 and edge == 0:
                 need = ws[loads] + ws[loads + 1]
                 rows = np.trunc(2.0 * need / ws[V.MACHINE + L.OFFCHIP_BW])
                 made = np.trunc(2.0 * drain / ws[V.MACHINE + L.OFFCHIP_BW])
-                off_chip = max(np.trunc(rows / 2.0), np.trunc(made / 2.0))
+                off_chip = np.trunc(max(rows, made) / 2.0)
                 ws[V.RESULT + L.L2_NEED + L.I] = 2.0 * ws[loads]
                 ws[V.RESULT + L.L2_NEED + L.W] = 2.0 * ws[loads + 1]
                 ws[V.RESULT + L.L2_NEED + L.O] = 2.0 * drain
                 if longest <= 0.0:
                     iw[V.STATUS] = L.NO_WORK
                     return 0.0, 0.0
-            compute = 0.0
-            busy = 0.0
-            first = iw[V.FIRST + level]
             if longest <= 0.0:
                 pass
             elif level + 1 == iw[V.LEVELS]:
@@ -149,7 +187,7 @@ def _level(level, compat, ws, iw):
                 _hand_down(level, short, lone == 1, ws, iw)
                 compute, part = _level(level + 1, compat, ws, iw)
                 busy = part * used
-                if lone and used > 1.0:
+                if lone and used > 1.0 and ws[V.EDGE + at + first] != ws[V.SIZE + at + first]:
                     _hand_down(level, short, False, ws, iw)
                     time, others = _level(level + 1, compat, ws, iw)
                     compute = max(compute, time)
@@ -159,64 +197,70 @@ def _level(level, compat, ws, iw):
                     iw[V.STATUS] = L.STUCK
             if busy == 0.0:
                 busy = ws[V.EDGE_UNITS + level] if (short >> first) & 1 else ws[V.UNITS + level]
-            went = latency + np.ceil(drain / bandwidth)
-            bound = max(went, compute, off_chip)
+            bound = max(latency + np.ceil(drain / bandwidth), compute, off_chip)
             times = 1.0  # steps in which the maps before this one stand so that the case is this one
             seen = 1.0  # those of them that work on outputs for the first time
-            for i in range(-1, n):
-                if i < 0:
-                    if edge != 0:
-                        continue
-                    now = 1.0
-                    again = 0.0
-                elif (edge >> i) & 1:
+            total = 0.0
+            repeated = 0.0
+            if edge == 0:
+                total = 1.0
+                if longest > 0.0:
+                    runtime += max(compute + ws[loads + 2], off_chip)
+                    read_i += ws[loads]
+                    read_w += ws[loads + 1]
+            for m in range(moving):
+                i = iw[V.MOVING + at + m]
+                makes = (outputs >> i) & 1
+                if (edge >> i) & 1:
                     now = times
-                    again = times - seen if (outputs >> i) & 1 else times
-                    if not (outputs >> i) & 1:
-                        seen = 0.0
+                    again = times - seen if makes else times
+                    seen = seen if makes else 0.0
                 else:
-                    now = times * ws[V.STEADY + at + i]
-                    again = now
+                    steady = ws[V.STEADY + at + i]
+                    now = times * steady
+                    again = now - seen * steady if makes else now
+                    seen += seen * steady if makes else 0.0
                     times += now
-                    if (outputs >> i) & 1:
-                        again -= seen * ws[V.STEADY + at + i]
-                        seen += seen * ws[V.STEADY + at + i]
-                if now == 0.0 or (edge >> (i + 1)) != 0:
+                if (edge >> (i + 1)) != 0 or now == 0.0:
                     continue
-                if level == 0:
-                    ws[V.RESULT + L.L2_WRITE + L.O] += now * drain
-                    ws[V.RESULT + L.L1_WRITE + L.O] += now * macs
+                total += now
                 if longest <= 0.0:
                     continue
                 k = loads + 3 * (i + 1)
-                came = ws[k + 2]
-                counted += now
-                active += now * busy
+                read_i += now * ws[k]
+                read_w += now * ws[k + 1]
                 if compat or again == 0.0:
-                    runtime += now * (max(compute + came, off_chip) if i < 0 else max(bound, came))
+                    runtime += now * max(bound, ws[k + 2])
                 else:
                     back = latency + np.ceil((ws[k] + ws[k + 1] + drain) / bandwidth)
-                    runtime += (now - again) * max(bound, came) + again * max(bound, back)
-                if level == 0:
-                    ws[V.RESULT + L.MACS] += now * macs
-                    ws[V.RESULT + L.L2_READ + L.I] += now * ws[k]
-                    ws[V.RESULT + L.L2_READ + L.W] += now * ws[k + 1]
-                    if not compat:
-                        ws[V.RESULT + L.PSUM_READ] += again * drain
+                    runtime += (now - again) * max(bound, ws[k + 2]) + again * max(bound, back)
+                    repeated += again
+            drains += total * drain
+            all_products += total * macs
+            if longest > 0.0:
+                counted += total
+                active += total * busy
+                products += total * macs
+                psums += repeated * drain
             if loop_edge == loop_edges:
                 break
             loop_edge = (loop_edge - loop_edges) & loop_edges
         if split_edge == split_edges:
             break
         split_edge = (split_edge - split_edges) & split_edges
+    if level == 0:
+        ws[V.RESULT + L.MACS] = products
+        ws[V.RESULT + L.L2_READ + L.I] = read_i
+        ws[V.RESULT + L.L2_READ + L.W] = read_w
+        ws[V.RESULT + L.L2_WRITE + L.O] = drains
+        ws[V.RESULT + L.L1_WRITE + L.O] = all_products
+        ws[V.RESULT + L.PSUM_READ] = psums
     return runtime, active / counted if counted > 0.0 else 0.0
 
 
 @step
 def price(layer, machine, program, compat, layers, machines, maps, size, step_, cluster, ws, iw):
     """Price one dataflow of one layer on one machine; return its status and leave the counts in `ws`."""
-    for i in range(L.COUNT_COLS):
-        ws[V.RESULT + i] = 0.0
     for i in range(L.MACHINE_COLS):
         ws[V.MACHINE + i] = machines[machine, i]
     ws[V.RESULT + L.LATENCY] = np.inf
@@ -231,18 +275,18 @@ def price(layer, machine, program, compat, layers, machines, maps, size, step_, 
     macs = ws[V.RESULT + L.MACS]
     if macs > L.MAX_COUNT:
         return L.COUNT_OVER
-    inner = iw[V.LEVELS] - 1
+    inner = L.NDIM * (iw[V.LEVELS] - 1)
     for t in range(L.NTENSOR):
+        coupled = iw[V.COUPLED + L.NTENSOR * (iw[V.LEVELS] - 1) + t]
         whole = 1.0
         need = 2.0
-        for i in range(iw[V.MAPS + inner]):
-            if (iw[V.COUPLED + L.NTENSOR * inner + t] >> i) & 1:
-                d = iw[V.DIM + L.NDIM * inner + i]
-                tile = ws[V.FULL + d]
-                if t == L.O and (d == L.Y or d == L.X):
-                    tile = np.floor((tile - ws[V.FULL + d + 2]) / ws[V.SCALE + d]) + 1.0
-                whole *= tile
-                need *= ws[V.SIZE + L.NDIM * inner + i]
+        for i in range(iw[V.MAPS]):
+            d = iw[V.DIM + inner + i]
+            tile = ws[V.FULL + d]
+            if t == L.O and (d == L.Y or d == L.X):
+                tile = np.floor((tile - ws[V.FULL + d + 2]) / ws[V.SCALE + d]) + 1.0
+            whole *= tile if (coupled >> i) & 1 else 1.0
+            need *= ws[V.SIZE + inner + i] if (coupled >> i) & 1 else 1.0
         ws[V.RESULT + L.L1_NEED + t] = need
         if t == L.O:
             ws[V.RESULT + L.L2_READ + L.O] = whole + ws[V.RESULT + L.PSUM_READ]

@@ -11,65 +11,46 @@ from cost_models import maestro_levels as V
 from cost_models._jit import inlined, step
 
 
-@step
-def load(t, level, moving, edge, cut, uneven, free, base, ws, iw):
-    """Elements of input tensor `t` sent to all sub-units in the step in which map `moving` (-1: none) moves.
+@inlined
+def spread(t, level, reached, kept, edge, cut, uneven, ws, iw):
+    """How many tiles of input tensor `t` its spatial maps send to all sub-units, in spatial elements.
 
-    edge    spatial maps at their edge, cut ones included
-    uneven  those of them whose last sub-unit gets less than the others
-    free    maps with more than one step
-    base    product of the temporal tiles
+    reached  spatial maps that start over in this step: sub-units share what their tiles have in common
+    kept     whether nothing moved yet: sub-units load whole tiles
+    edge     maps at their edge, `cut` ones included
+    uneven   those of them whose last sub-unit gets less than the others
     """
     at = L.NDIM * level
-    coupled = iw[V.COUPLED + L.NTENSOR * level + t]
-    spatial = coupled & iw[V.SPLIT + level]
+    spatial = iw[V.COUPLED + L.NTENSOR * level + t] & iw[V.SPLIT + level]
     used = ws[V.EDGE_UNITS + level]
-    short = 0.0
-    if iw[V.LAST + L.NTENSOR * level + t] & uneven:
-        short = 1.0
     first = 1.0  # what the first sub-unit receives, and below the others, and the last one
     other = 1.0
     last = 1.0
-    if moving < 0:
-        for k in range(2):
-            i = iw[V.FIRST + level] if k == 0 else iw[V.SECOND + level]
-            if i < 0 or not (spatial >> i) & 1:
-                continue
-            first *= ws[V.EDGE + at + i] if (cut >> i) & 1 and used == 1.0 else ws[V.SIZE + at + i]
-            other *= ws[V.SIZE + at + i]
-            last *= ws[V.EDGE + at + i] if (cut >> i) & 1 else ws[V.SIZE + at + i]
-    else:
-        if not (coupled >> moving) & 1:
-            return 0.0
-        restarted = coupled & free & ~((2 << moving) - 1)
-        if not restarted and not (spatial >> moving) & 1:
-            fresh = ws[V.FRESH + at + moving]
-            if fresh == 0.0:
-                iw[V.STATUS] = L.STUCK
-            base = base / ws[V.SIZE + at + moving] * fresh
-        if spatial:
-            whole_last = 1.0
-            for k in range(2):
-                i = iw[V.FIRST + level] if k == 0 else iw[V.SECOND + level]
-                if i < 0 or not (spatial >> i) & 1:
-                    continue
-                first *= ws[V.SIZE + at + i]
-                whole_last *= ws[V.EDGE + at + i]
-                if i > moving or (i == moving and not restarted):
-                    other *= ws[V.FRESH + at + i]
-                    last *= ws[V.EDGE_FRESH + at + i]
-                else:
-                    other *= ws[V.SIZE + at + i]
-                    last *= ws[V.EDGE + at + i]
-            if used == 1.0 and short == 1.0 and spatial & edge:
-                first = whole_last
-    if spatial == 0:
-        return base
+    short = 1.0  # what the first one receives if it is the last one
+    for k in range(2):
+        i = iw[V.FIRST + level + L.MAX_LEVELS * k]
+        if i < 0 or not (spatial >> i) & 1:
+            continue
+        whole = ws[V.SIZE + at + i]
+        part = ws[V.EDGE + at + i]
+        first *= whole
+        if kept:
+            part = part if (cut >> i) & 1 else whole
+            other *= whole
+            last *= part
+        elif (reached >> i) & 1:
+            other *= ws[V.FRESH + at + i]
+            last *= ws[V.EDGE_FRESH + at + i]
+        else:
+            other *= whole
+            last *= part
+        short *= part
     if spatial & edge == 0:
-        return base * (first + (ws[V.UNITS + level] - 1.0) * other)
-    if used > 1.0:
-        first += max(used - short - 1.0, 0.0) * other + short * last
-    return base * first
+        return first + (ws[V.UNITS + level] - 1.0) * other
+    lone = iw[V.LAST + L.NTENSOR * level + t] & uneven != 0
+    if used == 1.0:
+        return short if lone or kept else first
+    return first + max(used - 1.0 - lone, 0.0) * other + lone * last
 
 
 @inlined
@@ -107,7 +88,7 @@ def units(set_, level, first, last, shared, edge, cut, compat, ws, iw):
     return made
 
 
-@step
+@inlined
 def drained(level, edge, cut, uneven, base, compat, ws, iw):
     """Output elements that leave all sub-units; `base` is the product of the temporal tiles."""
     spatial = iw[V.COUPLED + L.NTENSOR * level + L.O] & iw[V.SPLIT + level]
@@ -127,7 +108,7 @@ def drained(level, edge, cut, uneven, base, compat, ws, iw):
     return base * made
 
 
-@step
+@inlined
 def worked(level, edge, cut, uneven, base, compat, ws, iw):
     """(multiply-accumulates of all sub-units, of the busiest one)."""
     split = iw[V.SPLIT + level]

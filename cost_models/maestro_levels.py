@@ -44,7 +44,8 @@ SECOND = FIRST + _L  # [level] second, or -1
 COUPLED = SECOND + _L  # [level, tensor] set of the maps whose dimension indexes the tensor
 LAST = COUPLED + _L * L.NTENSOR  # [level, tensor] of its spatial maps the one that the tool asks
 WHERE = LAST + _L * L.NTENSOR  # [dimension] map of the dimension, at the level at hand
-IW_SIZE = WHERE + _D
+MOVING = WHERE + _D  # [level, 0 .. 8] maps with more than one step on the tile at hand
+IW_SIZE = MOVING + _L * _D
 
 
 @inlined
@@ -117,22 +118,27 @@ def _order(level, layer, program, compat, layers, maps, size, step, ws, iw):
         seen |= 1 << d
         given += 1
     at = L.NDIM * level
-    inherited = 0
+    n = 0
+    dims_i = layers[layer, L.COUPLED + L.I]
+    dims_w = layers[layer, L.COUPLED + L.W]
+    dims_o = layers[layer, L.COUPLED + L.O]
+    coupled_i = 0
+    coupled_w = 0
+    coupled_o = 0
     if level > 0:
-        above = at - L.NDIM
-        for i in range(iw[MAPS + level - 1]):
-            if not (seen >> iw[DIM + above + i]) & 1:
-                inherited += 1
-        k = inherited
-        for i in range(iw[MAPS + level - 1]):
-            d = iw[DIM + above + i]
+        # The tool puts each in front, so that the last of the level above comes first.
+        for i in range(at - 1 - L.NDIM + iw[MAPS + level - 1], at - 1 - L.NDIM, -1):
+            d = iw[DIM + i]
             if not (seen >> d) & 1:
-                k -= 1
-                iw[DIM + at + k] = d
-                ws[SIZE + at + k] = ws[SIZE + above + i]
-                ws[STEP + at + k] = ws[STEP + above + i]
+                iw[DIM + at + n] = d
+                ws[SIZE + at + n] = ws[SIZE + i]
+                ws[STEP + at + n] = ws[STEP + i]
                 if compat:
-                    _stride(level, at + k, d, False, 0, layer, compat, layers, ws)
+                    _stride(level, at + n, d, 0, layer, compat, layers, ws)
+                coupled_i |= ((dims_i >> d) & 1) << n
+                coupled_w |= ((dims_w >> d) & 1) << n
+                coupled_o |= ((dims_o >> d) & 1) << n
+                n += 1
     split = 0
     splits = 0
     first = -1
@@ -140,7 +146,6 @@ def _order(level, layer, program, compat, layers, maps, size, step, ws, iw):
     for k in range(given):
         code = maps[program, level, k]
         d = code & (L.SPATIAL - 1)
-        i = inherited + k
         tile = number(size[program, level, k], layer, layers)
         outputs = 0
         if d >= L.Y_OUT:
@@ -150,24 +155,31 @@ def _order(level, layer, program, compat, layers, maps, size, step, ws, iw):
             outputs = tile
             tile += kernel - 1
             d -= 4
-        iw[DIM + at + i] = d
-        ws[SIZE + at + i] = tile
-        ws[STEP + at + i] = number(step[program, level, k], layer, layers)
-        _stride(level, at + i, d, True, outputs, layer, compat, layers, ws)
+        iw[DIM + at + n] = d
+        ws[SIZE + at + n] = tile
+        ws[STEP + at + n] = number(step[program, level, k], layer, layers)
+        _stride(level, at + n, d, outputs, layer, compat, layers, ws)
         if code & L.SPATIAL:
-            split |= 1 << i
+            split |= 1 << n
             splits += 1
             if first < 0:
-                first = i
+                first = n
             else:
-                second = i
-    n = inherited + given
-    if level == 0:
+                second = n
+        coupled_i |= ((dims_i >> d) & 1) << n
+        coupled_w |= ((dims_w >> d) & 1) << n
+        coupled_o |= ((dims_o >> d) & 1) << n
+        n += 1
+    missing = layers[layer, L.DIMS] & ~seen
+    if level == 0 and missing:
         for d in range(L.NDIM):
-            if (layers[layer, L.DIMS] >> d) & 1 and not (seen >> d) & 1:
+            if (missing >> d) & 1:
                 iw[DIM + n] = d
                 ws[SIZE + n] = ws[FULL + d]
                 ws[STEP + n] = ws[FULL + d]
+                coupled_i |= ((dims_i >> d) & 1) << n
+                coupled_w |= ((dims_w >> d) & 1) << n
+                coupled_o |= ((dims_o >> d) & 1) << n
                 n += 1
     if splits < 1 or splits > 2:
         return L.NO_SPLIT
@@ -175,25 +187,20 @@ def _order(level, layer, program, compat, layers, maps, size, step, ws, iw):
     iw[SPLIT + level] = split
     iw[FIRST + level] = first
     iw[SECOND + level] = second
+    iw[COUPLED + L.NTENSOR * level + L.I] = coupled_i
+    iw[COUPLED + L.NTENSOR * level + L.W] = coupled_w
+    iw[COUPLED + L.NTENSOR * level + L.O] = coupled_o
     for t in range(L.NTENSOR):
-        dims = layers[layer, L.COUPLED + t]
-        coupled = 0
-        last = 0
-        highest = -1
-        for i in range(n):
-            d = iw[DIM + at + i]
-            if (dims >> d) & 1:
-                coupled |= 1 << i
-                if (split >> i) & 1 and d > highest:
-                    highest = d
-                    last = 1 << i
-        iw[COUPLED + L.NTENSOR * level + t] = coupled
+        last = split & iw[COUPLED + L.NTENSOR * level + t]
+        if last & (last - 1):
+            # Both are: the tool asks the one whose dimension comes last in the tensor's list.
+            last = 1 << (second if iw[DIM + at + second] > iw[DIM + at + first] else first)
         iw[LAST + L.NTENSOR * level + t] = last
     return L.OK
 
 
 @inlined
-def _stride(level, i, d, own, outputs, layer, compat, layers, ws):
+def _stride(level, i, d, outputs, layer, compat, layers, ws):
     """Round a tile of input rows to whole outputs where the layer has a stride, as the tool does.
 
     Where it is wrong, and `compat` is off: a tile given in `outputs` makes that many; a stride larger than
