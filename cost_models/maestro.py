@@ -17,53 +17,6 @@ from cost_models._jit import inlined, kernel, step
 from cost_models.maestro_cases import drained, spread, worked
 
 
-@step
-def _states(level, ws, iw):
-    """Steps of each map on the tile at hand.
-
-    Returns how many maps move, and the sets of those with an edge, cut, uneven: see `maestro_cases`.
-    """
-    at = L.NDIM * level
-    split = iw[V.SPLIT + level]
-    edges = 0
-    cut = 0
-    uneven = 0
-    moving = 0
-    for i in range(iw[V.MAPS + level]):
-        full = ws[V.TILE + at + iw[V.DIM + at + i]]
-        size = ws[V.SIZE + at + i]
-        if (split >> i) & 1:
-            stride = ws[V.STEP + at + i]
-            units = ws[V.UNITS + level]
-            reach = size + stride * (units - 1.0)
-            if full < reach:
-                cut |= 1 << i
-                uneven |= 1 << i
-            elif full > reach:
-                steady = np.floor((np.floor((full - size) / stride) + 1.0) / units) - 1.0
-                sweep = stride * units
-                if (steady + 1.0) * sweep + reach > full and steady * sweep + reach != full:
-                    edges |= 1 << i
-                    rest = full - (steady + 1.0) * sweep
-                    used = 1.0 if rest < size else np.floor((rest - size) / stride) + 1.0
-                    if (used - 1.0) * stride + size < rest:
-                        uneven |= 1 << i
-                ws[V.STEADY + at + i] = steady
-                iw[V.MOVING + at + moving] = i
-                moving += 1
-        elif full < size:
-            cut |= 1 << i
-        elif full > size:
-            stride = ws[V.STEP + at + i]
-            steady = np.floor((full - size) / stride)
-            if steady * stride + size < full:
-                edges |= 1 << i
-            ws[V.STEADY + at + i] = steady
-            iw[V.MOVING + at + moving] = i
-            moving += 1
-    return moving, edges, cut, uneven
-
-
 @inlined
 def _load(level, i, free, edge, cut, uneven, base_i, base_w, ws, iw):
     """Put elements and delay of the step in which map `i` moves in LOADS; -1 is the first step of all."""
@@ -95,41 +48,47 @@ def _load(level, i, free, edge, cut, uneven, base_i, base_w, ws, iw):
 
 
 @step
-def _hand_down(level, edge, last, ws, iw):
-    """What a sub-unit of this level works on becomes the tile of the next; `last` = the last, shorter one."""
+def _hand_down(level, edge, last, compat, ws, iw):
+    """(cycles, PEs) of a sub-unit of this level on its tile; `last` = of the last sub-unit, with a shorter one."""
     at = L.NDIM * level
+    whole = True
     for i in range(iw[V.MAPS + level]):
         part = (edge >> i) & 1
         if part and (iw[V.SPLIT + level] >> i) & 1:
             part = last or ws[V.EDGE_UNITS + level] == 1.0
-        ws[V.TILE + at + L.NDIM + iw[V.DIM + at + i]] = (
-            ws[V.EDGE + at + i] if part else ws[V.SIZE + at + i]
-        )
+        tile = ws[V.EDGE + at + i] if part else ws[V.SIZE + at + i]
+        k = at + L.NDIM + iw[V.DIM + at + i]
+        ws[V.TILE + k] = tile
+        if tile != ws[V.FULL + k]:
+            whole = False
+    bank = 0
+    if not whole:
+        V.state(level + 1, 1, V.TILE, ws, iw)
+        bank = 1
+    return _level(level + 1, bank, compat, ws, iw)
 
 
 @step
-def _level(level, compat, ws, iw):
-    """(cycles, mean of the PEs with work) of one level on the tile at hand; the top level also counts."""
+def _level(level, bank, compat, ws, iw):
+    """(cycles, mean of the PEs with work) of one level, its state in `bank`; the top level also counts."""
     at = L.NDIM * level
+    to = V.BANK * L.NDIM * bank + at
+    row = V.BANK * bank + level
     loads = V.LOADS + 3 * (L.NDIM + 1) * level
     split = iw[V.SPLIT + level]
-    inputs = iw[V.COUPLED + L.NTENSOR * level + L.I]
-    weights = iw[V.COUPLED + L.NTENSOR * level + L.W]
     outputs = iw[V.COUPLED + L.NTENSOR * level + L.O]
     latency = ws[V.MACHINE + L.NOC_LATENCY] - 1.0
     bandwidth = ws[V.MACHINE + L.NOC_BW]
     first = iw[V.FIRST + level]
-    moving, edges, cut, uneven = _states(level, ws, iw)
+    moves = iw[V.MOVES + row]
+    edges = iw[V.EDGES + row]
+    cut = iw[V.CUT + row]
+    uneven = iw[V.UNEVEN + row]
+    base_i = ws[V.BASE + 4 * row]
+    base_w = ws[V.BASE + 4 * row + 1]
     free = 0
-    for m in range(moving):
-        free |= 1 << iw[V.MOVING + at + m]
-    base_i = 1.0
-    base_w = 1.0
-    for i in range(iw[V.MAPS + level]):
-        if not (split >> i) & 1:
-            size = ws[V.EDGE + at + i] if (cut >> i) & 1 else ws[V.SIZE + at + i]
-            base_i *= size if (inputs >> i) & 1 else 1.0
-            base_w *= size if (weights >> i) & 1 else 1.0
+    for m in range(moves):
+        free |= 1 << iw[V.MOVING + to + m]
     runtime = 0.0
     active = 0.0
     counted = 0.0
@@ -147,17 +106,20 @@ def _level(level, compat, ws, iw):
         at_edge = split_edge | (cut & split)
         if split_edge == 0:
             _load(level, -1, free, at_edge, cut, uneven & at_edge, base_i, base_w, ws, iw)
-        for m in range(moving):
-            i = iw[V.MOVING + at + m]
+        for m in range(moves):
+            i = iw[V.MOVING + to + m]
             if (split_edge >> i) <= 1:
                 _load(level, i, free, at_edge, cut, uneven & at_edge, base_i, base_w, ws, iw)
         loop_edge = 0
         while True:
             edge = split_edge | loop_edge
             short = edge | cut
-            base_o = 1.0
-            base_r = 1.0
-            for i in range(iw[V.MAPS + level]):
+            base_o = ws[V.BASE + 4 * row + 2]
+            base_r = ws[V.BASE + 4 * row + 3]
+            if loop_edge:
+                base_o = 1.0
+                base_r = 1.0
+            for i in range(iw[V.MAPS + level] if loop_edge else 0):
                 if not (split >> i) & 1:
                     size = ws[V.OUT_EDGE + at + i] if (short >> i) & 1 else ws[V.OUT + at + i]
                     base_o *= size if (outputs >> i) & 1 else 1.0
@@ -184,12 +146,10 @@ def _level(level, compat, ws, iw):
             else:
                 used = ws[V.EDGE_UNITS + level] if (short >> first) & 1 else ws[V.UNITS + level]
                 lone = ((uneven & short) >> first) & 1
-                _hand_down(level, short, lone == 1, ws, iw)
-                compute, part = _level(level + 1, compat, ws, iw)
+                compute, part = _hand_down(level, short, lone == 1, compat, ws, iw)
                 busy = part * used
                 if lone and used > 1.0 and ws[V.EDGE + at + first] != ws[V.SIZE + at + first]:
-                    _hand_down(level, short, False, ws, iw)
-                    time, others = _level(level + 1, compat, ws, iw)
+                    time, others = _hand_down(level, short, False, compat, ws, iw)
                     compute = max(compute, time)
                     busy = part + others * (used - 1.0)
                 compute = max(compute, 0.0)
@@ -208,15 +168,15 @@ def _level(level, compat, ws, iw):
                     runtime += max(compute + ws[loads + 2], off_chip)
                     read_i += ws[loads]
                     read_w += ws[loads + 1]
-            for m in range(moving):
-                i = iw[V.MOVING + at + m]
+            for m in range(moves):
+                i = iw[V.MOVING + to + m]
                 makes = (outputs >> i) & 1
                 if (edge >> i) & 1:
                     now = times
                     again = times - seen if makes else times
                     seen = seen if makes else 0.0
                 else:
-                    steady = ws[V.STEADY + at + i]
+                    steady = ws[V.STEADY + to + i]
                     now = times * steady
                     again = now - seen * steady if makes else now
                     seen += seen * steady if makes else 0.0
@@ -269,7 +229,7 @@ def price(layer, machine, program, compat, layers, machines, maps, size, step_, 
     status = V.fill(layer, program, compat, layers, maps, size, step_, cluster, ws, iw)
     if status != L.OK:
         return status
-    runtime, active = _level(0, compat, ws, iw)
+    runtime, active = _level(0, 0, compat, ws, iw)
     if iw[V.STATUS] != L.OK:
         return iw[V.STATUS]
     macs = ws[V.RESULT + L.MACS]

@@ -22,8 +22,9 @@ OUT = EDGE_FRESH + _L * _D  # the same four in outputs; equal but for Y and X
 OUT_FRESH = OUT + _L * _D
 OUT_EDGE = OUT_FRESH + _L * _D
 OUT_EDGE_FRESH = OUT_EDGE + _L * _D
-STEADY = OUT_EDGE_FRESH + _L * _D  # steps after the first and before the edge, of the tile at hand
-TILE = STEADY + _L * _D  # [level, dimension] what a level works on
+STEADY = OUT_EDGE_FRESH + _L * _D  # [bank, level, map] steps after the first and before the edge, see `state`
+BASE = STEADY + 2 * _L * _D  # [bank, level, 4] products of the temporal tiles: I, W, outputs, the other maps
+TILE = BASE + 2 * _L * 4  # [level, dimension] what a level works on
 FULL = TILE + _L * _D  # [level, dimension] what it works on when nothing is cut: its tables are made for it
 UNITS = FULL + _L * _D  # [level] sub-units
 EDGE_UNITS = UNITS + _L  # [level] sub-units in use at the edge of the spatial map
@@ -44,8 +45,15 @@ SECOND = FIRST + _L  # [level] second, or -1
 COUPLED = SECOND + _L  # [level, tensor] set of the maps whose dimension indexes the tensor
 LAST = COUPLED + _L * L.NTENSOR  # [level, tensor] of its spatial maps the one that the tool asks
 WHERE = LAST + _L * L.NTENSOR  # [dimension] map of the dimension, at the level at hand
-MOVING = WHERE + _D  # [level, 0 .. 8] maps with more than one step on the tile at hand
-IW_SIZE = MOVING + _L * _D
+MOVING = WHERE + _D  # [bank, level, 0 .. 7] maps with more than one step
+MOVES = MOVING + 2 * _L * _D  # [bank, level] how many of them
+EDGES = MOVES + 2 * _L  # [bank, level] set of the maps whose last step is smaller
+CUT = EDGES + 2 * _L  # [bank, level] set of the maps whose only step is smaller
+UNEVEN = CUT + 2 * _L  # [bank, level] set of the spatial maps whose last sub-unit then gets less than others
+IW_SIZE = UNEVEN + 2 * _L
+
+# Banks: what a level does with a whole tile, and with the one at hand where that is cut.
+BANK = _L
 
 
 @inlined
@@ -83,37 +91,31 @@ def fill(layer, program, compat, layers, maps, size, step, cluster, ws, iw):
                 full = ((full - kernel) // stride) * scale + kernel
                 ws[SCALE + d] = scale
         ws[FULL + d] = full
+        ws[TILE + d] = full
     for level in range(levels):
         status = _order(level, layer, program, compat, layers, maps, size, step, ws, iw)
         if status != L.OK:
             return status
         _tables(level, compat, ws, iw)
+        state(level, 0, FULL, ws, iw)
         if level + 1 < levels:
             for i in range(iw[MAPS + level]):
                 d = iw[DIM + L.NDIM * level + i]
                 ws[FULL + L.NDIM * (level + 1) + d] = min(
                     ws[SIZE + L.NDIM * level + i], ws[FULL + L.NDIM * level + d]
                 )
-    for d in range(L.NDIM):
-        ws[TILE + d] = ws[FULL + d]
     return L.OK
 
 
 @step
 def _order(level, layer, program, compat, layers, maps, size, step, ws, iw):
     """The maps of a level, those that it inherits first, with sizes in input elements; return a status."""
-    given = 0
     seen = 0
-    rows = 0
-    columns = 0
+    given = 0
     while given < L.NDIM and maps[program, level, given] >= 0:
         d = maps[program, level, given] & (L.SPATIAL - 1)
-        if d == L.R:
-            rows = number(size[program, level, given], layer, layers)
-        elif d == L.S:
-            columns = number(size[program, level, given], layer, layers)
         d = d - 4 if d >= L.Y_OUT else d
-        if (seen >> d) & 1 or not (layers[layer, L.DIMS] >> d) & 1:
+        if ((seen | ~layers[layer, L.DIMS]) >> d) & 1:
             return L.BAD_DIM
         seen |= 1 << d
         given += 1
@@ -149,12 +151,15 @@ def _order(level, layer, program, compat, layers, maps, size, step, ws, iw):
         tile = number(size[program, level, k], layer, layers)
         outputs = 0
         if d >= L.Y_OUT:
-            kernel = rows if d == L.Y_OUT else columns
+            d -= 4
+            kernel = 0
+            for j in range(given):
+                if maps[program, level, j] & (L.SPATIAL - 1) == d + 2:
+                    kernel = number(size[program, level, j], layer, layers)
             if kernel == 0:
                 return L.NO_KERNEL
             outputs = tile
             tile += kernel - 1
-            d -= 4
         iw[DIM + at + n] = d
         ws[SIZE + at + n] = tile
         ws[STEP + at + n] = number(step[program, level, k], layer, layers)
@@ -279,3 +284,70 @@ def _tables(level, compat, ws, iw):
     elif full > size:
         used = np.ceil((full - size) / stride) + 1.0
     ws[EDGE_UNITS + level] = used
+
+
+@step
+def state(level, bank, tile, ws, iw):
+    """What the maps of a level do on the tile that stands in table `tile`: fills one bank."""
+    at = L.NDIM * level
+    split = iw[SPLIT + level]
+    coupled_i = iw[COUPLED + L.NTENSOR * level + L.I]
+    coupled_w = iw[COUPLED + L.NTENSOR * level + L.W]
+    coupled_o = iw[COUPLED + L.NTENSOR * level + L.O]
+    to = BANK * L.NDIM * bank + at
+    edges = 0
+    cut = 0
+    uneven = 0
+    moves = 0
+    base_i = 1.0
+    base_w = 1.0
+    base_o = 1.0
+    base_r = 1.0
+    for i in range(iw[MAPS + level]):
+        full = ws[tile + at + iw[DIM + at + i]]
+        size = ws[SIZE + at + i]
+        stride = ws[STEP + at + i]
+        if (split >> i) & 1:
+            units = ws[UNITS + level]
+            reach = size + stride * (units - 1.0)
+            if full < reach:
+                cut |= 1 << i
+                uneven |= 1 << i
+            elif full > reach:
+                steady = np.floor((np.floor((full - size) / stride) + 1.0) / units) - 1.0
+                sweep = stride * units
+                if (steady + 1.0) * sweep + reach > full and steady * sweep + reach != full:
+                    edges |= 1 << i
+                    rest = full - (steady + 1.0) * sweep
+                    used = 1.0 if rest < size else np.floor((rest - size) / stride) + 1.0
+                    if (used - 1.0) * stride + size < rest:
+                        uneven |= 1 << i
+                ws[STEADY + to + i] = steady
+                iw[MOVING + to + moves] = i
+                moves += 1
+        else:
+            made = ws[OUT + at + i]
+            if full < size:
+                cut |= 1 << i
+                size = ws[EDGE + at + i]
+                made = ws[OUT_EDGE + at + i]
+            elif full > size:
+                steady = np.floor((full - size) / stride)
+                if steady * stride + size < full:
+                    edges |= 1 << i
+                ws[STEADY + to + i] = steady
+                iw[MOVING + to + moves] = i
+                moves += 1
+            base_i *= size if (coupled_i >> i) & 1 else 1.0
+            base_w *= size if (coupled_w >> i) & 1 else 1.0
+            base_o *= made if (coupled_o >> i) & 1 else 1.0
+            base_r *= 1.0 if (coupled_o >> i) & 1 else made
+    to = BANK * bank + level
+    iw[MOVES + to] = moves
+    iw[EDGES + to] = edges
+    iw[CUT + to] = cut
+    iw[UNEVEN + to] = uneven
+    ws[BASE + 4 * to] = base_i
+    ws[BASE + 4 * to + 1] = base_w
+    ws[BASE + 4 * to + 2] = base_o
+    ws[BASE + 4 * to + 3] = base_r
