@@ -19,27 +19,27 @@ from cost_models.maestro_cases import drained, spread, worked
 
 @inlined
 def _load(level, i, free, edge, cut, uneven, base_i, base_w, ws, iw):
-    """Put elements and delay of the step in which map `i` moves in LOADS; -1 is the first step of all."""
-    at = L.NDIM * level
-    k = V.LOADS + 3 * (L.NDIM + 1) * level + 3 * (i + 1)
+    """Elements of I and W and their delay in the step in which map `i` moves; -1 is the first step of all."""
+    row = V.level_record(level)
+    k = V.LOADS + V.record(level, i) if i >= 0 else V.START + 4 * (level & 3)
     later = ~((2 << i) - 1) if i >= 0 else 0
     total = 0.0
     for t in range(2):
-        coupled = iw[V.COUPLED + L.NTENSOR * level + t]
+        coupled = iw[V.COUPLED + row + t]
         words = base_w if t else base_i
         if i >= 0 and not (coupled >> i) & 1:
             words = 0.0
         else:
-            split = coupled & iw[V.SPLIT + level]
+            split = coupled & iw[V.SPLIT + row]
             restarted = coupled & free & later
             reached = later
             if i >= 0 and not restarted:
                 reached |= 1 << i
                 if not (split >> i) & 1:
-                    fresh = ws[V.FRESH + at + i]
-                    if fresh == 0.0:
+                    j = V.record(level, i)
+                    if ws[V.FRESH + j] == 0.0:
                         iw[V.STATUS] = L.STUCK
-                    words = words / ws[V.SIZE + at + i] * fresh
+                    words = words / ws[V.SIZE + j] * ws[V.FRESH + j]
             if split:
                 words *= spread(t, level, reached, i < 0, edge, cut, uneven, ws, iw)
         ws[k + t] = words
@@ -49,17 +49,19 @@ def _load(level, i, free, edge, cut, uneven, base_i, base_w, ws, iw):
 
 @step
 def _hand_down(level, edge, last, compat, ws, iw):
-    """(cycles, PEs) of a sub-unit of this level on its tile; `last` = of the last sub-unit, with a shorter one."""
-    at = L.NDIM * level
+    """(cycles, PEs) of a sub-unit of this level on its tile; `last` = of the last one, which has a shorter tile."""
+    row = V.level_record(level)
+    below = L.NDIM * (level + 1) & 31
     whole = True
-    for i in range(iw[V.MAPS + level]):
+    for i in range(iw[V.MAPS + row]):
         part = (edge >> i) & 1
-        if part and (iw[V.SPLIT + level] >> i) & 1:
-            part = last or ws[V.EDGE_UNITS + level] == 1.0
-        tile = ws[V.EDGE + at + i] if part else ws[V.SIZE + at + i]
-        k = at + L.NDIM + iw[V.DIM + at + i]
-        ws[V.TILE + k] = tile
-        if tile != ws[V.FULL + k]:
+        if part and (iw[V.SPLIT + row] >> i) & 1:
+            part = last or ws[V.EDGE_UNITS + (level & 3)] == 1.0
+        j = V.record(level, i)
+        d = V.dim_of(level, i, iw)
+        tile = ws[V.EDGE + j] if part else ws[V.SIZE + j]
+        ws[V.TILE + below + d] = tile
+        if tile != ws[V.FULL + below + d]:
             whole = False
     bank = 0
     if not whole:
@@ -71,24 +73,26 @@ def _hand_down(level, edge, last, compat, ws, iw):
 @step
 def _level(level, bank, compat, ws, iw):
     """(cycles, mean of the PEs with work) of one level, its state in `bank`; the top level also counts."""
-    at = L.NDIM * level
-    to = V.BANK * L.NDIM * bank + at
-    row = V.BANK * bank + level
-    loads = V.LOADS + 3 * (L.NDIM + 1) * level
-    split = iw[V.SPLIT + level]
-    outputs = iw[V.COUPLED + L.NTENSOR * level + L.O]
+    level &= 3
+    bank &= 1
+    row = V.level_record(level)
+    start = V.START + 4 * level
+    split = iw[V.SPLIT + row]
+    outputs = iw[V.COUPLED + row + L.O]
     latency = ws[V.MACHINE + L.NOC_LATENCY] - 1.0
     bandwidth = ws[V.MACHINE + L.NOC_BW]
-    first = iw[V.FIRST + level]
-    moves = iw[V.MOVES + row]
-    edges = iw[V.EDGES + row]
-    cut = iw[V.CUT + row]
-    uneven = iw[V.UNEVEN + row]
-    base_i = ws[V.BASE + 4 * row]
-    base_w = ws[V.BASE + 4 * row + 1]
+    first = iw[V.FIRST + row] & 7
+    moves = iw[V.MOVES + row + bank]
+    order = iw[V.ORDER + row + bank]
+    edges = iw[V.EDGES + row + bank]
+    cut = iw[V.CUT + row + bank]
+    uneven = iw[V.UNEVEN + row + bank]
+    bases = V.BASE + 4 * (L.MAX_LEVELS * bank + level)
+    base_i = ws[bases]
+    base_w = ws[bases + 1]
     free = 0
     for m in range(moves):
-        free |= 1 << iw[V.MOVING + to + m]
+        free |= 1 << (order >> 4 * m & 7)
     runtime = 0.0
     active = 0.0
     counted = 0.0
@@ -107,21 +111,22 @@ def _level(level, bank, compat, ws, iw):
         if split_edge == 0:
             _load(level, -1, free, at_edge, cut, uneven & at_edge, base_i, base_w, ws, iw)
         for m in range(moves):
-            i = iw[V.MOVING + to + m]
+            i = order >> 4 * m & 7
             if (split_edge >> i) <= 1:
                 _load(level, i, free, at_edge, cut, uneven & at_edge, base_i, base_w, ws, iw)
         loop_edge = 0
         while True:
             edge = split_edge | loop_edge
             short = edge | cut
-            base_o = ws[V.BASE + 4 * row + 2]
-            base_r = ws[V.BASE + 4 * row + 3]
+            base_o = ws[bases + 2]
+            base_r = ws[bases + 3]
             if loop_edge:
                 base_o = 1.0
                 base_r = 1.0
-            for i in range(iw[V.MAPS + level] if loop_edge else 0):
+            for i in range(iw[V.MAPS + row] if loop_edge else 0):
                 if not (split >> i) & 1:
-                    size = ws[V.OUT_EDGE + at + i] if (short >> i) & 1 else ws[V.OUT + at + i]
+                    j = V.record(level, i)
+                    size = ws[V.OUT_EDGE + j] if (short >> i) & 1 else ws[V.OUT + j]
                     base_o *= size if (outputs >> i) & 1 else 1.0
                     base_r *= 1.0 if (outputs >> i) & 1 else size
             drain = drained(level, edge, cut, uneven & short, base_o, compat, ws, iw)
@@ -129,12 +134,12 @@ def _level(level, bank, compat, ws, iw):
             compute = 0.0
             busy = 0.0
             if level == 0 and edge == 0:
-                need = ws[loads] + ws[loads + 1]
+                need = ws[start] + ws[start + 1]
                 rows = np.trunc(2.0 * need / ws[V.MACHINE + L.OFFCHIP_BW])
                 made = np.trunc(2.0 * drain / ws[V.MACHINE + L.OFFCHIP_BW])
                 off_chip = np.trunc(max(rows, made) / 2.0)
-                ws[V.RESULT + L.L2_NEED + L.I] = 2.0 * ws[loads]
-                ws[V.RESULT + L.L2_NEED + L.W] = 2.0 * ws[loads + 1]
+                ws[V.RESULT + L.L2_NEED + L.I] = 2.0 * ws[start]
+                ws[V.RESULT + L.L2_NEED + L.W] = 2.0 * ws[start + 1]
                 ws[V.RESULT + L.L2_NEED + L.O] = 2.0 * drain
                 if longest <= 0.0:
                     iw[V.STATUS] = L.NO_WORK
@@ -148,7 +153,11 @@ def _level(level, bank, compat, ws, iw):
                 lone = ((uneven & short) >> first) & 1
                 compute, part = _hand_down(level, short, lone == 1, compat, ws, iw)
                 busy = part * used
-                if lone and used > 1.0 and ws[V.EDGE + at + first] != ws[V.SIZE + at + first]:
+                if (
+                    lone
+                    and used > 1.0
+                    and ws[V.EDGE + V.record(level, first)] != ws[V.SIZE + V.record(level, first)]
+                ):
                     time, others = _hand_down(level, short, False, compat, ws, iw)
                     compute = max(compute, time)
                     busy = part + others * (used - 1.0)
@@ -165,18 +174,18 @@ def _level(level, bank, compat, ws, iw):
             if edge == 0:
                 total = 1.0
                 if longest > 0.0:
-                    runtime += max(compute + ws[loads + 2], off_chip)
-                    read_i += ws[loads]
-                    read_w += ws[loads + 1]
+                    runtime += max(compute + ws[start + 2], off_chip)
+                    read_i += ws[start]
+                    read_w += ws[start + 1]
             for m in range(moves):
-                i = iw[V.MOVING + to + m]
+                i = order >> 4 * m & 7
                 makes = (outputs >> i) & 1
                 if (edge >> i) & 1:
                     now = times
                     again = times - seen if makes else times
                     seen = seen if makes else 0.0
                 else:
-                    steady = ws[V.STEADY + to + i]
+                    steady = ws[V.STEADY + V.record(level, i) + bank]
                     now = times * steady
                     again = now - seen * steady if makes else now
                     seen += seen * steady if makes else 0.0
@@ -186,7 +195,7 @@ def _level(level, bank, compat, ws, iw):
                 total += now
                 if longest <= 0.0:
                     continue
-                k = loads + 3 * (i + 1)
+                k = V.LOADS + V.record(level, i)
                 read_i += now * ws[k]
                 read_w += now * ws[k + 1]
                 if compat or again == 0.0:
@@ -235,18 +244,18 @@ def price(layer, machine, program, compat, layers, machines, maps, size, step_, 
     macs = ws[V.RESULT + L.MACS]
     if macs > L.MAX_COUNT:
         return L.COUNT_OVER
-    inner = L.NDIM * (iw[V.LEVELS] - 1)
+    inner = iw[V.LEVELS] - 1 & 3
     for t in range(L.NTENSOR):
-        coupled = iw[V.COUPLED + L.NTENSOR * (iw[V.LEVELS] - 1) + t]
+        coupled = iw[V.COUPLED + V.level_record(inner) + t]
         whole = 1.0
         need = 2.0
-        for i in range(iw[V.MAPS]):
-            d = iw[V.DIM + inner + i]
+        for i in range(iw[V.MAPS + V.level_record(inner)]):
+            d = V.dim_of(inner, i, iw)
             tile = ws[V.FULL + d]
             if t == L.O and (d == L.Y or d == L.X):
                 tile = np.floor((tile - ws[V.FULL + d + 2]) / ws[V.SCALE + d]) + 1.0
             whole *= tile if (coupled >> i) & 1 else 1.0
-            need *= ws[V.SIZE + inner + i] if (coupled >> i) & 1 else 1.0
+            need *= ws[V.SIZE + V.record(inner, i)] if (coupled >> i) & 1 else 1.0
         ws[V.RESULT + L.L1_NEED + t] = need
         if t == L.O:
             ws[V.RESULT + L.L2_READ + L.O] = whole + ws[V.RESULT + L.PSUM_READ]

@@ -1,6 +1,7 @@
 """A dataflow becomes tables of tiles: what every map moves, whole, at the edge, and anew, per cluster level.
 
-`ws` float64 and `iw` int64 are the work arrays of `maestro`, flat, with the offsets named here.
+`ws` float64 and `iw` int64 are the work arrays of `maestro`, flat, with the offsets named here. Indices are
+masked where Numba cannot see that they are not negative, which spares a test at every access.
 """
 
 from __future__ import annotations
@@ -10,50 +11,63 @@ import numpy as np
 from cost_models import maestro_layout as L
 from cost_models._jit import inlined, step
 
-_L, _D = L.MAX_LEVELS, L.NDIM
-
-# ws, tables of [level, map] unless said otherwise
+# ws: a record of each map of each level, then
 SIZE = 0  # elements of a whole tile
-STEP = SIZE + _L * _D
-FRESH = STEP + _L * _D  # of a tile: elements not in the tile before
-EDGE = FRESH + _L * _D  # elements of the last, smaller tile
-EDGE_FRESH = EDGE + _L * _D
-OUT = EDGE_FRESH + _L * _D  # the same four in outputs; equal but for Y and X
-OUT_FRESH = OUT + _L * _D
-OUT_EDGE = OUT_FRESH + _L * _D
-OUT_EDGE_FRESH = OUT_EDGE + _L * _D
-STEADY = OUT_EDGE_FRESH + _L * _D  # [bank, level, map] steps after the first and before the edge, see `state`
-BASE = STEADY + 2 * _L * _D  # [bank, level, 4] products of the temporal tiles: I, W, outputs, the other maps
-TILE = BASE + 2 * _L * 4  # [level, dimension] what a level works on
-FULL = TILE + _L * _D  # [level, dimension] what it works on when nothing is cut: its tables are made for it
-UNITS = FULL + _L * _D  # [level] sub-units
-EDGE_UNITS = UNITS + _L  # [level] sub-units in use at the edge of the spatial map
-LOADS = EDGE_UNITS + _L  # [level, 1 + map, 3] I, W and delay of the step in which that map moves; 0: none
-RESULT = LOADS + _L * (_D + 1) * 3  # [COUNT_COLS]
+STEP = 1
+FRESH = 2  # of a tile: elements not in the tile before
+EDGE = 3  # elements of the last, smaller tile
+EDGE_FRESH = 4
+OUT, OUT_FRESH, OUT_EDGE, OUT_EDGE_FRESH = 5, 6, 7, 8  # the same in outputs; equal but for Y and X
+STEADY = 9  # [bank] steps after the first and before the edge
+LOADS = 11  # [3] I, W and delay of the step in which the map moves
+BASE = (
+    L.MAX_LEVELS * L.NDIM << 4
+)  # [bank, level, 4] products of the temporal tiles: I, W, outputs, other maps
+START = BASE + 2 * L.MAX_LEVELS * 4  # [level, 4] LOADS of the first step of all
+TILE = START + L.MAX_LEVELS * 4  # [level, dimension] what a level works on
+FULL = TILE + L.MAX_LEVELS * L.NDIM  # [level, dimension] the same when nothing is cut: the tables are for it
+UNITS = FULL + L.MAX_LEVELS * L.NDIM  # [level] sub-units
+EDGE_UNITS = UNITS + L.MAX_LEVELS  # [level] sub-units in use at the edge of the spatial map
+RESULT = EDGE_UNITS + L.MAX_LEVELS  # [COUNT_COLS]
 MACHINE = RESULT + L.COUNT_COLS  # [MACHINE_COLS]
 SCALE = MACHINE + L.MACHINE_COLS  # [dimension] input rows per output row
-WS_SIZE = SCALE + _D
+WS_SIZE = SCALE + L.NDIM
 
-# iw
-LEVELS = 0
-STATUS = 1
-MAPS = 2  # [level] how many maps
-DIM = MAPS + _L  # [level, map]
-SPLIT = DIM + _L * _D  # [level] set of the spatial maps; sets have bit i for map i
-FIRST = SPLIT + _L  # [level] first spatial map
-SECOND = FIRST + _L  # [level] second, or -1
-COUPLED = SECOND + _L  # [level, tensor] set of the maps whose dimension indexes the tensor
-LAST = COUPLED + _L * L.NTENSOR  # [level, tensor] of its spatial maps the one that the tool asks
-WHERE = LAST + _L * L.NTENSOR  # [dimension] map of the dimension, at the level at hand
-MOVING = WHERE + _D  # [bank, level, 0 .. 7] maps with more than one step
-MOVES = MOVING + 2 * _L * _D  # [bank, level] how many of them
-EDGES = MOVES + 2 * _L  # [bank, level] set of the maps whose last step is smaller
-CUT = EDGES + 2 * _L  # [bank, level] set of the maps whose only step is smaller
-UNEVEN = CUT + 2 * _L  # [bank, level] set of the spatial maps whose last sub-unit then gets less than others
-IW_SIZE = UNEVEN + 2 * _L
+# iw: a record of each level, then LEVELS, STATUS and the dimension of each map. Sets have bit i for map i.
+MAPS = 0  # how many
+SPLIT = 1  # set of the spatial maps
+FIRST, SECOND = 2, 3  # spatial maps; -1: none
+COUPLED = 4  # [tensor] set of the maps whose dimension indexes the tensor
+LAST = 7  # [tensor] of its spatial maps the one that the tool asks
+MOVES = 10  # [bank] how many maps have more than one step
+ORDER = 12  # [bank] which, four bits each, outermost lowest
+EDGES = 14  # [bank] set of those whose last step is smaller
+CUT = 16  # [bank] set of the maps whose only step is smaller
+UNEVEN = 18  # [bank] set of the spatial maps whose last sub-unit then gets less than the others
+LEVELS = L.MAX_LEVELS << 5
+STATUS = LEVELS + 1
+DIM = STATUS + 1  # [level, map]
+IW_SIZE = DIM + L.MAX_LEVELS * L.NDIM
 
-# Banks: what a level does with a whole tile, and with the one at hand where that is cut.
-BANK = _L
+# Banks: 0 = what a level does with a whole tile, 1 = with the one at hand, where that is cut.
+
+
+@inlined
+def record(level, i):
+    """Where the record of map `i` stands in `ws`."""
+    return (L.NDIM * level + i & 31) << 4
+
+
+@inlined
+def level_record(level):
+    """Where the record of a level stands in `iw`."""
+    return (level & 3) << 5
+
+
+@inlined
+def dim_of(level, i, iw):
+    """Dimension of map `i`."""
+    return iw[DIM + (L.NDIM * level + i & 31)] & 7
 
 
 @inlined
@@ -61,13 +75,14 @@ def number(code, layer, layers):
     """A size in its array form as a number of elements."""
     d = (code + (L.PER_DIM >> 1)) >> 40
     value = code - (d << 40)
-    return value + layers[layer, d - 1] if d > 0 else value
+    return value + layers[layer, (d - 1) & 7] if d > 0 else value
 
 
 @step
-def fill(layer, program, compat, layers, maps, size, step, cluster, ws, iw):
+def fill(layer, program, compat, layers, maps, size, stride, cluster, ws, iw):
     """Make all tables of a dataflow on a layer; return a status."""
-    pes = ws[MACHINE + L.PES]
+    layer &= 0x7FFFFFFF
+    program &= 0x7FFFFFFF
     group = 1.0
     levels = 1
     while levels < L.MAX_LEVELS and cluster[program, levels] != 0:
@@ -76,191 +91,189 @@ def fill(layer, program, compat, layers, maps, size, step, cluster, ws, iw):
         group *= units
         levels += 1
     iw[LEVELS] = levels
-    ws[UNITS] = np.floor(pes / group)
+    ws[UNITS] = np.floor(ws[MACHINE + L.PES] / group)
     if ws[UNITS] < 1.0:
         return L.TOO_FEW_PES
     for d in range(L.NDIM):
-        full = layers[layer, d]
+        ws[FULL + d] = layers[layer, d]
+        ws[TILE + d] = layers[layer, d]
         ws[SCALE + d] = 1.0
-        if d == L.Y or d == L.X:
-            stride = layers[layer, L.STRIDE_Y + d - L.Y]
-            kernel = layers[layer, d + 2]
-            if not compat and stride > 1:
+    if not compat:
+        for d in range(L.Y, L.X + 1):
+            wide = layers[layer, L.STRIDE_Y - L.Y + d]
+            if wide > 1:
                 # Rows that no output touches do not count.
-                scale = min(stride, kernel)
-                full = ((full - kernel) // stride) * scale + kernel
+                kernel = layers[layer, d + 2]
+                scale = min(wide, kernel)
+                ws[FULL + d] = ((layers[layer, d] - kernel) // wide) * scale + kernel
+                ws[TILE + d] = ws[FULL + d]
                 ws[SCALE + d] = scale
-        ws[FULL + d] = full
-        ws[TILE + d] = full
     for level in range(levels):
-        status = _order(level, layer, program, compat, layers, maps, size, step, ws, iw)
+        status = _order(level, layer, program, compat, layers, maps, size, stride, ws, iw)
         if status != L.OK:
             return status
-        _tables(level, compat, ws, iw)
+        _outputs(level, ws, iw)
         state(level, 0, FULL, ws, iw)
         if level + 1 < levels:
-            for i in range(iw[MAPS + level]):
-                d = iw[DIM + L.NDIM * level + i]
-                ws[FULL + L.NDIM * (level + 1) + d] = min(
-                    ws[SIZE + L.NDIM * level + i], ws[FULL + L.NDIM * level + d]
-                )
+            below = FULL + (L.NDIM * (level + 1) & 31)
+            for i in range(iw[MAPS + level_record(level)]):
+                d = dim_of(level, i, iw)
+                ws[below + d] = min(ws[SIZE + record(level, i)], ws[below - L.NDIM + d])
     return L.OK
 
 
 @step
-def _order(level, layer, program, compat, layers, maps, size, step, ws, iw):
+def _order(level, layer, program, compat, layers, maps, size, stride, ws, iw):
     """The maps of a level, those that it inherits first, with sizes in input elements; return a status."""
+    level &= 3
+    layer &= 0x7FFFFFFF
+    program &= 0x7FFFFFFF
+    row = level_record(level)
+    known = layers[layer, L.DIMS]
     seen = 0
     given = 0
     while given < L.NDIM and maps[program, level, given] >= 0:
         d = maps[program, level, given] & (L.SPATIAL - 1)
         d = d - 4 if d >= L.Y_OUT else d
-        if ((seen | ~layers[layer, L.DIMS]) >> d) & 1:
+        if ((seen | ~known) >> d) & 1:
             return L.BAD_DIM
         seen |= 1 << d
         given += 1
-    at = L.NDIM * level
     n = 0
-    dims_i = layers[layer, L.COUPLED + L.I]
-    dims_w = layers[layer, L.COUPLED + L.W]
-    dims_o = layers[layer, L.COUPLED + L.O]
+    split = 0
     coupled_i = 0
     coupled_w = 0
     coupled_o = 0
-    if level > 0:
-        # The tool puts each in front, so that the last of the level above comes first.
-        for i in range(at - 1 - L.NDIM + iw[MAPS + level - 1], at - 1 - L.NDIM, -1):
-            d = iw[DIM + i]
-            if not (seen >> d) & 1:
-                iw[DIM + at + n] = d
-                ws[SIZE + at + n] = ws[SIZE + i]
-                ws[STEP + at + n] = ws[STEP + i]
-                if compat:
-                    _stride(level, at + n, d, 0, layer, compat, layers, ws)
-                coupled_i |= ((dims_i >> d) & 1) << n
-                coupled_w |= ((dims_w >> d) & 1) << n
-                coupled_o |= ((dims_o >> d) & 1) << n
-                n += 1
-    split = 0
-    splits = 0
+    # Missing maps: below the top the tool puts those of the level above in front, one by one, so that the
+    # last comes first; at the top they go to the end, a step each.
+    inherited = iw[MAPS + row - 32] if level > 0 else 0
+    missing = known & ~seen if level == 0 else 0
+    for k in range(inherited + given + (L.NDIM if missing else 0)):
+        i = record(level, n)
+        outputs = 0
+        if k < inherited:
+            above = inherited - 1 - k
+            d = dim_of(level - 1, above, iw)
+            if (seen >> d) & 1:
+                continue
+            ws[SIZE + i] = ws[SIZE + record(level - 1, above)]
+            ws[STEP + i] = ws[STEP + record(level - 1, above)]
+        elif k < inherited + given:
+            at = k - inherited & 7
+            code = maps[program, level, at]
+            d = code & (L.SPATIAL - 1)
+            tile = number(size[program, level, at], layer, layers)
+            if d >= L.Y_OUT:
+                d -= 4
+                kernel = 0
+                for j in range(given):
+                    if maps[program, level, j] & (L.SPATIAL - 1) == d + 2:
+                        kernel = number(size[program, level, j], layer, layers)
+                if kernel == 0:
+                    return L.NO_KERNEL
+                outputs = tile
+                tile += kernel - 1
+            ws[SIZE + i] = tile
+            ws[STEP + i] = number(stride[program, level, at], layer, layers)
+            split |= (code // L.SPATIAL & 1) << n
+        else:
+            d = k - inherited - given & 7
+            if not (missing >> d) & 1:
+                continue
+            ws[SIZE + i] = ws[FULL + d]
+            ws[STEP + i] = ws[FULL + d]
+        if d == L.Y or d == L.X:
+            wide = layers[layer, L.STRIDE_Y - L.Y + d]
+            if wide > 1 and (compat or k >= inherited):
+                _whole_outputs(level, i, outputs, wide, layers[layer, d + 2], compat, ws)
+        iw[DIM + (L.NDIM * level + n & 31)] = d
+        coupled_i |= ((layers[layer, L.COUPLED + L.I] >> d) & 1) << n
+        coupled_w |= ((layers[layer, L.COUPLED + L.W] >> d) & 1) << n
+        coupled_o |= ((layers[layer, L.COUPLED + L.O] >> d) & 1) << n
+        _tile(i, (split >> n) & 1, ws[FULL + (L.NDIM * level & 31) + d], ws)
+        n += 1
     first = -1
     second = -1
-    for k in range(given):
-        code = maps[program, level, k]
-        d = code & (L.SPATIAL - 1)
-        tile = number(size[program, level, k], layer, layers)
-        outputs = 0
-        if d >= L.Y_OUT:
-            d -= 4
-            kernel = 0
-            for j in range(given):
-                if maps[program, level, j] & (L.SPATIAL - 1) == d + 2:
-                    kernel = number(size[program, level, j], layer, layers)
-            if kernel == 0:
-                return L.NO_KERNEL
-            outputs = tile
-            tile += kernel - 1
-        iw[DIM + at + n] = d
-        ws[SIZE + at + n] = tile
-        ws[STEP + at + n] = number(step[program, level, k], layer, layers)
-        _stride(level, at + n, d, outputs, layer, compat, layers, ws)
-        if code & L.SPATIAL:
-            split |= 1 << n
+    splits = 0
+    for i in range(n):
+        if (split >> i) & 1:
+            first = i if splits == 0 else first
+            second = i if splits == 1 else second
             splits += 1
-            if first < 0:
-                first = n
-            else:
-                second = n
-        coupled_i |= ((dims_i >> d) & 1) << n
-        coupled_w |= ((dims_w >> d) & 1) << n
-        coupled_o |= ((dims_o >> d) & 1) << n
-        n += 1
-    missing = layers[layer, L.DIMS] & ~seen
-    if level == 0 and missing:
-        for d in range(L.NDIM):
-            if (missing >> d) & 1:
-                iw[DIM + n] = d
-                ws[SIZE + n] = ws[FULL + d]
-                ws[STEP + n] = ws[FULL + d]
-                coupled_i |= ((dims_i >> d) & 1) << n
-                coupled_w |= ((dims_w >> d) & 1) << n
-                coupled_o |= ((dims_o >> d) & 1) << n
-                n += 1
     if splits < 1 or splits > 2:
         return L.NO_SPLIT
-    iw[MAPS + level] = n
-    iw[SPLIT + level] = split
-    iw[FIRST + level] = first
-    iw[SECOND + level] = second
-    iw[COUPLED + L.NTENSOR * level + L.I] = coupled_i
-    iw[COUPLED + L.NTENSOR * level + L.W] = coupled_w
-    iw[COUPLED + L.NTENSOR * level + L.O] = coupled_o
+    iw[MAPS + row] = n
+    iw[SPLIT + row] = split
+    iw[FIRST + row] = first
+    iw[SECOND + row] = second
+    iw[COUPLED + row + L.I] = coupled_i
+    iw[COUPLED + row + L.W] = coupled_w
+    iw[COUPLED + row + L.O] = coupled_o
     for t in range(L.NTENSOR):
-        last = split & iw[COUPLED + L.NTENSOR * level + t]
+        last = split & iw[COUPLED + row + t]
         if last & (last - 1):
             # Both are: the tool asks the one whose dimension comes last in the tensor's list.
-            last = 1 << (second if iw[DIM + at + second] > iw[DIM + at + first] else first)
-        iw[LAST + L.NTENSOR * level + t] = last
+            last = 1 << (second if dim_of(level, second, iw) > dim_of(level, first, iw) else first)
+        iw[LAST + row + t] = last
     return L.OK
 
 
 @inlined
-def _stride(level, i, d, outputs, layer, compat, layers, ws):
-    """Round a tile of input rows to whole outputs where the layer has a stride, as the tool does.
+def _whole_outputs(level, i, outputs, wide, kernel, compat, ws):
+    """Round a tile of input rows to whole outputs where the layer has the stride `wide`, as the tool does.
 
-    Where it is wrong, and `compat` is off: a tile given in `outputs` makes that many; a stride larger than
+    Where that is wrong, and `compat` is off: a tile given in `outputs` makes that many; a stride larger than
     the kernel steps over rows that no output touches, so that they never count.
     """
-    if d == L.Y or d == L.X:
-        stride = layers[layer, L.STRIDE_Y + d - L.Y]
-        kernel = layers[layer, d + 2]
-        if stride > 1 and ws[SIZE + i] >= kernel:
-            made = np.floor((ws[SIZE + i] + stride - kernel) / stride)
-            scale = min(stride, kernel)
-            if not compat and outputs > 0:
-                made = np.float64(outputs)
-            ws[SIZE + i] = made * scale + (kernel - scale)
-            # Below the top level the tool steps by the kernel where the stride is larger.
-            ws[STEP + i] = made * (scale if level > 0 or not compat else stride)
+    if ws[SIZE + i] >= kernel:
+        made = np.floor((ws[SIZE + i] + wide - kernel) / wide)
+        scale = min(wide, kernel)
+        if not compat and outputs > 0:
+            made = np.float64(outputs)
+        ws[SIZE + i] = made * scale + (kernel - scale)
+        # Below the top level the tool steps by the kernel where the stride is larger.
+        ws[STEP + i] = made * (scale if level > 0 or not compat else wide)
+
+
+@inlined
+def _tile(i, spatial, full, ws):
+    """The columns that follow from size and step of the map at record `i`, on a dimension of `full`."""
+    size = ws[SIZE + i]
+    stride = ws[STEP + i]
+    steady = np.floor((full - size) / stride) if size < full else 0.0
+    fresh = min(size, stride) if size < full or spatial else 0.0
+    rest = full - (steady + 1.0) * stride
+    rest = full if rest < 0.0 else rest
+    edge = rest if steady * stride + size < full or size > full else size
+    edge_fresh = max(stride - (size - rest), 0.0)
+    ws[FRESH + i] = fresh
+    ws[EDGE + i] = edge
+    ws[EDGE_FRESH + i] = edge_fresh
+    ws[OUT + i] = size
+    ws[OUT_FRESH + i] = fresh
+    ws[OUT_EDGE + i] = edge
+    ws[OUT_EDGE_FRESH + i] = edge_fresh
 
 
 @step
-def _tables(level, compat, ws, iw):
-    """All columns that follow from size and step of each map."""
-    at = L.NDIM * level
-    n = iw[MAPS + level]
-    split = iw[SPLIT + level]
-    for i in range(at, at + n):
-        size = ws[SIZE + i]
-        stride = ws[STEP + i]
-        full = ws[FULL + at + iw[DIM + i]]
-        iw[WHERE + iw[DIM + i]] = i
-        if size >= full:
-            spatial = (split >> (i - at)) & 1
-            ws[FRESH + i] = min(size, stride) if spatial else 0.0
-            steady = 0.0
-        else:
-            ws[FRESH + i] = min(size, stride)
-            steady = np.floor((full - size) / stride)
-        rest = full - (steady + 1.0) * stride
-        if rest < 0.0:
-            rest = full
-        ragged = steady * stride + size < full or size > full
-        ws[EDGE + i] = rest if ragged else size
-        ws[EDGE_FRESH + i] = max(stride - (size - rest), 0.0)
-    for i in range(at, at + n):
-        d = iw[DIM + i]
-        ws[OUT + i] = ws[SIZE + i]
-        ws[OUT_FRESH + i] = ws[FRESH + i]
-        ws[OUT_EDGE + i] = ws[EDGE + i]
-        ws[OUT_EDGE_FRESH + i] = ws[EDGE_FRESH + i]
+def _outputs(level, ws, iw):
+    """The columns in outputs of Y and X, and how many sub-units are in use at the edge."""
+    rows = 0
+    columns = 0
+    for i in range(iw[MAPS + level_record(level)]):
+        d = dim_of(level, i, iw)
+        rows = record(level, i) if d == L.R else rows
+        columns = record(level, i) if d == L.S else columns
+    for i in range(iw[MAPS + level_record(level)]):
+        d = dim_of(level, i, iw)
         if d == L.Y or d == L.X:
-            k = iw[WHERE + d + 2]
-            scale = ws[SCALE + d]
+            k = rows if d == L.Y else columns
+            i = record(level, i)
             stride = ws[STEP + i]
             out = ws[SIZE + i] - ws[SIZE + k]
             edge = ws[EDGE + i] - ws[EDGE + k]
             fresh = min(stride, ws[SIZE + i])
+            scale = ws[SCALE + d]
             if scale > 1.0:
                 out = np.floor(out / scale)
                 edge = np.floor(edge / scale)
@@ -270,11 +283,12 @@ def _tables(level, compat, ws, iw):
             ws[OUT_EDGE + i] = edge + 1.0
             ws[OUT_FRESH + i] = fresh
             ws[OUT_EDGE_FRESH + i] = min(stride, edge + 1.0)
-    i = at + iw[FIRST + level]
-    units = ws[UNITS + level]
+    first = iw[FIRST + level_record(level)]
+    i = record(level, first)
+    units = ws[UNITS + (level & 3)]
     size = ws[SIZE + i]
     stride = ws[STEP + i]
-    full = ws[FULL + at + iw[DIM + i]]
+    full = ws[FULL + (L.NDIM * level & 31) + dim_of(level, first, iw)]
     used = 1.0
     if full > stride * (units - 1.0) + size:
         steady = np.floor((np.floor((full - size) / stride) + 1.0) / units) - 1.0
@@ -283,32 +297,34 @@ def _tables(level, compat, ws, iw):
             used = np.floor((rest - size) / stride) + 1.0
     elif full > size:
         used = np.ceil((full - size) / stride) + 1.0
-    ws[EDGE_UNITS + level] = used
+    ws[EDGE_UNITS + (level & 3)] = used
 
 
 @step
 def state(level, bank, tile, ws, iw):
     """What the maps of a level do on the tile that stands in table `tile`: fills one bank."""
-    at = L.NDIM * level
-    split = iw[SPLIT + level]
-    coupled_i = iw[COUPLED + L.NTENSOR * level + L.I]
-    coupled_w = iw[COUPLED + L.NTENSOR * level + L.W]
-    coupled_o = iw[COUPLED + L.NTENSOR * level + L.O]
-    to = BANK * L.NDIM * bank + at
+    level &= 3
+    bank &= 1
+    row = level_record(level)
+    split = iw[SPLIT + row]
+    units = ws[UNITS + level]
     edges = 0
     cut = 0
     uneven = 0
     moves = 0
+    order = 0
     base_i = 1.0
     base_w = 1.0
     base_o = 1.0
     base_r = 1.0
-    for i in range(iw[MAPS + level]):
-        full = ws[tile + at + iw[DIM + at + i]]
-        size = ws[SIZE + at + i]
-        stride = ws[STEP + at + i]
+    for i in range(iw[MAPS + row]):
+        j = record(level, i)
+        full = ws[tile + L.NDIM * level + dim_of(level, i, iw)]
+        size = ws[SIZE + j]
+        stride = ws[STEP + j]
+        steady = 0.0
+        reach = size
         if (split >> i) & 1:
-            units = ws[UNITS + level]
             reach = size + stride * (units - 1.0)
             if full < reach:
                 cut |= 1 << i
@@ -322,32 +338,32 @@ def state(level, bank, tile, ws, iw):
                     used = 1.0 if rest < size else np.floor((rest - size) / stride) + 1.0
                     if (used - 1.0) * stride + size < rest:
                         uneven |= 1 << i
-                ws[STEADY + to + i] = steady
-                iw[MOVING + to + moves] = i
-                moves += 1
         else:
-            made = ws[OUT + at + i]
+            made = ws[OUT + j]
             if full < size:
                 cut |= 1 << i
-                size = ws[EDGE + at + i]
-                made = ws[OUT_EDGE + at + i]
+                size = ws[EDGE + j]
+                made = ws[OUT_EDGE + j]
             elif full > size:
                 steady = np.floor((full - size) / stride)
                 if steady * stride + size < full:
                     edges |= 1 << i
-                ws[STEADY + to + i] = steady
-                iw[MOVING + to + moves] = i
-                moves += 1
-            base_i *= size if (coupled_i >> i) & 1 else 1.0
-            base_w *= size if (coupled_w >> i) & 1 else 1.0
-            base_o *= made if (coupled_o >> i) & 1 else 1.0
-            base_r *= 1.0 if (coupled_o >> i) & 1 else made
-    to = BANK * bank + level
-    iw[MOVES + to] = moves
-    iw[EDGES + to] = edges
-    iw[CUT + to] = cut
-    iw[UNEVEN + to] = uneven
-    ws[BASE + 4 * to] = base_i
-    ws[BASE + 4 * to + 1] = base_w
-    ws[BASE + 4 * to + 2] = base_o
-    ws[BASE + 4 * to + 3] = base_r
+            base_i *= size if (iw[COUPLED + row + L.I] >> i) & 1 else 1.0
+            base_w *= size if (iw[COUPLED + row + L.W] >> i) & 1 else 1.0
+            makes = (iw[COUPLED + row + L.O] >> i) & 1
+            base_o *= made if makes else 1.0
+            base_r *= 1.0 if makes else made
+        ws[STEADY + j + bank] = steady
+        if full > reach:
+            order |= i << 4 * moves
+            moves += 1
+    iw[MOVES + row + bank] = moves
+    iw[ORDER + row + bank] = order
+    iw[EDGES + row + bank] = edges
+    iw[CUT + row + bank] = cut
+    iw[UNEVEN + row + bank] = uneven
+    at = BASE + 4 * (L.MAX_LEVELS * bank + level)
+    ws[at] = base_i
+    ws[at + 1] = base_w
+    ws[at + 2] = base_o
+    ws[at + 3] = base_r

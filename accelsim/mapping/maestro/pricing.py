@@ -160,7 +160,9 @@ def count(
     return status, counts
 
 
-def _checked(pick: NDArray[np.int32], *tables: NDArray[np.int64] | NDArray[np.float64] | Flows) -> NDArray[np.int32]:
+def _checked(
+    pick: NDArray[np.int32], *tables: NDArray[np.int64] | NDArray[np.float64] | Flows
+) -> NDArray[np.int32]:
     """`pick`, if every row that it names exists: the kernel trusts it."""
     pick = np.ascontiguousarray(pick, np.int32)
     rows = [len(table[0]) if isinstance(table, Flows) else len(table) for table in tables]
