@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 Workers = Annotated[int, typer.Option(help="Threads or processes; the result does not depend on them.")]
 EngineName = Annotated[str, typer.Option("--engine", help="threads, processes or dask.")]
+Plot = Annotated[Path | None, typer.Option(help="Draw the designs and the front: .png, .svg or .pdf.")]
 Scheduler = Annotated[str | None, typer.Option(help="Address of a running Dask scheduler.")]
 
 
@@ -70,10 +71,12 @@ def search(
         typer.Option(help="File that keeps every candidate; an existing one goes on. Default: by the names."),
     ] = None,
     export: Annotated[Path | None, typer.Option(help="Folder for the front's designs and a CSV.")] = None,
+    plot: Plot = None,
 ) -> None:
     """Search networks, mappings and accelerators together; every candidate is kept in a study file."""
     from accelsim.cosearch.run import configure, search_configured
 
+    _check_plot(plot)
     limits = {
         "accuracy": min_accuracy, "latency": max_latency, "energy": max_energy, "edp": max_edp,
         "power": max_power, "area": max_area, "macs": max_macs,
@@ -100,7 +103,15 @@ def search(
         result = search_configured(
             config, evaluations, path, engine, workers, scheduler, cancel=stop, watch=watch
         )
-    finish(result, export)
+    finish(result, export, plot)
+
+
+def _check_plot(plot: Path | None) -> None:
+    """Before a long search: whether its figure can be written."""
+    if plot is not None:
+        from accelsim.report.style import check_path
+
+        check_path(plot)
 
 
 def default_study(hardware: str, what: str, config_hash: str) -> Path:
@@ -108,7 +119,7 @@ def default_study(hardware: str, what: str, config_hash: str) -> Path:
     return Path(f"{Path(hardware).stem}-{Path(what).stem.replace(':', '_')[:40]}-{config_hash[:8]}.study")
 
 
-def finish(result: SearchResult, export: Path | None = None) -> None:
+def finish(result: SearchResult, export: Path | None = None, plot: Path | None = None) -> None:
     """Print the report, write what was asked for; exit code 3 if nothing meets the limits."""
     from accelsim.report.search import search_report
 
@@ -120,6 +131,12 @@ def finish(result: SearchResult, export: Path | None = None) -> None:
 
         files = write(result, export)
         print(f"wrote {len(files)} files to {export}")
+    if plot is not None and result.best is not None:
+        from accelsim.report import save
+        from accelsim.report.search_plot import result_figure
+
+        save(result_figure(result), plot)
+        print(f"figure: {plot}")
     if result.path is not None:
         print(f"study: {result.path}")
     if result.best is None:

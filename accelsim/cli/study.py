@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from accelsim.cli.app import app, console
-from accelsim.cli.search import EngineName, Scheduler, Workers, finish, watching
+from accelsim.cli.search import EngineName, Plot, Scheduler, Workers, finish, watching
 from accelsim.errors import AccelsimError
 
 studies = typer.Typer(
@@ -56,11 +56,11 @@ def list_studies(
 
 
 @studies.command()
-def show(file: StudyFile) -> None:
+def show(file: StudyFile, plot: Plot = None) -> None:
     """Show what a study found so far."""
     from accelsim.cosearch.run import load_study
 
-    finish(load_study(file))
+    finish(load_study(file), plot=plot)
 
 
 @studies.command()

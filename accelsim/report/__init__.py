@@ -17,6 +17,8 @@ _HOME = {
     "latency_figure": "stacks",
     "nest_figure": "drawings",
     "network_figure": "figures",
+    "progress_figure": "search_plot",
+    "result_figure": "search_plot",
     "roofline_figure": "roofline",
     "save": "style",
     "search_figure": "fronts",

@@ -98,11 +98,11 @@ def front_table(result: SearchResult) -> Table:
     title = f"Front: {len(front)} designs" + (f", {len(shown)} of them" if len(shown) < len(front) else "")
     table = Table(title=title, title_justify="left", box=None, header_style="bold")
     with_accuracy = any(not math.isnan(found.metrics["accuracy"]) for found in front)
-    table.add_column("no.", justify="right")
-    for name in (["top-1 %"] if with_accuracy else []) + ["EDP, Js", "latency", "energy", "area", "MACs"]:
-        table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("chip", no_wrap=True)
-    table.add_column("network", overflow="ellipsis", max_width=44, no_wrap=True)
+    numbers = ["EDP, Js", "latency", "energy", "mm2", "M MACs"]
+    for name in ["no.", *(["top-1 %"] if with_accuracy else []), *numbers]:
+        table.add_column(name, justify="right", no_wrap=True, min_width=len(name) + 1)
+    table.add_column("chip", no_wrap=True, overflow="ellipsis", min_width=30)
+    table.add_column("network", no_wrap=True, overflow="ellipsis", max_width=30)
     for i in shown:
         found = front[i]
         m = found.metrics
@@ -112,8 +112,8 @@ def front_table(result: SearchResult) -> Table:
             f"{m['edp']:.3g}",
             quantity(m["latency"], "s"),
             quantity(m["energy"], "J"),
-            f"{m['area']:.3g} mm2",
-            quantity(m["macs"], "").strip(),
+            f"{m['area']:.3g}",
+            f"{m['macs'] / 1e6:,.0f}",
             found.hardware,
             found.network.partition(":")[2] or found.network,
         )

@@ -1,0 +1,58 @@
+"""Figures of a finished search, from its result alone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from accelsim.cosearch.goals import COLUMN
+from accelsim.errors import AccelsimError
+from accelsim.report.fronts import front_figure, search_figure
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from accelsim.cosearch.result import SearchResult
+
+
+def result_figure(result: SearchResult) -> Figure:
+    """All designs that meet the limits by latency, energy and accuracy; the base chip on the best's network.
+
+    Raises AccelsimError if there is none.
+    """
+    best = result.best
+    if best is None:
+        raise AccelsimError("plot: no candidate meets the limits, so there is nothing to draw")
+    values = result.values[result.feasible]
+    accuracy = values[:, COLUMN["accuracy"]]
+    base = [mapped.cost for mapped in result.baseline(best)]
+    energy = float(np.exp(np.mean([np.log(cost.energy_pj) for cost in base])))
+    latency = float(np.exp(np.mean([np.log(cost.latency_s) for cost in base])))
+    known = not np.isnan(accuracy).all()
+    return front_figure(
+        values[:, COLUMN["energy"]] * 1e12,
+        values[:, COLUMN["latency"]],
+        accuracy if known else None,
+        baseline=(energy, latency, best.metrics["accuracy"]) if known else (energy, latency),
+        title=f"{result.config.space or best.network} in the envelope of {result.setup.base.name}: "
+        f"{len(values):,} designs",
+    )
+
+
+def progress_figure(result: SearchResult) -> Figure:
+    """Hypervolume and best energy-delay product after each generation."""
+    ends = np.cumsum([len(g.rows) for g in result.generations])
+    costs = result.log_costs()
+    good = result.feasible & np.isfinite(costs).all(axis=1)
+    if not good.any():
+        raise AccelsimError("plot: no candidate meets the limits, so there is nothing to draw")
+    reference = costs[good].max(axis=0)
+    edp = np.where(result.feasible, result.values[:, COLUMN["edp"]], np.inf)
+    best = [float(np.nanmin(edp[:end])) for end in ends]
+    return search_figure(
+        ends,
+        [result.hypervolume(reference, int(end)) for end in ends],
+        [value if np.isfinite(value) else np.nan for value in best],
+        xlabel="candidates",
+    )
