@@ -410,7 +410,8 @@ class ChipSpace:
             if hops:
                 axis["hop_pj_per_bit"] = max(hops)
             axes.append(axis)
-            groups = ["G"] if any(dim in _CHANNELS for dim in dims) else []
+            free = "G" not in array.dims and any(dim in _CHANNELS for dim in dims)
+            groups = ["G"] if free else []
             carried[AXIS_NAMES[a]] = dims + groups
         memory["fanout"] = axes
         memory.get("sources", {}).pop("fanout", None)
