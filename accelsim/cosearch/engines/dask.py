@@ -41,7 +41,7 @@ class DaskEngine(Engine):
     def map(self, function: Callable[[T], R], chunks: Sequence[T]) -> list[R]:
         """See `Engine.map`. Raises AccelsimError if workers keep dying or the scheduler is lost."""
         from distributed import KilledWorker
-        from distributed.comm import CommClosedError
+        from distributed.comm.core import CommClosedError
 
         try:
             futures = self._client.map(function, list(chunks), pure=False, retries=RETRIES)
