@@ -258,14 +258,14 @@ def _run(
 ) -> SearchResult:
     with study:
         study.lock()
-        if evaluations > study.evaluations:
-            study.extend(evaluations)
         setup = Setup(study.config, engine)
         strategy = load_strategy(setup)
         generations = math.ceil(evaluations / study.config.population)
         result = SearchResult(setup, study.path)
         stop = as_question(cancel)
         n = _replay(study, strategy, result)
+        if evaluations > study.evaluations:
+            study.extend(evaluations)
         while n < generations and not result.exhausted:
             if stop():
                 result.interrupted = True

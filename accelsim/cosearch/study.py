@@ -314,7 +314,7 @@ def _explained(path: Path | None) -> Iterator[None]:
             f"study {path}: another process has written the same generation ({fault}); go on in one place"
         ) from None
     except sqlite3.Error as fault:
-        text = str(fault)
+        text = str(fault).partition(" with text ")[0]
         hint = "nothing that was written before is lost"
         if "full" in text:
             hint = "free some space, then resume; " + hint
@@ -325,7 +325,7 @@ def _explained(path: Path | None) -> Iterator[None]:
                 if not os.access(folder, os.W_OK)
                 else "make the file writable, or choose another with --study"
             )
-        elif "not a database" in text or "malformed" in text or "disk image" in text:
+        elif any(word in text for word in ("not a database", "malformed", "UTF-8", "no such")):
             hint = "it is damaged or something else; restore a copy or begin a new study"
         raise AccelsimError(f"study {path}: {text}; {hint}") from None
 
