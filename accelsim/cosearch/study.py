@@ -123,7 +123,12 @@ class Study:
     def open(cls, path: Path, write: bool = False) -> Study:
         """An existing study. Raises AccelsimError for what is no study, is damaged or of a newer version."""
         if not path.is_file():
-            raise AccelsimError(f"study {path}: no such file")
+            what = "is a folder" if path.is_dir() else "no such file"
+            raise AccelsimError(f"study {path}: {what}")
+        if write and not os.access(path, os.W_OK):  # SQLite would find out too, and leave files beside it
+            raise AccelsimError(
+                f"study {path}: may not be written; make the file writable, or choose another with --study"
+            )
         with _explained(path):
             db = _connect(path, "rw" if write else "ro")
             try:
