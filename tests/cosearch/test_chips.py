@@ -354,3 +354,16 @@ def test_sizes_that_no_whole_number_holds_are_outside_the_envelope() -> None:
     search = {"max_onchip_bytes": 10**6, "strides": {"buffer_bytes": 1}, "buffers": {"PE": span}}
     space = ChipSpace(load_hardware(raw("example", search=search)))
     assert (space.faults(drawn(space, 50)) == "on-chip bytes").all()
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_the_order_of_keys_means_nothing(name) -> None:
+    """A file read back from sorted JSON spans the same genomes."""
+    one = ChipSpace(load_hardware(name))
+    two = ChipSpace(load_hardware(json.loads(json.dumps(load_hardware(name).to_dict(), sort_keys=True))))
+    turned = raw(name)
+    turned["search"]["buffers"] = dict(reversed(turned["search"]["buffers"].items()))
+    three = ChipSpace(load_hardware(turned))
+    assert one.genes == two.genes == three.genes
+    row = drawn(one, 1)[0]
+    assert len({made(space, row).hash for space in (one, two, three)}) == 1
