@@ -274,7 +274,7 @@ def test_what_may_not_be_written(what, study, finished, capsys) -> None:
         folder = Path(name)
         path = folder / "a.study"
         path.write_bytes(finished)
-        path.chmod(0o444)
+        path.chmod(0o444 if what == "file" else 0o666)
         folder.chmod(0o777 if what == "file" else 0o555)
         with nobody():
             err = fails("study", "resume", str(path), "--evaluations", "32", capsys=capsys)
