@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import signal
 import sys
 from collections.abc import Iterator
@@ -120,11 +121,16 @@ def default_study(hardware: str, what: str, config_hash: str) -> Path:
 
 
 def finish(result: SearchResult, export: Path | None = None, plot: Path | None = None) -> None:
-    """Print the report, write what was asked for; exit code 3 if nothing meets the limits."""
+    """Print the report, write what was asked for; exit code 3 if nothing meets the limits.
+
+    130, as after any Ctrl-C, if the search was interrupted.
+    """
     from accelsim.report.search import search_report
 
     if result.interrupted:
-        console().print(f"stopped after {len(result.generations)} generations; {resume_hint(result)}")
+        print(f"stopped after {len(result.generations)} generations; {resume_hint(result)}")
+        if not result.generations:
+            raise typer.Exit(130)
     console().print(search_report(result))
     if export is not None:
         from accelsim.cosearch.export import export as write
@@ -139,13 +145,15 @@ def finish(result: SearchResult, export: Path | None = None, plot: Path | None =
         print(f"figure: {plot}")
     if result.path is not None:
         print(f"study: {result.path}")
+    if result.interrupted:
+        raise typer.Exit(130)
     if result.best is None:
         raise typer.Exit(3)
 
 
 def resume_hint(result: SearchResult) -> str:
     """How to go on."""
-    return f"go on with: accelsim study resume {result.path}"
+    return f"go on with: accelsim study resume {shlex.quote(str(result.path))}"
 
 
 @contextmanager

@@ -97,7 +97,14 @@ class ChipSpace:
                 "(docs/hardware.md shows how) or fix the hardware"
             )
         self.base = base
-        self.section = base.search
+        names = [memory.name for memory in base.memories]
+        self.section = base.search.model_copy(  # genes in the order of the memories, however they are listed
+            update={
+                key: {name: spans[name] for name in names if name in spans}
+                for key in ("buffers", "bandwidths")
+                for spans in [getattr(base.search, key)]
+            }
+        )
         self.strides = base.search.strides
         self.array = base.search.array
         self.choices = self._choices()
@@ -198,7 +205,7 @@ class ChipSpace:
         return np.asarray(self.strides.array * need)
 
     def _bytes(self, rows: Genomes) -> list[NDArray[np.int64]]:
-        """[n, parts] of each searched memory, in the file's order; one column where it is not partitioned."""
+        """[n, parts] of each searched memory, outermost first; one column where it is not partitioned."""
         out = []
         column = self._first_buffer
         for name, span in self.section.buffers.items():
@@ -410,7 +417,8 @@ class ChipSpace:
             if hops:
                 axis["hop_pj_per_bit"] = max(hops)
             axes.append(axis)
-            groups = ["G"] if any(dim in _CHANNELS for dim in dims) else []
+            free = "G" not in array.dims and any(dim in _CHANNELS for dim in dims)
+            groups = ["G"] if free else []
             carried[AXIS_NAMES[a]] = dims + groups
         memory["fanout"] = axes
         memory.get("sources", {}).pop("fanout", None)

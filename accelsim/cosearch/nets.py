@@ -31,7 +31,8 @@ class FixedNets:
 
     def macs(self, rows: Genomes) -> NDArray[np.float64]:
         """[n] geometric mean of the multiply-accumulates."""
-        return np.full(len(rows), np.exp(np.mean(np.log([float(net.macs) for net in self.all]))))
+        macs = [float(net.macs) for net in self.all]
+        return np.full(len(rows), macs[0] if len(macs) == 1 else np.exp(np.mean(np.log(macs))))
 
     def accuracy(self, rows: Genomes) -> NDArray[np.float64]:
         """[n] NaN: nothing is known."""

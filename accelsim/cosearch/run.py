@@ -173,7 +173,8 @@ def search_configured(
     check_evaluations(evaluations)
     with _engine(engine, workers, scheduler) as started:
         if path is None or not path.exists():
-            return _run(Study.create(path, config, evaluations), started, evaluations, cancel, watch)
+            created = Study.create(path, config, evaluations)
+            return _run(created, started, evaluations, cancel, watch, new=True)
         opened = Study.open(path, write=True)
         if opened.config.hash != config.hash:
             opened.close()
@@ -212,6 +213,8 @@ def load_study(study: str | Path) -> SearchResult:
         strategy = load_strategy(setup)
         result = SearchResult(setup, opened.path)
         for known in opened.generations():
+            while strategy.phase.name != known.phase and strategy.skip():
+                pass
             result.add(known, strategy.phase)
             strategy.follow(known.rows, known.values)
     if not len(result):
@@ -246,18 +249,23 @@ def difference(old: SearchConfig, new: SearchConfig) -> str:
 
 
 def _run(
-    study: Study, engine: Engine, evaluations: int, cancel: Cancel | None, watch: Watch | None
-) -> SearchResult:  # fmt: skip
+    study: Study,
+    engine: Engine,
+    evaluations: int,
+    cancel: Cancel | None,
+    watch: Watch | None,
+    new: bool = False,
+) -> SearchResult:
     with study:
         study.lock()
-        if evaluations > study.evaluations:
-            study.extend(evaluations)
         setup = Setup(study.config, engine)
         strategy = load_strategy(setup)
         generations = math.ceil(evaluations / study.config.population)
         result = SearchResult(setup, study.path)
         stop = as_question(cancel)
         n = _replay(study, strategy, result)
+        if evaluations > study.evaluations:
+            study.extend(evaluations)
         while n < generations and not result.exhausted:
             if stop():
                 result.interrupted = True
@@ -272,7 +280,9 @@ def _run(
             n += 1
             if watch is not None:
                 watch(Progress(n, generations, result, made, len(made.rows) / max(made.seconds, 1e-9)))
-        if not len(result.generations):
+        if result.exhausted and not len(result.generations):
+            if new:
+                study.discard()
             raise impossible(strategy)
         return result
 
@@ -299,11 +309,13 @@ def _words(versions: dict[str, str]) -> str:
 def generation(strategy: Strategy, setup: Setup) -> Generation | None:
     """The next generation, evaluated; None if there is nothing left to evaluate."""
     began = time.perf_counter()
-    phase = strategy.phase
-    before, spent = Counter(phase.rejected), setup.tally
+    phase, spent = strategy.phase, setup.tally
+    before = Counter(phase.rejected)
     rows = strategy.ask()
     if not len(rows):
         return None
+    if strategy.phase is not phase:
+        phase, before = strategy.phase, Counter()
     values = phase.evaluate(rows)
     now = setup.tally
     return Generation(

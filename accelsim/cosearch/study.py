@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,7 +31,7 @@ CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE generations (
     n INTEGER PRIMARY KEY, phase TEXT NOT NULL, finished TEXT NOT NULL, seconds REAL NOT NULL,
     layers INTEGER NOT NULL, pairs INTEGER NOT NULL, mappings INTEGER NOT NULL,
-    rejected TEXT NOT NULL, rng TEXT NOT NULL);
+    rejected TEXT NOT NULL, rng TEXT NOT NULL, digest TEXT NOT NULL);
 CREATE TABLE candidates (
     generation INTEGER NOT NULL REFERENCES generations (n), row INTEGER NOT NULL, genome BLOB NOT NULL,
     network TEXT NOT NULL, hardware TEXT NOT NULL, feasible INTEGER NOT NULL, excess TEXT NOT NULL,
@@ -95,8 +96,9 @@ class Study:
             "evaluations": str(evaluations),
             "versions": json.dumps(versions),
         }
+        temporary = None if path is None else path.with_name(f".{path.name}.{os.getpid()}")
         with _explained(path):
-            db = _connect(path, "rwc")
+            db = _connect(temporary, "rwc")
             db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
             db.execute(f"PRAGMA user_version = {FORMAT}")
             with db:
@@ -104,32 +106,39 @@ class Study:
                 for statement in _TABLES.split(";"):
                     db.execute(statement)
                 db.executemany("INSERT INTO meta VALUES (?, ?)", meta.items())
-        return cls(db, path, config)
+            if path is None or temporary is None:
+                return cls(db, path, config)
+            db.close()
+        try:
+            os.link(temporary, path)  # there from one moment to the next, and never in the place of another
+        except FileExistsError:
+            raise AccelsimError(f"study {path}: exists already; resume it or choose another name") from None
+        except OSError:  # a file system without links
+            temporary.rename(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+        return cls.open(path, write=True)
 
     @classmethod
     def open(cls, path: Path, write: bool = False) -> Study:
         """An existing study. Raises AccelsimError for what is no study, is damaged or of a newer version."""
         if not path.is_file():
-            raise AccelsimError(f"study {path}: no such file")
+            what = "is a folder" if path.is_dir() else "no such file"
+            raise AccelsimError(f"study {path}: {what}")
+        if write and not os.access(path, os.W_OK):  # SQLite would find out too, and leave files beside it
+            raise AccelsimError(
+                f"study {path}: may not be written; make the file writable, or choose another with --study"
+            )
         with _explained(path):
             db = _connect(path, "rw" if write else "ro")
-            if db.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
-                raise AccelsimError(f"study {path}: is an SQLite file, but not a study of accelsim")
-            version = db.execute("PRAGMA user_version").fetchone()[0]
-            if version > FORMAT:
-                raise AccelsimError(
-                    f"study {path}: has format {version}, written by a newer accelsim; this one reads up to "
-                    f"{FORMAT}. Upgrade accelsim to read it"
-                )
-            meta = dict(db.execute("SELECT key, value FROM meta"))
-        try:
-            config = SearchConfig.from_dict(json.loads(meta["config"]))
-        except (KeyError, TypeError, ValueError) as fault:
-            raise AccelsimError(f"study {path}: its configuration is damaged: {fault}") from None
-        if config.hash != meta.get("config_hash"):
-            raise AccelsimError(
-                f"study {path}: its configuration does not match its hash; the file was changed"
-            )
+            try:
+                config = _checked(path, db)
+                if write:
+                    db.execute("PRAGMA journal_mode = WAL")
+                    db.execute("PRAGMA synchronous = FULL")
+            except BaseException:
+                db.close()
+                raise
         return cls(db, path, config)
 
     def lock(self) -> None:
@@ -152,15 +161,22 @@ class Study:
                 raise AccelsimError(
                     f"study {self.path}: another process is writing to it; wait for its end, or stop it"
                 ) from None
+            self._db.execute("BEGIN IMMEDIATE")  # a file that cannot be written says so now
+            self._db.execute("ROLLBACK")
 
     def close(self) -> None:
         """Free the file."""
         self._db.close()
         if self._lock is not None and self.path is not None:
-            guard = self.path.with_name(self.path.name + ".lock")
+            self.path.with_name(self.path.name + ".lock").unlink(missing_ok=True)
             self._lock.close()
             self._lock = None
-            guard.unlink(missing_ok=True)
+
+    def discard(self) -> None:
+        """Close a study and delete it."""
+        if self.path is not None:
+            self.path.unlink(missing_ok=True)
+        self.close()
 
     def __enter__(self) -> Study:
         return self
@@ -196,21 +212,23 @@ class Study:
 
     def generations(self) -> Iterator[Generation]:
         """All of them, oldest first."""
-        columns = ", ".join(NAMES)
         with _explained(self.path):
-            heads = self._db.execute(
-                "SELECT n, phase, seconds, layers, pairs, mappings, rejected, rng FROM generations ORDER BY n"
-            ).fetchall()
-            for n, phase, seconds, layers, pairs, mappings, rejected, rng in heads:
+            heads = self._db.execute("SELECT * FROM generations ORDER BY n").fetchall()
+            for i, (*head, digest) in enumerate(heads):
+                n, phase, _, seconds, layers, pairs, mappings, rejected, rng = head
                 found = self._db.execute(
-                    f"SELECT genome, network, hardware, excess, {columns} FROM candidates "
-                    "WHERE generation = ? ORDER BY row",
-                    (n,),
+                    "SELECT * FROM candidates WHERE generation = ? ORDER BY row", (n,)
                 ).fetchall()
+                if n != i or _digest(head, found) != digest:
+                    raise AccelsimError(
+                        f"study {self.path}: generation {i + 1} is damaged: it is not what was written; "
+                        "restore a copy or begin a new study"
+                    )
+                found = [item[2:3] + item[3:5] + item[6:] for item in found]
                 values = np.array([[np.nan if v is None else v for v in item[4:]] for item in found], float)
                 yield Generation(
                     phase,
-                    np.array([np.frombuffer(item[0], "<i4") for item in found], np.int64),
+                    np.array([np.frombuffer(item[0], "<i8") for item in found], np.int64),
                     values,
                     np.array([json.loads(item[3]) for item in found], float),
                     tuple(item[1] for item in found),
@@ -237,20 +255,27 @@ class Study:
             (
                 n,
                 i,
-                g.rows[i].astype("<i4").tobytes(),
+                g.rows[i].astype("<i8").tobytes(),
                 g.networks[i],
                 g.hardware[i],
                 int(g.feasible[i]),
                 json.dumps(g.excess[i].tolist()),
-                *g.values[i].tolist(),
+                *(None if value != value else value for value in g.values[i].tolist()),
             )
             for i in range(len(g.rows))
         ]
         marks = ", ".join("?" * (7 + len(NAMES)))
         with _explained(self.path), self._db as db:
             db.execute("BEGIN IMMEDIATE")
-            db.execute("INSERT INTO generations VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", head)
+            db.execute(
+                "INSERT INTO generations VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", (*head, _digest(head, rows))
+            )
             db.executemany(f"INSERT INTO candidates VALUES ({marks})", rows)
+
+
+def _digest(head: Sequence[Any], rows: Sequence[Sequence[Any]]) -> str:
+    """SHA-256 of a generation as SQLite gives it back, which itself does not notice a flipped bit."""
+    return hashlib.sha256(repr((tuple(head), [tuple(row) for row in rows])).encode()).hexdigest()
 
 
 def _connect(path: Path | None, mode: str) -> sqlite3.Connection:
@@ -259,11 +284,29 @@ def _connect(path: Path | None, mode: str) -> sqlite3.Connection:
     uri = f"{path.absolute().as_uri()}?mode={mode}"
     if mode == "ro" and not path.with_name(path.name + "-wal").exists():
         uri += "&immutable=1"  # nobody writes: leave no files beside it, need no right to
-    db = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=30.0, check_same_thread=False)
-    if mode != "ro":
-        db.execute("PRAGMA journal_mode = WAL")
-        db.execute("PRAGMA synchronous = FULL")
-    return db
+    return sqlite3.connect(uri, uri=True, isolation_level=None, timeout=30.0, check_same_thread=False)
+
+
+def _checked(path: Path, db: sqlite3.Connection) -> SearchConfig:
+    """The configuration in an SQLite file, once it is known to be a study that this version reads."""
+    if db.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
+        raise AccelsimError(f"study {path}: is an SQLite file, but not a study of accelsim")
+    version = db.execute("PRAGMA user_version").fetchone()[0]
+    if version > FORMAT:
+        raise AccelsimError(
+            f"study {path}: has format {version}, written by a newer accelsim; this one reads up to "
+            f"{FORMAT}. Upgrade accelsim to read it"
+        )
+    meta = dict(db.execute("SELECT key, value FROM meta"))
+    try:
+        config = SearchConfig.from_dict(json.loads(meta["config"]))
+        int(meta["evaluations"])
+        dict(json.loads(meta["versions"]))
+    except (KeyError, TypeError, ValueError) as fault:
+        raise AccelsimError(f"study {path}: its configuration is damaged: {fault}") from None
+    if config.hash != meta.get("config_hash"):
+        raise AccelsimError(f"study {path}: its configuration does not match its hash; the file was changed")
+    return config
 
 
 @contextmanager
@@ -276,7 +319,7 @@ def _explained(path: Path | None) -> Iterator[None]:
             f"study {path}: another process has written the same generation ({fault}); go on in one place"
         ) from None
     except sqlite3.Error as fault:
-        text = str(fault)
+        text = str(fault).partition(" with text ")[0]
         hint = "nothing that was written before is lost"
         if "full" in text:
             hint = "free some space, then resume; " + hint
@@ -287,7 +330,7 @@ def _explained(path: Path | None) -> Iterator[None]:
                 if not os.access(folder, os.W_OK)
                 else "make the file writable, or choose another with --study"
             )
-        elif "not a database" in text or "malformed" in text or "disk image" in text:
+        elif any(word in text for word in ("not a database", "malformed", "UTF-8", "no such")):
             hint = "it is damaged or something else; restore a copy or begin a new study"
         raise AccelsimError(f"study {path}: {text}; {hint}") from None
 
@@ -302,10 +345,11 @@ def _library_versions() -> dict[str, str]:
 
 def summary(study: Study) -> dict[str, Any]:
     """Numbers about a study for listings: generations, candidates, seconds, and what was spent."""
-    row = study._db.execute(
-        "SELECT count(*), coalesce(sum(seconds), 0), coalesce(sum(pairs), 0), coalesce(sum(mappings), 0) "
-        "FROM generations"
-    ).fetchone()
-    candidates = study._db.execute("SELECT count(*), coalesce(sum(feasible), 0) FROM candidates").fetchone()
+    with _explained(study.path):
+        row = study._db.execute(
+            "SELECT count(*), coalesce(sum(seconds), 0), coalesce(sum(pairs), 0), coalesce(sum(mappings), 0) "
+            "FROM generations"
+        ).fetchone()
+        found = study._db.execute("SELECT count(*), coalesce(sum(feasible), 0) FROM candidates").fetchone()
     keys = ("generations", "seconds", "pairs", "mappings", "candidates", "feasible")
-    return dict(zip(keys, (*row, *candidates)))
+    return dict(zip(keys, (*row, *found)))

@@ -38,6 +38,6 @@ def same(one: SearchResult, two: SearchResult) -> bool:
         and a.values.tobytes() == b.values.tobytes()
         and a.excess.tobytes() == b.excess.tobytes()
         and (a.networks, a.hardware, a.rejected, a.rng) == (b.networks, b.hardware, b.rejected, b.rng)
-        and (a.layers, a.pairs, a.mappings) == (b.layers, b.pairs, b.mappings)
+        and a.layers == b.layers  # pairs are mapped again after a break
         for a, b in zip(one.generations, two.generations)
     )

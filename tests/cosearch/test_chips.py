@@ -54,7 +54,13 @@ def odd() -> dict:
             "max_pes": 60,
             "max_bandwidth": 40,
             "strides": {"pes": 1, "array": 1, "bandwidth": 0.3},
-            "array": {"memory": "buffer", "min_size": 3, "max_size": 7, "min_axes": 2, "dims": ["K", "C"]},
+            "array": {
+                "memory": "buffer",
+                "min_size": 3,
+                "max_size": 7,
+                "min_axes": 2,
+                "dims": ["K", "C", "N"],
+            },
             "bandwidths": {"buffer": {"min": 1, "max": 50}, "DRAM": {"min": 0.5, "max": 2}},
         }
     }
@@ -73,13 +79,13 @@ def long_texts() -> dict:
     return raw("example", name="n" * 2000, source="s" * 2000, search={"array": array})
 
 
-MADE = {f.__name__: f for f in (one_part, tight, odd, half_shared, long_texts)}
+HAND_MADE = {f.__name__: f for f in (one_part, tight, odd, half_shared, long_texts)}
 
 
-@pytest.fixture(scope="module", params=[*SHIPPED, *MADE])
+@pytest.fixture(scope="module", params=[*SHIPPED, *HAND_MADE])
 def base(request):
-    made = MADE.get(request.param)
-    return load_hardware(made() if made else request.param)
+    by_hand = HAND_MADE.get(request.param)
+    return load_hardware(by_hand() if by_hand else request.param)
 
 
 def drawn(space: ChipSpace, n: int = DRAWN) -> np.ndarray:
@@ -97,6 +103,10 @@ def breaks(chip, base) -> bool:
         if any(not s.array.min_size <= axis.size <= s.array.max_size for axis in axes):
             return True
     return any(most is not None and value > most for most, value in figures)
+
+
+def made(space: ChipSpace, row: np.ndarray):
+    return space.accelerators(row[None, :])[0]
 
 
 def total(bandwidth) -> float:
@@ -127,13 +137,13 @@ class TestEverySpace:
         space = ChipSpace(base, sizes_only)
         rows = drawn(space)
         for row in rows[space.faults(rows) == ""][:BUILT]:
-            chip = space.accelerator(row)
+            chip = made(space, row)
             full = space.documented(row)
             again = load_hardware(json.loads(json.dumps(full.to_dict())))
             assert again == load_hardware(full.to_dict())
             assert again.hash == full.hash == chip.hash
-            assert again.name == chip.name
-            assert chip.hash[:8] in chip.name
+            assert again.name == full.name
+            assert chip.hash[:8] in full.name
             assert again.costs == chip.costs == full.costs
             assert chip.search is None
 
@@ -153,26 +163,32 @@ class TestEverySpace:
         by_row = [row.tobytes() for row in space.canonical(rows)]
         by_chip = [space.documented(row).hash for row in rows]
         assert len(set(by_row)) == len(set(by_chip)) == len(set(zip(by_row, by_chip))) < len(rows)
-        assert [space.accelerator(row).hash for row in rows] == by_chip
+        assert [chip.hash for chip in space.accelerators(rows)] == by_chip
+        assert space.keys(rows) == by_row
 
     def test_steps(self, base) -> None:
         space = ChipSpace(base)
         rows = drawn(space)
         s, strides = base.search, base.search.strides
         for row in rows[space.faults(rows) == ""][:BUILT]:
-            chip = space.accelerator(row)
+            chip = made(space, row)
             if s.array is not None:
                 m = base.memory_index(s.array.memory)
                 axes = chip.memories[m].fanout
                 assert s.array.min_axes <= len(axes) <= s.array.max_axes
                 assert all(axis.size % strides.array == 0 for axis in axes)
                 assert chip.num_pes % strides.pes == 0
+                carried = []
                 for axis in axes:
-                    first, *also = chip.axis_dims(s.array.memory, axis.axis)
-                    assert first in s.array.dims
-                    assert also == (["G"] if first in "KC" else [])
+                    dims = chip.axis_dims(s.array.memory, axis.axis)
+                    own = [d for d in dims if d in s.array.dims]
+                    assert len(set(dims)) == len(dims)
+                    assert 1 <= len(own) <= space.choices
+                    assert "G" in s.array.dims or ("G" in dims) == bool({"K", "C"} & set(own))
                     assert axis.multicast
-                    assert axis.reduction == (first in "CRS")
+                    assert axis.reduction == bool(set("CRS") & set(own))
+                    carried += own
+                assert len(set(carried)) == len(carried)
                 lanes = [base.lanes(i) for i in range(len(base.memories)) if i != m]
                 assert [chip.lanes(i) for i in range(len(base.memories)) if i != m] == lanes
             for name, span in s.buffers.items():
@@ -197,7 +213,7 @@ class TestEverySpace:
         space = ChipSpace(base)
         rows = drawn(space)
         for row in rows[space.faults(rows) == ""][:3]:
-            chip = space.accelerator(row)
+            chip = made(space, row)
             changes = {}
             for name in base.search.buffers:
                 memory = chip.memories[base.memory_index(name)]
@@ -217,7 +233,7 @@ class TestEverySpace:
         space = ChipSpace(base, sizes_only=True)
         rows = drawn(space)
         for row in rows[space.faults(rows) == ""][:4]:
-            chip = space.accelerator(row)
+            chip = made(space, row)
             assert chip.dataflow.axes == base.dataflow.axes
             assert chip.dataflow.orders == base.dataflow.orders
             for new, old in zip(chip.memories, base.memories):
@@ -245,7 +261,7 @@ def test_steps_scale_by_the_fit() -> None:
     base = load_hardware("eyeriss")
     space = ChipSpace(base)
     rows = drawn(space)
-    chip = space.accelerator(rows[space.faults(rows) == ""][0])
+    chip = made(space, rows[space.faults(rows) == ""][0])
     size = chip.memories[1].total_bytes
     assert size != base.memories[1].total_bytes
     small, large = (technology.storage(n / 25, 64, 65) for n in (size, 102400))
@@ -257,25 +273,41 @@ def test_lanes_that_are_shared_keep_within_their_host() -> None:
     space = ChipSpace(load_hardware(half_shared()), sizes_only=True)
     rows = drawn(space)
     rows = rows[space.faults(rows) == ""]
-    pairs = {tuple(axis.size for axis in space.accelerator(row).memories[1].fanout[:2]) for row in rows[:80]}
+    pairs = {tuple(axis.size for axis in made(space, row).memories[1].fanout[:2]) for row in rows[:80]}
     assert all(own == min(host, 5) for host, own in pairs)
     assert len(pairs) > 2
 
 
-def test_importances_choose_dimensions_and_order() -> None:
+def test_importances_deal_dimensions_to_the_axes() -> None:
+    """The axes take turns, the most important dimension first; of equals the first in the file's order."""
     space = ChipSpace(load_hardware("eyeriss"))
+    assert space.choices == 3  # as many as the base's freest axis has, groups aside
     names = [gene.name for gene in space.genes]
     row = np.zeros(len(names), np.int64)
     row[names.index("axes")] = 2
     row[names.index("pes")] = 20
     row[[names.index("share.x"), names.index("share.y")]] = 7, 9
-    row[[names.index(f"rank.{d}") for d in "QKS"]] = 15, 9, 4
-    chip = space.accelerator(row)
-    assert [chip.axis_dims("GLB", axis.axis)[0] for axis in chip.memories[1].fanout] == ["Q", "K", "S"]
-    row[names.index("rank.S")] = 15  # of equals the first in the file's order
-    row[names.index("rank.R")] = 15
-    chip = space.accelerator(row)
-    assert [chip.axis_dims("GLB", axis.axis)[0] for axis in chip.memories[1].fanout] == ["Q", "R", "S"]
+    row[[names.index(f"rank.{d}") for d in "QKS"]] = 15, 9, 9
+    chip = made(space, row)
+    dims = [set(chip.axis_dims("GLB", axis.axis)) for axis in chip.memories[1].fanout]
+    assert dims == [set("QCG"), set("KPG"), set("SR")]
+
+
+def test_the_anchor_is_the_base(base) -> None:
+    """The genome that comes closest to the base is its sizes, in steps."""
+    space = ChipSpace(base)
+    row = space.anchor()
+    assert (row >= 0).all()
+    assert (row <= Genome([space]).upper).all()
+    if space.faults(row[None])[0]:
+        return  # the base is no member of its own space, and this only says where to look first
+    for name, span in base.search.buffers.items():
+        old = base.memories[base.memory_index(name)]
+        wanted = np.clip(old.total_bytes, span.min, span.max)
+        got = made(space, row).memories[base.memory_index(name)].total_bytes
+        assert abs(got - wanted) <= max(base.search.strides.buffer_bytes, 8 * len(old.parts()))
+    if base.search.max_pes == base.num_pes:  # a shipped one
+        assert made(space, row).num_pes >= 0.9 * base.num_pes
 
 
 def test_a_share_is_taken_on_a_log_scale() -> None:
@@ -284,7 +316,7 @@ def test_a_share_is_taken_on_a_log_scale() -> None:
     names = [gene.name for gene in space.genes]
     row = np.zeros(len(names), np.int64)
     row[[names.index("axes"), names.index("pes"), names.index("share.x")]] = 1, 20, 8
-    sizes = [axis.size for axis in space.accelerator(row).memories[1].fanout]
+    sizes = [axis.size for axis in made(space, row).memories[1].fanout]
     assert sizes == [14, 12]
 
 
@@ -294,7 +326,8 @@ def test_the_fixed_chip() -> None:
     rows = np.zeros((3, 0), np.int64)
     assert fixed.genes == ()
     assert (fixed.faults(rows) == "").all()
-    assert fixed.accelerator(rows[0]) is base is fixed.documented(rows[0])
+    assert all(chip is base for chip in [*fixed.accelerators(rows), fixed.documented(rows[0])])
+    assert len(set(fixed.keys(rows))) == 1
 
 
 @pytest.mark.parametrize(
@@ -321,3 +354,16 @@ def test_sizes_that_no_whole_number_holds_are_outside_the_envelope() -> None:
     search = {"max_onchip_bytes": 10**6, "strides": {"buffer_bytes": 1}, "buffers": {"PE": span}}
     space = ChipSpace(load_hardware(raw("example", search=search)))
     assert (space.faults(drawn(space, 50)) == "on-chip bytes").all()
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_the_order_of_keys_means_nothing(name) -> None:
+    """A file read back from sorted JSON spans the same genomes."""
+    one = ChipSpace(load_hardware(name))
+    two = ChipSpace(load_hardware(json.loads(json.dumps(load_hardware(name).to_dict(), sort_keys=True))))
+    turned = raw(name)
+    turned["search"]["buffers"] = dict(reversed(turned["search"]["buffers"].items()))
+    three = ChipSpace(load_hardware(turned))
+    assert one.genes == two.genes == three.genes
+    row = drawn(one, 1)[0]
+    assert len({made(space, row).hash for space in (one, two, three)}) == 1

@@ -23,6 +23,9 @@ class Genes:
         self.genes = tuple(Gene(f"g{i}", n) for i, n in enumerate(choices))
         self.idle = idle
 
+    def anchor(self) -> np.ndarray:
+        return np.array([gene.choices // 2 for gene in self.genes], np.int64)
+
     def canonical(self, rows: Genomes) -> Genomes:
         out = rows.copy()
         out[:, : self.idle] = 0

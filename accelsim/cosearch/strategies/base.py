@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from accelsim.cosearch.genes import Genomes
+from accelsim.cosearch.goals import NAMES
 from accelsim.cosearch.optimisers import Optimiser, load_optimiser
 from accelsim.cosearch.phase import Phase
 from accelsim.cosearch.setup import Setup
@@ -41,7 +42,10 @@ class Strategy(ABC):
         """The phase that the search begins with."""
 
     def next(self, rows: Genomes, values: NDArray[np.float64]) -> Phase | None:
-        """The phase after this one, once it is due; asked after each generation."""
+        """The phase after this one, once it is due; asked after each generation.
+
+        No rows: nothing is left to evaluate in this phase.
+        """
         return None
 
     @property
@@ -54,8 +58,14 @@ class Strategy(ABC):
         return self._optimiser
 
     def ask(self) -> Genomes:
-        """Genomes of the next generation; none if the space is exhausted."""
-        return self.optimiser.ask()
+        """Genomes of the next generation; none if the space of the last phase is exhausted.
+
+        A phase whose space is exhausted makes room for the next one.
+        """
+        rows = self.optimiser.ask()
+        while not len(rows) and self.skip():
+            rows = self.optimiser.ask()
+        return rows
 
     def tell(self, rows: Genomes, values: NDArray[np.float64]) -> None:
         """Metrics [n, len(NAMES)] of the rows last asked for."""
@@ -65,11 +75,20 @@ class Strategy(ABC):
 
     def follow(self, rows: Genomes, values: NDArray[np.float64]) -> None:
         """Go to the next phase if it is due."""
-        following = self.next(rows, values)
-        if following is not None:
-            self.phase = following
-            self._phases += 1
-            self._optimiser = None
+        self._go(self.next(rows, values))
+
+    def skip(self) -> bool:
+        """Go to the next phase because nothing is left to evaluate in this one; False if it is the last."""
+        none = np.zeros((0, len(self.phase.genome.genes)), np.int64), np.zeros((0, len(NAMES)))
+        return self._go(self.next(*none))
+
+    def _go(self, following: Phase | None) -> bool:
+        if following is None:
+            return False
+        self.phase = following
+        self._phases += 1
+        self._optimiser = None
+        return True
 
 
 def strategy_names() -> tuple[str, ...]:

@@ -1,0 +1,105 @@
+"""Kills searches with SIGKILL, resumes them, and says whether they end as if nothing had happened.
+
+A program of its own, so that it may fork: a fork costs milliseconds where a new process loads kernels for
+seconds. `python -m tests.cosearch.killed FOLDER`.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from random import Random
+
+import accelsim
+from accelsim.cosearch import study
+from accelsim.cosearch.run import resume
+from tests.cosearch.small import TINY, same
+
+SEARCH = TINY | {"hardware": "nvdla_64", "population": 4, "objectives": "edp,area"}
+EVALUATIONS = 32
+STATEMENTS = (1, 3, 5, 8, 11, 13, 14, 17, 19, 24)
+"""Numbers of the SQL statements at which a process is killed: while it makes the file, and on the way."""
+
+
+def go_on(path: Path) -> None:
+    """As the same command again."""
+    accelsim.search(**SEARCH, evaluations=EVALUATIONS, study=path)
+
+
+def kill_at_statement(number: int) -> None:
+    """This process, at its so many-th statement."""
+    seen = 0
+    connect = sqlite3.connect
+
+    def count(_statement: str) -> None:
+        nonlocal seen
+        seen += 1
+        if seen == number:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def connected(*args, **options) -> sqlite3.Connection:
+        db = connect(*args, **options)
+        db.set_trace_callback(count)
+        return db
+
+    study.sqlite3.connect = connected  # type: ignore[assignment]
+
+
+def child(work: Callable[[], None]) -> int:
+    """Its process number."""
+    pid = os.fork()
+    if pid == 0:
+        try:
+            work()
+        finally:
+            os._exit(0)
+    return pid
+
+
+def died(pid: int) -> bool:
+    """Whether a child was killed."""
+    return os.WIFSIGNALED(os.waitpid(pid, 0)[1])
+
+
+def at_statement(path: Path, number: int) -> None:
+    kill_at_statement(number)
+    go_on(path)
+
+
+def main(folder: Path) -> None:
+    whole = accelsim.search(**SEARCH, evaluations=EVALUATIONS)
+    began = time.perf_counter()
+    accelsim.search(**SEARCH, evaluations=EVALUATIONS, study=folder / "whole.study")
+    took = time.perf_counter() - began
+
+    path, kills, generations = folder / "moments.study", 0, set()
+    random = Random(1)
+    for _ in range(60):
+        pid = child(lambda: go_on(path))
+        time.sleep(took * random.uniform(0.05, 0.5))
+        os.kill(pid, signal.SIGKILL)
+        kills += died(pid)
+        if path.exists():
+            with study.Study.open(path) as opened:
+                generations.add(len(opened))
+                if len(opened) == len(whole.generations):
+                    break
+    print("moments", kills, len(generations), same(resume(path), whole))
+
+    kills, equal = 0, True
+    for number in STATEMENTS:
+        path = folder / f"statement{number}.study"
+        kills += died(child(lambda path=path, number=number: at_statement(path, number)))
+        go_on(path)
+        equal = equal and same(accelsim.load_study(path), whole)
+    print("statements", kills, equal)
+    print("left", *sorted(p.name for p in folder.iterdir() if not p.name.endswith(".study")))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

@@ -1,0 +1,353 @@
+"""What every strategy promises, what may be fixed, and that found designs cost what they are said to cost."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+import accelsim
+from accelsim import AccelsimError
+from accelsim.cosearch.export import design_files
+from accelsim.cosearch.goals import NAMES
+from accelsim.cosearch.run import configure, generation, resume, search
+from accelsim.cosearch.setup import Setup
+from accelsim.cosearch.strategies import load_strategy, strategy_names
+from tests.cosearch.small import SUBNETS, TINY, same, tiny
+
+ROUTE = {
+    "nested": TINY,
+    "joint": TINY | {"strategy": "joint"},
+    "sequential": SUBNETS | {"strategy": "sequential"},
+}
+"""The smallest search of each strategy."""
+
+
+def evaluated(found, column: str) -> np.ndarray:
+    return found.values[:, NAMES.index(column)]
+
+
+@pytest.fixture(scope="module", params=strategy_names())
+def name(request) -> str:
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def found(name):
+    return search(**ROUTE[name], evaluations=32)
+
+
+class TestEveryStrategy:
+    def test_same_seed_same_search(self, name, found) -> None:
+        assert same(search(**ROUTE[name], evaluations=32, workers=2), found)
+        other = search(**ROUTE[name] | {"seed": 3}, evaluations=8)
+        assert other.generations[0].rows.tobytes() != found.generations[0].rows.tobytes()
+
+    def test_no_candidate_comes_twice_in_a_phase(self, found) -> None:
+        seen = set()
+        for made, phase in zip(found.generations, found._phases):
+            keys = [(made.phase, key) for key in phase.keys(made.rows)]
+            assert len(set(keys)) == len(keys) == 8
+            assert not seen & set(keys)
+            seen.update(keys)
+
+    def test_every_candidate_is_within_the_envelope(self, found) -> None:
+        section = found.setup.base.search
+        for item in (found.found(i) for i in range(0, len(found), 5)):
+            chip = found.design(item).chip
+            assert chip.num_pes <= section.max_pes
+            assert chip.onchip_bytes <= section.max_onchip_bytes
+
+    def test_replay_restores_it(self, name, found) -> None:
+        """tell() of what is known gives the same next generation; follow() the same phases."""
+        strategy = load_strategy(Setup(found.config))
+        follower = load_strategy(Setup(found.config))
+        for made in found.generations:
+            rows = strategy.ask()
+            assert rows.tobytes() == made.rows.tobytes()
+            assert strategy.phase.name == follower.phase.name == made.phase
+            strategy.tell(rows, made.values)
+            follower.follow(made.rows, made.values)
+
+    def test_metrics_are_what_evaluate_says(self, found) -> None:
+        """After a round trip through the exported JSON."""
+        for item in found.front[:3]:
+            files = {name: json.loads(json.dumps(data)) for name, data in design_files(found, item).items()}
+            sheet = files[f"design_{item.index:05d}.json"]
+            chip = files[sheet["hardware"]]
+            costs = [
+                accelsim.evaluate(chip, accelsim.Network.from_dict(files[n["network"]]), files[n["mapping"]])
+                for n in sheet["networks"]
+            ]
+            (cost,) = costs
+            assert cost.edp_js == item.metrics["edp"]
+            assert cost.latency_s == item.metrics["latency"]
+            assert cost.energy_pj * 1e-12 == item.metrics["energy"]
+            assert accelsim.load_hardware(chip).area_mm2 == item.metrics["area"]
+            assert accelsim.load_hardware(chip).hash == sheet["hardware_hash"]
+            power = cost.energy_pj * 1e-9 / cost.latency_s
+            assert power == pytest.approx(item.metrics["power"], rel=1e-12)
+
+    def test_front(self, found) -> None:
+        costs = found.setup.goals.costs(found.values)
+        for item in found.front:
+            mine = costs[item.index]
+            assert item.feasible
+            assert not ((costs <= mine).all(axis=1) & (costs < mine).any(axis=1) & found.feasible).any()
+        assert found.best == found.front[0]
+        firsts = [item.metrics[found.config.objectives[0]] for item in found.front]
+        assert firsts == sorted(firsts)
+
+    def test_every_mapper_objective(self, name) -> None:
+        """An objective that mappings decide is what they are chosen by."""
+        fast = search(**ROUTE[name] | {"objectives": "latency"}, evaluations=16)
+        assert fast.setup.mapping_objective == "latency"
+        assert fast.best.metrics["latency"] == np.nanmin(evaluated(fast, "latency"))
+
+
+def test_conformance_covers_all() -> None:
+    assert set(ROUTE) == set(strategy_names())
+
+
+# -- several networks ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("strategy", ["nested", "joint"])
+def test_several_networks_count_by_geometric_mean(strategy) -> None:
+    nets = [tiny("one", 4), tiny("two", 8), tiny("three", 12)]
+    options = TINY | {"networks": nets, "strategy": strategy}
+    found = search(**options, evaluations=16)
+    item = found.best
+    files = design_files(found, item)
+    sheet = files[f"design_{item.index:05d}.json"]
+    assert [n["name"] for n in sheet["networks"]] == ["one", "two", "three"]
+    costs = [
+        accelsim.evaluate(
+            files[sheet["hardware"]], accelsim.Network.from_dict(files[n["network"]]), files[n["mapping"]]
+        )
+        for n in sheet["networks"]
+    ]
+    for metric, values in (
+        ("edp", [c.edp_js for c in costs]),
+        ("latency", [c.latency_s for c in costs]),
+        ("energy", [c.energy_pj * 1e-12 for c in costs]),
+        ("macs", [accelsim.Network.from_dict(net).macs for net in nets]),
+    ):
+        assert item.metrics[metric] == pytest.approx(np.prod(values) ** (1 / 3), rel=1e-12)
+    assert item.network == "one, two, three"
+
+
+def test_a_single_network_counts_exactly() -> None:
+    assert (evaluated(search(**TINY, evaluations=8), "macs") == accelsim.Network.from_dict(tiny()).macs).all()
+
+
+# -- what is fixed ---------------------------------------------------------------------------------------
+
+
+def test_fixed_hardware() -> None:
+    found = search(**TINY | {"hardware": "example", "fix": "hardware"}, evaluations=16)
+    assert len(found) == 1  # there is no other candidate
+    assert found.exhausted
+    assert found.design(found.best).chip == accelsim.load_hardware("example")
+
+
+def test_fixed_hardware_and_a_space_of_networks() -> None:
+    found = search(**SUBNETS | {"fix": ["hardware"], "mapper": "template"}, evaluations=8)
+    item = found.best
+    cost = accelsim.evaluate("nvdla_64", found.design(item).networks[0])
+    assert (cost.edp_js, cost.latency_s) == (item.metrics["edp"], item.metrics["latency"])
+    assert found.design(item).networks[0].name == item.network
+
+
+def test_fixed_mapping_is_the_template() -> None:
+    found = search(**TINY | {"fix": "mapping"}, evaluations=8)
+    item = found.best
+    cost = accelsim.evaluate(found.design(item).chip, accelsim.Network.from_dict(tiny()))
+    assert cost.edp_js == item.metrics["edp"]
+
+
+def test_fixed_dataflow_changes_sizes_only() -> None:
+    found = search(**TINY | {"fix": "dataflow"}, evaluations=16)
+    base = accelsim.load_hardware("eyeriss")
+    for item in (found.found(i) for i in range(4)):
+        assert found.design(item).chip.dataflow.axes == base.dataflow.axes
+
+
+def test_fixed_network_is_one_that_is_given() -> None:
+    found = search(**TINY | {"fix": "network, mapping"}, evaluations=8)
+    assert found.config.fix == ("mapping",)
+
+
+# -- limits ----------------------------------------------------------------------------------------------
+
+
+def test_limits_are_kept() -> None:
+    free = search(**SUBNETS, evaluations=32)
+    cut = float(np.median(evaluated(free, "accuracy")))
+    area = float(np.median(evaluated(free, "area")))
+    found = search(**SUBNETS, evaluations=32, min_accuracy=cut, max_area=area)
+    assert found.front
+    for item in found.front:
+        assert item.metrics["accuracy"] >= cut
+        assert item.metrics["area"] <= area
+    missed = (evaluated(found, "accuracy") < cut) | (evaluated(found, "area") > area)
+    assert (found.feasible == ~missed).all()
+    assert 0 < missed.sum() < len(found)
+    assert np.isnan(evaluated(found, "edp")[missed]).all()  # what mappings cannot mend is not mapped
+    shares = found.missed()
+    assert shares["accuracy"] == pytest.approx((evaluated(found, "accuracy") < cut).mean())
+    assert shares["area"] == pytest.approx((evaluated(found, "area") > area).mean())
+
+
+def test_limits_of_mapped_figures() -> None:
+    free = search(**TINY, evaluations=24)
+    for name in ("latency", "energy", "edp", "power"):
+        cut = float(np.median(evaluated(free, name)))
+        found = search(**TINY, evaluations=24, **{f"max_{name}": cut})
+        assert (found.feasible == (evaluated(found, name) <= cut)).all()
+        assert np.isfinite(evaluated(found, "edp")).all()
+        assert found.best.metrics[name] <= cut
+
+
+def test_limits_that_nothing_meets() -> None:
+    found = search(**TINY, evaluations=16, max_latency=1e-9, max_area=1e-6)
+    assert found.best is None
+    assert found.front == ()
+    assert found.hypervolume() == 0.0
+    assert found.missed()["area"] == 1.0
+
+
+def test_power_budget_of_the_chip() -> None:
+    free = search(**TINY, evaluations=16)
+    base = accelsim.load_hardware("eyeriss").to_dict()
+    cut = float(np.median(evaluated(free, "power")))
+    base["search"]["max_power_mw"] = cut
+    found = search(**TINY | {"hardware": base}, evaluations=16)
+    assert (found.feasible == (evaluated(found, "power") <= cut)).all()
+    assert found.missed()["power budget"] == pytest.approx((evaluated(found, "power") > cut).mean())
+
+
+def test_area_budget_of_the_chip() -> None:
+    base = accelsim.load_hardware("eyeriss").to_dict()
+    base["search"]["max_area_mm2"] = 1.0
+    found = search(**TINY | {"hardware": base}, evaluations=16)
+    assert (evaluated(found, "area") <= 1.0).all()
+    assert found.rejected()["area"] > 0
+
+
+def test_an_impossible_envelope() -> None:
+    base = accelsim.load_hardware("eyeriss").to_dict()
+    base["search"]["max_onchip_bytes"] = 1
+    with pytest.raises(AccelsimError) as fault:
+        search(**TINY | {"hardware": base}, evaluations=16)
+    text = str(fault.value)
+    assert "envelope of Eyeriss" in text
+    assert "on-chip bytes" in text
+    assert "%" in text
+
+
+def test_layers_that_fit_nowhere() -> None:
+    """A candidate without a mapping is infeasible, and counted as such."""
+    net = accelsim.NetworkBuilder("huge", 4, 8, 8)
+    x = net.conv(net.input, 8, 3)
+    base = accelsim.load_hardware("example").to_dict()
+    base["search"] = {"strides": {"buffer_bytes": 1}, "buffers": {"buffer": {"min": 12, "max": 40}}}
+    options = TINY | {"hardware": base, "networks": net.build(x).to_dict()}
+    for strategy in ("nested", "joint"):
+        found = search(**options | {"strategy": strategy}, evaluations=16)
+        bad = ~np.isfinite(evaluated(found, "edp"))
+        assert (found.feasible == ~bad).all()
+        assert found.missed().get("no mapping fits", 0.0) == pytest.approx(bad.mean())
+
+
+# -- sequential ------------------------------------------------------------------------------------------
+
+
+def test_sequential_goes_through_its_phases(monkeypatch, tmp_path) -> None:
+    monkeypatch.setattr("accelsim.cosearch.strategies.sequential.NETWORK_GENERATIONS", 2)
+    options = ROUTE["sequential"]
+    path = tmp_path / "a.study"
+    search(**options, evaluations=24, study=path)
+    found = resume(path, 48)
+    phases = [g.phase for g in found.generations]
+    assert phases[:3] == ["network", "network", "mapping"]
+    assert set(phases[3:]) == {"chip"}
+    assert same(found, search(**options, evaluations=48))
+    assert same(accelsim.load_study(path), found)
+    base = found.setup.base
+    first = [found.found(i) for i in range(16)]
+    assert all(found.design(item).chip == base for item in first)
+    networks = {item.network for item in map(found.found, range(len(found))) if item.phase != "network"}
+    assert networks <= {item.network for item in first}
+    assert any(found.design(item).chip != base for item in map(found.found, range(24, len(found))))
+
+
+def test_sequential_leaves_a_space_of_networks_that_is_exhausted(monkeypatch, tmp_path) -> None:
+    """Few networks: the chips have their turn all the same, also when read back."""
+    setup = Setup(configure(**ROUTE["sequential"]))
+    strategy = load_strategy(setup)
+    taken = strategy.phase.nets
+    few = strategy.phase.genome.sample(np.random.default_rng(0), 3)
+    monkeypatch.setattr(strategy.phase, "draw", lambda rng, n, others=None, near=0.0: few[: 3 * (not seen)])
+    monkeypatch.setattr(strategy.phase, "fresh", lambda rows, others=None: np.zeros(len(rows), bool))
+    seen: list[np.ndarray] = []
+    names = []
+    for _ in range(3):
+        made = generation(strategy, setup)
+        names.append(made.phase)
+        strategy.tell(made.rows, made.values)
+        seen.append(made.rows)
+    assert names == ["network", "mapping", "chip"]
+    assert taken is setup.nets
+
+
+# -- what does not go together ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"strategy": "nestd"}, ["strategy", "'nestd'", "nested"]),
+        ({"strategy": "sequential"}, ["sequential", "space of networks"]),
+        ({"strategy": "joint", "fix": "mapping"}, ["joint", "nested"]),
+        ({"optimiser": "nsga"}, ["optimiser", "'nsga'", "nsga2"]),
+        ({"optimiser": "cmaes", "objectives": "edp,area"}, ["cmaes", "one objective"]),
+        ({"objectives": "edp,accuracy"}, ["accuracy", "space"]),
+        ({"limits": {"accuracy": 75}}, ["accuracy", "space"]),
+        ({"objectives": "edpp"}, ["'edpp'", "edp"]),
+        ({"objectives": 5}, ["search", "int"]),
+        ({"limits": {"latency": "soon"}}, ["max_latency", "'soon'"]),
+        ({"max_latency": -1}, ["max_latency", "-1"]),
+        ({"fix": "hardwear"}, ["fix", "'hardwear'", "hardware"]),
+        ({"mapper": "genetics"}, ["mapper", "genetic"]),
+        ({"population": 1}, ["population", "1"]),
+        ({"population": 2.0}, ["population", "2.0"]),
+        ({"budget": 0}, ["budget", "0"]),
+        ({"seed": -1}, ["seed", "-1"]),
+        ({"batch": 0}, ["batch", "0"]),
+        ({"evaluations": 0}, ["evaluations", "0"]),
+        ({"evaluations": 3.5}, ["evaluations", "3.5"]),
+        ({"hardware": "example"}, ["Example", "search"]),
+        ({"hardware": "eyeris"}, ["eyeris", "eyeriss"]),
+        ({"networks": []}, ["networks", "at least one"]),
+        ({"networks": "lenet6"}, ["lenet6", "lenet"]),
+        ({"networks": None}, ["space", "networks"]),
+        ({"space": "ofa_mbv3"}, ["either", "space", "networks"]),
+        ({"networks": None, "space": "ofa_mbv4"}, ["ofa_mbv4", "ofa_mbv3"]),
+        ({"networks": None, "space": "ofa_mbv3", "resolution": 7}, ["7"]),
+        ({"networks": None, "space": "ofa_mbv3", "accuracy": "surogate"}, ["surogate"]),
+        ({"networks": None, "space": "ofa_mbv3", "accuracy": "table:/no.csv"}, ["/no.csv"]),
+        ({"networks": None, "space": "ofa_mbv3", "fix": "network"}, ["network", "instead of a space"]),
+        ({"networks": None, "space": "nasbench_macro"}, ["nasbench_macro"]),
+        ({"colour": "red"}, ["search", "colour"]),
+        ({"engine": "threeds"}, ["engine", "threads"]),
+        ({"workers": 0}, ["workers", "0"]),
+    ],
+)
+def test_bad_options(options, words, tmp_path) -> None:
+    with pytest.raises(AccelsimError) as fault:
+        search(**{"evaluations": 8, "study": tmp_path / "a.study", **TINY, **options})
+    assert all(word in str(fault.value) for word in words), str(fault.value)
+    assert "\n" not in str(fault.value)
+    assert not list(tmp_path.iterdir())

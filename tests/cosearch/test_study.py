@@ -1,0 +1,414 @@
+"""A study keeps all that was evaluated, whatever happens to the process, the disk and the file."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import accelsim
+from accelsim import AccelsimError
+from accelsim.cosearch.run import configure, resume
+from accelsim.cosearch.study import FORMAT, Study
+from tests.command import run
+from tests.cosearch.small import TINY, same
+
+EVALUATIONS = 24
+COMMAND = ("search", "eyeriss", "--network", "lenet5", "--budget", "20", "--population", "8")
+
+
+@pytest.fixture(scope="module")
+def whole():
+    """An uninterrupted search."""
+    return accelsim.search(**TINY, evaluations=EVALUATIONS)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory) -> bytes:
+    """A finished study."""
+    path = tmp_path_factory.mktemp("study") / "a.study"
+    accelsim.search(**TINY, evaluations=EVALUATIONS, study=path)
+    return path.read_bytes()
+
+
+@pytest.fixture
+def study(tmp_path, finished) -> Path:
+    path = tmp_path / "a.study"
+    path.write_bytes(finished)
+    return path
+
+
+def evaluated(path: Path) -> int:
+    with Study.open(path) as opened:
+        return sum(len(g.rows) for g in opened.generations())
+
+
+def fails(*words: str, run=run, capsys=None) -> str:
+    """The one message of a command that is refused."""
+    code, out, err = run(capsys, *words)
+    assert (code, out) == (2, "")
+    assert len(err.strip().splitlines()) == 1
+    assert err.startswith("accelsim: ")
+    return err
+
+
+def begin(*words: str, **options) -> subprocess.Popen:
+    """The command line in a process of its own."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "accelsim.cli", *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        **options,
+    )
+
+
+def wait_for(ready, seconds: float = 60.0) -> None:
+    end = time.monotonic() + seconds
+    while not ready():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+# -- content ---------------------------------------------------------------------------------------------
+
+
+def test_everything_is_kept(whole, study) -> None:
+    loaded = accelsim.load_study(study)
+    assert same(loaded, whole)
+    assert loaded.config == whole.config
+    assert [g.rejected for g in loaded.generations] == [g.rejected for g in whole.generations]
+    assert [g.networks for g in loaded.generations] == [g.networks for g in whole.generations]
+    assert [g.hardware for g in loaded.generations] == [g.hardware for g in whole.generations]
+    assert [g.rng for g in loaded.generations] == [g.rng for g in whole.generations]
+    assert all(g.rng for g in loaded.generations)
+    assert repr(loaded.front) == repr(whole.front)
+    with Study.open(study) as opened:
+        assert opened.versions["accelsim"] == accelsim.__version__
+        assert opened.evaluations == EVALUATIONS
+        assert len(opened) == len(whole.generations)
+
+
+def test_nothing_is_beside_a_study_that_is_closed(tmp_path) -> None:
+    accelsim.search(**TINY, evaluations=8, study=tmp_path / "a.study")
+    assert [p.name for p in tmp_path.iterdir()] == ["a.study"]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"strategy": "joint"}, {"optimiser": "random"}, {"optimiser": "cmaes"}],
+    ids=["nested", "joint", "random", "cmaes"],
+)
+def test_extending_equals_a_longer_run(options, tmp_path) -> None:
+    search = TINY | options
+    accelsim.search(**search, evaluations=8, study=tmp_path / "a.study")
+    once = resume(tmp_path / "a.study", 16)
+    twice = resume(tmp_path / "a.study", 32, workers=2)
+    assert same(twice, accelsim.search(**search, evaluations=32))
+    assert len(once) == 16
+    assert same(resume(tmp_path / "a.study"), twice)  # and there is nothing left to do
+    assert len(resume(tmp_path / "a.study", 8)) == 32
+
+
+def test_the_same_command_goes_on(tmp_path, whole) -> None:
+    path = tmp_path / "a.study"
+    stopped = accelsim.search(**TINY, evaluations=EVALUATIONS, study=path, cancel=lambda: evaluated_now(path))
+    assert stopped.interrupted
+    assert len(stopped) == 8
+    assert same(accelsim.search(**TINY, evaluations=EVALUATIONS, study=path), whole)
+
+
+def evaluated_now(path: Path) -> bool:
+    with closing(sqlite3.connect(path)) as db:
+        return db.execute("SELECT count(*) FROM generations").fetchone()[0] > 0
+
+
+def test_cancelled_before_it_began(tmp_path) -> None:
+    found = accelsim.search(**TINY, evaluations=8, study=tmp_path / "a.study", cancel=lambda: True)
+    assert found.interrupted
+    assert len(found) == 0
+    assert found.best is None
+    assert len(resume(tmp_path / "a.study")) == 8
+
+
+# -- kills -----------------------------------------------------------------------------------------------
+
+
+def test_killed_at_any_moment_and_resumed(tmp_path) -> None:
+    """SIGKILL at random moments, and at chosen SQL statements; see tests/cosearch/killed.py."""
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.cosearch.killed", str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=Path(__file__).parents[2],
+    )
+    assert done.returncode == 0, done.stderr
+    moments, statements, left = (line.split() for line in done.stdout.splitlines())
+    assert int(moments[1]) >= 8
+    assert int(moments[2]) >= 3  # it was killed at different generations
+    assert moments[3] == "True"
+    assert statements[1:] == ["10", "True"]
+    assert all(name.startswith(".") for name in left[1:])  # of studies that did not come to be
+
+
+@pytest.mark.parametrize("engine", ["threads", "processes"])
+def test_ctrl_c_finishes_the_generation(engine, tmp_path) -> None:
+    """The signal goes to the whole process group, as from a terminal."""
+    path = tmp_path / "a b.study"
+    process = begin(
+        *COMMAND,
+        *("--study", str(path), "--evaluations", "100000", "--engine", engine, "--workers", "2"),
+        start_new_session=True,
+    )
+    wait_for(lambda: path.exists() and evaluated_now(path))
+    os.killpg(process.pid, signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "finishing this generation" in err
+    assert "Traceback" not in err
+    assert f"go on with: accelsim study resume '{path}'" in out
+    assert "Front" in out
+    assert [p.name for p in tmp_path.iterdir()] == [path.name]
+    kept = evaluated(path)
+    assert kept % 8 == 0
+    assert len(resume(path, kept + 8)) == kept + 8
+
+
+# -- others, and the disk --------------------------------------------------------------------------------
+
+
+def test_two_writers(study, capsys) -> None:
+    with Study.open(study, write=True) as first:
+        first.lock()
+        message = fails("study", "resume", str(study), "--evaluations", "32", capsys=capsys)
+        assert "another process is writing to it" in message
+        assert len(accelsim.load_study(study)) == EVALUATIONS  # reading is free
+    assert len(resume(study, 32)) == 32
+
+
+def test_two_that_begin_at_once(tmp_path) -> None:
+    config = configure("eyeriss", networks="lenet5")
+    with Study.create(tmp_path / "a.study", config, 8), pytest.raises(AccelsimError, match="exists already"):
+        Study.create(tmp_path / "a.study", config, 8)
+
+
+def test_the_same_generation_twice(study, whole) -> None:
+    with Study.open(study, write=True) as opened, pytest.raises(AccelsimError, match="same generation"):
+        opened.write(1, whole.generations[1])
+    assert same(accelsim.load_study(study), whole)
+
+
+def test_full_disk(study, whole, monkeypatch) -> None:
+    """The file may not grow by another page."""
+    opening = Study.open.__func__
+
+    def small(cls, path, write=False):
+        opened = opening(cls, path, write)
+        pages = opened._db.execute("PRAGMA page_count").fetchone()[0]
+        opened._db.execute(f"PRAGMA max_page_count = {pages}")
+        return opened
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Study, "open", classmethod(small))
+        with pytest.raises(AccelsimError) as fault:
+            resume(study, 400)
+    assert "full" in str(fault.value)
+    assert "free some space, then resume" in str(fault.value)
+    loaded = accelsim.load_study(study)
+    assert len(loaded) >= EVALUATIONS
+    assert all(a.rows.tobytes() == b.rows.tobytes() for a, b in zip(loaded.generations, whole.generations))
+    kept = len(loaded)
+    assert same(resume(study, kept + 8), accelsim.search(**TINY, evaluations=kept + 8))
+
+
+def test_file_size_limit(tmp_path) -> None:
+    """As a quota: no file may be longer than 200 kB. SQLite gets an error, Python is told by a signal."""
+    import resource
+
+    def limit() -> None:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
+
+    path = tmp_path / "a.study"
+    process = begin(*COMMAND, "--study", str(path), "--evaluations", "100000", preexec_fn=limit, cwd=tmp_path)
+    out, err = process.communicate(timeout=100)
+    assert process.returncode == 2, err
+    assert out == ""
+    assert len(err.strip().splitlines()) == 1
+    assert "nothing that was written before is lost" in err
+    kept = evaluated(path)
+    assert kept > 0
+    assert len(resume(path, kept + 8)) == kept + 8
+
+
+@contextmanager
+def nobody():
+    """This process without its rights, if it has those of root."""
+    if os.geteuid():
+        yield
+        return
+    os.setresgid(65534, 65534, 0)
+    os.setresuid(65534, 65534, 0)
+    try:
+        yield
+    finally:
+        os.setresuid(0, 0, 0)
+        os.setresgid(0, 0, 0)
+
+
+@pytest.mark.parametrize("what", ["file", "folder"])
+def test_what_may_not_be_written(what, study, finished, capsys) -> None:
+    """Neither is work begun that could not be kept; show and list still work."""
+    run(capsys, "study", "list", str(study.parent))  # all modules are read that nobody may not read
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        path = folder / "a.study"
+        path.write_bytes(finished)
+        path.chmod(0o444 if what == "file" else 0o666)
+        folder.chmod(0o777 if what == "file" else 0o555)
+        with nobody():
+            err = fails("study", "resume", str(path), "--evaluations", "32", capsys=capsys)
+            assert ("folder" if what == "folder" else "make the file writable") in err
+            assert "writable" in err
+            assert path.read_bytes() == finished
+            assert len(accelsim.load_study(path)) == EVALUATIONS
+            code, out, _ = run(capsys, "study", "list", name)
+            assert code == 0
+            assert "tiny" in out
+            if what == "folder":
+                err = fails(*COMMAND, "--study", str(folder / "b.study"), capsys=capsys)
+                assert f"the folder {folder} must exist and be writable" in err
+            assert [p.name for p in folder.iterdir()] == ["a.study"]
+        folder.chmod(0o777)
+
+
+# -- damaged and foreign files ---------------------------------------------------------------------------
+
+
+def opens_cleanly(path: Path) -> str | None:
+    """None if all of a study can be read, else the message."""
+    try:
+        accelsim.load_study(path)
+    except AccelsimError as fault:
+        message = str(fault)
+    else:
+        return None
+    assert message.startswith(f"study {path}: ")
+    assert "\n" not in message
+    return message
+
+
+@pytest.mark.parametrize("share", [0.0, 0.001, 0.1, 0.35, 0.5, 0.75, 0.95, 0.9999])
+def test_truncated(study, finished, share) -> None:
+    study.write_bytes(finished[: int(share * len(finished))])
+    assert opens_cleanly(study)
+    with pytest.raises(AccelsimError):
+        resume(study, 32)
+    assert study.read_bytes() == finished[: int(share * len(finished))]
+
+
+def test_garbage_is_noticed(study, finished, whole) -> None:
+    """Sixteen bytes anywhere: a message, or they were in no use at all."""
+    rng = np.random.default_rng(0)
+    noticed = 0
+    for at in rng.integers(0, len(finished) - 16, 60):
+        study.write_bytes(finished[:at] + rng.bytes(16) + finished[at + 16 :])
+        message = opens_cleanly(study)
+        noticed += message is not None
+        if message is None:
+            assert same(accelsim.load_study(study), whole)
+    assert noticed > 20
+
+
+def test_a_single_bit(study, finished, whole) -> None:
+    """In the stored figures themselves, where SQLite sees nothing."""
+    genome = whole.generations[1].rows[3].astype("<i8").tobytes()
+    at = finished.index(genome)
+    study.write_bytes(finished[:at] + bytes([finished[at] ^ 1]) + finished[at + 1 :])
+    assert "generation 2 is damaged" in (opens_cleanly(study) or "")
+    with pytest.raises(AccelsimError, match="generation 2 is damaged"):
+        resume(study, 32)
+
+
+@pytest.mark.parametrize(
+    ("statement", "words"),
+    [
+        ("DELETE FROM generations WHERE n = 1", "damaged"),
+        ("DELETE FROM candidates WHERE row = 3", "damaged"),
+        ("UPDATE candidates SET edp = edp * 2", "damaged"),
+        ("UPDATE candidates SET genome = x'00'", "damaged"),
+        ("UPDATE meta SET value = '{}' WHERE key = 'config'", "damaged"),
+        ("UPDATE meta SET value = 'x' WHERE key = 'evaluations'", "damaged"),
+        ("UPDATE meta SET value = '3' WHERE key = 'versions'", "damaged"),
+        ("DELETE FROM meta WHERE key = 'config'", "damaged"),
+        ("UPDATE meta SET value = replace(value, '\"seed\": 0', '\"seed\": 1')", "does not match its hash"),
+        ("DROP TABLE candidates", "damaged"),
+        ("DROP TABLE meta", "damaged"),
+        ("PRAGMA application_id = 7", "not a study"),
+        (f"PRAGMA user_version = {FORMAT + 1}", "newer accelsim"),
+    ],
+)
+def test_edited(study, statement, words) -> None:
+    with sqlite3.connect(study) as db:
+        db.execute(statement)
+    db.close()
+    assert words in (opens_cleanly(study) or "")
+
+
+@pytest.mark.parametrize("command", ["show", "resume", "export"])
+def test_no_study(command, tmp_path, capsys) -> None:
+    words = ["--out", str(tmp_path / "out")] if command == "export" else []
+    missing = fails("study", command, str(tmp_path / "no.study"), *words, capsys=capsys)
+    assert "no such file" in missing
+    assert fails("study", command, str(tmp_path), *words, capsys=capsys)
+    text = tmp_path / "text.study"
+    text.write_text("hello\n" * 200)
+    assert "not a database" in fails("study", command, str(text), *words, capsys=capsys)
+    assert text.read_text() == "hello\n" * 200
+    assert not (tmp_path / "out").exists()
+
+
+def test_somebody_elses_database(tmp_path, capsys) -> None:
+    path = tmp_path / "other.db"
+    with sqlite3.connect(path) as db:
+        db.execute("CREATE TABLE meta (key TEXT, value TEXT)")
+    db.close()
+    before = path.read_bytes()
+    for words in (("study", "resume", str(path)), (*COMMAND, "--study", str(path))):
+        assert "not a study" in fails(*words, capsys=capsys)
+    assert path.read_bytes() == before
+    assert [p.name for p in tmp_path.iterdir()] == ["other.db"]
+
+
+def test_a_study_of_another_search(study, capsys) -> None:
+    before = study.read_bytes()
+    message = fails(*COMMAND, "--study", str(study), "--seed", "4", capsys=capsys)
+    assert "another search" in message
+    assert "seed 0, not 4" in message
+    assert study.read_bytes() == before
+
+
+def test_other_libraries_that_search_differently(study, monkeypatch) -> None:
+    monkeypatch.setattr("accelsim.cosearch.optimisers.nsga2.CROSSED", 0.3)
+    with pytest.raises(AccelsimError) as fault:
+        resume(study, 32)
+    assert "cannot go on as it began: generation" in str(fault.value)
+    assert "pymoo" in str(fault.value)
+
+
+def test_a_study_without_a_generation(tmp_path, capsys) -> None:
+    config = configure("eyeriss", networks="lenet5", population=8, budget=20)
+    path = tmp_path / "a.study"
+    Study.create(path, config, 8).close()
+    assert "holds no generation yet" in fails("study", "show", str(path), capsys=capsys)
+    assert len(resume(path)) == 8
