@@ -22,15 +22,18 @@ _HOME = {
     "NetworkBuilder": "accelsim.workloads.builder",
     "NetworkCost": "accelsim.costing",
     "NetworkMapping": "accelsim.costing",
+    "SearchResult": "accelsim.cosearch.result",
     "SweepTable": "accelsim.sweeps",
     "evaluate": "accelsim.costing",
     "hardware_names": "accelsim.hardware",
     "load_hardware": "accelsim.hardware",
     "load_network": "accelsim.workloads.load",
+    "load_study": "accelsim.cosearch.run",
     "map_layer": "accelsim.mapping.mapper",
     "map_network": "accelsim.costing",
     "mapper_names": "accelsim.mapping.mapper",
     "network_names": "accelsim.workloads.load",
+    "search": "accelsim.cosearch.run",
     "sweep": "accelsim.sweeps",
 }
 
@@ -46,20 +49,25 @@ __all__ = [
     "NetworkBuilder",
     "NetworkCost",
     "NetworkMapping",
+    "SearchResult",
     "SweepTable",
     "__version__",
     "evaluate",
     "hardware_names",
     "load_hardware",
     "load_network",
+    "load_study",
     "map_layer",
     "map_network",
     "mapper_names",
     "network_names",
+    "search",
     "sweep",
 ]
 
 if TYPE_CHECKING:
+    from accelsim.cosearch.result import SearchResult
+    from accelsim.cosearch.run import load_study, search
     from accelsim.costing import NetworkCost, NetworkMapping, evaluate, map_network
     from accelsim.errors import AccelsimError
     from accelsim.hardware import Accelerator, hardware_names, load_hardware

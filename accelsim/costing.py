@@ -44,8 +44,13 @@ class NetworkCost:
 
     @property
     def latency_cycles(self) -> float:
-        """Sum over the layers, in cycles."""
-        return sum(cost.latency_cycles for cost in self.layers)
+        """Sum over the layers and the overhead of an inference, in cycles."""
+        return sum(cost.latency_cycles for cost in self.layers) + self.overhead_cycles
+
+    @property
+    def overhead_cycles(self) -> float:
+        """What one batch takes beyond its layers, `network.overhead_us` of the hardware, in cycles."""
+        return self.hardware.network.overhead_us * self.hardware.clock_mhz
 
     @property
     def latency_s(self) -> float:
@@ -94,6 +99,7 @@ class NetworkCost:
             "macs": self.macs,
             "latency_cycles": self.latency_cycles,
             "latency_s": self.latency_s,
+            "overhead_cycles": self.overhead_cycles,
             "energy_pj": self.energy_pj,
             "energy_split_pj": self.memory_energy_pj,
             "edp_js": self.edp_js,
@@ -243,8 +249,7 @@ def _map_layers(
     while True:
         todo: dict[Any, tuple[Layer, str, Any]] = {}
         keys: list[Any] = []
-        for i, layer in enumerate(network.layers):
-            flags, reserved = residency.of(i)
+        for layer, (flags, reserved) in zip(network.layers, residency.table(), strict=True):
             keys.append(None if layer.name in given else (layer, flags, reserved.tobytes()))
             if keys[-1] is not None:
                 todo.setdefault(keys[-1], (layer, flags, reserved))

@@ -72,6 +72,9 @@ def pack_machine(hardware: Accelerator) -> Machine:
         columns[m, L.CAPACITY_ALL] = 8.0 * parts["all"] if "all" in parts else np.inf
         columns[m, L.BUFFERS] = 2.0 if memory.double_buffered else 1.0
         columns[m, L.OVERLAPS] = memory.overlaps
+        if memory.serial_folds is not None:
+            columns[m, L.FOLD_CYCLES] = hardware.fold_cycles(m)
+            columns[m, L.FOLD_TENSOR] = TENSORS.index(memory.serial_folds)
         reads, columns[m, L.READ_SHARED] = memory.ports("read")
         writes, columns[m, L.WRITE_SHARED] = memory.ports("write")
         energy = hardware.resolved_energy(m)

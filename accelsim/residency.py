@@ -35,33 +35,39 @@ class Residency:
     kept: set[int]
     weights: set[int]
 
-    def of(self, i: int) -> tuple[str, NDArray[np.float64]]:
-        """Resident tensors of layer `i`, and bits float64[M, 4] that other layers' keep from it.
+    def table(self) -> list[tuple[str, NDArray[np.float64]]]:
+        """Per layer: its resident tensors, and bits float64[M, 4] that other layers' keep from it.
 
         Columns: the parts of W, I, O, and the whole where a memory has no parts.
         """
-        reserved = np.zeros((len(self.hardware.memories), ALL + 1))
+        net, bits = self.network, self.hardware.precision_bits
+        nothing = np.zeros((len(self.hardware.memories), ALL + 1))
         if not self.kept and not self.weights:
-            return "", reserved
-        net = self.network
-        flags = ""
-        if i in self.weights or self._all_kept(i, "W"):
-            flags += "W"
-        if self._all_kept(i, "I"):
-            flags += "I"
-        if i in self.kept:
-            flags += "O"
-        bits = self.hardware.precision_bits
+            return [("", nothing)] * len(net.layers)
         last = _last_reader(net)
-        own = {i} | {edge.producer for edge in net.inputs_of[i]}
-        home, column = _home(self.hardware, "O")
-        for j in self.kept - own:
-            if j < i <= last[j]:
-                reserved[home, column] += net.layers[j].output_elements * bits.output
-        home, column = _home(self.hardware, "W")
-        for j in self.weights - {i}:
-            reserved[home, column] += net.weights_of[j] * bits.weight
-        return flags, reserved
+        alive = np.zeros(len(net.layers) + 1)  # bits of kept results, as differences along the layers
+        for j in self.kept:
+            size = net.layers[j].output_elements * bits.output
+            alive[j + 1] += size
+            alive[last[j] + 1] -= size
+        alive = np.cumsum(alive)
+        loaded = sum(net.weights_of[j] for j in self.weights) * bits.weight
+        output_home, weight_home = _home(self.hardware, "O"), _home(self.hardware, "W")
+        out = []
+        for i in range(len(net.layers)):
+            flags = "W" if i in self.weights or self._all_kept(i, "W") else ""
+            flags += "I" if self._all_kept(i, "I") else ""
+            flags += "O" if i in self.kept else ""
+            own = {edge.producer for edge in net.inputs_of[i]} & self.kept
+            reserved = nothing.copy()
+            reserved[output_home] += alive[i] - sum(net.layers[j].output_elements for j in own) * bits.output
+            reserved[weight_home] += loaded - (net.weights_of[i] * bits.weight if i in self.weights else 0)
+            out.append((flags, reserved))
+        return out
+
+    def of(self, i: int) -> tuple[str, NDArray[np.float64]]:
+        """Row `i` of `table`."""
+        return self.table()[i]
 
     def drop(self, i: int) -> None:
         """Give up everything resident around layer `i`."""

@@ -40,7 +40,11 @@ READ_PJ = 13  # 13, 14, 15: pJ per bit read, for W, I, O
 WRITE_PJ = 16  # 16, 17, 18
 HOP_PJ = 19  # 19, 20, 21: pJ per bit delivered over axis 0, 1, 2 below this memory
 OVERLAPS = 22  # 1 where fills hide behind compute, else their time adds up
-MEM_COLS = 23
+FOLD_CYCLES = (
+    23  # cycles in which the array below computes nothing, for each new tile of FOLD_TENSOR; 0 = none
+)
+FOLD_TENSOR = 24
+MEM_COLS = 25
 
 # machine: float64[MACHINE_COLS]
 BITS_W, BITS_I, BITS_O, BITS_PSUM = 0, 1, 2, 3
@@ -60,7 +64,7 @@ LATENCY, ENERGY, STEPS = 0, 1, 2  # cycles, pJ, lockstep steps
 RAMP_UP, RAMP_DOWN, EXPOSED_TIME, PORT_MAX = 3, 4, 5, 6  # cycles
 MAC_ENERGY, HOP_ENERGY, LEAK_ENERGY = 7, 8, 9  # pJ
 NEED, HAVE = 10, 11  # what an illegal mapping needs and what there is
-CYCLES = 12  # of compute: the steps, or for operators without MACs those of a unit as wide as the array
+CYCLES = 12  # of compute: steps and folds, or for operators without MACs those of a unit as wide as the array
 SUMMARY_COLS = 13
 
 # status: int32, code + 256 * memory + 65536 * (dimension, tensor or axis)

@@ -17,7 +17,7 @@ from cost_models import layout as L
 from cost_models import work as X
 from cost_models._jit import inlined, kernel, step
 from cost_models.inputs import rows, rows_alike
-from cost_models.nest import FREE_I, FREE_O, FREE_W, arrange, free_tiles, geometry, steps
+from cost_models.nest import FREE_I, FREE_O, FREE_W, arrange, folds, free_tiles, geometry, steps
 from cost_models.ports import add_load, busiest, clear_loads, ramps, save_bits
 from cost_models.space import space
 
@@ -169,6 +169,8 @@ def price(b, detail, tile, order, axis_dim, axis_factor, ws, iw):
     up, down = ramps(ws, iw)
     cycles = compute
     points = ws[X.SIZE + L.O] * ws[X.TILE + L.C] * ws[X.TILE + L.R] * ws[X.TILE + L.S]
+    if iw[X.FOLDED]:
+        cycles += folds(ws, iw)
     if iw[X.PROBLEM + L.HAS_MACS] == 0:
         # Pooling and element-wise operators have their own unit, as wide as the array: they cost traffic.
         cycles = min(compute, np.ceil(points / ws[X.PES]))

@@ -18,6 +18,8 @@ FREE_W = (1 << L.N) | (1 << L.P) | (1 << L.Q)
 FREE_I = 1 << L.K
 FREE_O = (1 << L.C) | (1 << L.R) | (1 << L.S)
 
+_ALL = (1 << L.NDIM) - 1
+
 
 @step
 def _fault(code, m, index, need, have, ws):
@@ -212,4 +214,23 @@ def steps(dims, level, outside, c, ws, iw):
             total *= _count(d, level, outside, c, -1, ws, iw)
         else:
             total *= _picked(d, level, outside, ws)
+    return total
+
+
+@step
+def folds(ws, iw):
+    """Cycles between serial folds: those of each memory times the tiles that it gets of its fold tensor."""
+    total = 0.0
+    for c in range(1, iw[X.FOLDED] + 1):
+        at = X.MEMORY + L.MEM_COLS * c
+        t = np.int64(ws[at + L.FOLD_TENSOR])
+        level = 0
+        outside = 0
+        for m in range(c):
+            if iw[X.INNERMOST + L.NTENSOR * m + t] >= 0:
+                level = m
+                outside = iw[X.OUTSIDE + L.NTENSOR * m + t]
+        free = FREE_W if t == L.W else FREE_I if t == L.I else FREE_O
+        fills = steps(_ALL & ~free, c, 0, c, ws, iw) * steps(free, level, outside, c, ws, iw)
+        total += ws[at + L.FOLD_CYCLES] * fills
     return total

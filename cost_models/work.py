@@ -53,7 +53,8 @@ AXES = AXIS_DIM + _M * L.MAX_AXES  # [M] how many axes there are
 PARENT = AXES + _M  # [M, 3] next memory outside that holds the tensor; -1 = no traffic between them
 KIND = PARENT + _M * L.NTENSOR  # [M + 1] kind of load by child, see `ports`
 KINDS = KIND + _M + 1  # how many kinds there are
-PROBLEM = KINDS + 1  # [PROBLEM_COLS], see `layout`, as all that follows
+FOLDED = KINDS + 1  # innermost memory with serial folds, 0 = none
+PROBLEM = FOLDED + 1  # [PROBLEM_COLS], see `layout`, as all that follows
 MEMORIES = PROBLEM + L.PROBLEM_COLS  # M
 HOLDS = MEMORIES + 1  # [M, 3]
 FAN = HOLDS + _M * L.NTENSOR  # [M, 3, FAN_COLS]
@@ -98,6 +99,7 @@ def place(problem, holds, fan, memory, machine, ws, iw):
             ws[MEMORY + L.MEM_COLS * m + i] = memory[m, i]
     ws[PES] = 1.0
     iw[KINDS] = 0
+    iw[FOLDED] = 0
     for m in range(M):
         iw[AXES + m] = 0
         for a in range(L.MAX_AXES):
@@ -107,6 +109,8 @@ def place(problem, holds, fan, memory, machine, ws, iw):
                     ws[PES] *= fan[m, a, L.AXIS_SIZE]
     for c in range(1, M):
         iw[KIND + c] = 0
+        if memory[c, L.FOLD_CYCLES] > 0.0:
+            iw[FOLDED] = c
         if memory[c, L.OVERLAPS] == 0.0:
             iw[KINDS] += 1
             iw[KIND + c] = iw[KINDS]

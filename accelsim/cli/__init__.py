@@ -7,7 +7,20 @@ from typing import Annotated
 
 import typer
 
-from accelsim.cli import bench, evaluate, hardware, listing, lut, map, space, sweep, warmup  # noqa: F401 (each adds its commands)
+from accelsim.cli import (  # noqa: F401 (each adds its commands)
+    bench,
+    evaluate,
+    hardware,
+    listing,
+    lut,
+    map,
+    search,
+    space,
+    study,
+    sweep,
+    validate,
+    warmup,
+)
 from accelsim.cli.app import app
 from accelsim.errors import AccelsimError
 

@@ -25,7 +25,7 @@ def cross_faults(raw: dict[str, Any]) -> list[Fault]:
     faults = [*_sources(raw, ""), *_precision(raw), *_memory_names(memories), *_totals(memories)]
     for m, memory in memories:
         path = f"memories[{m}]"
-        faults += [*_tensors(memory, path, m), *_kind(memory, path), *_energy(memory, path)]
+        faults += [*_tensors(memory, path, m), *_kind(memory, path, m), *_energy(memory, path)]
         faults += [*_room(memory, path, raw.get("precision_bits")), *_fanout(memory, path)]
     if memories:
         faults += [*_dataflow(raw, memories), *_network(raw, memories), *_search(raw, memories)]
@@ -131,7 +131,7 @@ def _tensors(memory: dict[str, Any], path: str, m: int) -> Iterator[Fault]:
                 yield Fault(f"{path}.size_bytes.{tensor}", "is missing: this memory holds it")
 
 
-def _kind(memory: dict[str, Any], path: str) -> Iterator[Fault]:
+def _kind(memory: dict[str, Any], path: str, m: int) -> Iterator[Fault]:
     """Keys that only one kind of memory has."""
     size = memory.get("size_bytes")
     kind = memory.get("kind") or ("dram" if size is None else "sram")
@@ -144,6 +144,12 @@ def _kind(memory: dict[str, Any], path: str) -> Iterator[Fault]:
             yield Fault(f"{path}.size_bytes", f"is missing: kind {shown(kind)} needs a size")
         if memory.get("dram_type") is not None:
             yield Fault(f"{path}.dram_type", f"has no effect on kind {shown(kind)}; leave it out")
+    folds = memory.get("serial_folds")
+    if folds in TENSORS and (m == 0 or folds not in _texts(memory.get("holds"))):
+        yield Fault(
+            f"{path}.serial_folds",
+            but_got("must name a tensor held by this memory, which must not be the outermost one", folds),
+        )
     if memory.get("double_buffered") is True and memory.get("overlap") is False:
         yield Fault(f"{path}.overlap", "must not be false where double_buffered is true")
     if isinstance(memory.get("banks"), dict) and not isinstance(size, dict):

@@ -85,14 +85,18 @@ Count = Annotated[int, Whole(1)]
 Bits = Annotated[int, Whole(1, 64)]
 Nanometres = Annotated[float, Real(3.0, 250.0)]
 Megahertz = Annotated[float, Real(1e-3, 1e6)]
+Microseconds = Annotated[float, Real(0.0, 1e9)]
 BytesPerCycle = Annotated[float, Real(1e-6, 1e12)]
 Energy = Annotated[float, Real(0.0, 1e9)]
 Power = Annotated[float, Real(0.0, 1e9)]
 Area = Annotated[float, Real(0.0, 1e12)]
 
 Name = Annotated[str, StringConstraints(strict=True, pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,63}$")]
-Text = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=2000)]
-Source = Annotated[str, StringConstraints(strict=True, pattern=r"^[A-E]: \S[\s\S]*$", max_length=2000)]
+MAX_TEXT = 2000
+"""Characters of a name, a note or a source."""
+
+Text = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=MAX_TEXT)]
+Source = Annotated[str, StringConstraints(strict=True, pattern=r"^[A-E]: \S[\s\S]*$", max_length=MAX_TEXT)]
 
 SOURCES = (
     "Where this object's numbers come from, by key: a letter and the source. A: read in a primary source or "

@@ -162,7 +162,7 @@ def test_shidiannao() -> None:
 
 def test_edgetpu() -> None:
     hw = load_hardware("edgetpu")
-    assert memory(hw, "SRAM").parts() == {"all": 8 * 2**20}
+    assert memory(hw, "SRAM").parts() == {"all": (8 + 3) * 2**20}
     assert 2 * hw.num_pes * hw.clock_mhz * 1e6 == pytest.approx(4e12, rel=0.03)  # 4 TOPS
     assert (hw.network.activations, hw.network.weights) == ("on_chip_if_fit", "resident_if_fit")
 

@@ -1,0 +1,186 @@
+"""`accelsim search`: the joint search over networks, mappings and accelerators."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Event
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from accelsim.cli.app import Hardware, app, console
+
+if TYPE_CHECKING:
+    from accelsim.cosearch.result import SearchResult
+    from accelsim.cosearch.run import Progress
+
+Workers = Annotated[int, typer.Option(help="Threads or processes; the result does not depend on them.")]
+EngineName = Annotated[str, typer.Option("--engine", help="threads, processes or dask.")]
+Scheduler = Annotated[str | None, typer.Option(help="Address of a running Dask scheduler.")]
+
+
+@app.command()
+def search(
+    hardware: Hardware,
+    space: Annotated[str | None, typer.Option(help="A space of subnets, as `accelsim list` shows.")] = None,
+    network: Annotated[
+        list[str] | None,
+        typer.Option(help="Instead of a space: a network; several count by geometric mean."),
+    ] = None,
+    objectives: Annotated[
+        str | None,
+        typer.Option(
+            help="Of edp, latency, energy, power, area, macs, accuracy. Default: edp,accuracy; edp."
+        ),
+    ] = None,
+    min_accuracy: Annotated[float | None, typer.Option(help="Least top-1 accuracy in per cent.")] = None,
+    max_latency: Annotated[float | None, typer.Option(help="Largest latency in seconds.")] = None,
+    max_energy: Annotated[float | None, typer.Option(help="Largest energy in joules.")] = None,
+    max_edp: Annotated[
+        float | None, typer.Option(help="Largest energy-delay product in joule-seconds.")
+    ] = None,
+    max_power: Annotated[float | None, typer.Option(help="Largest average power in milliwatts.")] = None,
+    max_area: Annotated[float | None, typer.Option(help="Largest area in mm2.")] = None,
+    max_macs: Annotated[float | None, typer.Option(help="Most multiply-accumulates of an inference.")] = None,
+    strategy: Annotated[str, typer.Option(help="nested, joint or sequential.")] = "nested",
+    optimiser: Annotated[str, typer.Option(help="nsga2, random, or cmaes for one objective.")] = "nsga2",
+    evaluations: Annotated[int, typer.Option(help="Candidates, in whole generations.")] = 2000,
+    population: Annotated[int, typer.Option(help="Candidates of a generation.")] = 64,
+    mapper: Annotated[str, typer.Option(help="How each layer is mapped, as in `accelsim map`.")] = "genetic",
+    budget: Annotated[int, typer.Option(help="Evaluations of the mapper for each layer.")] = 500,
+    seed: Annotated[int, typer.Option(help="Of all random choices.")] = 0,
+    fix: Annotated[
+        str, typer.Option(help="What stays as it is, of hardware, dataflow, network, mapping.")
+    ] = "",
+    accuracy: Annotated[
+        str,
+        typer.Option(help="Where accuracies come from: surrogate, published, predictor:FILE, table:FILE."),
+    ] = "surrogate",
+    batch: Annotated[int, typer.Option(help="Inputs at once.")] = 1,
+    resolution: Annotated[int | None, typer.Option(help="Input height and width.")] = None,
+    engine: EngineName = "threads",
+    workers: Workers = 2,
+    scheduler: Scheduler = None,
+    study: Annotated[
+        Path | None,
+        typer.Option(help="File that keeps every candidate; an existing one goes on. Default: by the names."),
+    ] = None,
+    export: Annotated[Path | None, typer.Option(help="Folder for the front's designs and a CSV.")] = None,
+) -> None:
+    """Search networks, mappings and accelerators together; every candidate is kept in a study file."""
+    from accelsim.cosearch.run import configure, search_configured
+
+    limits = {
+        "accuracy": min_accuracy, "latency": max_latency, "energy": max_energy, "edp": max_edp,
+        "power": max_power, "area": max_area, "macs": max_macs,
+    }  # fmt: skip
+    config = configure(
+        hardware,
+        space,
+        network or None,
+        objectives=objectives,
+        limits={name: value for name, value in limits.items() if value is not None},
+        strategy=strategy,
+        optimiser=optimiser,
+        population=population,
+        mapper=mapper,
+        budget=budget,
+        seed=seed,
+        fix=fix,
+        accuracy=accuracy,
+        batch=batch,
+        resolution=resolution,
+    )
+    path = study or default_study(hardware, space or (network or [""])[0], config.hash)
+    with watching() as (stop, watch):
+        result = search_configured(
+            config, evaluations, path, engine, workers, scheduler, cancel=stop, watch=watch
+        )
+    finish(result, export)
+
+
+def default_study(hardware: str, what: str, config_hash: str) -> Path:
+    """`HARDWARE-WHAT-HASH.study` in this folder: the same command goes on, another one begins anew."""
+    return Path(f"{Path(hardware).stem}-{Path(what).stem.replace(':', '_')[:40]}-{config_hash[:8]}.study")
+
+
+def finish(result: SearchResult, export: Path | None = None) -> None:
+    """Print the report, write what was asked for; exit code 3 if nothing meets the limits."""
+    from accelsim.report.search import search_report
+
+    if result.interrupted:
+        console().print(f"stopped after {len(result.generations)} generations; {resume_hint(result)}")
+    console().print(search_report(result))
+    if export is not None:
+        from accelsim.cosearch.export import export as write
+
+        files = write(result, export)
+        print(f"wrote {len(files)} files to {export}")
+    if result.path is not None:
+        print(f"study: {result.path}")
+    if result.best is None:
+        raise typer.Exit(3)
+
+
+def resume_hint(result: SearchResult) -> str:
+    """How to go on."""
+    return f"go on with: accelsim study resume {result.path}"
+
+
+@contextmanager
+def watching() -> Iterator[tuple[Event, Any]]:
+    """(event that Ctrl-C sets, function to call after each generation): a live line on a terminal.
+
+    The first Ctrl-C ends the search after its generation, the second at once.
+    """
+    stop = Event()
+
+    def interrupt(*_: object) -> None:
+        if stop.is_set():
+            raise KeyboardInterrupt
+        stop.set()
+        print("\nfinishing this generation; press Ctrl-C again to stop at once", file=sys.stderr)
+
+    before = signal.signal(signal.SIGINT, interrupt)
+    try:
+        if not sys.stderr.isatty():
+            yield stop, None
+            return
+        from rich.console import Console
+        from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
+        from rich.progress import Progress as Bar
+
+        columns = [
+            TextColumn("generation {task.completed}/{task.total}"),
+            BarColumn(),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[figures]}"),
+        ]
+        with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
+            task = bar.add_task("search", total=None, figures="compiling or loading kernels ...")
+
+            def watch(now: Progress) -> None:
+                bar.update(task, completed=now.generation, total=now.generations, figures=figures(now))
+
+            yield stop, watch
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def figures(now: Progress) -> str:
+    """Speed, best, hypervolume and rejected share of a running search."""
+    best = now.result.best
+    first = now.result.setup.goals.objectives[0]
+    value = "none yet" if best is None else f"{best.metrics[first]:.4g}"
+    drawn = sum(now.last.rejected.values())
+    shares = ", ".join(
+        f"{name} {count / (drawn + len(now.last.rows)):.0%}" for name, count in now.last.rejected.items()
+    )
+    return (
+        f"{now.candidates_per_s:,.0f} candidates/s, best {first} {value}, "
+        f"hypervolume {now.result.hypervolume():.4g}" + (f", drawn again: {shares}" if shares else "")
+    )

@@ -1,0 +1,98 @@
+"""`accelsim study`: look at, go on with and export the record of a search."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from accelsim.cli.app import app, console
+from accelsim.cli.search import EngineName, Scheduler, Workers, finish, watching
+from accelsim.errors import AccelsimError
+
+studies = typer.Typer(
+    no_args_is_help=True, help="List, show, resume and export studies of `accelsim search`."
+)
+app.add_typer(studies, name="study")
+
+StudyFile = Annotated[Path, typer.Argument(help="A study file.")]
+
+
+@studies.command("list")
+def list_studies(
+    folder: Annotated[Path, typer.Argument(help="Folder to look in.")] = Path("."),
+) -> None:
+    """List the study files of a folder."""
+    from rich.table import Table
+
+    from accelsim.cosearch.study import Study, summary
+
+    if not folder.is_dir():
+        raise AccelsimError(f"{folder}: is not a folder")
+    table = Table(box=None, header_style="bold")
+    for name in ("study", "what", "strategy", "candidates", "of", "feasible", "seconds"):
+        table.add_column(name, justify="left" if name in ("study", "what", "strategy") else "right")
+    for path in sorted(folder.glob("*.study")):
+        try:
+            with Study.open(path) as study:
+                config, numbers = study.config, summary(study)
+                what = f"{config.hardware['name']}, " + (
+                    config.space or ", ".join(str(net["name"]) for net in config.networks)
+                )
+                how = f"{config.strategy}, {config.optimiser}"
+                table.add_row(
+                    str(path),
+                    what,
+                    how,
+                    f"{numbers['candidates']:,}",
+                    f"{study.evaluations:,}",
+                    f"{numbers['feasible']:,}",
+                    f"{numbers['seconds']:.1f}",
+                )
+        except AccelsimError as fault:
+            table.add_row(str(path), f"unreadable: {fault}", "", "", "", "", "")
+    console().print(table if table.row_count else f"no study in {folder}")
+
+
+@studies.command()
+def show(file: StudyFile) -> None:
+    """Show what a study found so far."""
+    from accelsim.cosearch.run import load_study
+
+    finish(load_study(file))
+
+
+@studies.command()
+def resume(
+    file: StudyFile,
+    evaluations: Annotated[
+        int | None, typer.Option(help="Candidates in all; default: as the search was begun with.")
+    ] = None,
+    engine: EngineName = "threads",
+    workers: Workers = 2,
+    scheduler: Scheduler = None,
+    export: Annotated[Path | None, typer.Option(help="Folder for the front's designs and a CSV.")] = None,
+) -> None:
+    """Go on with a study; the result is that of one uninterrupted search."""
+    from accelsim.cosearch.run import resume as go_on
+
+    with watching() as (stop, watch):
+        result = go_on(
+            file, evaluations, engine=engine, workers=workers, scheduler=scheduler, cancel=stop, watch=watch
+        )
+    finish(result, export)
+
+
+@studies.command()
+def export(
+    file: StudyFile,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the files.")],
+    most: Annotated[int | None, typer.Option(help="At most so many designs.", min=1)] = None,
+) -> None:
+    """Write a CSV of all candidates, and hardware, network and mapping JSON of the front's designs."""
+    from accelsim.cosearch.export import export as write
+    from accelsim.cosearch.run import load_study
+
+    files = write(load_study(file), out, most=most)
+    print(f"wrote {len(files)} files to {out}")

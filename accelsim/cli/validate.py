@@ -1,0 +1,65 @@
+"""`accelsim validate`: the model against measured chips and other tools."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from accelsim.cli.app import app, console, progress
+from accelsim.errors import AccelsimError
+
+
+@app.command()
+def validate(
+    sources: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="eyeriss, timeloop, nvdla, scalesim, edgetpu, shidiannao, zigzag, devices, maestro; "
+            "default: all."
+        ),
+    ] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder of reference data; default: ../shared, and without it the shipped figures."
+        ),
+    ] = None,
+    every: Annotated[bool, typer.Option("--all", help="List every case.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    write: Annotated[
+        Path | None,
+        typer.Option("--write", help="Also write a Markdown page, with its figures in `images` beside it."),
+    ] = None,
+) -> None:
+    """Hold the model against measured chips and other tools."""
+    from accelsim.validation import SOURCES, check, run
+
+    names = list(dict.fromkeys(sources or SOURCES))
+    for name in names:
+        check(name)
+    if data is not None and not data.is_dir():
+        raise AccelsimError(f"--data {data}: is not a folder")
+    folder = data if data is not None else Path("../shared")
+    reports = []
+    with progress("comparing") as tick:
+        for i, name in enumerate(names):
+            reports.append(run(name, folder))
+            if tick is not None:
+                tick(i + 1, len(names))
+    if write is not None:
+        from accelsim.validation.page import write_page
+
+        write_page(reports, write)
+    if as_json:
+        import json
+
+        print(json.dumps([report.to_dict() for report in reports], indent=1))
+        return
+    from accelsim.validation import tables
+
+    out = console()
+    for report in reports:
+        out.print(tables.report_view(report, every=every))
+    out.print(tables.summary_table(reports))

@@ -1,0 +1,1 @@
+"""The joint search over subnets, mappings and accelerators."""

@@ -1,0 +1,67 @@
+"""`Engine`: where chunks of work are done."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from typing import Any, TypeVar, cast
+
+from accelsim.errors import AccelsimError, nearest
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+_HOME = {
+    "threads": "accelsim.cosearch.engines.threads:ThreadEngine",
+    "processes": "accelsim.cosearch.engines.processes:ProcessEngine",
+    "dask": "accelsim.cosearch.engines.dask:DaskEngine",
+}
+
+
+class Engine(ABC):
+    """Applies a function to chunks.
+
+    Contract, held by tests/cosearch/test_engines.py: results come in the order of the chunks and do not
+    depend on the number of workers; an exception of the function is raised here; a worker that dies costs
+    another try of its chunks and nothing else. Functions are importable by name, chunks can be pickled.
+    """
+
+    workers: int
+
+    @abstractmethod
+    def map(self, function: Callable[[T], R], chunks: Sequence[T]) -> list[R]:
+        """`[function(chunk) for chunk in chunks]`."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Free the workers."""
+
+    def __enter__(self) -> Engine:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def engine_names() -> tuple[str, ...]:
+    """Names that `load_engine` knows."""
+    return tuple(_HOME)
+
+
+def load_engine(name: str, workers: int = 1, scheduler: str | None = None) -> Engine:
+    """An engine by name; `scheduler` is the address of a running Dask scheduler.
+
+    Raises AccelsimError for an unknown name, a bad number of workers, or a library that is not there.
+    """
+    if name not in _HOME:
+        raise AccelsimError(
+            f"engine: must be one of {', '.join(_HOME)}, but got {name!r}{nearest(name, _HOME)}"
+        )
+    if isinstance(workers, bool) or not isinstance(workers, int) or workers < 1:
+        raise AccelsimError(f"workers: must be a whole number from 1, but got {workers!r}")
+    if scheduler is not None and name != "dask":
+        raise AccelsimError(f"scheduler: is for the engine dask, but the engine is {name}")
+    module, _, cls = _HOME[name].partition(":")
+    kind: Any = getattr(import_module(module), cls)
+    return cast(Engine, kind(workers, scheduler) if name == "dask" else kind(workers))

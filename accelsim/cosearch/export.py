@@ -1,0 +1,81 @@
+"""A study on disk: a CSV of all candidates, and for each design of the front files that load back."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from accelsim.cosearch.result import Found, SearchResult
+from accelsim.errors import AccelsimError
+
+
+def to_csv(result: SearchResult) -> str:
+    """A line a candidate."""
+    rows = result.to_rows()
+    out = io.StringIO()
+    writer = csv.DictWriter(out, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return out.getvalue()
+
+
+def design_files(result: SearchResult, found: Found) -> dict[str, dict[str, Any]]:
+    """File name -> JSON content of one design.
+
+    `design_N.json` says how it was found; `.hardware.json`, `.network.json` and `.mapping.json` (a number
+    more where there are several networks) are what `accelsim evaluate` reads, to the same numbers.
+    """
+    from accelsim import __version__
+
+    design = result.design(found)
+    stem = f"design_{found.index:05d}"
+    files: dict[str, dict[str, Any]] = {f"{stem}.hardware.json": design.chip.to_dict()}
+    several = len(design.networks) > 1
+    names = []
+    for i, (net, mapped) in enumerate(zip(design.networks, result.mappings(found), strict=True)):
+        piece = f"{stem}.{i}" if several else stem
+        files[f"{piece}.network.json"] = net.to_dict()
+        files[f"{piece}.mapping.json"] = mapped.to_dict()
+        names.append(
+            {"network": f"{piece}.network.json", "mapping": f"{piece}.mapping.json", "name": net.name}
+        )
+    files[f"{stem}.json"] = {
+        "version": __version__,
+        "config_hash": result.config.hash,
+        "hardware_hash": design.chip.hash,
+        "candidate": found.index,
+        "metrics": {name: None if value != value else value for name, value in found.metrics.items()},
+        "hardware": f"{stem}.hardware.json",
+        "networks": names,
+        "config": result.config.to_dict(),
+    }
+    return files
+
+
+def export(result: SearchResult, folder: Path, *, most: int | None = None) -> list[Path]:
+    """Write `candidates.csv` and the files of the front's designs, at most `most` of them.
+
+    Each file appears whole or not at all. Raises AccelsimError where the folder cannot be written.
+    """
+    written = [write_whole(folder / "candidates.csv", to_csv(result))]
+    for found in result.front[:most]:
+        for name, content in design_files(result, found).items():
+            written.append(write_whole(folder / name, json.dumps(content, indent=1) + "\n"))
+    return written
+
+
+def write_whole(path: Path, text: str) -> Path:
+    """Write a file in one step. Raises AccelsimError naming the path."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(path)
+    except OSError as fault:
+        temporary.unlink(missing_ok=True)
+        raise AccelsimError(f"{path}: cannot be written: {fault.strerror or fault}") from None
+    return path

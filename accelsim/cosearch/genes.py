@@ -1,0 +1,64 @@
+"""Genes of a joint genome: whole numbers from 0, each naming one choice."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Genomes = NDArray[np.int64]
+"""[n, genes]."""
+
+LEVELS = 16
+"""Levels of an importance or a share."""
+
+
+class Gene(NamedTuple):
+    """One of so many `choices`."""
+
+    name: str
+    choices: int
+
+
+class Part(Protocol):
+    """A part of the genome: its genes, and what they stand for."""
+
+    @property
+    def genes(self) -> tuple[Gene, ...]:
+        """Columns of the part."""
+        ...
+
+    def canonical(self, rows: Genomes) -> Genomes:
+        """Rows in which genes that decide nothing are 0: equal rows are equal choices."""
+        ...
+
+
+class Genome:
+    """Several parts side by side."""
+
+    def __init__(self, parts: Sequence[Part]) -> None:
+        self.parts = tuple(parts)
+        self.genes = tuple(gene for part in parts for gene in part.genes)
+        self.upper = np.array([gene.choices - 1 for gene in self.genes], np.int64)
+        ends = np.cumsum([0, *(len(part.genes) for part in parts)])
+        self._slices = [slice(int(a), int(b)) for a, b in pairwise(ends)]
+
+    def split(self, rows: Genomes) -> list[Genomes]:
+        """The columns of each part."""
+        return [rows[:, piece] for piece in self._slices]
+
+    def canonical(self, rows: Genomes) -> Genomes:
+        """See `Part.canonical`."""
+        pieces = [part.canonical(piece) for part, piece in zip(self.parts, self.split(rows))]
+        return np.concatenate(pieces, axis=1) if pieces else rows
+
+    def sample(self, rng: np.random.Generator, n: int) -> Genomes:
+        """Uniform rows."""
+        return rng.integers(0, self.upper + 1, (n, len(self.genes)))
+
+    def describe(self) -> list[Any]:
+        """JSON form: name and number of choices of each gene."""
+        return [[gene.name, gene.choices] for gene in self.genes]

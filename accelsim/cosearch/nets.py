@@ -1,0 +1,106 @@
+"""The networks of a search: a space of subnets, or fixed ones."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from accelsim.accuracy import AccuracySource
+from accelsim.cosearch.genes import Gene, Genomes
+from accelsim.workloads.network import Network
+from accelsim.workloads.spaces import Space
+
+
+class FixedNets:
+    """Always the same networks; with several, figures are geometric means over them."""
+
+    genes: tuple[Gene, ...] = ()
+
+    def __init__(self, networks: Sequence[Network]) -> None:
+        self.all = tuple(networks)
+
+    def canonical(self, rows: Genomes) -> Genomes:
+        """The rows."""
+        return rows
+
+    def networks(self, row: NDArray[np.int64]) -> tuple[Network, ...]:
+        """All of them."""
+        return self.all
+
+    def macs(self, rows: Genomes) -> NDArray[np.float64]:
+        """[n] geometric mean of the multiply-accumulates."""
+        return np.full(len(rows), np.exp(np.mean(np.log([float(net.macs) for net in self.all]))))
+
+    def accuracy(self, rows: Genomes) -> NDArray[np.float64]:
+        """[n] NaN: nothing is known."""
+        return np.full(len(rows), np.nan)
+
+    def label(self, row: NDArray[np.int64]) -> str:
+        """Names of the networks."""
+        return ", ".join(net.name for net in self.all)
+
+
+class SubnetSpace:
+    """Subnets of a space, with an accuracy each if there is a source."""
+
+    def __init__(self, space: Space, source: AccuracySource | None, batch: int = 1) -> None:
+        self.space = space if source is None else source.restrict(space)
+        self.source = source
+        self.batch = batch
+        self.genes = tuple(Gene(f"net.{g.name}", len(g.values)) for g in self.space.genes)
+
+    def canonical(self, rows: Genomes) -> Genomes:
+        """Genes of skipped blocks are 0."""
+        return self.space.canonical(rows)
+
+    def networks(self, row: NDArray[np.int64]) -> tuple[Network, ...]:
+        """The subnet."""
+        return (self.space.to_network(row, self.batch),)
+
+    def macs(self, rows: Genomes) -> NDArray[np.float64]:
+        """[n] multiply-accumulates of one input."""
+        return self.space.macs(rows).astype(float)
+
+    def accuracy(self, rows: Genomes) -> NDArray[np.float64]:
+        """[n] top-1 in per cent; NaN without a source."""
+        if self.source is None:
+            return np.full(len(rows), np.nan)
+        return np.asarray(self.source.predict(self.space, rows).value)
+
+    def label(self, row: NDArray[np.int64]) -> str:
+        """The subnet as `SPACE:ENCODING`."""
+        return str(self.space.decode(row))
+
+
+class ListedNets:
+    """Some rows of another space, one gene choosing among them."""
+
+    def __init__(self, space: SubnetSpace | ListedNets, rows: Genomes) -> None:
+        self.inner = space
+        self.rows = rows
+        self.genes = (Gene("net", len(rows)),)
+
+    def canonical(self, rows: Genomes) -> Genomes:
+        """The rows."""
+        return rows
+
+    def networks(self, row: NDArray[np.int64]) -> tuple[Network, ...]:
+        """The chosen subnet."""
+        return self.inner.networks(self.rows[row[0]])
+
+    def macs(self, rows: Genomes) -> NDArray[np.float64]:
+        """[n] multiply-accumulates of one input."""
+        return self.inner.macs(self.rows[rows[:, 0]])
+
+    def accuracy(self, rows: Genomes) -> NDArray[np.float64]:
+        """[n] top-1 in per cent; NaN without a source."""
+        return self.inner.accuracy(self.rows[rows[:, 0]])
+
+    def label(self, row: NDArray[np.int64]) -> str:
+        """The subnet as `SPACE:ENCODING`."""
+        return self.inner.label(self.rows[row[0]])
+
+
+Nets = FixedNets | SubnetSpace | ListedNets

@@ -1,0 +1,186 @@
+"""`Phase`: what one optimiser searches over, and how its genomes are judged."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from accelsim.cosearch.chips import ChipSpace, FixedChip
+from accelsim.cosearch.genes import Genome, Genomes
+from accelsim.cosearch.goals import COLUMN, NAMES, Goals
+from accelsim.cosearch.mapgenes import MappingGenes
+from accelsim.cosearch.mapping import ByMapper, GeneMapper
+from accelsim.cosearch.nets import Nets
+from accelsim.cosearch.pricing import Candidate, Pricer
+from accelsim.hardware import Accelerator
+from accelsim.hardware.brief import brief
+from accelsim.mapping.mapper import Mapper
+from accelsim.workloads.network import Network
+
+DRAWS = 20_000
+"""Random rows in a row, all invalid, after which a search is called impossible."""
+
+
+class Design(NamedTuple):
+    """What a genome stands for."""
+
+    chip: Accelerator
+    networks: tuple[Network, ...]
+    label: str
+
+
+class Phase:
+    """Genomes of networks, chips and perhaps mappings.
+
+    Rows that break the envelope or repeat an earlier row are drawn again, as NAAS does; `rejected` counts
+    them by reason. Whatever is evaluated meets the envelope; limits of the goals show as `excess`.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        nets: Nets,
+        chips: ChipSpace | FixedChip,
+        goals: Goals,
+        pricer: Pricer,
+        mappings: MappingGenes | None = None,
+        max_power_mw: float | None = None,
+    ) -> None:
+        self.name = name
+        self.nets = nets
+        self.chips = chips
+        self.mappings = mappings
+        self.goals = goals
+        self.pricer = pricer
+        self.max_power_mw = max_power_mw
+        self.genome = Genome([nets, chips] + ([mappings] if mappings else []))
+        self.rejected: Counter[str] = Counter()
+        self._seen: set[bytes] = set()
+
+    # -- which rows may be evaluated -----------------------------------------------------------------
+
+    def fresh(self, rows: Genomes, others: set[bytes] | None = None) -> NDArray[np.bool_]:
+        """[n] rows within the envelope, unlike each other, all evaluated ones and `others`."""
+        keep = np.zeros(len(rows), bool)
+        faults = self.chips.faults(self.genome.split(rows)[1])
+        here = set(others or ())
+        for i, key in enumerate(self.keys(rows)):
+            if faults[i]:
+                self.rejected[str(faults[i])] += 1
+            elif key in self._seen or key in here:
+                self.rejected["repeated"] += 1
+            else:
+                keep[i] = True
+                here.add(key)
+        return keep
+
+    def keys(self, rows: Genomes) -> list[bytes]:
+        """Equal keys are equal candidates."""
+        return [row.tobytes() for row in self.genome.canonical(rows)]
+
+    def draw(
+        self, rng: np.random.Generator, n: int, others: set[bytes] | None = None, near: float = 0.0
+    ) -> Genomes:
+        """Up to `n` fresh random rows; fewer where hardly any are left.
+
+        A gene of the chip is the base's own with the probability `near`, else uniform as all others.
+        """
+        found = np.zeros((0, len(self.genome.genes)), np.int64)
+        taken = set(others or ())
+        fails = 0
+        while len(found) < n and fails < DRAWS:
+            rows = self.genome.sample(rng, max(64, 2 * n))
+            if near:
+                chips = self.genome.split(rows)[1]
+                chips[:] = np.where(rng.random(chips.shape) < near, self.chips.anchor(), chips)
+            new = rows[self.fresh(rows, taken)][: n - len(found)]
+            fails = 0 if len(new) else fails + len(rows)
+            taken.update(self.keys(new))
+            found = np.concatenate([found, new])
+        return found
+
+    # -- judging -------------------------------------------------------------------------------------
+
+    def evaluate(self, rows: Genomes) -> NDArray[np.float64]:
+        """Metrics float64[n, len(NAMES)]; NaN where not known.
+
+        Candidates that miss a limit which mappings do not decide are not mapped. Where a layer has no
+        mapping, edp, latency and energy are infinite.
+        """
+        values = np.full((len(rows), len(NAMES)), np.nan)
+        net_rows, chip_rows, *rest = self.genome.split(rows)
+        net_rows = self.nets.canonical(net_rows)
+        values[:, COLUMN["macs"]] = self.nets.macs(net_rows)
+        values[:, COLUMN["accuracy"]] = self.nets.accuracy(net_rows)
+        chips, chip_keys = self.chips.accelerators(chip_rows), self.chips.keys(chip_rows)
+        values[:, COLUMN["area"]] = [chip.area_mm2 for chip in chips]
+        early = self.goals.early()
+        todo = np.flatnonzero(~(self.goals.excess(values)[:, early] > 0).any(axis=1))
+        candidates = [
+            Candidate(
+                chips[i],
+                chip_keys[i],
+                self.nets.networks(net_rows[i]),
+                self._mapping(rest, int(i)),
+            )
+            for i in todo
+        ]
+        priced = self.pricer.price(candidates)
+        values[todo, COLUMN["latency"]] = latency = priced[:, 0]
+        values[todo, COLUMN["energy"]] = energy = priced[:, 1]
+        values[todo, COLUMN["edp"]] = latency * energy
+        with np.errstate(invalid="ignore"):
+            values[todo, COLUMN["power"]] = energy / latency * 1e3
+        return values
+
+    def _mapping(self, rest: list[Genomes], i: int) -> Callable[..., NDArray[np.float64]] | None:
+        return None if self.mappings is None else self.mappings.of(rest[0][i])
+
+    def excess(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """[n, limits + 1] as `Goals.excess`; the last column is the chip's power budget and mapping."""
+        latency = values[:, COLUMN["latency"]]
+        own = np.where(np.isfinite(latency), 0.0, 1.0)
+        if self.max_power_mw is not None:
+            own = np.where(own > 0, own, values[:, COLUMN["power"]] / self.max_power_mw - 1.0)
+        return np.column_stack([self.goals.excess(values), own])
+
+    def shares_missed(self, values: NDArray[np.float64]) -> dict[str, float]:
+        """Share of evaluated candidates that each limit, the power budget, or the lack of a mapping kills."""
+        if not len(values):
+            return {}
+        missed = self.goals.excess(values) > 0
+        out = {name: float(missed[:, i].mean()) for i, name in enumerate(self.goals.limits)}
+        latency = values[:, COLUMN["latency"]]
+        out["no mapping fits"] = float(np.isinf(latency).mean())
+        if self.max_power_mw is not None:
+            out["power budget"] = float((values[:, COLUMN["power"]] > self.max_power_mw).mean())
+        return {name: share for name, share in out.items() if share > 0}
+
+    def mapper(self, row: NDArray[np.int64]) -> Mapper:
+        """What maps the layers of a candidate."""
+        if self.mappings is None:
+            assert isinstance(self.pricer.map_chunk, ByMapper)
+            return self.pricer.map_chunk.as_mapper()
+        return GeneMapper(self.mappings.of(self.genome.split(row[None, :])[2][0]))
+
+    def note(self, rows: Genomes) -> None:
+        """Remember rows that were evaluated."""
+        self._seen.update(self.keys(rows))
+
+    def labels(self, rows: Genomes) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Per row, the label of its network, and its chip in a few words."""
+        net_rows, chip_rows, *_ = self.genome.split(rows)
+        networks = tuple(self.nets.label(row) for row in self.nets.canonical(net_rows))
+        return networks, tuple(map(brief, self.chips.accelerators(chip_rows)))
+
+    def design(self, row: NDArray[np.int64]) -> Design:
+        """What a genome stands for."""
+        net_row, chip_row, *_ = self.genome.split(row[None, :])
+        net_row = self.nets.canonical(net_row)
+        return Design(
+            self.chips.documented(chip_row[0]), self.nets.networks(net_row[0]), self.nets.label(net_row[0])
+        )

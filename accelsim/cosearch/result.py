@@ -1,0 +1,210 @@
+"""`SearchResult`: all that a search evaluated, its front, and its designs made concrete."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from accelsim.cosearch.goals import METRICS, NAMES, front
+from accelsim.cosearch.phase import Design, Phase
+from accelsim.cosearch.setup import SearchConfig, Setup
+from accelsim.cosearch.study import Generation
+from accelsim.costing import NetworkMapping, map_network
+
+LOGARITHMIC = ("edp", "latency", "energy")
+"""Metrics that span decades: hypervolumes take their logarithm to base ten."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """One evaluated candidate.
+
+    index    position among all candidates of the study
+    metrics  name -> value, in the units of `accelsim.cosearch.goals.METRICS`; NaN where not known
+    network, hardware  label of the network, and the chip in a few words
+    """
+
+    index: int
+    generation: int
+    phase: str
+    metrics: dict[str, float]
+    network: str
+    hardware: str
+    feasible: bool
+
+
+class SearchResult:
+    """What a search found. Grows generation by generation while it runs."""
+
+    def __init__(self, setup: Setup, path: Path | None) -> None:
+        self.setup = setup
+        self.path = path
+        self.generations: list[Generation] = []
+        self._phases: list[Phase] = []
+        self.interrupted = False
+        self.exhausted = False
+
+    @property
+    def config(self) -> SearchConfig:
+        """What was searched, and how."""
+        return self.setup.config
+
+    def add(self, generation: Generation, phase: Phase) -> None:
+        """One more generation and the phase that decodes it."""
+        self.generations.append(generation)
+        self._phases.append(phase)
+        for name in ("values", "feasible", "front"):
+            self.__dict__.pop(name, None)
+
+    # -- everything that was evaluated ---------------------------------------------------------------
+
+    def __len__(self) -> int:
+        """Candidates evaluated."""
+        return sum(len(g.rows) for g in self.generations)
+
+    @cached_property
+    def values(self) -> NDArray[np.float64]:
+        """Metrics float64[candidates, len(NAMES)]."""
+        parts = [g.values for g in self.generations]
+        return np.concatenate(parts) if parts else np.zeros((0, len(NAMES)))
+
+    @cached_property
+    def feasible(self) -> NDArray[np.bool_]:
+        """[candidates]: whether a candidate meets all limits."""
+        return (
+            np.concatenate([g.feasible for g in self.generations]) if self.generations else np.zeros(0, bool)
+        )
+
+    @cached_property
+    def front(self) -> tuple[Found, ...]:
+        """Candidates that none is better than, by the first objective."""
+        rows = front(self.setup.goals.costs(self.values), self.feasible)
+        return tuple(self.found(int(i)) for i in rows)
+
+    @property
+    def best(self) -> Found | None:
+        """The front's best by the first objective; None if nothing meets the limits."""
+        return self.front[0] if self.front else None
+
+    def found(self, index: int) -> Found:
+        """Candidate number `index`."""
+        g, row = self._place(index)
+        made = self.generations[g]
+        return Found(
+            index,
+            g,
+            made.phase,
+            dict(zip(NAMES, made.values[row].tolist())),
+            made.networks[row],
+            made.hardware[row],
+            bool(made.feasible[row]),
+        )
+
+    def _place(self, index: int) -> tuple[int, int]:
+        """(generation, row) of a candidate."""
+        ends = np.cumsum([len(g.rows) for g in self.generations])
+        g = int(np.searchsorted(ends, index, "right"))
+        return g, index - int(ends[g - 1] if g else 0)
+
+    def hypervolume(self, reference: NDArray[np.float64] | None = None, upto: int | None = None) -> float:
+        """Hypervolume of the front of the first `upto` candidates, of logarithms where metrics span decades.
+
+        `reference` [objectives] is the point that it is measured from: the worst of the feasible candidates
+        unless given.
+        """
+        costs = self.log_costs()[:upto]
+        good = self.feasible[:upto] & np.isfinite(costs).all(axis=1)
+        if not good.any():
+            return 0.0
+        if reference is None:
+            reference = costs[good].max(axis=0)
+        from pymoo.indicators.hv import HV
+
+        rows = front(costs, good)
+        return float(HV(ref_point=reference)(costs[rows]))
+
+    def log_costs(self) -> NDArray[np.float64]:
+        """Objectives to minimise [candidates, objectives], logarithms where they span decades."""
+        costs = self.setup.goals.costs(self.values)
+        for i, name in enumerate(self.setup.goals.objectives):
+            if name in LOGARITHMIC:
+                with np.errstate(divide="ignore", invalid="ignore"):
+                    costs[:, i] = np.log10(costs[:, i])
+        return costs
+
+    def missed(self) -> dict[str, float]:
+        """Share of the candidates that each limit kills."""
+        out: Counter[str] = Counter()
+        for g, phase in zip(self.generations, self._phases):
+            for name, share in phase.shares_missed(g.values).items():
+                out[name] += share * len(g.rows)  # type: ignore[assignment]
+        return {name: count / len(self) for name, count in out.most_common()}
+
+    def rejected(self) -> dict[str, int]:
+        """Rows drawn and not evaluated, by reason."""
+        out: Counter[str] = Counter()
+        for g in self.generations:
+            out.update(g.rejected)
+        return dict(out.most_common())
+
+    # -- designs -------------------------------------------------------------------------------------
+
+    def design(self, found: Found) -> Design:
+        """Chip and networks of a candidate."""
+        g, row = self._place(found.index)
+        return self._phases[g].design(self.generations[g].rows[row])
+
+    def mappings(self, found: Found) -> tuple[NetworkMapping, ...]:
+        """The mappings that the candidate was priced with, one set a network: found again, same seed."""
+        g, row = self._place(found.index)
+        phase, genome = self._phases[g], self.generations[g].rows[row]
+        design = phase.design(genome)
+        return tuple(
+            map_network(
+                design.chip,
+                net,
+                phase.mapper(genome),
+                self.setup.mapping_objective,
+                self.config.budget,
+                self.config.seed,
+            )
+            for net in design.networks
+        )
+
+    def baseline(self, found: Found, mapper: str = "template") -> tuple[NetworkMapping, ...]:
+        """The base chip on the candidate's networks: with its own dataflow, mapped by `mapper`."""
+        config = self.config
+        how = self.setup.mapper(mapper).as_mapper()
+        return tuple(
+            map_network(self.setup.base, net, how, self.setup.mapping_objective, config.budget, config.seed)
+            for net in self.design(found).networks
+        )
+
+    def to_rows(self) -> list[dict[str, Any]]:
+        """Every candidate as a flat dict, front members marked."""
+        members = {found.index for found in self.front}
+        out = []
+        for i in range(len(self)):
+            found = self.found(i)
+            out.append(
+                {
+                    "candidate": i,
+                    "generation": found.generation,
+                    "phase": found.phase,
+                    "front": i in members,
+                    "feasible": found.feasible,
+                    **{
+                        f"{n}_{METRICS[n].unit or 'count'}".replace("%", "pct"): v
+                        for n, v in found.metrics.items()
+                    },
+                    "network": found.network,
+                    "hardware": found.hardware,
+                }
+            )
+        return out

@@ -1,0 +1,333 @@
+"""`search`: the loop over generations, from a new study or from where one stopped."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from accelsim.cosearch.engines import Engine, load_engine
+from accelsim.cosearch.goals import Goals
+from accelsim.cosearch.phase import DRAWS
+from accelsim.cosearch.result import SearchResult
+from accelsim.cosearch.setup import SearchConfig, Setup, file_hash
+from accelsim.cosearch.strategies import Strategy, load_strategy
+from accelsim.cosearch.study import Generation, Study
+from accelsim.errors import AccelsimError
+from accelsim.hardware import Accelerator, load_hardware
+from accelsim.mapping.mapper import Cancel, as_question, load_mapper
+from accelsim.workloads.load import load_network
+from accelsim.workloads.network import Network
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How a search stands after a generation."""
+
+    generation: int
+    generations: int
+    result: SearchResult
+    last: Generation
+    candidates_per_s: float
+
+
+Watch = Callable[[Progress], None]
+
+
+def configure(
+    hardware: Accelerator | str | dict[str, Any],
+    space: str | None = None,
+    networks: Network | str | dict[str, Any] | Sequence[Network | str | dict[str, Any]] | None = None,
+    *,
+    objectives: Sequence[str] | str | None = None,
+    limits: dict[str, float] | None = None,
+    strategy: str = "nested",
+    optimiser: str = "nsga2",
+    population: int = 64,
+    mapper: str = "genetic",
+    budget: int = 500,
+    seed: int = 0,
+    fix: Sequence[str] | str = (),
+    accuracy: str = "surrogate",
+    batch: int = 1,
+    resolution: int | None = None,
+) -> SearchConfig:
+    """A checked configuration; arguments as in `search`. Raises AccelsimError."""
+    if (space is None) == (networks is None):
+        raise AccelsimError("search: give either a space of subnets or networks")
+    for name, value, least in (
+        ("population", population, 2),
+        ("budget", budget, 1),
+        ("batch", batch, 1),
+        ("seed", seed, 0),
+    ):
+        if isinstance(value, bool) or not isinstance(value, int) or not least <= value < 2**31:
+            raise AccelsimError(f"{name}: must be a whole number from {least}, but got {value!r}")
+    given: list[Any] = []
+    if networks is not None:
+        given = list(networks) if isinstance(networks, list | tuple) else [networks]
+        if not given:
+            raise AccelsimError("networks: name at least one")
+    loaded = [load_network(net, batch=None if batch == 1 else batch, resolution=resolution) for net in given]
+    if objectives is None:
+        objectives = ("edp", "accuracy") if space is not None else ("edp",)
+    bounds = {name: value for name, value in (limits or {}).items() if value is not None}
+    goals = Goals.of(objectives, bounds)
+    load_mapper(mapper)
+    fixed = tuple(fix.replace(",", " ").split()) if isinstance(fix, str) else tuple(fix)
+    config = SearchConfig(
+        hardware=load_hardware(hardware).to_dict(),
+        space=space,
+        networks=tuple(net.to_dict() for net in loaded),
+        batch=batch,
+        resolutions=() if resolution is None or space is None else (resolution,),
+        objectives=goals.objectives,
+        limits=dict(goals.limits),
+        strategy=strategy,
+        optimiser=optimiser,
+        population=population,
+        mapper=mapper,
+        budget=budget,
+        seed=seed,
+        fix=tuple(dict.fromkeys(word for word in fixed if word != "network" or space is not None)),
+        accuracy=accuracy,
+        accuracy_hash=file_hash(accuracy) if space is not None else "",
+    )
+    load_strategy(Setup(config))
+    return config
+
+
+def search(
+    hardware: Accelerator | str | dict[str, Any],
+    space: str | None = None,
+    networks: Network | str | dict[str, Any] | Sequence[Network | str | dict[str, Any]] | None = None,
+    *,
+    evaluations: int = 2000,
+    study: str | Path | None = None,
+    engine: str | Engine = "threads",
+    workers: int = 1,
+    scheduler: str | None = None,
+    cancel: Cancel | None = None,
+    watch: Watch | None = None,
+    min_accuracy: float | None = None,
+    max_edp: float | None = None,
+    max_latency: float | None = None,
+    max_energy: float | None = None,
+    max_power: float | None = None,
+    max_area: float | None = None,
+    max_macs: float | None = None,
+    **options: Any,
+) -> SearchResult:
+    """Search networks, mappings and accelerators together for low energy-delay product and high accuracy.
+
+    hardware     the base chip; its `search` section says what may vary and within which envelope
+    space        a space of subnets, as `accelsim list` shows; or
+    networks     one or more given networks; with several, figures are geometric means
+    evaluations  candidates, rounded up to whole generations
+    study        file that keeps every candidate; a search whose study exists goes on from there
+    engine       threads, processes or dask, with `workers` of them; the result does not depend on it
+    cancel       function or event; once true, the search ends after its generation
+    watch        called with a `Progress` after each generation
+    min_*, max_* limits: per cent, joule-seconds, seconds, joules, milliwatts, mm2, multiply-accumulates
+
+    Options: `objectives` (names of accelsim.cosearch.goals.METRICS), `strategy` (nested, joint,
+    sequential), `optimiser` (nsga2, random, cmaes), `population`, `mapper` and its `budget` a layer, `seed`,
+    `fix` (hardware, dataflow, network, mapping), `accuracy` (a source as in `load_source`), `batch`,
+    `resolution`.
+
+    Raises AccelsimError where something cannot be read or does not go together, and where no candidate
+    meets the envelope.
+    """
+    bounds = {
+        "accuracy": min_accuracy, "edp": max_edp, "latency": max_latency, "energy": max_energy,
+        "power": max_power, "area": max_area, "macs": max_macs,
+    }  # fmt: skip
+    bounds = {name: value for name, value in bounds.items() if value is not None}
+    limits = {**bounds, **options.pop("limits", {})}
+    try:
+        config = configure(hardware, space, networks, limits=limits, **options)
+    except TypeError as fault:
+        raise AccelsimError(f"search: {str(fault).replace('configure() ', '')}") from None
+    path = None if study is None else Path(study)
+    return search_configured(config, evaluations, path, engine, workers, scheduler, cancel, watch)
+
+
+def search_configured(
+    config: SearchConfig,
+    evaluations: int,
+    path: Path | None,
+    engine: str | Engine = "threads",
+    workers: int = 1,
+    scheduler: str | None = None,
+    cancel: Cancel | None = None,
+    watch: Watch | None = None,
+) -> SearchResult:
+    """`search` with a configuration of `configure`."""
+    check_evaluations(evaluations)
+    with _engine(engine, workers, scheduler) as started:
+        if path is None or not path.exists():
+            return _run(Study.create(path, config, evaluations), started, evaluations, cancel, watch)
+        opened = Study.open(path, write=True)
+        if opened.config.hash != config.hash:
+            opened.close()
+            raise AccelsimError(
+                f"study {path}: was made by another search ({difference(opened.config, config)}); choose "
+                "another file, or resume this one"
+            )
+        return _run(opened, started, evaluations, cancel, watch)
+
+
+def resume(
+    study: str | Path,
+    evaluations: int | None = None,
+    *,
+    engine: str | Engine = "threads",
+    workers: int = 1,
+    scheduler: str | None = None,
+    cancel: Cancel | None = None,
+    watch: Watch | None = None,
+) -> SearchResult:
+    """Go on with a study, up to more `evaluations` if given; the result is that of one long run.
+
+    Raises AccelsimError where the file cannot be used, or was begun with libraries that search differently.
+    """
+    if evaluations is not None:
+        check_evaluations(evaluations)
+    with _engine(engine, workers, scheduler) as started:
+        opened = Study.open(Path(study), write=True)
+        return _run(opened, started, evaluations or opened.evaluations, cancel, watch)
+
+
+def load_study(study: str | Path) -> SearchResult:
+    """What a study holds, without going on. Raises AccelsimError where the file cannot be used."""
+    with Study.open(Path(study)) as opened:
+        setup = Setup(opened.config)
+        strategy = load_strategy(setup)
+        result = SearchResult(setup, opened.path)
+        for known in opened.generations():
+            result.add(known, strategy.phase)
+            strategy.follow(known.rows, known.values)
+    if not len(result):
+        raise AccelsimError(
+            f"study {study}: holds no generation yet; go on with: accelsim study resume {study}"
+        )
+    return result
+
+
+@contextmanager
+def _engine(engine: str | Engine, workers: int, scheduler: str | None) -> Iterator[Engine]:
+    """The engine, closed afterwards if it was named."""
+    if isinstance(engine, Engine):
+        yield engine
+    else:
+        with load_engine(engine, workers, scheduler) as started:
+            yield started
+
+
+def check_evaluations(evaluations: object) -> None:
+    """A whole number from 1, or AccelsimError."""
+    if isinstance(evaluations, bool) or not isinstance(evaluations, int) or evaluations < 1:
+        raise AccelsimError(f"evaluations: must be a whole number from 1, but got {evaluations!r}")
+
+
+def difference(old: SearchConfig, new: SearchConfig) -> str:
+    """The settings in which two configurations differ."""
+    a, b = old.to_dict(), new.to_dict()
+    names = [name for name in a if a[name] != b[name]]
+    short = [n if isinstance(a[n], dict | list) else f"{n} {a[n]!r}, not {b[n]!r}" for n in names]
+    return "other " + "; ".join(short)
+
+
+def _run(
+    study: Study, engine: Engine, evaluations: int, cancel: Cancel | None, watch: Watch | None
+) -> SearchResult:  # fmt: skip
+    with study:
+        study.lock()
+        if evaluations > study.evaluations:
+            study.extend(evaluations)
+        setup = Setup(study.config, engine)
+        strategy = load_strategy(setup)
+        generations = math.ceil(evaluations / study.config.population)
+        result = SearchResult(setup, study.path)
+        stop = as_question(cancel)
+        n = _replay(study, strategy, result)
+        while n < generations and not result.exhausted:
+            if stop():
+                result.interrupted = True
+                break
+            made = generation(strategy, setup)
+            if made is None:
+                result.exhausted = True
+                break
+            study.write(n, made)
+            result.add(made, strategy.phase)
+            strategy.tell(made.rows, made.values)
+            n += 1
+            if watch is not None:
+                watch(Progress(n, generations, result, made, len(made.rows) / max(made.seconds, 1e-9)))
+        if not len(result.generations):
+            raise impossible(strategy)
+        return result
+
+
+def _replay(study: Study, strategy: Strategy, result: SearchResult) -> int:
+    """Tell a strategy all that the study knows; returns the number of generations."""
+    n = 0
+    for n, known in enumerate(study.generations(), 1):
+        rows = strategy.ask()
+        if known.rows.shape != rows.shape or not np.array_equal(known.rows, rows):
+            raise AccelsimError(
+                f"study {study.path}: cannot go on as it began: generation {n} comes out otherwise. It was "
+                f"begun with {_words(study.versions)}; resume it with these versions"
+            )
+        result.add(known, strategy.phase)
+        strategy.tell(rows, known.values)
+    return n
+
+
+def _words(versions: dict[str, str]) -> str:
+    return ", ".join(f"{name} {version}" for name, version in versions.items())
+
+
+def generation(strategy: Strategy, setup: Setup) -> Generation | None:
+    """The next generation, evaluated; None if there is nothing left to evaluate."""
+    began = time.perf_counter()
+    phase = strategy.phase
+    before, spent = Counter(phase.rejected), setup.tally
+    rows = strategy.ask()
+    if not len(rows):
+        return None
+    values = phase.evaluate(rows)
+    now = setup.tally
+    return Generation(
+        phase.name,
+        rows,
+        values,
+        phase.excess(values),
+        *phase.labels(rows),
+        time.perf_counter() - began,
+        now.layers - spent.layers,
+        now.pairs - spent.pairs,
+        now.mappings - spent.mappings,
+        dict(phase.rejected - before),
+        strategy.optimiser.state(),
+    )
+
+
+def impossible(strategy: Strategy) -> AccelsimError:
+    """Why nothing could be evaluated at all."""
+    rejected = strategy.phase.rejected
+    total = sum(rejected.values()) or 1
+    shares = ", ".join(f"{name} {count / total:.0%}" for name, count in rejected.most_common())
+    return AccelsimError(
+        f"search: none of {total} random candidates lies within the envelope of {strategy.setup.base.name} "
+        f"(at least {DRAWS} in a row): {shares or 'nothing was drawn'}. Widen that budget in the "
+        "`search` section, or lower the ranges' minima"
+    )

@@ -1,0 +1,172 @@
+"""`SearchConfig`: everything that decides a search's result; `Setup`: the objects made from it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, get_args
+
+from accelsim.accuracy import load_source
+from accelsim.cosearch.chips import ChipSpace, FixedChip
+from accelsim.cosearch.engines import Engine
+from accelsim.cosearch.engines.threads import ThreadEngine
+from accelsim.cosearch.goals import Goals
+from accelsim.cosearch.mapgenes import MappingGenes
+from accelsim.cosearch.mapping import ByGenes, ByMapper
+from accelsim.cosearch.nets import FixedNets, Nets, SubnetSpace
+from accelsim.cosearch.phase import Phase
+from accelsim.cosearch.pricing import MapChunk, Pricer, Tally
+from accelsim.errors import AccelsimError, nearest
+from accelsim.hardware import load_hardware
+from accelsim.mapping.template import Objective
+from accelsim.workloads.network import Network
+from accelsim.workloads.spaces import load_space
+
+FIXES = ("hardware", "dataflow", "network", "mapping")
+"""hardware: the chip as it is; dataflow: its array's axes and loop orders, so that only sizes vary; network:
+the given ones; mapping: the template mapping."""
+
+
+@dataclass(frozen=True)
+class SearchConfig:
+    """Plain values. Equal hashes give equal searches, on the same versions of the libraries.
+
+    hardware  JSON form of the base chip; its `search` section spans the chips
+    space     name of a space of subnets, or None with `networks` in JSON form
+    budget    evaluations of the mapper for each layer
+    """
+
+    hardware: dict[str, Any]
+    space: str | None
+    networks: tuple[dict[str, Any], ...]
+    batch: int
+    resolutions: tuple[int, ...]
+    objectives: tuple[str, ...]
+    limits: dict[str, float]
+    strategy: str
+    optimiser: str
+    population: int
+    mapper: str
+    budget: int
+    seed: int
+    fix: tuple[str, ...]
+    accuracy: str
+    accuracy_hash: str = field(default="")
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON form."""
+        return dict(json.loads(json.dumps(asdict(self))))
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> SearchConfig:
+        """Read the JSON form back."""
+        data = dict(data)
+        for name in ("networks", "resolutions", "objectives", "fix"):
+            data[name] = tuple(data[name])
+        return cls(**data)
+
+    @cached_property
+    def hash(self) -> str:
+        """SHA-256 of the canonical JSON."""
+        text = json.dumps(self.to_dict(), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+class Setup:
+    """Base chip, networks, chips and goals of a configuration, and phases made of them.
+
+    Raises AccelsimError for whatever does not go together.
+    """
+
+    def __init__(self, config: SearchConfig, engine: Engine | None = None) -> None:
+        from accelsim.cosearch.optimisers import check_optimiser
+        from accelsim.cosearch.strategies import check_strategy
+
+        self.config = config
+        self.engine = engine or ThreadEngine()
+        self.goals = Goals.of(config.objectives, config.limits)
+        check_strategy(config.strategy)
+        check_optimiser(config.optimiser, len(self.goals.objectives))
+        for word in config.fix:
+            if word not in FIXES:
+                raise AccelsimError(
+                    f"fix: must be among {', '.join(FIXES)}, but got {word!r}{nearest(word, FIXES)}"
+                )
+        self.base = load_hardware(config.hardware)
+        self.nets = self._nets()
+        self.chips = self._chips()
+        self._pricers: dict[Any, Pricer] = {}
+
+    def _nets(self) -> Nets:
+        config = self.config
+        if config.space is None:
+            if self.goals.uses_accuracy:
+                raise AccelsimError(
+                    "objectives: accuracy is known for subnets of a space (--space); given networks have none"
+                )
+            return FixedNets([Network.from_dict(data) for data in config.networks])
+        if "network" in config.fix:
+            raise AccelsimError("fix network: give the network instead of a space")
+        space = load_space(config.space, config.resolutions or None)
+        source = load_source(config.accuracy, space) if self.goals.uses_accuracy else None
+        if source is not None and file_hash(config.accuracy) != config.accuracy_hash:
+            raise AccelsimError(
+                f"accuracy {config.accuracy}: the file is not the one that the search began with"
+            )
+        return SubnetSpace(space, source, config.batch)
+
+    def _chips(self) -> ChipSpace | FixedChip:
+        if "hardware" in self.config.fix:
+            return FixedChip(self.base)
+        return ChipSpace(self.base, sizes_only="dataflow" in self.config.fix)
+
+    @property
+    def mapping_objective(self) -> Objective:
+        """What a mapper minimises: the one objective that mappings decide; the EDP if none or several do."""
+        named = [name for name in get_args(Objective) if name in self.goals.objectives]
+        return named[0] if len(named) == 1 else "edp"
+
+    def mapper(self, name: str | None = None) -> ByMapper:
+        """The mapper of a phase."""
+        chosen = name or ("template" if "mapping" in self.config.fix else self.config.mapper)
+        return ByMapper(chosen, self.mapping_objective, self.config.budget, self.config.seed)
+
+    def phase(
+        self,
+        name: str,
+        nets: Nets,
+        chips: ChipSpace | FixedChip,
+        mapper: str | None = None,
+        mappings: MappingGenes | None = None,
+    ) -> Phase:
+        """A phase that shares what is known of pairs with all phases of the same mapper."""
+        how: MapChunk = self.mapper(mapper) if mappings is None else ByGenes()
+        if how not in self._pricers:
+            self._pricers[how] = Pricer(how, self.engine)
+        section = self.base.search
+        power = section.max_power_mw if section is not None and isinstance(chips, ChipSpace) else None
+        return Phase(name, nets, chips, self.goals, self._pricers[how], mappings, power)
+
+    @property
+    def tally(self) -> Tally:
+        """Of all phases together."""
+        out = Tally()
+        for pricer in self._pricers.values():
+            out.layers += pricer.tally.layers
+            out.pairs += pricer.tally.pairs
+            out.mappings += pricer.tally.mappings
+        return out
+
+
+def file_hash(accuracy: str) -> str:
+    """SHA-256 of the file of an accuracy source, "" for those without one."""
+    _, _, file = accuracy.partition(":")
+    if not file:
+        return ""
+    try:
+        return hashlib.sha256(Path(file).read_bytes()).hexdigest()
+    except OSError as fault:
+        raise AccelsimError(f"accuracy {accuracy}: cannot be read: {fault.strerror or fault}") from None

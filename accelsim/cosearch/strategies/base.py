@@ -1,0 +1,92 @@
+"""`Strategy`: in which order networks, mappings and chips are searched."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from importlib import import_module
+from typing import cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from accelsim.cosearch.genes import Genomes
+from accelsim.cosearch.optimisers import Optimiser, load_optimiser
+from accelsim.cosearch.phase import Phase
+from accelsim.cosearch.setup import Setup
+from accelsim.errors import AccelsimError, nearest
+
+_HOME = {
+    "nested": "accelsim.cosearch.strategies.nested:Nested",
+    "joint": "accelsim.cosearch.strategies.joint:Joint",
+    "sequential": "accelsim.cosearch.strategies.sequential:Sequential",
+}
+
+
+class Strategy(ABC):
+    """One or more phases, one after another, each with an optimiser of its own.
+
+    Contract, held by tests/cosearch/test_strategies.py: what is asked for depends on the set-up's seed and
+    on what was told alone. Replaying `tell` restores a strategy; `follow` restores only its phases, which is
+    enough to decode genomes.
+    """
+
+    def __init__(self, setup: Setup) -> None:
+        self.setup = setup
+        self.phase = self.first()
+        self._phases = 0
+        self._optimiser: Optimiser | None = None
+
+    @abstractmethod
+    def first(self) -> Phase:
+        """The phase that the search begins with."""
+
+    def next(self, rows: Genomes, values: NDArray[np.float64]) -> Phase | None:
+        """The phase after this one, once it is due; asked after each generation."""
+        return None
+
+    @property
+    def optimiser(self) -> Optimiser:
+        """Of the current phase."""
+        if self._optimiser is None:
+            config = self.setup.config
+            seed = config.seed + 1_000_003 * self._phases
+            self._optimiser = load_optimiser(config.optimiser, self.phase, config.population, seed)
+        return self._optimiser
+
+    def ask(self) -> Genomes:
+        """Genomes of the next generation; none if the space is exhausted."""
+        return self.optimiser.ask()
+
+    def tell(self, rows: Genomes, values: NDArray[np.float64]) -> None:
+        """Metrics [n, len(NAMES)] of the rows last asked for."""
+        self.optimiser.tell(rows, self.phase.goals.costs(values), self.phase.excess(values))
+        self.phase.note(rows)
+        self.follow(rows, values)
+
+    def follow(self, rows: Genomes, values: NDArray[np.float64]) -> None:
+        """Go to the next phase if it is due."""
+        following = self.next(rows, values)
+        if following is not None:
+            self.phase = following
+            self._phases += 1
+            self._optimiser = None
+
+
+def strategy_names() -> tuple[str, ...]:
+    """Names that `load_strategy` knows."""
+    return tuple(_HOME)
+
+
+def check_strategy(name: str) -> None:
+    """Raises AccelsimError for an unknown name."""
+    if name not in _HOME:
+        raise AccelsimError(
+            f"strategy: must be one of {', '.join(_HOME)}, but got {name!r}{nearest(str(name), _HOME)}"
+        )
+
+
+def load_strategy(setup: Setup) -> Strategy:
+    """The strategy that the configuration names."""
+    check_strategy(setup.config.strategy)
+    module, _, cls = _HOME[setup.config.strategy].partition(":")
+    return cast(Strategy, getattr(import_module(module), cls)(setup))

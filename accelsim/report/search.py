@@ -1,0 +1,230 @@
+"""A finished search on a terminal: what ran, the front, and its best design beside the base chip."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from accelsim.cosearch.goals import METRICS, Goals
+from accelsim.cosearch.phase import DRAWS
+from accelsim.cosearch.result import Found, SearchResult
+from accelsim.costing import NetworkCost, NetworkMapping
+from accelsim.hardware import Accelerator
+from accelsim.hardware.brief import size
+from accelsim.report.tables import energy_table
+from accelsim.report.text import quantity
+
+MOST_ROWS = 20
+"""Members of the front shown; of a longer one evenly spaced members."""
+
+_CELL, _DRAWN = 6, (8, 4)
+
+
+def search_report(result: SearchResult, *, designs: bool = True) -> RenderableType:
+    """All of it; without `designs` only the numbers, which takes no mapping."""
+    parts: list[RenderableType] = [Text(ran(result)), Text("")]
+    best = result.best
+    if best is None:
+        return Group(*parts, Text(nothing_feasible(result)))
+    parts += [front_table(result), Text("")]
+    if designs:
+        parts += design_parts(result, best)
+    return Group(*parts)
+
+
+def ran(result: SearchResult) -> str:
+    """What was searched and what it took, a few lines."""
+    config = result.config
+    what = config.space or ", ".join(str(net["name"]) for net in config.networks)
+    seconds = sum(g.seconds for g in result.generations)
+    layers = sum(g.layers for g in result.generations)
+    pairs = sum(g.pairs for g in result.generations)
+    mappings = sum(g.mappings for g in result.generations)
+    how = f"{config.strategy} search by {config.optimiser}"
+    if config.strategy != "joint":
+        how += f", mapper {config.mapper} with {config.budget} evaluations a layer"
+    fixed = f"; fixed: {', '.join(config.fix)}" if config.fix else ""
+    lines = [
+        f"{what} on chips in the envelope of {result.setup.base.name}: {result.setup.goals.words()}",
+        f"{how}, seed {config.seed}{fixed}",
+        f"{len(result):,} candidates in {seconds:.1f} s ({len(result) / max(seconds, 1e-9):,.0f}/s), "
+        f"{mappings:,} mappings ({mappings / max(seconds, 1e-9):,.0f}/s); "
+        f"of {layers:,} layers {1 - pairs / max(layers, 1):.0%} were known already",
+    ]
+    if result.rejected():
+        shares = ", ".join(f"{name} {count:,}" for name, count in result.rejected().items())
+        lines.append(f"drawn again: {shares}")
+    if result.missed():
+        lines.append(
+            "limits missed by " + ", ".join(f"{n} {share:.0%}" for n, share in result.missed().items())
+        )
+    if result.exhausted:
+        lines.append(
+            f"stopped early: {DRAWS:,} draws in a row gave no candidate that is new and in the envelope"
+        )
+    return "\n".join(lines)
+
+
+def nothing_feasible(result: SearchResult) -> str:
+    """Which limit kills what share, and how close the candidates came."""
+    goals = result.setup.goals
+    lines = ["No candidate meets all limits:"]
+    for name, share in result.missed().items():
+        line = f"  {name}: missed by {share:.0%} of the candidates"
+        if name in goals.limits:
+            line += f"; {closest(result, goals, name)}"
+        lines.append(line)
+    return "\n".join([*lines, "Loosen the limit that most candidates miss, or search longer."])
+
+
+def closest(result: SearchResult, goals: Goals, name: str) -> str:
+    """The best value of a limited metric that any candidate has."""
+    values = [f for f in result.values[:, list(METRICS).index(name)] if math.isfinite(f)]
+    if not values:
+        return "no candidate got as far as to have it"
+    best = max(values) if METRICS[name].maximise else min(values)
+    return f"the limit is {goals.limits[name]:.4g} {METRICS[name].unit}, the best candidate has {best:.4g}"
+
+
+def front_table(result: SearchResult) -> Table:
+    """A row a member of the front."""
+    front = result.front
+    step = max(1.0, (len(front) - 1) / (MOST_ROWS - 1))
+    shown = sorted({round(i * step) for i in range(MOST_ROWS) if round(i * step) < len(front)})
+    title = f"Front: {len(front)} designs" + (f", {len(shown)} of them" if len(shown) < len(front) else "")
+    table = Table(title=title, title_justify="left", box=None, header_style="bold")
+    with_accuracy = any(not math.isnan(found.metrics["accuracy"]) for found in front)
+    table.add_column("no.", justify="right")
+    for name in (["top-1 %"] if with_accuracy else []) + ["EDP, Js", "latency", "energy", "area", "MACs"]:
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("chip", no_wrap=True)
+    table.add_column("network", overflow="ellipsis", max_width=44, no_wrap=True)
+    for i in shown:
+        found = front[i]
+        m = found.metrics
+        table.add_row(
+            str(found.index),
+            *([f"{m['accuracy']:.2f}"] if with_accuracy else []),
+            f"{m['edp']:.3g}",
+            quantity(m["latency"], "s"),
+            quantity(m["energy"], "J"),
+            f"{m['area']:.3g} mm2",
+            quantity(m["macs"], "").strip(),
+            found.hardware,
+            found.network.partition(":")[2] or found.network,
+        )
+    return table
+
+
+def design_parts(result: SearchResult, found: Found) -> list[RenderableType]:
+    """One design: the chip drawn, beside the base chip, its energy, its most expensive layer's loop nest."""
+    design = result.design(found)
+    mapped = result.mappings(found)
+    parts: list[RenderableType] = [
+        Text(f"Design {found.index}: {design.label}", style="bold"),
+        Text(describe(design.chip) + "\n"),
+        comparison(result, found, mapped),
+        Text(""),
+        energy_table(_sum([m.cost for m in mapped])),
+        Text(""),
+    ]
+    dearest = max((r for m in mapped for r in m.results), key=lambda r: r.cost.edp_js)
+    title = f"Loop nest of the most expensive layer, {dearest.cost.layer.name} ({dearest.cost.layer})"
+    parts += [Text(title, style="bold italic"), Text(dearest.mapping.nest(dearest.cost.layer))]
+    return parts
+
+
+def describe(chip: Accelerator) -> str:
+    """Memories from outside in, each array drawn as a grid."""
+    lines = []
+    for memory in chip.memories:
+        held = "".join(memory.holds)
+        inner = "unlimited" if memory.size_bytes is None else f"{size(memory.total_bytes)} bytes"
+        parts = memory.parts() if memory.partitioned else {}
+        split = " (" + ", ".join(f"{t} {size(b)}" for t, b in parts.items()) + ")" if parts else ""
+        lines.append(f"{memory.name}: {inner}{split}, holds {held}, {_rate(memory)}")
+        for axis in memory.fanout:
+            dims = " or ".join(chip.axis_dims(memory.name, axis.axis))
+            also = [w for w, on in (("multicast", axis.multicast), ("adds up", axis.reduction)) if on]
+            lines.append(f"  {axis.axis}: {axis.size} lanes spread {dims} ({', '.join(also) or 'separate'})")
+        lines += _grid([axis.size for axis in memory.fanout if axis.shares is None])
+    lines.append(f"{chip.num_pes} MACs, {size(chip.onchip_bytes)} bytes on chip, {chip.area_mm2:.3g} mm2")
+    return "\n".join(lines)
+
+
+def _rate(memory: object) -> str:
+    rates = []
+    for way in ("read", "write"):
+        ports, shared = memory.ports(way)  # type: ignore[attr-defined]
+        finite = [rate for rate in ports.values() if math.isfinite(rate)]
+        total = (max(finite) if shared else sum(finite)) if finite else math.inf
+        rates.append("any" if math.isinf(total) else f"{total:.3g}")
+    return f"{rates[0]} bytes a cycle out, {rates[1]} in"
+
+
+def _grid(sizes: Sequence[int]) -> list[str]:
+    """A corner of the array as boxes: first axis across, second down, third as layers in words."""
+    if not sizes:
+        return []
+    across, down = sizes[0], sizes[1] if len(sizes) > 1 else 1
+    cols, rows = min(across, _DRAWN[0]), min(down, _DRAWN[1])
+    tail = f" .. x{across}" if across > cols else ""
+    bar = "    +" + "--+" * cols
+    out = [bar]
+    for _ in range(rows):
+        out += ["    |" + "[]|" * cols + tail, bar]
+    if down > rows:
+        out.append(f"    : x{down}")
+    if len(sizes) > 2:
+        out.append(f"    ({sizes[2]} such planes)")
+    return out
+
+
+def comparison(result: SearchResult, found: Found, mapped: Sequence[NetworkMapping]) -> Table:
+    """The design beside the base chip on the same networks, with its own and with searched mappings."""
+    own = result.baseline(found)
+    rows = [("base chip, template mappings", own)]
+    if result.config.strategy != "joint" and result.config.mapper != "template":
+        searched = result.baseline(found, result.config.mapper)
+        rows.append((f"base chip, {result.config.mapper} mappings", searched))
+    rows.append(("this design", tuple(mapped)))
+    table = Table(
+        title=f"The same network on {result.setup.base.name}",
+        title_justify="left",
+        box=None,
+        header_style="bold",
+    )
+    table.add_column("")
+    for name in ("latency", "energy", "EDP, Js", "speed-up", "energy saving", "EDP gain"):
+        table.add_column(name, justify="right", no_wrap=True)
+    new = _means([m.cost for m in mapped])
+    for name, group in rows:
+        latency, energy, edp = _means([m.cost for m in group])
+        table.add_row(
+            name,
+            quantity(latency, "s"),
+            quantity(energy, "J"),
+            f"{edp:.3g}",
+            *(f"{old / now:.2f}x" for old, now in zip((latency, energy, edp), new)),
+        )
+    return table
+
+
+def _means(costs: Sequence[NetworkCost]) -> tuple[float, float, float]:
+    """(seconds, joules, joule-seconds), geometric means over networks."""
+    n = len(costs)
+    latency = math.prod(cost.latency_s ** (1 / n) for cost in costs)
+    energy = math.prod((cost.energy_pj * 1e-12) ** (1 / n) for cost in costs)
+    return latency, energy, latency * energy
+
+
+def _sum(costs: Sequence[NetworkCost]) -> dict[str, float]:
+    total: dict[str, float] = {}
+    for cost in costs:
+        for name, pj in cost.memory_energy_pj.items():
+            total[name] = total.get(name, 0.0) + pj
+    return total

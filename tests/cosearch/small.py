@@ -1,0 +1,43 @@
+"""A search small enough to run many times."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import accelsim
+from accelsim.cosearch.result import SearchResult
+
+
+def tiny(name: str = "tiny", channels: int = 8) -> dict[str, Any]:
+    """A network: a convolution, a depthwise one, a pointwise one and a classifier, in JSON form."""
+    net = accelsim.NetworkBuilder(name, 3, 10, 10)
+    x = net.conv(net.input, channels, 3, stride=2)
+    x = net.depthwise(x, 3)
+    x = net.conv(x, 2 * channels, 1)
+    return net.build(net.linear(net.global_pool(x), 10)).to_dict()
+
+
+TINY: dict[str, Any] = {"hardware": "eyeriss", "networks": tiny(), "budget": 20, "population": 8}
+"""About 10 ms a candidate."""
+
+SUBNETS: dict[str, Any] = {
+    "hardware": "nvdla_64",
+    "space": "ofa_mbv3",
+    "resolution": 128,
+    "budget": 20,
+    "population": 8,
+}
+"""About 50 ms a candidate."""
+
+
+def same(one: SearchResult, two: SearchResult) -> bool:
+    """Whether two searches evaluated the same candidates in the same order, to the same bits."""
+    return len(one.generations) == len(two.generations) and all(
+        a.phase == b.phase
+        and a.rows.tobytes() == b.rows.tobytes()
+        and a.values.tobytes() == b.values.tobytes()
+        and a.excess.tobytes() == b.excess.tobytes()
+        and (a.networks, a.hardware, a.rejected, a.rng) == (b.networks, b.hardware, b.rejected, b.rng)
+        and (a.layers, a.pairs, a.mappings) == (b.layers, b.pairs, b.mappings)
+        for a, b in zip(one.generations, two.generations)
+    )

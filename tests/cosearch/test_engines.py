@@ -1,0 +1,199 @@
+"""What every engine promises: order, exceptions, and a worker that dies costs a retry and nothing else."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+
+import dask
+import numpy as np
+import pytest
+from distributed.client import FutureCancelledError
+
+import accelsim
+from accelsim import AccelsimError
+from accelsim.cosearch.engines import Engine, engine_names, load_engine
+from tests.cosearch.small import TINY, same
+
+SEARCHES = {"nested": TINY, "joint": TINY | {"strategy": "joint"}}
+EVALUATIONS = 16
+
+
+def double(chunk: int) -> int:
+    time.sleep(0.02 * (chunk % 3))  # the first are not the fastest
+    return 2 * chunk
+
+
+def fail(chunk: int) -> int:
+    if chunk == 2:
+        raise ValueError(f"chunk {chunk} is bad")
+    return chunk
+
+
+def die_once(chunk: tuple[str, int]) -> int:
+    """Ends its process the first time that chunk 3 comes by."""
+    marker, n = chunk
+    if n == 3:
+        try:
+            os.close(os.open(marker, os.O_CREAT | os.O_EXCL))
+        except FileExistsError:
+            pass
+        else:
+            os.kill(os.getpid(), signal.SIGKILL)
+    return n
+
+
+def die(chunk: int) -> int:
+    os.kill(os.getpid(), signal.SIGKILL)
+    return chunk
+
+
+@pytest.fixture(scope="module", params=engine_names())
+def name(request) -> str:
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def engine(name) -> Iterator[Engine]:
+    """Of two workers, beside somebody else's Dask, which has the usual port."""
+    with socket.socket() as taken:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        with suppress(OSError):
+            taken.bind(("127.0.0.1", 8787))
+            taken.listen()
+        with load_engine(name, 2) as started:
+            yield started
+
+
+class TestEveryEngine:
+    def test_results_come_in_order(self, engine) -> None:
+        assert engine.workers == 2
+        assert engine.map(double, range(12)) == list(range(0, 24, 2))
+        assert engine.map(double, []) == []
+        assert engine.map(double, [7]) == [14]
+
+    def test_exceptions_are_raised_here_and_the_engine_goes_on(self, engine) -> None:
+        with pytest.raises(ValueError, match="chunk 2 is bad"):
+            engine.map(fail, range(5))
+        assert engine.map(fail, [0, 1, 3]) == [0, 1, 3]
+
+    def test_a_worker_that_dies_costs_a_retry(self, engine, name, tmp_path) -> None:
+        if name == "threads":
+            return  # its workers live and die with this process
+        marker = tmp_path / "died"
+        chunks = [(str(marker), n) for n in range(8)]
+        assert engine.map(die_once, chunks) == list(range(8))
+        assert marker.exists()
+        assert engine.map(double, range(4)) == [0, 2, 4, 6]
+
+    def test_arrays_come_back_bit_for_bit(self, engine) -> None:
+        chunks = [np.array([np.nan, np.inf, -0.0, 0.1 * i]) for i in range(5)]
+        for sent, got in zip(chunks, engine.map(np.copy, chunks), strict=True):
+            assert sent.tobytes() == got.tobytes()
+
+
+# -- a search on every engine --------------------------------------------------------------------------
+
+
+class Dying(Engine):
+    """Another engine, one of whose workers dies at its second chunk, once."""
+
+    def __init__(self, inner: Engine, marker: Path, workers: int) -> None:
+        self.inner = inner
+        self.marker = marker
+        self.workers = workers
+
+    def map(self, function, chunks):
+        return self.inner.map(partial(die_at, str(self.marker), function), list(enumerate(chunks)))
+
+    def close(self) -> None:
+        """The inner one goes on."""
+
+
+def die_at(marker: str, function, chunk):
+    n, content = chunk
+    die_once((marker, n + 2))
+    return function(content)
+
+
+@pytest.fixture(scope="module")
+def alone():
+    """The search in this thread."""
+    return {what: accelsim.search(**how, evaluations=EVALUATIONS) for what, how in SEARCHES.items()}
+
+
+class TestASearchIsTheSameBitForBit:
+    @pytest.mark.parametrize("what", SEARCHES)
+    @pytest.mark.parametrize("workers", [2, 3])
+    def test_on_threads(self, alone, what, workers) -> None:
+        found = accelsim.search(**SEARCHES[what], evaluations=EVALUATIONS, workers=workers)
+        assert same(found, alone[what])
+
+    @pytest.mark.parametrize(("what", "workers"), [("nested", 3), ("joint", 1)])
+    def test_on_workers_one_of_which_dies(self, engine, name, alone, what, workers, tmp_path) -> None:
+        """Chunks as for so many workers, on the two that there are."""
+        marker = tmp_path / "died"
+        if name == "threads":
+            marker.touch()
+        dying = Dying(engine, marker, workers)
+        found = accelsim.search(**SEARCHES[what], evaluations=EVALUATIONS, engine=dying)
+        assert marker.exists()
+        assert same(found, alone[what])
+
+
+# -- what cannot be ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["processes", "dask"])
+def test_workers_that_keep_dying(name, monkeypatch) -> None:
+    monkeypatch.setattr("accelsim.cosearch.engines.processes.TRIES", 2)
+    with dask.config.set({"distributed.scheduler.allowed-failures": 0}), load_engine(name, 1) as engine:
+        with pytest.raises(AccelsimError) as fault:
+            engine.map(die, [1])
+        assert f"engine {name}: workers died" in str(fault.value)
+        assert "fewer workers" in str(fault.value)
+
+
+def test_a_scheduler_that_is_lost(engine, name, monkeypatch) -> None:
+    if name == "dask":
+
+        def gather(_futures):
+            raise FutureCancelledError("some-key", "scheduler-connection-lost")
+
+        monkeypatch.setattr(engine._client, "gather", gather)
+        with pytest.raises(AccelsimError, match="lost the scheduler"):
+            engine.map(double, [1])
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"name": "thread"}, ["engine", "'thread'", "threads"]),
+        ({"name": 3}, ["engine", "3"]),
+        ({"name": "threads", "workers": 0}, ["workers", "0"]),
+        ({"name": "processes", "workers": 1.5}, ["workers", "1.5"]),
+        ({"name": "dask", "workers": True}, ["workers", "True"]),
+        ({"name": "threads", "scheduler": "tcp://127.0.0.1:1"}, ["scheduler", "dask", "threads"]),
+        ({"name": "dask", "scheduler": "nonsense://x"}, ["scheduler nonsense://x", "cannot be reached"]),
+        ({"name": "dask", "scheduler": "tcp://127.0.0.1:1"}, ["scheduler tcp://127.0.0.1:1", "cannot be"]),
+    ],
+)
+def test_bad_engines(options, words, monkeypatch) -> None:
+    monkeypatch.setattr("accelsim.cosearch.engines.dask.TIMEOUT_S", 0.5)
+    with pytest.raises(AccelsimError) as fault:
+        load_engine(**options)
+    assert all(word in str(fault.value) for word in words)
+    assert "\n" not in str(fault.value)
+
+
+def test_without_dask(monkeypatch) -> None:
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with pytest.raises(AccelsimError, match=r"pip install 'accelsim\[dask\]'"):
+        load_engine("dask")
