@@ -123,8 +123,8 @@ def main() -> None:
         f"the first schedule's default mappings and the best of all rank the networks with tau {tau:+.2f}\n"
         "where and why this differs from the surveys' figures: these networks lie up to "
         f"{macs[-1] / macs[0]:.0f} times apart in MACs, neighbours at least {apart:.2f} times, so that only "
-        "neighbours can change places; and a compiler's schedule on a CPU or GPU also vectorises, unrolls and "
-        "packs, which this machine does not know. So the two effects are compared, and no numbers."
+        "neighbours can change places; and a compiler's schedule on a CPU or GPU also vectorises, unrolls "
+        "and packs, which this machine does not know. So the two effects are compared, and no numbers."
     )
     console.print(text, highlight=False)
 
