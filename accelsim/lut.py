@@ -103,7 +103,9 @@ class BlockTable:
                 space, str(data["hardware"]), str(data["hardware_hash"]), float(data["clock_mhz"]), latency,
                 energy, dict(data["about"]), dict(data["check"]),
             )  # fmt: skip
-        except (KeyError, TypeError, IndexError) as fault:
+        except AccelsimError:
+            raise
+        except (KeyError, TypeError, IndexError, ValueError) as fault:
             raise AccelsimError(f"{where}: is no table of blocks: {type(fault).__name__} {fault}") from None
         if not len(latency) == len(energy) == space.num_blocks:
             raise AccelsimError(

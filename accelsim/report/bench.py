@@ -33,9 +33,7 @@ def bench_report(speed: Speed) -> RenderableType:
     for size in speed.batches:
         batches.add_column(f"{size:,}", justify="right")
     batches.add_row(*(f"{n:,.0f}" for n in speed.batches.values()))
-    where = Text(
-        f"{platform.machine()}, Python {platform.python_version()}; best round, CPU time", style="dim"
-    )
+    how = f"{platform.machine()}, Python {platform.python_version()}; best round, CPU time"
     return Group(table, Text(""), batches, Text(how, style="dim"))
 
 

@@ -28,7 +28,7 @@ STYLES = (
 )
 """Face colour and hatching of parts; neighbours differ in lightness or hatching."""
 
-TENSOR_STYLES = {"W": ("#12304a", "-"), "I": ("#c4603f", "--"), "O": ("#7fa36b", "-.")}
+TENSOR_STYLES = {"W": ("#12304a", "-"), "I": ("#c4603f", "--"), "O": ("#a3c48d", "-.")}
 """Colour and line of each tensor."""
 
 MARKERS = "osD^vPX<>*"
@@ -62,17 +62,18 @@ def tidy(axis: Axes, *, grid: str = "") -> None:
 
 
 def log_scale(axis: Axes, which: str = "xy") -> None:
-    """Logarithmic axes with plain numbers at 1, 2, 3 and 5 of each decade that is in sight."""
+    """Logarithmic axes with plain numbers, at 1, 2, 3 and 5 of each decade where there is room for them."""
     from matplotlib.ticker import FuncFormatter
-
-    def plain(value: float, _: int) -> str:
-        text = f"{value:.0e}"
-        return f"{value:g}" if text[0] in "1235" else ""
 
     for side in which:
         axis.set(**{f"{side}scale": "log"})
         one = getattr(axis, f"{side}axis")
         low, high = one.get_view_interval()
+        digits = "1235" if high > 8 * low else "123456789"
+
+        def plain(value: float, _: int, digits: str = digits) -> str:
+            return f"{value:g}" if f"{value:.0e}"[0] in digits else ""
+
         one.set_major_formatter(FuncFormatter(plain))
         if high < 100 * low:
             one.set_minor_formatter(FuncFormatter(plain))

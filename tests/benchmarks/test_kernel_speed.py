@@ -1,7 +1,7 @@
 """Speed of the cost model, on the batches of `accelsim bench`.
 
-`pytest tests/benchmarks --benchmark-enable` measures, else each runs once. Nothing asserts a time: machines differ. The one ratio compares the kernel with the same source run by the
-Python interpreter.
+`pytest tests/benchmarks --benchmark-enable` measures, else each runs once. Nothing asserts a time: machines
+differ. The one ratio compares the kernel with the same source run by the Python interpreter.
 """
 
 from __future__ import annotations
