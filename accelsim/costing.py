@@ -24,6 +24,7 @@ from accelsim.mapping.mapper import (
     nothing_fits,
 )
 from accelsim.mapping.mapping import Mapping, MappingError, check_keys, check_version
+from accelsim.mapping.optimal_space import Tiles
 from accelsim.residency import Residency, plan
 from accelsim.workloads.layer import Layer
 from accelsim.workloads.network import Network
@@ -173,9 +174,11 @@ def map_network(
     network: Network | str | dict[str, Any],
     mapper: str | Mapper = "genetic",
     objective: str = "edp",
-    budget: int = 2000,
+    budget: int | None = None,
     seed: int = 0,
     *,
+    tiles: Tiles = "divisors",
+    seconds: float | None = None,
     workers: int = 1,
     cancel: Cancel | None = None,
     progress: Progress | None = None,
@@ -184,21 +187,22 @@ def map_network(
 
     workers   threads; the answer does not depend on them
     progress  called with (layers done, layers in all)
-    Others as in `map_layer`, the budget being that of a layer.
+    Others as in `map_layer`, budget and seconds being those of a layer.
 
     Raises AccelsimError where something cannot be read or does not fit.
     """
     from accelsim.hardware import load_hardware
     from accelsim.workloads.load import load_network
 
-    wanted = check_options(objective, budget, seed)
+    wanted = check_options(objective, budget, seed, tiles, seconds)
     if isinstance(workers, bool) or not isinstance(workers, int) or workers < 1:
         raise AccelsimError(f"workers: must be a whole number from 1, but got {workers!r}")
     hw, net, question = load_hardware(hardware), load_network(network), as_question(cancel)
     chosen = load_mapper(mapper)
 
     def solve(layer: Layer, flags: str, reserved: Any) -> MappingResult | None:
-        return chosen.map(Task(hw, layer, wanted, budget, seed, flags, reserved, question))
+        task = Task(hw, layer, wanted, budget, seed, flags, reserved, question, seconds, tiles)
+        return chosen.map(task)
 
     residency = plan(hw, net)
     results = _map_layers(hw, net, {}, residency, solve, workers, progress)

@@ -1,7 +1,11 @@
 """Admissible bounds on partly fixed mappings: what one memory's tile costs, whatever stands above it.
 
-All splits divide here (no remainder), so that every count is a product. A partial mapping lives in the
-same work arrays as a whole one, see `work`; only the sums that it does not know yet are relaxed.
+Splits divide here (no remainder), so that every count is a product. A partial mapping lives in the same work
+arrays as a whole one, see `work`; only the sums that it does not know yet are relaxed.
+
+Where splits leave remainders (bit RELAXED of INEXACT), trip counts are taken as fractions, T / U for
+ceil(T / U): a number of tiles is no less than the whole over the tile, and the words that tiles of at most
+one size share are no more than their number times what one shares. So every product is still a lower bound.
 
 The fills of memory `c` depend on its tile, on the fan-outs, and on the loops of memories 0 .. c - 1. The
 innermost of these loops is free to at most one tensor (N, P, Q to W, K to I, C, R, S to O), so at most one
@@ -56,10 +60,10 @@ def transfer(t, p, c, inside, child_rows, parent_rows, ws, iw):
         child *= child_rows
         parent *= parent_rows
     elif t == L.O:
-        psum = parent - distinct
+        psum = max(0.0, parent - distinct)
         reduced = split & (X.EVERY_MEMORY * FREE_O)
         if not reduced & X.fans(0, p):
-            final = distinct
+            final = min(distinct, parent)
         if not reduced & X.fans(0, c):
             child_final = ws[X.SIZE + L.O]
     if p == 0 and iw[X.PROBLEM + L.RESIDENT + t]:
@@ -89,13 +93,13 @@ def to_macs(ws, iw):
 
 
 @step
-def put_tile(c, T, i, ws, iw):
-    """Give memory `c` the tile in row `i` of `T` int64[n, 8]; returns False if the tiles cannot fit.
+def put_tile(c, unions, i, ws, iw):
+    """Give memory `c` its part of the union tile in row `i` of `unions` int64[n, 8]; False if it cannot fit.
 
     Outputs count the narrower of their precisions, resident tensors nothing.
     """
     for d in range(L.NDIM):
-        size = np.float64(T[i, d])
+        size = np.ceil(unions[i, d] / ws[X.FACTOR + L.NDIM * (c - 1) + d])
         ws[X.TILE + L.NDIM * c + d] = size
         ws[X.TILES + L.NDIM * c + d] = ws[X.TILE + d] / size
     total = 0.0
@@ -122,13 +126,12 @@ def put_tile(c, T, i, ws, iw):
 
 
 @inlined
-def nest_above(c, ws):
-    """Set the union tile and trip counts of memory `c - 1` from the tiles on both sides of it."""
+def nest_above(c, unions, i, ws):
+    """Set the union tile and trip counts of memory `c - 1` from row `i` of `unions` int64[n, 8]."""
     for d in range(L.NDIM):
         at = L.NDIM * (c - 1) + d
-        union = ws[X.TILE + L.NDIM * c + d] * ws[X.FACTOR + at]
-        ws[X.UNION + at] = union
-        ws[X.TRIP + at] = ws[X.TILE + at] / union
+        ws[X.UNION + at] = unions[i, d]
+        ws[X.TRIP + at] = ws[X.TILE + at] / unions[i, d]
 
 
 @step
@@ -183,6 +186,23 @@ def _rows_least(pair, c, slides, ws):
 
 
 @step
+def _instances(d, c, ws, iw):
+    """Instances of memory `c` along dimension `d` that have something to do, at the very least."""
+    total = 1.0
+    for m in range(c):
+        factor = ws[X.FACTOR + L.NDIM * m + d]
+        if not iw[X.INEXACT] & X.RELAXED:
+            total *= factor
+        elif factor > 1.0:
+            # The first instance of an axis feeds all of the next, the others at least one: f + g - 1.
+            many = 0.0
+            for a in range(L.MAX_AXES * m, L.MAX_AXES * m + iw[X.AXES + m]):
+                many += iw[X.AXIS_DIM + a] == d
+            total += many * (factor ** (1.0 / many) - 1.0)
+    return total
+
+
+@step
 def tile_alone(c, ws, iw):
     """(pJ, cycles of the busiest port) that the tile of memory `c` costs at least.
 
@@ -206,9 +226,7 @@ def tile_alone(c, ws, iw):
                 free = FREE_W if t == L.W else FREE_I if t == L.I else FREE_O
                 for d in range(L.NDIM):
                     if (free >> d) & 1:
-                        inside *= ws[X.TILES + L.NDIM * c + d]
-                        for m in range(c):
-                            inside /= ws[X.FACTOR + L.NDIM * m + d]
+                        inside *= ws[X.TILES + L.NDIM * c + d] / _instances(d, c, ws, iw)
             hops += transfer(t, p, c, inside, still, still, ws, iw)
         time, pj = busiest(iw[X.KIND + c], ws, iw)
         least_pj = min(least_pj, pj + hops)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from cost_models import layout as L
 from cost_models import work as X
 from cost_models._jit import inlined, step
-from cost_models.tiles import excess, over, pieces, sliding_over
+from cost_models.tiles import excess, over, pieces, sliding_most, sliding_over
 
 
 @inlined
@@ -38,7 +38,12 @@ def _excess(d, gap, c, skipped, j_memory, slides, ws, iw):
         for m in range(c):
             if (skipped >> (L.NDIM * m + d)) & 1:
                 size *= ws[X.FACTOR + L.NDIM * m + d]
-    one = sliding_over(size, gap, step) if slides else over(size, gap)
+    if not slides:
+        one = over(size, gap)
+    elif iw[X.INEXACT] & X.RELAXED:
+        one = sliding_most(size, gap, step)
+    else:
+        one = sliding_over(size, gap, step)
     return ws[X.TILE + d] / size * one
 
 

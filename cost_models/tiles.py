@@ -105,6 +105,14 @@ def sliding_over(size, gap, step):
     return total
 
 
+@inlined
+def sliding_most(size, gap, step):
+    """No less than `sliding_over` of any tiles of at most `size`, scaled from their sum to this one."""
+    if step >= gap:
+        return over(size, gap)
+    return max(0.0, over(2.0 * step, gap) * (size / step - 1.0))
+
+
 @step
 def excess(n, gap, step, ws):
     """Sum of `over`, or with `step` > 0 of `sliding_over`, over a multiset of `n` entries."""

@@ -44,7 +44,7 @@ SPLIT = 0  # fan-out m splits the dimension ...
 NO_MULTICAST = 1  # ... and an axis that carries it lacks the capability
 NO_REDUCTION = 2
 NO_FORWARDING = 3
-INEXACT = 4  # bit d: some split of d leaves a remainder
+INEXACT = 4  # bit d: some split of d leaves a remainder; RELAXED: see `bound`
 INNERMOST = 5  # [M, 3] innermost loop relevant to a tensor, -1 = none
 OUTSIDE = INNERMOST + _M * L.NTENSOR  # [M, 3] bit d: loop over d stands outside it
 LOOPS = OUTSIDE + _M * L.NTENSOR  # [M] bit d: the trip count exceeds 1
@@ -59,6 +59,9 @@ MEMORIES = PROBLEM + L.PROBLEM_COLS  # M
 HOLDS = MEMORIES + 1  # [M, 3]
 FAN = HOLDS + _M * L.NTENSOR  # [M, 3, FAN_COLS]
 IW_SIZE = FAN + _M * L.MAX_AXES * L.FAN_COLS
+
+# Bit of INEXACT beside those of the dimensions.
+RELAXED = 1 << L.NDIM
 
 # The sets of all fan-outs that split one dimension: shift by the dimension.
 EVERY_MEMORY = sum(1 << (L.NDIM * m) for m in range(_M))

@@ -17,7 +17,7 @@ def map_(
     network: NetworkName = None,
     layer: LayerText = None,
     mapper: Annotated[
-        str, typer.Option(help="How to search: genetic, optimal, random or template.")
+        str, typer.Option(help="How to search: genetic, optimal, cmaes, random or template.")
     ] = "genetic",
     objective: Annotated[str, typer.Option(help="What to minimise: edp, latency or energy.")] = "edp",
     budget: Annotated[

@@ -55,7 +55,7 @@ def encode(task: Task, batch: Batch) -> NDArray[np.float64]:
 
 
 def score(
-    task: Task, allowed: Allowed, genes: NDArray[np.float64], by_index: bool = False
+    task: Task, genes: NDArray[np.float64], by_index: bool = False
 ) -> tuple[Batch, NDArray[np.float64]]:
     """Mappings that B vectors float64[B, M * BLOCK] stand for, and their objective float64[B]."""
     from cost_models.genes import score_batch
@@ -63,6 +63,7 @@ def score(
     batch = Batch.empty(len(genes), len(task.machine.holds))
     cost = np.empty(len(genes))
     score_batch(
-        task.problem, *task.machine, *allowed, genes, by_index, OBJECTIVES.index(task.objective), *batch, cost
+        task.problem, *task.machine, *Allowed.of(task.hardware), genes, by_index,
+        OBJECTIVES.index(task.objective), *batch, cost,
     )  # fmt: skip
     return batch, cost

@@ -10,9 +10,6 @@ from accelsim.mapping.encoding import OBJECTIVES, Allowed, encode, score
 from accelsim.mapping.mapper import Mapper, Status, Task
 from accelsim.pack import Batch
 
-POPULATION = 48
-_COPIES = 8  # of the start, with some genes drawn anew; the rest is random
-_REDRAWN = 0.3  # share of a copy's genes
 _CHUNK = 1000  # evaluations between two looks at `cancelled`
 
 
@@ -25,13 +22,15 @@ class GeneticMapper(Mapper):
     def search(self, task: Task, start: Batch) -> tuple[Batch, int, Status, Any]:
         """The best individual after `budget` evaluations."""
         from cost_models.genetic import evolve
+        from cost_models.pairs import COPIES, POPULATION, REDRAWN
 
-        n = max(1, min(POPULATION, task.budget))
+        n = max(1, min(POPULATION, task.evaluations))
+        copies = COPIES if task.start == "template" else 0
         rng = np.random.default_rng(task.seed)
         first = encode(task, start)
         genes = rng.random((n + 1, len(first)))
-        redrawn = rng.random((n + 1, len(first))) < _REDRAWN
-        for row in range(min(n, _COPIES)):
+        redrawn = rng.random((n + 1, len(first))) < REDRAWN
+        for row in range(min(n, copies)):
             genes[row] = np.where(redrawn[row], genes[row], first) if row else first
         cost = np.full(n + 1, np.inf)
         tiles = np.ones((n + 1, len(task.machine.holds), 8), np.int32)
@@ -39,11 +38,11 @@ class GeneticMapper(Mapper):
         allowed = Allowed.of(task.hardware)
         done = 0
         status: Status = "budget"
-        while done < task.budget:
+        while done < task.evaluations:
             if task.cancelled():
                 status = "cancelled"
                 break
-            until = min(task.budget, done + _CHUNK)
+            until = min(task.evaluations, done + _CHUNK)
             done = evolve(
                 task.problem, *task.machine, *allowed, genes, cost, tiles, done, until,
                 self.by_index, OBJECTIVES.index(task.objective), state,
@@ -54,7 +53,7 @@ class GeneticMapper(Mapper):
         best = int(np.argmin(cost[:n]))
         if not cost[best] < task.score(start)[0]:
             return start, done, status, None
-        return score(task, allowed, genes[best : best + 1], self.by_index)[0], done, status, None
+        return score(task, genes[best : best + 1], self.by_index)[0], done, status, None
 
 
 class IndexGeneticMapper(GeneticMapper):

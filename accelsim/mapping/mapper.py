@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from accelsim.errors import AccelsimError, nearest
 from accelsim.mapping.cost import LayerCost, explain, price_mapping
 from accelsim.mapping.mapping import Mapping
+from accelsim.mapping.optimal_space import Tiles
 from accelsim.mapping.template import Objective, template
 from accelsim.pack import Batch, Machine, count, pack_layer, pack_machine, price
 from accelsim.workloads.layer import Layer
@@ -24,6 +25,7 @@ from cost_models import layout as L
 if TYPE_CHECKING:
     from accelsim.hardware import Accelerator
 
+DEFAULT_BUDGET = 2000
 Cancel = Callable[[], bool] | Event
 Status = Literal["done", "budget", "cancelled", "optimal"]
 
@@ -32,6 +34,7 @@ _HOME = {
     "random": "accelsim.mapping.random:RandomMapper",
     "genetic": "accelsim.mapping.genetic:GeneticMapper",
     "genetic_index": "accelsim.mapping.genetic:IndexGeneticMapper",
+    "cmaes": "accelsim.mapping.cmaes:CmaesMapper",
     "optimal": "accelsim.mapping.optimal:OptimalMapper",
 }
 
@@ -45,21 +48,34 @@ class Task:
     """One layer to map.
 
     objective      what falls: edp, latency or energy
-    budget         evaluations that the mapper may spend beyond those of the template mapping
+    budget         evaluations that the mapper may spend beyond those of the template mapping; None: 2000, and
+                   as many as it takes for the exact mapper
     seed           of all random choices
     resident       tensors that lie on chip and need no traffic with the outermost memory
     reserved_bits  float64[M, 4], taken off each memory's parts for W, I, O and off its whole
     cancelled      asked now and then; once it answers True, the mapper returns its best so far
+    seconds        after which the exact mapper returns its best so far, which then depends on the machine's
+                   speed; None: never
+    tiles          of the exact mapper's space, see `MapSpace`
+    start          the template mapping, or "none": the smallest tiles, which tell a search nothing
     """
 
     hardware: Accelerator
     layer: Layer
     objective: Objective = "edp"
-    budget: int = 2000
+    budget: int | None = None
     seed: int = 0
     resident: str = ""
     reserved_bits: NDArray[np.float64] | None = field(default=None, compare=False)
     cancelled: Callable[[], bool] = _never
+    seconds: float | None = None
+    tiles: Tiles = "divisors"
+    start: Literal["template", "none"] = "template"
+
+    @property
+    def evaluations(self) -> int:
+        """The budget of mappers that search until it is spent."""
+        return DEFAULT_BUDGET if self.budget is None else self.budget
 
     @cached_property
     def problem(self) -> NDArray[np.int64]:
@@ -127,13 +143,7 @@ class Mapper(ABC):
 
     def map(self, task: Task) -> MappingResult | None:
         """Best mapping found, or None if not even the smallest tiles fit."""
-        found = template(
-            task.hardware,
-            task.layer,
-            resident=task.resident,
-            reserved_bits=task.reserved_bits,
-            objective=task.objective,
-        )
+        found = self._start(task)
         if found is None:
             return None
         start, spent = found
@@ -144,6 +154,19 @@ class Mapper(ABC):
         cost = price_mapping(task.hardware, task.layer, mapping, resident=task.resident)
         return MappingResult(
             mapping, cost, evaluations, spent, status, self.name, task.objective, task.seed, certificate
+        )
+
+    def _start(self, task: Task) -> tuple[Batch, int] | None:
+        """The mapping to start from, and the evaluations that it took."""
+        if task.start == "none":
+            smallest = Batch.empty(1, len(task.hardware.memories))
+            return (smallest, 1) if np.isfinite(task.score(smallest)[0]) else None
+        return template(
+            task.hardware,
+            task.layer,
+            resident=task.resident,
+            reserved_bits=task.reserved_bits,
+            objective=task.objective,
         )
 
 
@@ -173,17 +196,26 @@ def load_mapper(mapper: str | Mapper) -> Mapper:
     return cast(Mapper, getattr(import_module(module), name)())
 
 
-def check_options(objective: str, budget: int, seed: int) -> Objective:
+def check_options(
+    objective: str, budget: int | None, seed: int, tiles: str = "divisors", seconds: float | None = None
+) -> Objective:
     """The objective. Raises AccelsimError for options out of range."""
     if objective not in get_args(Objective):
         raise AccelsimError(
             f"objective: must be one of {', '.join(get_args(Objective))}, but got {objective!r}"
             f"{nearest(str(objective), get_args(Objective))}"
         )
-    if isinstance(budget, bool) or not isinstance(budget, int) or budget < 0:
+    if budget is not None and (isinstance(budget, bool) or not isinstance(budget, int) or budget < 0):
         raise AccelsimError(f"budget: must be a whole number of evaluations from 0, but got {budget!r}")
     if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**63:
         raise AccelsimError(f"seed: must be a whole number from 0 to 2^63 - 1, but got {seed!r}")
+    if tiles not in get_args(Tiles):
+        raise AccelsimError(
+            f"tiles: must be one of {', '.join(get_args(Tiles))}, but got {tiles!r}"
+            f"{nearest(str(tiles), get_args(Tiles))}"
+        )
+    if seconds is not None and (isinstance(seconds, bool) or not seconds >= 0):
+        raise AccelsimError(f"seconds: must be a number from 0, but got {seconds!r}")
     return cast(Objective, objective)
 
 
@@ -199,9 +231,11 @@ def map_layer(
     layer: Layer,
     mapper: str | Mapper = "genetic",
     objective: str = "edp",
-    budget: int = 2000,
+    budget: int | None = None,
     seed: int = 0,
     *,
+    tiles: Tiles = "divisors",
+    seconds: float | None = None,
     cancel: Cancel | None = None,
 ) -> MappingResult:
     """Find a mapping of a layer.
@@ -209,16 +243,19 @@ def map_layer(
     hardware   an `Accelerator`, or anything that `load_hardware` reads
     mapper     a name from `mapper_names`, or a `Mapper`
     objective  edp, latency or energy
-    budget     evaluations that the mapper may spend beyond those of the template mapping
+    budget     evaluations that the mapper may spend beyond those of the template mapping; by default 2000,
+               and as many as it takes for the exact mapper
+    tiles      divisors or all: the space of the exact mapper, see `MapSpace`
+    seconds    after which the exact mapper returns its best so far
     cancel     function or event; once true, the best so far is returned
 
     Raises AccelsimError where something cannot be read or no mapping fits.
     """
     from accelsim.hardware import load_hardware
 
-    wanted = check_options(objective, budget, seed)
+    wanted = check_options(objective, budget, seed, tiles, seconds)
     hw = load_hardware(hardware)
-    task = Task(hw, layer, wanted, budget, seed, cancelled=as_question(cancel))
+    task = Task(hw, layer, wanted, budget, seed, cancelled=as_question(cancel), seconds=seconds, tiles=tiles)
     result = load_mapper(mapper).map(task)
     if result is None:
         raise nothing_fits(hw, layer)

@@ -1,11 +1,11 @@
-"""The space of the exact mapper: divisors, spatial choices, and loop orders by what they do."""
+"""What a space of mappings is made of: tile sizes, spatial choices, and loop orders by what they do."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cache
 from math import comb, prod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,11 @@ if TYPE_CHECKING:
     from accelsim.hardware import Accelerator
 
 _ORDER_COLS = 10  # as in cost_models.bound_search, which is slow to import
+
+Tiles = Literal["divisors", "all"]
+"""Sizes of tiles: every divisor, or every size with a trip count of its own."""
+
+Factors = tuple[tuple[int, ...], ...]
 
 _Use = tuple[int, int]
 """Dimension and factor of an axis; (0, 0) leaves it unused."""
@@ -67,9 +72,70 @@ def divisors(sizes: list[int]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     return out[0], out[1]
 
 
-def tilings(size: int, memories: int) -> int:
-    """Ways to write a size as an ordered product of one trip count a memory."""
-    return prod(comb(e + memories - 1, e) for e in prime_factors(size).values())
+def parts(size: int) -> list[int]:
+    """The least tile of each trip count, rising: ceil(size / 1), ceil(size / 2), ... without repetition.
+
+    The parts of a part are parts of the whole, since ceil(ceil(n / a) / b) = ceil(n / (a b)).
+    """
+    out = [size]
+    while out[-1] > 1:
+        out.append(-(-size // -(-size // (out[-1] - 1))))
+    return out[::-1]
+
+
+def tile_values(sizes: list[int], tiles: Tiles) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Sizes that tiles may have, as `divisors`; the second array is 0 where they need not divide."""
+    if tiles == "divisors":
+        return divisors(sizes)
+    rows = [parts(size) for size in sizes]
+    out = np.zeros((L.NDIM, max(map(len, rows))), np.int64)
+    for d, row in enumerate(rows):
+        out[d, : len(row)] = row
+    return out, np.zeros_like(out)
+
+
+@cache
+def chains(size: int, factors: Factors, tiles: Tiles) -> tuple[tuple[int, ...], ...]:
+    """Every way to hand one dimension down: the union tile of each memory.
+
+    `factors`: of the axes below each memory that carry the dimension. All their instances have work in a
+    full tile, and below the last memory one element is left.
+    """
+    if not factors:
+        return ((),) if size == 1 else ()
+    values = [v for v in range(1, size + 1) if size % v == 0] if tiles == "divisors" else parts(size)
+    out = []
+    for union in values:
+        rest = union
+        for factor in factors[0]:
+            each = -(-rest // factor)
+            if -(-rest // each) != factor or (tiles == "divisors" and each * factor != rest):
+                break
+            rest = each
+        else:
+            out += [(union, *inner) for inner in chains(rest, factors[1:], tiles)]
+    return tuple(out)
+
+
+@cache
+def count_chains(size: int, factors: Factors, tiles: Tiles) -> int:
+    """Length of `chains`, without making them."""
+    if not factors:
+        return int(size == 1)
+    if tiles == "divisors":
+        left = size // prod(prod(some) for some in factors)
+        return prod(comb(e + len(factors) - 1, e) for e in prime_factors(left).values())
+    total = 0
+    for union in parts(size):
+        rest = union
+        for factor in factors[0]:
+            each = -(-rest // factor)
+            if -(-rest // each) != factor:
+                break
+            rest = each
+        else:
+            total += count_chains(rest, factors[1:], tiles)
+    return total
 
 
 def canonical_orders(hardware: Accelerator, problem: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -126,14 +192,24 @@ def _free_orders(problem: NDArray[np.int64]) -> list[tuple[int, ...]]:
     return out
 
 
-def spatial_choices(
-    hardware: Accelerator, sizes: list[int]
-) -> tuple[NDArray[np.int8], NDArray[np.int32], NDArray[np.int32], int]:
-    """All ways to spread dimensions over the axes.
+class Spatial(NamedTuple):
+    """S ways to spread dimensions over the axes: dimensions, factors, the smallest union tiles they allow."""
 
-    Returns (axis_dim int8[S, M, 3], axis_factor int32[S, M, 3], the smallest union tiles int32[S, M, 8],
-    the number of tilings of all choices). Choices that differ in nothing that costs are taken once.
-    """
+    dim: NDArray[np.int8]  # [S, M, 3]
+    factor: NDArray[np.int32]  # [S, M, 3]
+    union: NDArray[np.int32]  # [S, M, 8]
+
+    def factors(self, choice: int, d: int) -> Factors:
+        """Factors of the axes that carry dimension `d`, a tuple for each memory."""
+        used = (self.dim[choice] == d) & (self.factor[choice] > 1)
+        return tuple(
+            tuple(int(f) for f in factor[use])
+            for factor, use in zip(self.factor[choice], used, strict=True)
+        )  # fmt: skip
+
+
+def spatial_choices(hardware: Accelerator, sizes: list[int], tiles: Tiles = "divisors") -> Spatial:
+    """All ways to spread dimensions over the axes. Ways that differ in nothing that costs are taken once."""
     M = len(hardware.memories)
     slots = [(m, a) for m, memory in enumerate(hardware.memories) for a in range(len(memory.fanout))]
     options = []
@@ -142,44 +218,65 @@ def spatial_choices(
         dims = [DIMS.index(d) for d in hardware.axis_dims(memory.name, memory.fanout[a].axis)]
         limit = memory.fanout[a].size
         options.append(
-            [(0, 0)] + [(d, f) for d in dims for f in range(2, min(limit, sizes[d]) + 1) if sizes[d] % f == 0]
+            [(0, 0)]
+            + [
+                (d, f)
+                for d in dims
+                for f in range(2, min(limit, sizes[d]) + 1)
+                if tiles == "all" or sizes[d] % f == 0
+            ]
         )
     seen = set()
-    dims_out, factors_out, unions_out = [], [], []
-    ways = 0
-    for choice in _fitting(hardware, sizes, slots, options):
-        factor = np.ones((M, L.NDIM), np.int64)
+    out: list[tuple[NDArray[np.int8], NDArray[np.int32], NDArray[np.int64]]] = []
+    for choice in _fitting(hardware, sizes, slots, options, tiles):
         hops = [0.0] * M
         powers = set()
         dims_row = np.zeros((M, L.MAX_AXES), np.int8)
         factors_row = np.zeros((M, L.MAX_AXES), np.int32)
+        split: dict[tuple[int, int], tuple[int, ...]] = {}
         for (m, a), (d, f) in zip(slots, choice, strict=True):
             if f < 2:
                 continue
             axis = hardware.memories[m].fanout[a]
             dims_row[m, a], factors_row[m, a] = d, f
-            factor[m, d] *= f
+            split[m, d] = (*split.get((m, d), ()), f)
             hops[m] += hardware.costs.hop_pj_per_bit[m][a]
             for power in ("multicast", "reduction", "forwarding"):
                 if not getattr(axis, power):
                     powers.add((m, d, power))
-        key = (factor.tobytes(), tuple(hops), frozenset(powers))
-        if key in seen:
+        if tiles == "divisors":  # the factors of one dimension count as their product
+            split = {at: (prod(some),) for at, some in split.items()}
+        key = frozenset(split.items())
+        if (key, tuple(hops), frozenset(powers)) in seen:
             continue
-        seen.add(key)
-        dims_out.append(dims_row)
-        factors_out.append(factors_row)
-        unions_out.append(np.cumprod(factor[::-1], axis=0)[::-1])
-        used = factor.prod(axis=0)
-        ways += prod(tilings(sizes[d] // int(used[d]), M) for d in range(L.NDIM))
-    union = np.array(unions_out, np.int32)
-    return np.array(dims_out), np.array(factors_out), union, ways
+        seen.add((key, tuple(hops), frozenset(powers)))
+        union = _smallest(split, M)
+        if (union[0] <= sizes).all():
+            out.append((dims_row, factors_row, union))
+    dims_out, factors_out, unions = zip(*out, strict=True)
+    return Spatial(np.array(dims_out), np.array(factors_out), np.array(unions, np.int32))
+
+
+def _smallest(split: dict[tuple[int, int], tuple[int, ...]], M: int) -> NDArray[np.int64]:
+    """The smallest union tiles int64[M, 8] that give every instance work."""
+    union = np.ones((M, L.NDIM), np.int64)
+    for d in range(L.NDIM):
+        rest = 1
+        for m in range(M - 1, -1, -1):
+            for f in reversed(split.get((m, d), ())):
+                rest = max(f, (rest - 1) * f + 1, (f - 1) * rest + 1) if rest > 1 else f
+            union[m, d] = rest
+    return union
 
 
 def _fitting(
-    hardware: Accelerator, sizes: list[int], slots: list[tuple[int, int]], options: list[list[_Use]]
+    hardware: Accelerator,
+    sizes: list[int],
+    slots: list[tuple[int, int]],
+    options: list[list[_Use]],
+    tiles: Tiles,
 ) -> _Choices:
-    """Combinations of axis choices whose factors divide the sizes and share their lanes."""
+    """Combinations of axis choices that the sizes allow and that share their lanes."""
 
     def grow(left: list[int], lanes: dict[tuple[int, str], int], chosen: tuple[_Use, ...]) -> _Choices:
         if len(chosen) == len(slots):
@@ -194,8 +291,9 @@ def _fitting(
                 yield from grow(left, lanes, (*chosen, (0, 0)))
                 continue
             used = lanes.get((m, host), 1) * f
-            if left[d] % f == 0 and used <= room:
-                rest = [n // f if i == d else n for i, n in enumerate(left)]
+            fits = left[d] % f == 0 if tiles == "divisors" else left[d] >= f
+            if fits and used <= room:
+                rest = [-(-n // f) if i == d else n for i, n in enumerate(left)]
                 yield from grow(rest, {**lanes, (m, host): used}, (*chosen, (d, f)))
 
     yield from grow(sizes, {}, ())

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from accelsim.mapping.encoding import Allowed, score
+from accelsim.mapping.encoding import score
 from accelsim.mapping.mapper import Mapper, Status, Task
 from accelsim.pack import Batch
 
@@ -23,14 +23,13 @@ class RandomMapper(Mapper):
         from cost_models.genes import BLOCK
 
         rng = np.random.default_rng(task.seed)
-        allowed = Allowed.of(task.hardware)
         best, least = start, float(task.score(start)[0])
         done = 0
-        while done < task.budget:
+        while done < task.evaluations:
             if task.cancelled():
                 return best, done, "cancelled", None
-            genes = rng.random((min(_CHUNK, task.budget - done), len(task.machine.holds) * BLOCK))
-            batch, cost = score(task, allowed, genes)
+            genes = rng.random((min(_CHUNK, task.evaluations - done), len(task.machine.holds) * BLOCK))
+            batch, cost = score(task, genes)
             done += len(genes)
             row = int(np.argmin(cost))
             if cost[row] < least:

@@ -273,5 +273,5 @@ def test_refuses_other_words() -> None:
         optimal(hardware, Layer(K=4), objective="area")  # type: ignore[arg-type]
     with pytest.raises(AccelsimError, match="at most 62 prime factors in all"):
         divisors([2**10] * 8)
-    with pytest.raises(AccelsimError, match="tiles: the optimal mapper searches divisors only"):
-        optimal(hardware, Layer(K=4), tiles="all")
+    with pytest.raises(AccelsimError, match="tiles: must be one of divisors, all, but got 'some'"):
+        optimal(hardware, Layer(K=4), tiles="some")  # type: ignore[arg-type]

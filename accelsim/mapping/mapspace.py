@@ -1,0 +1,185 @@
+"""`MapSpace`: the mappings of a layer that a chip's dataflow allows, as a set to count, sample and list.
+
+A member spreads dimensions over the axes, and gives every memory a union tile per dimension and one of the
+loop orders that differ in what they do. Capacity is no part of it: a member may not fit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cached_property
+from itertools import product
+from math import prod
+from typing import TYPE_CHECKING, Any, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from accelsim.errors import AccelsimError, nearest
+from accelsim.mapping.mapping import Mapping
+from accelsim.mapping.optimal_space import Tiles, canonical_orders, chains, count_chains, spatial_choices
+from accelsim.pack import Batch, pack_layer
+from accelsim.workloads.layer import DIMS, Layer
+from cost_models import layout as L
+
+if TYPE_CHECKING:
+    from accelsim.hardware import Accelerator
+
+_ENUMERABLE = 10_000_000
+_CHUNK = 4096
+
+
+class MapSpace:
+    """Mappings of `layer` on `hardware`.
+
+    tiles  "divisors": every tile divides the one around it, axes included. "all": every tile is the smallest
+           of its trip count, and the instances of an axis all have work in a full tile.
+
+    Loop orders: of those of a memory, the ones that no other matches in every fill, see docs/mappers.md.
+    Raises AccelsimError for other words.
+    """
+
+    def __init__(self, hardware: Accelerator, layer: Layer, tiles: Tiles = "divisors") -> None:
+        if tiles not in get_args(Tiles):
+            words = get_args(Tiles)
+            raise AccelsimError(
+                f"tiles: must be one of {', '.join(words)}, but got {tiles!r}{nearest(str(tiles), words)}"
+            )
+        self.hardware, self.layer, self.tiles = hardware, layer, tiles
+        self.sizes = [layer.dims[d] for d in DIMS]
+        self.spatial = spatial_choices(hardware, self.sizes, tiles)
+
+    @cached_property
+    def orders(self) -> list[NDArray[np.int8]]:
+        """Loop orders int8[n, 8] of each memory."""
+        table = canonical_orders(self.hardware, pack_layer(self.layer))
+        kept = [dict.fromkeys(tuple(row[: L.NDIM]) for row in rows if row[0] >= 0) for rows in table.tolist()]
+        return [np.array(list(rows), np.int8) for rows in kept]
+
+    @cached_property
+    def _ways(self) -> list[list[int]]:
+        """Chains of tiles of each dimension, per spatial choice."""
+        return [
+            [count_chains(size, self.spatial.factors(b, d), self.tiles) for d, size in enumerate(self.sizes)]
+            for b in range(len(self.spatial.dim))
+        ]
+
+    @cached_property
+    def size(self) -> int:
+        """Number of members: spatial choices and their tilings, times the loop orders of every memory."""
+        return sum(map(prod, self._ways)) * prod(map(len, self.orders))
+
+    def sample(self, n: int, seed: int = 0) -> Batch:
+        """`n` members, uniform and independent. Raises AccelsimError for an empty space or bad numbers."""
+        if n < 0 or seed < 0:
+            raise AccelsimError(f"sample: n and seed must be whole numbers from 0, but got {n} and {seed}")
+        weights = np.array([float(prod(ways)) for ways in self._ways])
+        if not weights.sum():
+            raise AccelsimError(f"the space of {self.layer} on {self.hardware.name} is empty")
+        rng = np.random.default_rng(seed)
+        picks = rng.choice(len(weights), n, p=weights / weights.sum())
+        batch = Batch.empty(n, len(self.orders))
+        for row, b in enumerate(picks):
+            self._write(batch, row, int(b), [self._chain(int(b), d, rng) for d in range(L.NDIM)])
+            for m, orders in enumerate(self.orders):
+                batch.order[row, m] = orders[rng.integers(len(orders))]
+        return batch
+
+    def decode(self, genes: NDArray[np.float64]) -> Batch:
+        """Mappings that B vectors of numbers in [0, 1] stand for, float64[B, M * BLOCK].
+
+        The encoding of `cost_models.genes`, which the searching mappers vary. Its tiles may have any size:
+        dataflow and sizes are kept, membership is not promised.
+        """
+        from accelsim.mapping.encoding import score
+        from accelsim.mapping.mapper import Task
+        from cost_models.genes import BLOCK
+
+        width = len(self.orders) * BLOCK
+        genes = np.ascontiguousarray(genes, np.float64)
+        if genes.ndim != 2 or genes.shape[1] != width or not ((genes >= 0) & (genes <= 1)).all():
+            raise AccelsimError(f"genes: must be numbers from 0 to 1, shape [B, {width}], got {genes.shape}")
+        return score(Task(self.hardware, self.layer), genes)[0]
+
+    def __contains__(self, mapping: Any) -> bool:
+        """Whether a `Mapping` is a member, or costs what a member costs because only idle loops differ."""
+        if not isinstance(mapping, Mapping):
+            return False
+        batch = mapping.arrays(self.hardware, self.layer)
+        M = len(self.orders)
+        uses = [[(0, 0)] * L.MAX_AXES for _ in range(M)]
+        lanes: dict[tuple[int, str], int] = {}
+        for m, memory in enumerate(self.hardware.memories):
+            for a, axis in enumerate(memory.fanout):
+                factor, d = int(batch.axis_factor[0, m, a]), int(batch.axis_dim[0, m, a])
+                if factor < 2:
+                    continue
+                host = (m, axis.shares or axis.axis)
+                lanes[host] = lanes.get(host, 1) * factor
+                room = next(x.size for x in memory.fanout if x.axis == host[1])
+                allowed = self.hardware.axis_dims(memory.name, axis.axis)
+                if DIMS[d] not in allowed or factor > axis.size or lanes[host] > room:
+                    return False
+                uses[m][a] = (d, factor)
+        for d, size in enumerate(self.sizes):
+            factors = tuple(tuple(f for dim, f in row if dim == d and f > 1) for row in uses)
+            if tuple(int(u) for u in batch.tile[0, :, d]) not in chains(size, factors, self.tiles):
+                return False
+        return self._orders_allowed(batch)
+
+    def _orders_allowed(self, batch: Batch) -> bool:
+        for m, memory in enumerate(self.hardware.memories):
+            allowed = self.hardware.orders(memory.name)
+            loops = self._loops(batch, m)
+            said = [d for d in batch.order[0, m] if d in loops]
+            rows = [[DIMS.index(d) for d in order] for order in allowed]
+            if rows and said not in [[d for d in row if d in loops] for row in rows]:
+                return False
+        return True
+
+    def _loops(self, batch: Batch, m: int) -> set[int]:
+        """Dimensions whose loop in memory `m` runs more than once."""
+        whole = self.sizes
+        for x in range(m):
+            whole = [int(u) for u in batch.tile[0, x]]
+            for a in range(L.MAX_AXES):
+                if batch.axis_factor[0, x, a] > 1:
+                    d = int(batch.axis_dim[0, x, a])
+                    whole[d] = -(-whole[d] // int(batch.axis_factor[0, x, a]))
+        return {d for d in range(L.NDIM) if whole[d] > batch.tile[0, m, d]}
+
+    def enumerate(self) -> Iterator[Batch]:
+        """All members, each once, some thousands at a time. Raises AccelsimError where there are too many."""
+        if self.size > _ENUMERABLE:
+            raise AccelsimError(
+                f"the space of {self.layer} on {self.hardware.name} has {self.size:.3g} members; "
+                f"at most {_ENUMERABLE:,} are enumerated: sample it instead"
+            )
+        nests = list(product(*self.orders))
+        rows: list[tuple[int, tuple[tuple[int, ...], ...], Any]] = []
+        for b in range(len(self.spatial.dim)):
+            each = [chains(size, self.spatial.factors(b, d), self.tiles) for d, size in enumerate(self.sizes)]
+            for tiling in product(*each):
+                for nest in nests:
+                    rows.append((b, tiling, nest))
+                    if len(rows) == _CHUNK:
+                        yield self._batch(rows)
+                        rows = []
+        if rows:
+            yield self._batch(rows)
+
+    def _batch(self, rows: list[tuple[int, tuple[tuple[int, ...], ...], Any]]) -> Batch:
+        batch = Batch.empty(len(rows), len(self.orders))
+        for row, (b, tiling, nest) in enumerate(rows):
+            self._write(batch, row, b, tiling)
+            batch.order[row] = nest
+        return batch
+
+    def _write(self, batch: Batch, row: int, b: int, tiling: Any) -> None:
+        batch.tile[row] = np.array(tiling).T
+        batch.axis_dim[row], batch.axis_factor[row] = self.spatial.dim[b], self.spatial.factor[b]
+
+    def _chain(self, b: int, d: int, rng: np.random.Generator) -> tuple[int, ...]:
+        """One chain of tiles of a dimension, all equally likely."""
+        some = chains(self.sizes[d], self.spatial.factors(b, d), self.tiles)
+        return some[int(rng.integers(len(some)))]
