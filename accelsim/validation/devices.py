@@ -165,6 +165,6 @@ def _means(cases: Sequence[Case]) -> list[str]:
         kinds.setdefault(case.name.split(", ")[1], []).append(case.ours / case.theirs)
     text = "; ".join(f"{name} {sum(v) / len(v):.2f}" for name, v in sorted(kinds.items()))
     return [
-        f"Mean of ours over theirs: {text}. Pooling of a whole 112 x 112 map, in block 1, costs the device more "
-        "than we say."
+        f"Mean of ours over theirs: {text}. Pooling of a whole 112 x 112 map, in block 1, costs the device "
+        "more than we say."
     ]
