@@ -18,7 +18,7 @@ from cost_models import layout as L
 
 FILES = ("reference/maestro/networks.csv", "reference/maestro/micro.csv")
 RELEVANT = {"W": "GKCRS", "I": "NGCPQRS"}
-WRAP = "wrap: when an outer loop advances, theirs does not reload the first tile of the loop inside"
+WRAP = "wrap: when an outer loop advances, theirs does not reload the first tile of the loops inside"
 DEFECT = "defect: a row that the data's own check flags, below the compulsory traffic"
 CUT = "cut tile: theirs counts (some) tiles cut short at an edge at full size"
 HALO = "halo: theirs shares overlap by rules of its own, between each input once and each unit alone"
@@ -228,9 +228,9 @@ def _rule(nest: Nest, tensor: str, theirs: float, ours: float, alone: float, *, 
         return DEFECT
     loops = _loops(nest)
     inner = [i for i, (d, _) in enumerate(loops) if d in RELEVANT[tensor]]
-    if ours > theirs and inner and inner[-1] > 0:
-        n = loops[inner[-1]][1]
-        if ours * (n - 1) <= theirs * n:
+    if inner and inner[-1] > 0:
+        most = math.prod(loops[i][1] / (loops[i][1] - 1) for i in inner)
+        if theirs < ours <= theirs * most * (1 + 1e-12):
             return WRAP
     cut = _cut(nest, tuple(RELEVANT[tensor]))
     if ours < theirs and theirs <= ours * cut * (1 + 1e-12):

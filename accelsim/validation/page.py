@@ -30,6 +30,10 @@ it), **off**, or only **shown**.
 """
 
 
+MISSES = 8
+"""Cases that are off, listed of each source."""
+
+
 def write_page(reports: Sequence[Report], path: Path) -> None:
     """Write the page and its figures, these into `images` beside it. Raises AccelsimError where it cannot."""
     images = path.parent / "images"
@@ -83,18 +87,19 @@ def _summary(reports: Sequence[Report]) -> str:
 
 def _wrong(reports: Sequence[Report]) -> str:
     """What is off, and what each source says about it."""
-    rows = [
-        (report.title, case.name, case.quantity, figure(case.theirs), figure(case.ours), percent(case.error))
-        for report in reports
-        for case in report.cases
-        if case.verdict == "off"
-    ]
-    lines = [
-        "## Where the model is wrong, and by how much",
-        f"{len(rows)} of {sum(len(r.cases) for r in reports)} cases miss their limit without a checked "
-        "explanation:",
-        _table(("source", "case", "quantity", "theirs", "ours", "error"), rows, 3) if rows else "none.",
-    ]
+    lines = ["## Where the model is wrong, and by how much"]
+    rows, missed = [], 0
+    for report in reports:
+        off = sorted((c for c in report.cases if c.verdict == "off"), key=lambda c: -abs(c.error))
+        missed += len(off)
+        for c in off[:MISSES]:
+            rows.append((report.title, c.name, c.quantity, figure(c.theirs), figure(c.ours), percent(c.error)))
+        if len(off) > MISSES:
+            rows.append((report.title, f"{len(off) - MISSES} more, smaller", "", "", "", ""))
+    count = sum(len(report.cases) for report in reports)
+    lines.append(f"{missed} of {count} cases miss their limit without a rule that explains them:")
+    if rows:
+        lines.append(_table(("source", "case", "quantity", "theirs", "ours", "error"), rows, 3))
     for report in reports:
         lines.append(f"**{report.title}.** " + " ".join(report.findings))
     return "\n\n".join(lines)

@@ -29,7 +29,7 @@ def scatter(report: Report, groups: dict[str, list[Case]], unit: str, band: floa
         axis.scatter(
             [c.theirs for c in cases], [c.ours for c in cases], s=4 if many else 26,
             alpha=0.35 if many else 0.9, linewidths=0, color=COLOURS[i % len(COLOURS)],
-            marker=MARKERS[i % len(MARKERS)],
+            marker=MARKERS[(i + i // len(COLOURS)) % len(MARKERS)],
             label=f"{name} ({len(cases)})",
         )  # fmt: skip
     axis.set(xscale="log", yscale="log", xlim=(low, high), ylim=(low, high))
@@ -79,7 +79,10 @@ def figures(report: Report) -> dict[str, Figure]:
         latencies = {name.removeprefix("ms, "): cases for name, cases in groups.items() if name[:2] == "ms"}
         return {"validation_edgetpu": scatter(report, latencies, "ms", 1.0)}
     if report.key == "devices":
-        return {"validation_devices": scatter(report, {"networks": groups["ms"]}, "ms", 0.5)}
+        kinds: dict[str, list[Case]] = {}
+        for case in groups["ms"]:
+            kinds.setdefault(case.name.split(", ")[1], []).append(case)
+        return {"validation_devices": scatter(report, kinds, "ms", 0.5)}
     if report.key == "maestro":
         runtime = {name: cases for name, cases in groups.items() if name.startswith("runtime")}
         by_flow: dict[str, list[Case]] = {}

@@ -37,17 +37,8 @@ def summary_rows(reports: Sequence[Report]) -> list[tuple[str, ...]]:
             counts = [str(one.verdicts[v]) if one.verdicts[v] else "-" for v in ("exact", "within")]
             counts += [str(one.verdicts[v]) if one.verdicts[v] else "-" for v in ("explained", "off")]
             worst = percent(one.worst.error)
-            rows.append(
-                (
-                    report.title,
-                    report.truth,
-                    quantity,
-                    str(one.count),
-                    *counts,
-                    f"{one.mean_error:.2%}",
-                    worst,
-                )
-            )
+            mean = f"{one.mean_error:.2%}" if one.mean_error < 9 else percent(one.mean_error)
+            rows.append((report.title, report.truth, quantity, str(one.count), *counts, mean, worst))
     return rows
 
 

@@ -259,8 +259,8 @@ def test_byte_order_mark_is_no_fault(tmp_path: Path) -> None:
     [
         ("eyeris", 'no shipped hardware or file is called "eyeris"; did you mean \'eyeriss\'?'),
         ("Eyeriss.jsn", "did you mean 'eyeriss'?"),
-        ("", "known: edgetpu"),
-        ("quantum", "known: edgetpu, example, eyeriss"),
+        ("", "known: dpu_zcu102"),
+        ("quantum", "known: dpu_zcu102, edgetpu, example, eyeriss"),
         ("no/such.json", "cannot read hardware file \"no/such.json\": No such file"),
         (Path("nowhere.json"), "cannot read hardware file"),
         (str(CONFIGS), "Is a directory"),

@@ -12,6 +12,7 @@ import pytest
 from accelsim.hardware import Accelerator, hardware_names, json_schema, load_hardware
 
 NAMES = (
+    "dpu_zcu102",
     "edgetpu",
     "example",
     "eyeriss",
@@ -78,6 +79,7 @@ def test_hashes_differ() -> None:
         ("nvdla_2048", 2048, 2048),
         ("shidiannao", 64, 64),
         ("edgetpu", 4096, 2048),
+        ("dpu_zcu102", 2048, 575.488),
     ],
 )
 def test_peak(name: str, pes: int, gmacs: float) -> None:
@@ -95,6 +97,7 @@ def test_peak(name: str, pes: int, gmacs: float) -> None:
         ("nvdla_1024", 15),
         ("nvdla_2048", 20),
         ("edgetpu", 0.46),
+        ("dpu_zcu102", 8.992),
     ],
 )
 def test_off_chip_link(name: str, gbytes_per_s: float) -> None:
