@@ -1,8 +1,8 @@
 """MAESTRO's cost model: traffic, delays and buffers of data-centric dataflows, batched.
 
-Reproduces the analysis of the tool (Kwon et al., MICRO 2019; repository maestro-project/maestro); docs/maestro.md
-tells its rules. Every map of a level stands in its first step, in a steady one or in a smaller one at the
-edge. The tool walks all combinations; here they fall into classes that cost the same: what stands at its
+Reproduces the analysis of the tool (Kwon et al., MICRO 2019; repository maestro-project/maestro), whose rules
+docs/maestro.md tells. Every map of a level stands in its first step, in a steady one or in a smaller one at
+the edge. The tool walks all combinations; here they fall into classes that cost the same: what stands at its
 edge decides what is made and drained, and which map moved last decides what is brought. `maestro_layout`
 names the columns of all arrays. Nothing is allocated per mapping.
 """
@@ -37,9 +37,9 @@ def _load(level, i, free, edge, cut, uneven, base_i, base_w, ws, iw):
                 reached |= 1 << i
                 if not (split >> i) & 1:
                     j = V.record(level, i)
-                    if ws[V.FRESH + j] == 0.0:
-                        iw[V.STATUS] = L.STUCK
                     words = words / ws[V.SIZE + j] * ws[V.FRESH + j]
+                    if ws[V.FRESH + j] == 0.0:
+                        words = np.nan  # the tool stops if it ever comes to this step
             if split:
                 words *= spread(t, level, reached, i < 0, edge, cut, uneven, ws, iw)
         ws[k + t] = words
@@ -49,7 +49,7 @@ def _load(level, i, free, edge, cut, uneven, base_i, base_w, ws, iw):
 
 @step
 def _hand_down(level, edge, last, compat, ws, iw):
-    """(cycles, PEs) of a sub-unit of this level on its tile; `last` = of the last one, which has a shorter tile."""
+    """(cycles, PEs) of a sub-unit of this level on its tile; `last` = of the one with the shorter tile."""
     row = V.level_record(level)
     below = L.NDIM * (level + 1) & 31
     whole = True
@@ -153,11 +153,10 @@ def _level(level, bank, compat, ws, iw):
                 lone = ((uneven & short) >> first) & 1
                 compute, part = _hand_down(level, short, lone == 1, compat, ws, iw)
                 busy = part * used
-                if (
-                    lone
-                    and used > 1.0
-                    and ws[V.EDGE + V.record(level, first)] != ws[V.SIZE + V.record(level, first)]
-                ):
+                other = iw[V.SECOND + row] if iw[V.SECOND + row] >= 0 else first
+                same = ws[V.EDGE + V.record(level, first)] == ws[V.SIZE + V.record(level, first)]
+                same &= ws[V.EDGE + V.record(level, other)] == ws[V.SIZE + V.record(level, other)]
+                if lone and used > 1.0 and not same:
                     time, others = _hand_down(level, short, False, compat, ws, iw)
                     compute = max(compute, time)
                     busy = part + others * (used - 1.0)
@@ -217,6 +216,8 @@ def _level(level, bank, compat, ws, iw):
         if split_edge == split_edges:
             break
         split_edge = (split_edge - split_edges) & split_edges
+    if np.isnan(read_i + read_w):
+        iw[V.STATUS] = L.STUCK
     if level == 0:
         ws[V.RESULT + L.MACS] = products
         ws[V.RESULT + L.L2_READ + L.I] = read_i
