@@ -31,7 +31,9 @@ EDGE_UNITS = UNITS + L.MAX_LEVELS  # [level] sub-units in use at the edge of the
 RESULT = EDGE_UNITS + L.MAX_LEVELS  # [COUNT_COLS]
 MACHINE = RESULT + L.COUNT_COLS  # [MACHINE_COLS]
 SCALE = MACHINE + L.MACHINE_COLS  # [dimension] input rows per output row
-WS_SIZE = SCALE + L.NDIM
+CASE = SCALE + L.NDIM  # [level, 3] outputs drained, multiply-accumulates, those of the busiest sub-unit
+SUM = CASE + L.MAX_LEVELS * 3  # [level, 9] over all cases so far, as named in `maestro`
+WS_SIZE = SUM + L.MAX_LEVELS * 9
 
 # iw: a record of each level, then LEVELS, STATUS and the dimension of each map. Sets have bit i for map i.
 MAPS = 0  # how many
