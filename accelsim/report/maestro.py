@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from accelsim.mapping.maestro.compare import Pair, reasons
+from accelsim.report.tables import quantity
 from cost_models import maestro_layout as L
 
 if TYPE_CHECKING:
@@ -62,10 +63,11 @@ def table_csv(pairs: Sequence[Pair]) -> str:
 
 def report(title: str, pairs: Sequence[Pair], skipped: Sequence[str] = ()) -> RenderableType:
     """The layers side by side, their sums, and why the two models differ."""
-    table = Table(title=title, title_justify="left")
-    for head in ("layer", "MACs", "cycles", "accelsim", "ratio", "energy uJ", "accelsim", "ratio",
-                 "L2 reads", "accelsim", "L2 writes", "accelsim"):  # fmt: skip
-        table.add_column(head, justify="left" if head == "layer" else "right", no_wrap=True)
+    table = Table(title=title, title_justify="left", box=None, header_style="bold")
+    table.add_column("layer", no_wrap=True)
+    for head in ("MACs", "cycles", "accelsim", "ratio", "energy", "accelsim", "ratio", "L2 reads", "accelsim",
+                 "L2 writes", "accelsim"):  # fmt: skip
+        table.add_column(head, justify="right", no_wrap=True)
     lines = rows(pairs)
     for line in lines:
         table.add_row(str(line[0]), *_cells(line))
@@ -92,15 +94,15 @@ def report(title: str, pairs: Sequence[Pair], skipped: Sequence[str] = ()) -> Re
 
 
 def _cells(line: Sequence[str | float]) -> list[str]:
-    def number(value: str | float, scale: float = 1.0, digits: int = 0) -> str:
-        return "-" if value == "" else f"{float(value) * scale:,.{digits}f}"
+    def words(value: str | float, scale: float = 1.0, unit: str = "") -> str:
+        return "-" if value == "" else quantity(float(value) * scale, unit).strip()
 
     def ratio(a: str | float, b: str | float) -> str:
         return "-" if a == "" or b == "" or not float(b) else f"{float(a) / float(b):.2f}"
 
     return [
-        number(line[1]),
-        number(line[2]), number(line[3]), ratio(line[2], line[3]),
-        number(line[4], 1e-6, 2), number(line[5], 1e-6, 2), ratio(line[4], line[5]),
-        *(number(value) for value in line[6:10]),
+        words(line[1]),
+        words(line[2]), words(line[3]), ratio(line[2], line[3]),
+        words(line[4], 1e-12, "J"), words(line[5], 1e-12, "J"), ratio(line[4], line[5]),
+        *map(words, line[6:10]),
     ]  # fmt: skip
