@@ -1,8 +1,8 @@
 """MAESTRO's cost model: traffic, delays and buffers of data-centric dataflows, batched.
 
-Reproduces the analysis of the tool (Kwon et al., MICRO 2019; repository maestro-project/maestro); docs/maestro.md
-tells its rules. Every map of a level stands in its first step, in a steady one or in a smaller one at the
-edge. The tool walks all combinations; here they fall into classes that cost the same: what stands at its
+Reproduces the analysis of the tool (Kwon et al., MICRO 2019; repository maestro-project/maestro), whose rules
+docs/maestro.md tells. Every map of a level stands in its first step, in a steady one or in a smaller one at
+the edge. The tool walks all combinations; here they fall into classes that cost the same: what stands at its
 edge decides what is made and drained, and which map moved last decides what is brought. `maestro_layout`
 names the columns of all arrays. Nothing is allocated per mapping.
 """
@@ -15,6 +15,10 @@ from cost_models import maestro_layout as L
 from cost_models import maestro_levels as V
 from cost_models._jit import inlined, kernel, step
 from cost_models.maestro_cases import drained, spread, worked
+
+# SUM, over the steps of a level: cycles, elements read, drained, multiply-accumulates with and without those
+# of steps that the tool leaves out, partial sums read back, steps, and PEs with work in each
+_RUNTIME, _READ_I, _READ_W, _DRAINS, _MACS, _PRODUCTS, _PSUMS, _STEPS, _BUSY = range(9)
 
 
 @inlined
@@ -37,9 +41,9 @@ def _load(level, i, free, edge, cut, uneven, base_i, base_w, ws, iw):
                 reached |= 1 << i
                 if not (split >> i) & 1:
                     j = V.record(level, i)
-                    if ws[V.FRESH + j] == 0.0:
-                        iw[V.STATUS] = L.STUCK
                     words = words / ws[V.SIZE + j] * ws[V.FRESH + j]
+                    if ws[V.FRESH + j] == 0.0:
+                        words = np.nan  # the tool stops if it ever comes to this step
             if split:
                 words *= spread(t, level, reached, i < 0, edge, cut, uneven, ws, iw)
         ws[k + t] = words
@@ -48,8 +52,128 @@ def _load(level, i, free, edge, cut, uneven, base_i, base_w, ws, iw):
 
 
 @step
-def _hand_down(level, edge, last, compat, ws, iw):
-    """(cycles, PEs) of a sub-unit of this level on its tile; `last` = of the last one, which has a shorter tile."""
+def _loads(level, bank, split_edge, ws, iw):
+    """Loads of every step in which the spatial maps in `split_edge`, and no others, are at their edge."""
+    level &= 3
+    bank &= 1
+    row = V.level_record(level)
+    moves = iw[V.MOVES + row + bank]
+    order = iw[V.ORDER + row + bank]
+    edge = split_edge | (iw[V.CUT + row + bank] & iw[V.SPLIT + row])
+    uneven = iw[V.UNEVEN + row + bank] & edge
+    cut = iw[V.CUT + row + bank]
+    base_i = ws[V.BASE + 4 * (L.MAX_LEVELS * bank + level)]
+    base_w = ws[V.BASE + 4 * (L.MAX_LEVELS * bank + level) + 1]
+    free = 0
+    for m in range(moves):
+        free |= 1 << (order >> 4 * m & 7)
+    for m in range(-1, moves):
+        i = order >> 4 * m & 7 if m >= 0 else -1
+        if (split_edge == 0) if m < 0 else (split_edge >> i) <= 1:
+            _load(level, i, free, edge, cut, uneven, base_i, base_w, ws, iw)
+
+
+@step
+def _make(level, bank, edge, compat, ws, iw):
+    """What the steps make in which the maps in `edge`, and no others, are at their edge: fills CASE."""
+    level &= 3
+    bank &= 1
+    row = V.level_record(level)
+    split = iw[V.SPLIT + row]
+    cut = iw[V.CUT + row + bank]
+    short = edge | cut
+    uneven = iw[V.UNEVEN + row + bank] & short
+    base_o = ws[V.BASE + 4 * (L.MAX_LEVELS * bank + level) + 2]
+    base_r = ws[V.BASE + 4 * (L.MAX_LEVELS * bank + level) + 3]
+    if edge & ~split:
+        base_o = 1.0
+        base_r = 1.0
+        for i in range(iw[V.MAPS + row]):
+            if not (split >> i) & 1:
+                j = V.record(level, i)
+                size = ws[V.OUT_EDGE + j] if (short >> i) & 1 else ws[V.OUT + j]
+                makes = (iw[V.COUPLED + row + L.O] >> i) & 1
+                base_o *= size if makes else 1.0
+                base_r *= 1.0 if makes else size
+    macs, longest = worked(level, edge, cut, uneven, base_o * base_r, compat, ws, iw)
+    ws[V.CASE + 3 * level] = drained(level, edge, cut, uneven, base_o, compat, ws, iw)
+    ws[V.CASE + 3 * level + 1] = macs
+    ws[V.CASE + 3 * level + 2] = longest
+
+
+@step
+def _add(level, bank, edge, compute, busy, off_chip, compat, ws, iw):
+    """Add the case at hand, which computes for `compute` cycles on `busy` PEs, to the level's SUM."""
+    level &= 3
+    bank &= 1
+    row = V.level_record(level)
+    sums = V.SUM + 9 * level
+    drain = ws[V.CASE + 3 * level]
+    macs = ws[V.CASE + 3 * level + 1]
+    works = ws[V.CASE + 3 * level + 2] > 0.0
+    latency = ws[V.MACHINE + L.NOC_LATENCY] - 1.0
+    bandwidth = ws[V.MACHINE + L.NOC_BW]
+    outputs = iw[V.COUPLED + row + L.O]
+    order = iw[V.ORDER + row + bank]
+    bound = max(latency + np.ceil(drain / bandwidth), compute, off_chip)
+    times = 1.0  # steps in which the maps before this one stand so that the case is this one
+    seen = 1.0  # those of them that work on outputs for the first time
+    total = 0.0
+    repeated = 0.0
+    runtime = 0.0
+    read_i = 0.0
+    read_w = 0.0
+    if edge == 0:
+        start = V.START + 4 * level
+        total = 1.0
+        if works:
+            runtime = max(compute + ws[start + 2], off_chip)
+            read_i = ws[start]
+            read_w = ws[start + 1]
+    for m in range(iw[V.MOVES + row + bank]):
+        i = order >> 4 * m & 7
+        j = V.record(level, i)
+        makes = (outputs >> i) & 1
+        if (edge >> i) & 1:
+            now = times
+            again = times - seen if makes else times
+            seen = seen if makes else 0.0
+        else:
+            steady = ws[V.STEADY + j + bank]
+            now = times * steady
+            again = now - seen * steady if makes else now
+            seen += seen * steady if makes else 0.0
+            times += now
+        if (edge >> (i + 1)) != 0 or now == 0.0:
+            continue
+        total += now
+        if works:
+            came_i = ws[V.LOADS + j]
+            came_w = ws[V.LOADS + j + 1]
+            came = max(bound, ws[V.LOADS + j + 2])
+            read_i += now * came_i
+            read_w += now * came_w
+            if compat or again == 0.0:
+                runtime += now * came
+            else:
+                back = latency + np.ceil((came_i + came_w + drain) / bandwidth)
+                runtime += (now - again) * came + again * max(bound, back)
+                repeated += again
+    ws[sums + _DRAINS] += total * drain
+    ws[sums + _PRODUCTS] += total * macs
+    if works:
+        ws[sums + _RUNTIME] += runtime
+        ws[sums + _READ_I] += read_i
+        ws[sums + _READ_W] += read_w
+        ws[sums + _STEPS] += total
+        ws[sums + _BUSY] += total * busy
+        ws[sums + _MACS] += total * macs
+        ws[sums + _PSUMS] += repeated * drain
+
+
+@step
+def _hand_down(level, edge, last, ws, iw):
+    """Make the tile of a sub-unit, the shorter one if `last`, that of the next level; return its bank."""
     row = V.level_record(level)
     below = L.NDIM * (level + 1) & 31
     whole = True
@@ -63,168 +187,110 @@ def _hand_down(level, edge, last, compat, ws, iw):
         ws[V.TILE + below + d] = tile
         if tile != ws[V.FULL + below + d]:
             whole = False
-    bank = 0
-    if not whole:
-        V.state(level + 1, 1, V.TILE, ws, iw)
-        bank = 1
-    return _level(level + 1, bank, compat, ws, iw)
+    if whole:
+        return 0
+    V.state(level + 1, 1, V.TILE, ws, iw)
+    return 1
 
 
 @step
-def _level(level, bank, compat, ws, iw):
-    """(cycles, mean of the PEs with work) of one level, its state in `bank`; the top level also counts."""
-    level &= 3
-    bank &= 1
-    row = V.level_record(level)
-    start = V.START + 4 * level
-    split = iw[V.SPLIT + row]
-    outputs = iw[V.COUPLED + row + L.O]
-    latency = ws[V.MACHINE + L.NOC_LATENCY] - 1.0
-    bandwidth = ws[V.MACHINE + L.NOC_BW]
-    first = iw[V.FIRST + row] & 7
-    moves = iw[V.MOVES + row + bank]
-    order = iw[V.ORDER + row + bank]
-    edges = iw[V.EDGES + row + bank]
-    cut = iw[V.CUT + row + bank]
-    uneven = iw[V.UNEVEN + row + bank]
-    bases = V.BASE + 4 * (L.MAX_LEVELS * bank + level)
-    base_i = ws[bases]
-    base_w = ws[bases + 1]
-    free = 0
-    for m in range(moves):
-        free |= 1 << (order >> 4 * m & 7)
-    runtime = 0.0
-    active = 0.0
-    counted = 0.0
-    off_chip = 0.0
-    read_i = 0.0
-    read_w = 0.0
-    drains = 0.0
-    products = 0.0
-    all_products = 0.0
-    psums = 0.0
-    split_edges = edges & split
-    loop_edges = edges & ~split
-    split_edge = 0
-    while True:
-        at_edge = split_edge | (cut & split)
-        if split_edge == 0:
-            _load(level, -1, free, at_edge, cut, uneven & at_edge, base_i, base_w, ws, iw)
-        for m in range(moves):
-            i = order >> 4 * m & 7
-            if (split_edge >> i) <= 1:
-                _load(level, i, free, at_edge, cut, uneven & at_edge, base_i, base_w, ws, iw)
-        loop_edge = 0
+def _off_chip(ws):
+    """Buffers that the top level needs, and the cycles that filling them takes off chip at least."""
+    for t in range(2):
+        ws[V.RESULT + L.L2_NEED + t] = 2.0 * ws[V.START + t]
+    ws[V.RESULT + L.L2_NEED + L.O] = 2.0 * ws[V.CASE]
+    bandwidth = ws[V.MACHINE + L.OFFCHIP_BW]
+    rows = np.trunc(2.0 * (ws[V.START] + ws[V.START + 1]) / bandwidth)
+    return np.trunc(max(rows, np.trunc(2.0 * ws[V.CASE] / bandwidth)) / 2.0)
+
+
+def _walk(below):
+    """The step that prices a level whose sub-units `below` prices. Machine code that calls itself cannot be
+    kept on disk, so that each level has its own."""
+
+    @step
+    def level_cost(level, bank, compat, ws, iw):
+        """(cycles, mean of the PEs with work) of a level on the tile in `bank`; SUM holds its counts."""
+        level &= 3
+        bank &= 1
+        row = V.level_record(level)
+        sums = V.SUM + 9 * level
+        for i in range(9):
+            ws[sums + i] = 0.0
+        split = iw[V.SPLIT + row]
+        cut = iw[V.CUT + row + bank]
+        split_edges = iw[V.EDGES + row + bank] & split
+        loop_edges = iw[V.EDGES + row + bank] & ~split
+        first = iw[V.FIRST + row] & 7
+        off_chip = 0.0
+        split_edge = 0
         while True:
-            edge = split_edge | loop_edge
-            short = edge | cut
-            base_o = ws[bases + 2]
-            base_r = ws[bases + 3]
-            if loop_edge:
-                base_o = 1.0
-                base_r = 1.0
-            for i in range(iw[V.MAPS + row] if loop_edge else 0):
-                if not (split >> i) & 1:
-                    j = V.record(level, i)
-                    size = ws[V.OUT_EDGE + j] if (short >> i) & 1 else ws[V.OUT + j]
-                    base_o *= size if (outputs >> i) & 1 else 1.0
-                    base_r *= 1.0 if (outputs >> i) & 1 else size
-            drain = drained(level, edge, cut, uneven & short, base_o, compat, ws, iw)
-            macs, longest = worked(level, edge, cut, uneven & short, base_o * base_r, compat, ws, iw)
-            compute = 0.0
-            busy = 0.0
-            if level == 0 and edge == 0:
-                need = ws[start] + ws[start + 1]
-                rows = np.trunc(2.0 * need / ws[V.MACHINE + L.OFFCHIP_BW])
-                made = np.trunc(2.0 * drain / ws[V.MACHINE + L.OFFCHIP_BW])
-                off_chip = np.trunc(max(rows, made) / 2.0)
-                ws[V.RESULT + L.L2_NEED + L.I] = 2.0 * ws[start]
-                ws[V.RESULT + L.L2_NEED + L.W] = 2.0 * ws[start + 1]
-                ws[V.RESULT + L.L2_NEED + L.O] = 2.0 * drain
-                if longest <= 0.0:
-                    iw[V.STATUS] = L.NO_WORK
-                    return 0.0, 0.0
-            if longest <= 0.0:
-                pass
-            elif level + 1 == iw[V.LEVELS]:
-                compute = np.ceil(longest / ws[V.MACHINE + L.SIMD])
-            else:
+            _loads(level, bank, split_edge, ws, iw)
+            loop_edge = 0
+            while True:
+                edge = split_edge | loop_edge
+                short = edge | cut
+                _make(level, bank, edge, compat, ws, iw)
+                longest = ws[V.CASE + 3 * level + 2]
+                if level == 0 and edge == 0:
+                    off_chip = _off_chip(ws)
+                    if longest <= 0.0:
+                        iw[V.STATUS] = L.NO_WORK
+                        return 0.0, 0.0
                 used = ws[V.EDGE_UNITS + level] if (short >> first) & 1 else ws[V.UNITS + level]
-                lone = ((uneven & short) >> first) & 1
-                compute, part = _hand_down(level, short, lone == 1, compat, ws, iw)
-                busy = part * used
-                if (
-                    lone
-                    and used > 1.0
-                    and ws[V.EDGE + V.record(level, first)] != ws[V.SIZE + V.record(level, first)]
-                ):
-                    time, others = _hand_down(level, short, False, compat, ws, iw)
-                    compute = max(compute, time)
-                    busy = part + others * (used - 1.0)
-                compute = max(compute, 0.0)
-                if level == 0 and compute == 0.0:
-                    iw[V.STATUS] = L.STUCK
-            if busy == 0.0:
-                busy = ws[V.EDGE_UNITS + level] if (short >> first) & 1 else ws[V.UNITS + level]
-            bound = max(latency + np.ceil(drain / bandwidth), compute, off_chip)
-            times = 1.0  # steps in which the maps before this one stand so that the case is this one
-            seen = 1.0  # those of them that work on outputs for the first time
-            total = 0.0
-            repeated = 0.0
-            if edge == 0:
-                total = 1.0
-                if longest > 0.0:
-                    runtime += max(compute + ws[start + 2], off_chip)
-                    read_i += ws[start]
-                    read_w += ws[start + 1]
-            for m in range(moves):
-                i = order >> 4 * m & 7
-                makes = (outputs >> i) & 1
-                if (edge >> i) & 1:
-                    now = times
-                    again = times - seen if makes else times
-                    seen = seen if makes else 0.0
-                else:
-                    steady = ws[V.STEADY + V.record(level, i) + bank]
-                    now = times * steady
-                    again = now - seen * steady if makes else now
-                    seen += seen * steady if makes else 0.0
-                    times += now
-                if (edge >> (i + 1)) != 0 or now == 0.0:
-                    continue
-                total += now
-                if longest <= 0.0:
-                    continue
-                k = V.LOADS + V.record(level, i)
-                read_i += now * ws[k]
-                read_w += now * ws[k + 1]
-                if compat or again == 0.0:
-                    runtime += now * max(bound, ws[k + 2])
-                else:
-                    back = latency + np.ceil((ws[k] + ws[k + 1] + drain) / bandwidth)
-                    runtime += (now - again) * max(bound, ws[k + 2]) + again * max(bound, back)
-                    repeated += again
-            drains += total * drain
-            all_products += total * macs
-            if longest > 0.0:
-                counted += total
-                active += total * busy
-                products += total * macs
-                psums += repeated * drain
-            if loop_edge == loop_edges:
+                compute = 0.0
+                busy = 0.0
+                if level + 1 == iw[V.LEVELS]:
+                    compute = np.ceil(longest / ws[V.MACHINE + L.SIMD])
+                elif longest > 0.0:
+                    lone = ((iw[V.UNEVEN + row + bank] & short) >> first) & 1
+                    compute, part = below(
+                        level + 1, _hand_down(level, short, lone == 1, ws, iw), compat, ws, iw
+                    )
+                    busy = part * used
+                    if lone and used > 1.0 and not _even(level, ws, iw):
+                        time, others = below(
+                            level + 1, _hand_down(level, short, False, ws, iw), compat, ws, iw
+                        )
+                        compute = max(compute, time)
+                        busy = part + others * (used - 1.0)
+                    compute = max(compute, 0.0)
+                    if level == 0 and compute == 0.0:
+                        iw[V.STATUS] = L.STUCK
+                _add(level, bank, edge, compute, busy if busy != 0.0 else used, off_chip, compat, ws, iw)
+                if loop_edge == loop_edges:
+                    break
+                loop_edge = (loop_edge - loop_edges) & loop_edges
+            if split_edge == split_edges:
                 break
-            loop_edge = (loop_edge - loop_edges) & loop_edges
-        if split_edge == split_edges:
-            break
-        split_edge = (split_edge - split_edges) & split_edges
-    if level == 0:
-        ws[V.RESULT + L.MACS] = products
-        ws[V.RESULT + L.L2_READ + L.I] = read_i
-        ws[V.RESULT + L.L2_READ + L.W] = read_w
-        ws[V.RESULT + L.L2_WRITE + L.O] = drains
-        ws[V.RESULT + L.L1_WRITE + L.O] = all_products
-        ws[V.RESULT + L.PSUM_READ] = psums
-    return runtime, active / counted if counted > 0.0 else 0.0
+            split_edge = (split_edge - split_edges) & split_edges
+        if np.isnan(ws[sums + _READ_I] + ws[sums + _READ_W]):
+            iw[V.STATUS] = L.STUCK
+        steps = ws[sums + _STEPS]
+        return ws[sums + _RUNTIME], ws[sums + _BUSY] / steps if steps > 0.0 else 0.0
+
+    return level_cost
+
+
+@inlined
+def _even(level, ws, iw):
+    """Whether the last tile of every spatial map is as large as the others."""
+    even = True
+    for k in range(2):
+        i = iw[V.FIRST + V.level_record(level) + k]
+        if i >= 0:
+            j = V.record(level, i)
+            even &= ws[V.EDGE + j] == ws[V.SIZE + j]
+    return even
+
+
+@step
+def _none(level, bank, compat, ws, iw):
+    """Below the last level that there can be."""
+    return 0.0, 0.0
+
+
+_top = _walk(_walk(_walk(_walk(_none))))
 
 
 @step
@@ -238,12 +304,18 @@ def price(layer, machine, program, compat, layers, machines, maps, size, step_, 
     status = V.fill(layer, program, compat, layers, maps, size, step_, cluster, ws, iw)
     if status != L.OK:
         return status
-    runtime, active = _level(0, 0, compat, ws, iw)
+    runtime, active = _top(0, 0, compat, ws, iw)
     if iw[V.STATUS] != L.OK:
         return iw[V.STATUS]
-    macs = ws[V.RESULT + L.MACS]
+    macs = ws[V.SUM + _MACS]
     if macs > L.MAX_COUNT:
         return L.COUNT_OVER
+    ws[V.RESULT + L.MACS] = macs
+    ws[V.RESULT + L.L2_READ + L.I] = ws[V.SUM + _READ_I]
+    ws[V.RESULT + L.L2_READ + L.W] = ws[V.SUM + _READ_W]
+    ws[V.RESULT + L.L2_WRITE + L.O] = ws[V.SUM + _DRAINS]
+    ws[V.RESULT + L.L1_WRITE + L.O] = ws[V.SUM + _PRODUCTS]
+    ws[V.RESULT + L.PSUM_READ] = ws[V.SUM + _PSUMS]
     inner = iw[V.LEVELS] - 1 & 3
     for t in range(L.NTENSOR):
         coupled = iw[V.COUPLED + V.level_record(inner) + t]

@@ -56,12 +56,10 @@ def spread(t, level, reached, kept, edge, cut, uneven, ws, iw):
 
 @inlined
 def unit(i, level, first, last, shared, edge, cut, compat, ws, iw):
-    """Outputs of one sub-unit along spatial map `i` (-1: none): the `first`, the `last` and shorter, or another.
+    """Outputs of one sub-unit along spatial map `i`: the `first`, the `last` and shorter, or another.
 
-    `edge` holds the maps in their edge step. With `shared` what the sub-unit before it makes too is left out.
+    `edge` holds the maps in their edge step. With `shared`, what the sub-unit before makes too is left out.
     """
-    if i < 0:
-        return 1.0
     at = V.record(level, i)
     if (edge >> i) & 1:
         if ws[V.EDGE_UNITS + (level & 3)] == 1.0:

@@ -41,10 +41,7 @@ L1_WRITE = 13
 L2_NEED = 16  # 16, 17, 18: elements, double-buffered
 L1_NEED = 19
 PSUM_READ = 22  # the share of L2_READ of O that reads partial sums back
-INGRESS = 23  # 23, 24, 25: shortest, longest, mean delay of a top-level step, cycles
-EGRESS = 26
-COMPUTE = 29
-COUNT_COLS = 32
+COUNT_COLS = 23
 
 L1_ENERGY, L2_ENERGY = 1.68, 18.61  # one access, in energies of one MAC, see accelsim.mapping.maestro.machine
 

@@ -31,7 +31,9 @@ EDGE_UNITS = UNITS + L.MAX_LEVELS  # [level] sub-units in use at the edge of the
 RESULT = EDGE_UNITS + L.MAX_LEVELS  # [COUNT_COLS]
 MACHINE = RESULT + L.COUNT_COLS  # [MACHINE_COLS]
 SCALE = MACHINE + L.MACHINE_COLS  # [dimension] input rows per output row
-WS_SIZE = SCALE + L.NDIM
+CASE = SCALE + L.NDIM  # [level, 3] outputs drained, multiply-accumulates, those of the busiest sub-unit
+SUM = CASE + L.MAX_LEVELS * 3  # [level, 9] over all cases so far, as named in `maestro`
+WS_SIZE = SUM + L.MAX_LEVELS * 9
 
 # iw: a record of each level, then LEVELS, STATUS and the dimension of each map. Sets have bit i for map i.
 MAPS = 0  # how many
@@ -48,6 +50,10 @@ LEVELS = L.MAX_LEVELS << 5
 STATUS = LEVELS + 1
 DIM = STATUS + 1  # [level, map]
 IW_SIZE = DIM + L.MAX_LEVELS * L.NDIM
+
+_ALPHABET = (
+    0x45760213  # dimensions C G K N R S X Y, four bits each: the order in which the tool adds missing maps
+)
 
 # Banks: 0 = what a level does with a whole tile, 1 = with the one at hand, where that is cut.
 
@@ -112,7 +118,7 @@ def fill(layer, program, compat, layers, maps, size, stride, cluster, ws, iw):
         status = _order(level, layer, program, compat, layers, maps, size, stride, ws, iw)
         if status != L.OK:
             return status
-        _outputs(level, ws, iw)
+        _outputs(level, compat, ws, iw)
         state(level, 0, FULL, ws, iw)
         if level + 1 < levels:
             below = FULL + (L.NDIM * (level + 1) & 31)
@@ -177,14 +183,14 @@ def _order(level, layer, program, compat, layers, maps, size, stride, ws, iw):
             ws[STEP + i] = number(stride[program, level, at], layer, layers)
             split |= (code // L.SPATIAL & 1) << n
         else:
-            d = k - inherited - given & 7
+            d = _ALPHABET >> 4 * (k - inherited - given & 7) & 7
             if not (missing >> d) & 1:
                 continue
             ws[SIZE + i] = ws[FULL + d]
             ws[STEP + i] = ws[FULL + d]
         if d == L.Y or d == L.X:
             wide = layers[layer, L.STRIDE_Y - L.Y + d]
-            if wide > 1 and (compat or k >= inherited):
+            if wide > 1 and (compat or inherited <= k < inherited + given):
                 _whole_outputs(level, i, outputs, wide, layers[layer, d + 2], compat, ws)
         iw[DIM + (L.NDIM * level + n & 31)] = d
         coupled_i |= ((layers[layer, L.COUPLED + L.I] >> d) & 1) << n
@@ -256,7 +262,7 @@ def _tile(i, spatial, full, ws):
 
 
 @step
-def _outputs(level, ws, iw):
+def _outputs(level, compat, ws, iw):
     """The columns in outputs of Y and X, and how many sub-units are in use at the edge."""
     rows = 0
     columns = 0
@@ -295,6 +301,8 @@ def _outputs(level, ws, iw):
         rest = full - (steady + 1.0) * stride * units
         if rest >= size:
             used = np.floor((rest - size) / stride) + 1.0
+            if not compat and (used - 1.0) * stride + size < rest:
+                used += 1.0  # the tool forgets the one with the shorter tile
     elif full > size:
         used = np.ceil((full - size) / stride) + 1.0
     ws[EDGE_UNITS + (level & 3)] = used

@@ -31,6 +31,15 @@ def evaluate(
     plot: Annotated[
         Path | None, typer.Option("--plot", help="Also draw the layers of a network: .png, .svg or .pdf.")
     ] = None,
+    model: Annotated[
+        str, typer.Option("--model", help="accelsim, or maestro: both models side by side on one dataflow.")
+    ] = "accelsim",
+    dataflow: Annotated[
+        str | None, typer.Option("--dataflow", help="Of MAESTRO: a shipped name or a file; default kcp_ws.")
+    ] = None,
+    compat: Annotated[
+        bool, typer.Option("--compat", help="With --model maestro: count as the tool, defects included.")
+    ] = False,
 ) -> None:
     """Price a network or a layer on an accelerator."""
     from accelsim.costing import NetworkCost
@@ -50,6 +59,20 @@ def evaluate(
         )
     if plot is not None and layer is not None:
         raise AccelsimError("evaluate: --plot draws networks, not a single --layer")
+    if model not in ("accelsim", "maestro"):
+        raise AccelsimError(f"evaluate: --model must be accelsim or maestro, but got {model!r}")
+    if model == "maestro":
+        from accelsim.cli import maestro_model
+
+        if mapping is not None or explain or plot is not None:
+            raise AccelsimError(
+                "evaluate: --model maestro takes --dataflow, and no --mapping, --explain or --plot"
+            )
+        flow = dataflow or "kcp_ws"
+        maestro_model.run(hardware, network, layer, flow, compat, batch, resolution, as_json, as_csv)
+        return
+    if dataflow is not None or compat:
+        raise AccelsimError("evaluate: --dataflow and --compat need --model maestro")
     hw = load_hardware(hardware)
     workload: Any
     if layer is not None:

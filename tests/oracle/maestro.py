@@ -1,14 +1,14 @@
 """MAESTRO's analysis, slow and obvious: every iteration case of every cluster level, one after another.
 
-The oracle of `cost_models.maestro`. Follows what the tool does, defects included, as found by reading its
-sources (repository maestro-project/maestro) and held against its outputs. Levels are dictionaries; a case
-gives every directive one state: init, steady or edge.
+The oracle of `cost_models.maestro`. With `compat` it does what the tool does, defects included, as found by
+reading its sources (repository maestro-project/maestro) and held against its outputs; without, it counts
+strides and partial sums rightly. A case gives every directive one state: init, steady or edge.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from math import ceil, inf
+from math import ceil, inf, prod
 from typing import Any
 
 TENSORS = {
@@ -50,6 +50,8 @@ class Level:
     units: int
     dims: dict[str, int]
     tensors: dict[str, str]
+    scale: dict[str, int] = field(default_factory=dict)  # input rows per output row
+    compat: bool = True
     edge_units: int = 1
     mapped: dict[str, int] = field(default_factory=dict)
     mapped_edge: dict[str, int] = field(default_factory=dict)
@@ -69,11 +71,11 @@ class Level:
             self.fresh_edge[dim] = max(step - (size - rest), 0)
         for _, size, step, dim in self.directives:
             if dim in WINDOW:
-                out, kernel = dim + "'", WINDOW[dim]
-                self.mapped[out] = self.mapped[dim] - self.mapped[kernel] + 1
-                self.fresh[out] = min(size, step)
-                self.mapped_edge[out] = self.mapped_edge[dim] - self.mapped_edge[kernel] + 1
-                self.fresh_edge[out] = min(step, self.mapped_edge[out])
+                out, kernel, scale = dim + "'", WINDOW[dim], self.scale.get(dim, 1)
+                self.mapped[out] = (self.mapped[dim] - self.mapped[kernel]) // scale + 1
+                self.fresh[out] = -(-min(size, step) // scale)
+                self.mapped_edge[out] = (self.mapped_edge[dim] - self.mapped_edge[kernel]) // scale + 1
+                self.fresh_edge[out] = min(-(-step // scale), self.mapped_edge[out])
         spatial = [d for d in self.directives if d[0] == "S"]
         if not 1 <= len(spatial) <= 2:
             raise Refused("a level needs one or two spatial maps")
@@ -83,6 +85,8 @@ class Level:
             steady = cdiv(cdiv(full - size, step) + 1, self.units) - 1
             rest = full - (steady + 1) * step * self.units
             self.edge_units = 1 if rest < size else cdiv(rest - size, step) + 1
+            if not self.compat and rest > (self.edge_units - 1) * step + size:
+                self.edge_units += 1
         elif full > size:
             self.edge_units = -(-(full - size) // step) + 1
 
@@ -226,7 +230,7 @@ class Level:
             plain = whole if first else part or 1
             if state.where == "edge":
                 if self.edge_units == 1:
-                    out *= self.mapped_edge[dim] if first or last else 1
+                    out *= self.mapped_edge[dim if self.compat else name] if first or last else 1
                 else:
                     out *= self.fresh_edge[name] if last else plain
             elif state.cut and last:
@@ -291,13 +295,19 @@ def cdiv(a: int, b: int) -> int:
     return int(abs(a) // b) * (1 if a >= 0 else -1)
 
 
-def levels(layer: dict[str, Any], program: list[Any], pes: int) -> list[Level]:
+def levels(layer: dict[str, Any], program: list[Any], pes: int, compat: bool = True) -> list[Level]:
     """The cluster levels of a directive program: lists of (kind, size, step, dimension), sizes between."""
     batched = "N" in layer["dims"] and layer["type"] in BATCHED
     tensors = (BATCHED if batched else TENSORS)[layer["type"]]
     dims = dict(layer["dims"])
     full = dict(dims)
     strides = layer.get("strides", {})
+    scale: dict[str, int] = {}
+    for dim in WINDOW if not compat else ():
+        if strides.get(dim, 1) > 1:
+            kernel = full[WINDOW[dim]]
+            scale[dim] = min(strides[dim], kernel)
+            dims[dim] = (full[dim] - kernel) // strides[dim] * scale[dim] + kernel
     groups: list[list[tuple[str, int, int, str]]] = [[]]
     sizes: list[int] = []
     for item in program:
@@ -316,10 +326,13 @@ def levels(layer: dict[str, Any], program: list[Any], pes: int) -> list[Level]:
         names = {d[3] for d in directives}
         window = {d[3]: d[1] for d in directives if d[3] in "RS"}
         here = []
+        given = {}
         for kind, size, step, dim in directives:
             if dim.endswith("'") and dim[0] not in names:
+                given[dim[0]] = size
                 size, dim = size + window[WINDOW[dim[0]]] - 1, dim[0]
             here.append((kind, size, step, dim))
+        own = {d[3] for d in here}
         names = {d[3] for d in here}
         if out:
             for _, size, step, dim in out[-1].directives:
@@ -329,13 +342,15 @@ def levels(layer: dict[str, Any], program: list[Any], pes: int) -> list[Level]:
         here += [("T", dims[d], dims[d], d) for d in known if d not in names and d in dims]
         for i, (kind, size, step, dim) in enumerate(here):
             stride = strides.get(dim, 1)
-            if dim in WINDOW and stride != 1 and size >= full[WINDOW[dim]]:
+            if dim in WINDOW and stride != 1 and size >= full[WINDOW[dim]] and (compat or dim in own):
                 kernel = full[WINDOW[dim]]
                 outputs = (size + stride - kernel) // stride
-                step = outputs * (kernel if out and kernel < stride else stride)
+                if not compat:
+                    outputs = given.get(dim, outputs)
+                step = outputs * (kernel if (out or not compat) and kernel < stride else stride)
                 size = outputs * min(stride, kernel) + max(kernel - stride, 0)
                 here[i] = (kind, size, step, dim)
-        out.append(Level(here, units, dims, tensors))
+        out.append(Level(here, units, dims, tensors, scale, compat))
         dims = {d: min({x[3]: x[1] for x in here}[d], dims[d]) for d in known}
         units = sizes[depth] if depth < len(sizes) else 0
     return out
@@ -345,43 +360,39 @@ def noc_delay(elements: int, bandwidth: int, latency: int) -> int:
     return latency + -(-elements // bandwidth) - 1
 
 
-def analyse(layer: dict[str, Any], program: list[Any], machine: dict[str, int]) -> dict[str, Any]:
+def analyse(
+    layer: dict[str, Any], program: list[Any], machine: dict[str, int], compat: bool = True
+) -> dict[str, Any]:
     """All that the tool reports of one layer. `machine`: pes, simd, noc_bw, noc_latency, offchip_bw."""
-    stack = levels(layer, program, machine["pes"])
-    results: list[dict[str, Any]] = []
-    top = _level(stack, 0, stack[0].dims, machine, results)
-    top["l1_req"] = results[0]["l1_req"]
+    stack = levels(layer, program, machine["pes"], compat)
+    top = _level(stack, 0, stack[0].dims, machine)
+    for tensor, coupled in stack[-1].tensors.items():
+        top["l1_req"][tensor] = 2 * prod(stack[-1].mapped[dim] for dim in coupled)
     return top
 
 
-def _level(
-    stack: list[Level], depth: int, dims: dict[str, int], machine: dict[str, int], results: list[Any]
-) -> dict[str, Any]:
+def _level(stack: list[Level], depth: int, dims: dict[str, int], machine: dict[str, int]) -> dict[str, Any]:
     level = stack[depth]
     zero = {"I": 0, "W": 0, "O": 0}
     out: dict[str, Any] = {"runtime": 0, "macs": 0, "active": 0.0, "peak_noc": 0, "avg_noc": 0, "offchip": 0}
     out |= {name: dict(zero) for name in ("l2_read", "l2_write", "l1_read", "l1_write", "l2_req", "l1_req")}
     out["delay"] = {kind: [inf, -inf, 0] for kind in ("ingress", "egress", "compute")}
     counted = 0
-    first = True
-    for case in level.cases(dims):
-        if first:
+    for number, case in enumerate(level.cases(dims)):
+        if number == 0:
             for tensor, coupled in level.tensors.items():
                 size = 1
                 for dim in coupled:
-                    cut = dims[WINDOW[dim]] - 1 if tensor == "O" and dim in WINDOW else 0
-                    size *= dims[dim] - cut
-                held = 1
-                for dim in coupled:
-                    held *= level.mapped[dim]
+                    if tensor == "O" and dim in WINDOW:
+                        size *= (dims[dim] - dims[WINDOW[dim]]) // level.scale.get(dim, 1) + 1
+                    else:
+                        size *= dims[dim]
                 if tensor == "O":
                     out["l2_read"]["O"] = size
                     out["l2_req"]["O"] = 2 * level.egress(case)
-                    out["l1_req"]["O"] = 2 * held
                 else:
                     out["l2_write"][tensor] = size
-                    out["l2_req"][tensor] += 2 * level.ingress(tensor, case)
-                    out["l1_req"][tensor] += 2 * held
+                    out["l2_req"][tensor] = 2 * level.ingress(tensor, case)
         times = 1
         for state in case.values():
             times *= state.times
@@ -403,20 +414,24 @@ def _level(
         if depth + 1 < len(stack):
             parts = []
             if spatial.edge and spatial.last_cut:
-                parts.append((1, _level(stack, depth + 1, level.tile(case, True), machine, results)))
+                parts.append((1, _level(stack, depth + 1, level.tile(case, True), machine)))
                 if level.edge_units > 1:
-                    rest = _level(stack, depth + 1, level.tile(case, False), machine, results)
+                    rest = _level(stack, depth + 1, level.tile(case, False), machine)
                     parts.append((level.edge_units - 1, rest))
             else:
-                rest = _level(stack, depth + 1, level.tile(case, False), machine, results)
+                rest = _level(stack, depth + 1, level.tile(case, False), machine)
                 parts.append((level.edge_units if spatial.edge else level.units, rest))
             compute = max(0, *(part["runtime"] for _, part in parts))
-            active = sum(number * part["active"] for number, part in parts)
+            active = sum(many * part["active"] for many, part in parts)
         else:
             compute = ceil(longest / machine["simd"])
         if active == 0:
             active = level.edge_units if spatial.edge else level.units
-        came = noc_delay(ingress, machine["noc_bw"], machine["noc_latency"])
+        again = any(case[d].where != "init" for d in case if d not in level.tensors["O"])
+        if again and not level.compat:
+            out["l2_read"]["O"] += times * egress
+        back = egress if again and not level.compat else 0
+        came = noc_delay(ingress + back, machine["noc_bw"], machine["noc_latency"])
         went = noc_delay(egress, machine["noc_bw"], machine["noc_latency"])
         start = all(state.where == "init" for state in case.values())
         delay = compute + came if start else max(went, compute, came)
@@ -438,11 +453,9 @@ def _level(
             low, high, total = out["delay"][kind]
             out["delay"][kind] = [min(low, value), max(high, value), total + times * value]
         counted += times
-        first = False
     if counted:
         out["active"] /= counted
         out["avg_noc"] /= counted
         for kind in out["delay"]:
             out["delay"][kind][2] //= counted
-    results.append(out)
     return out

@@ -76,7 +76,7 @@ class MaestroMachine:
         """What MAESTRO can see of an accelerator.
 
         The array is all MACs; L2 is the memory right above the outermost array, L1 the last memory, the
-        network as wide as L2's read ports together; an element is as wide as an input.
+        network as wide as L2's limited read ports together; an element is as wide as an input.
         """
         memories = hardware.memories
         spread = [m for m in range(len(memories)) if hardware.lanes(m) > 1]
@@ -85,8 +85,9 @@ class MaestroMachine:
 
         def per_cycle(m: int, way: str) -> int:
             given, shared = memories[m].ports(way)  # type: ignore[arg-type]
-            width = given["I"] if shared else sum(given.values())
-            return UNLIMITED if width / element >= UNLIMITED else max(1, int(width / element))
+            finite = [given[t] for t in memories[m].holds if given[t] < UNLIMITED]
+            width = finite[0] if shared and finite else sum(finite)
+            return max(1, int(width / element)) if finite else UNLIMITED
 
         def elements(m: int) -> int:
             size = memories[m].total_bytes / element
@@ -105,7 +106,8 @@ class MaestroMachine:
         """The machine that MAESTRO has in mind, in accelsim's terms: DRAM, L2, a tile buffer per further
         cluster level (C1, ...), L1. `units` are the sub-units of each level; axes are `a0`, `a1`, ...
         Elements are bytes; every level has the network's bandwidth, as the tool assumes, multicasts, reduces
-        and forwards. C buffers are as large as numbers go and cost no energy: the tool knows none.
+        and forwards. Buffers are as large as numbers go: the tool lets no size change a cost. Only L1 and L2
+        cost energy.
         """
         from accelsim.hardware import load_hardware
 
@@ -130,9 +132,9 @@ class MaestroMachine:
         network = limit(self.noc_bw)
         memories = [
             level("DRAM", 0.0, None, limit(self.offchip_bw)) | {"kind": "dram"},
-            level("L2", L2_ENERGY, self.l2_size, network),
+            level("L2", L2_ENERGY, UNLIMITED, network),
             *(level(f"C{i}", 0.0, UNLIMITED, network) for i in range(1, len(units))),
-            level("L1", L1_ENERGY, self.l1_size, None),
+            level("L1", L1_ENERGY, UNLIMITED, None),
         ]
         for i, size in enumerate(units):
             axis = {"axis": f"a{i}", "size": size, "multicast": True, "reduction": True, "forwarding": True}

@@ -1,0 +1,74 @@
+"""`accelsim evaluate --model maestro`: the same dataflow by both models."""
+
+from __future__ import annotations
+
+from accelsim.errors import AccelsimError
+
+
+def run(
+    hardware: str,
+    network: str | None,
+    layer: str | None,
+    dataflow: str,
+    compat: bool,
+    batch: int | None,
+    resolution: int | None,
+    as_json: bool,
+    as_csv: bool,
+) -> None:
+    """Print both models side by side. `hardware` and `network` may be MAESTRO's own files, ending in .m."""
+    from accelsim.cli.app import console, progress
+    from accelsim.hardware import load_hardware
+    from accelsim.mapping.maestro import (
+        MaestroMachine,
+        load_dataflow,
+        read_machine,
+        read_network,
+        with_dataflow,
+    )
+    from accelsim.mapping.maestro.compare import compare
+    from accelsim.workloads.layer_text import parse_layer
+    from accelsim.workloads.load import load_network
+
+    if hardware.endswith(".m"):
+        machine, name = read_machine(hardware), hardware
+    else:
+        accelerator = load_hardware(hardware)
+        machine, name = MaestroMachine.from_accelerator(accelerator), accelerator.name
+    skipped: list[str] = []
+    if network is not None and network.endswith(".m"):
+        if batch is not None or resolution is not None:
+            raise AccelsimError("evaluate: --batch and --resolution do not change MAESTRO's files")
+        whole = read_network(network)
+        title, items = whole.name, list(whole.layers)
+    else:
+        flow = load_dataflow(dataflow)
+        if layer is not None:
+            shapes, title = [parse_layer(layer)], layer
+        else:
+            net = load_network(str(network), batch=batch, resolution=resolution)
+            shapes, title = list(net.layers), net.name
+        items = [with_dataflow(shape, flow) for shape in shapes if shape.has_weights]
+        skipped = [shape.name or str(shape) for shape in shapes if not shape.has_weights]
+        title += f", {flow.name or dataflow}"
+    pairs = []
+    with progress("pricing layers") as tick:
+        for done, item in enumerate(items, 1):
+            pairs.append(compare(item, machine, compat=compat))
+            if tick is not None:
+                tick(done, len(items))
+    if as_json:
+        import json
+
+        from accelsim import __version__
+
+        out = {"version": __version__, "machine": machine.__dict__, "compat": compat}
+        print(json.dumps(out | {"layers": [pair.to_dict() for pair in pairs]}, indent=1))
+        return
+    from accelsim.report import maestro
+
+    if as_csv:
+        print(maestro.table_csv(pairs), end="")
+        return
+    say = f"{title} on {name}: {machine.pes} PEs" + (", counted as the tool does" if compat else "")
+    console().print(maestro.report(say, pairs, skipped))

@@ -1,0 +1,217 @@
+"""MAESTRO's model behind accelsim's words: layers on machines, each with its best dataflow; and mappings.
+
+This is what a search calls: `price_layers` for machines that it varies, `price_mappings` for loop nests that
+it varies, `pricing.price` for dataflows that it decodes itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from accelsim.errors import AccelsimError
+from accelsim.mapping.maestro.convert import from_mapping
+from accelsim.mapping.maestro.levels import resolve
+from accelsim.mapping.maestro.machine import MaestroMachine
+from accelsim.mapping.maestro.notation import Cluster, Dataflow, MaestroError, MaestroLayer, Map, Size
+from accelsim.mapping.maestro.pricing import (
+    TROUBLE,
+    Flows,
+    count,
+    pack_dataflows,
+    pack_layers,
+    pack_machines,
+    price,
+)
+from accelsim.mapping.maestro.shipped import dataflow_names, load_dataflow, with_dataflow
+from accelsim.mapping.mapping import Mapping
+from accelsim.workloads.layer import Layer
+from cost_models import maestro_layout as L
+
+if TYPE_CHECKING:
+    from accelsim.hardware import Accelerator
+
+OBJECTIVES = ("edp", "latency", "energy")
+
+
+@dataclass(frozen=True)
+class MaestroCost:
+    """What MAESTRO's model says of one layer. Accesses are elements by tensor, I, W, O."""
+
+    layer: MaestroLayer
+    machine: MaestroMachine
+    counts: NDArray[np.float64]
+
+    @property
+    def latency_cycles(self) -> float:
+        """Cycles."""
+        return float(self.counts[L.LATENCY])
+
+    @property
+    def energy_pj(self) -> float:
+        """Energy in pJ: that in energies of one MAC, times the machine's `mac_pj`."""
+        return float(self.counts[L.ENERGY]) * self.machine.mac_pj
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates that the model counts."""
+        return int(self.counts[L.MACS])
+
+    @property
+    def active_pes(self) -> float:
+        """PEs with work, mean over the steps."""
+        return float(self.counts[L.ACTIVE])
+
+    def accesses(self, column: int) -> dict[str, int]:
+        """Three columns of the counts from `column` on, such as `maestro_layout.L2_READ`, by tensor."""
+        return {tensor: int(self.counts[column + t]) for t, tensor in enumerate("IWO")}
+
+    def to_dict(self) -> dict[str, object]:
+        """Everything as plain JSON values."""
+        columns = {
+            "l2_reads": L.L2_READ,
+            "l2_writes": L.L2_WRITE,
+            "l1_reads": L.L1_READ,
+            "l1_writes": L.L1_WRITE,
+            "l2_elements": L.L2_NEED,
+            "l1_elements": L.L1_NEED,
+        }
+        return {
+            "latency_cycles": self.latency_cycles,
+            "energy_pj": self.energy_pj,
+            "macs": self.macs,
+            "active_pes": self.active_pes,
+        } | {name: self.accesses(column) for name, column in columns.items()}
+
+
+def evaluate_layer(layer: MaestroLayer, machine: MaestroMachine, *, compat: bool = False) -> MaestroCost:
+    """Price the layer under its dataflow. Raises MaestroError where the model has no answer."""
+    resolve(layer).units(machine.pes)
+    status, counts = count(
+        pack_layers([layer]),
+        pack_machines([machine]),
+        pack_dataflows([bound(layer)], layer.type == "GEMM"),
+        np.zeros((1, 3), np.int32),
+        compat=compat,
+    )
+    if status[0] != L.OK:
+        raise MaestroError(f"layer {layer.name or layer.type!r}: {TROUBLE[int(status[0])]}")
+    return MaestroCost(layer, machine, counts[0])
+
+
+def bound(layer: MaestroLayer) -> Dataflow:
+    """The layer's dataflow with every size a number."""
+    flow = layer.dataflow
+    if flow is None:
+        raise MaestroError(f"layer {layer.name!r} has no dataflow")
+    dims = layer.dims
+    levels = tuple(
+        tuple(
+            Map(m.spatial, Size(m.size.value(dims)), Size(m.step.value(dims)), m.dim, m.place) for m in level
+        )
+        for level in flow.levels
+    )
+    clusters = tuple(Cluster(Size(c.size.value(dims)), c.logical, c.place) for c in flow.clusters)
+    return Dataflow(levels, clusters, flow.name)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Best dataflow of each layer on each machine: arrays [machines, layers]."""
+
+    latency_cycles: NDArray[np.float64]
+    energy_pj: NDArray[np.float64]
+    dataflow: NDArray[np.int64]
+    """Index into `names`."""
+    names: tuple[str, ...]
+
+
+def price_layers(
+    layers: Sequence[Layer],
+    machines: Sequence[MaestroMachine],
+    dataflows: Sequence[str | Dataflow] | None = None,
+    *,
+    objective: str = "edp",
+    fit: bool = True,
+    compat: bool = False,
+) -> Choice:
+    """The best of `dataflows` (default: all shipped) for each layer on each machine, by MAESTRO's model.
+
+    Layers that equal each other are priced once; pooling and element-wise layers, which the model does not
+    know, cost nothing. What no dataflow can do costs infinity, and with `fit` so does what needs more L1 or
+    L2 than the machine has (the tool only warns). About a microsecond per layer, machine and dataflow; the
+    GIL is released.
+    """
+    if objective not in OBJECTIVES:
+        raise AccelsimError(f"objective must be one of {', '.join(OBJECTIVES)}, but got {objective!r:.80}")
+    flows = [load_dataflow(x) for x in (dataflow_names() if dataflows is None else dataflows)]
+    unlike = [layer for layer in dict.fromkeys(layers) if layer.has_weights]
+    items = [with_dataflow(layer, flow) for layer in unlike for flow in flows]
+    H, F = len(machines), len(flows)
+    latency, energy = np.zeros((H, len(layers))), np.zeros((H, len(layers)))
+    chosen = np.zeros((H, len(layers)), np.int64)
+    names = tuple(flow.name or f"dataflow {f}" for f, flow in enumerate(flows))
+    if not items or not machines:
+        return Choice(latency, energy, chosen, names)
+    # A layer has one row per dataflow, as a dataflow may change its terms (a GEMM becomes a convolution).
+    gemm = [item.type == "GEMM" for item in items]
+    packed = [pack_dataflows([bound(item)], is_gemm) for item, is_gemm in zip(items, gemm)]
+    table = Flows(*(np.concatenate(parts) for parts in zip(*packed)))
+    rows = np.arange(len(items), dtype=np.int32)
+    pick = np.empty((H, len(items), 3), np.int32)
+    pick[:, :, 0] = pick[:, :, 2] = rows
+    pick[:, :, 1] = np.arange(H)[:, None]
+    status, counts = count(
+        pack_layers(items), pack_machines(machines), table, pick.reshape(-1, 3), compat=compat
+    )
+    counts[status != L.OK] = np.inf
+    counts = counts.reshape(H, -1, F, L.COUNT_COLS)
+    if fit:
+        for column, sizes in (
+            (L.L1_NEED, [m.l1_size for m in machines]),
+            (L.L2_NEED, [m.l2_size for m in machines]),
+        ):
+            need = counts[..., column : column + L.NTENSOR].sum(axis=3)
+            counts[need > np.array(sizes)[:, None, None]] = np.inf
+    cycles = counts[..., L.LATENCY]
+    pj = counts[..., L.ENERGY] * np.array([m.mac_pj for m in machines])[:, None, None]
+    goal = {"edp": cycles * pj, "latency": cycles, "energy": pj}[objective]
+    best = goal.argmin(axis=2)
+    at = {layer: i for i, layer in enumerate(unlike)}
+    for i, layer in enumerate(layers):
+        if layer in at:
+            j = at[layer]
+            chosen[:, i] = best[:, j]
+            latency[:, i] = cycles[np.arange(H), j, best[:, j]]
+            energy[:, i] = pj[np.arange(H), j, best[:, j]]
+    return Choice(latency, energy, chosen, names)
+
+
+def price_mappings(
+    layer: Layer, hardware: Accelerator, mappings: Sequence[Mapping], *, compat: bool = False
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(latency in cycles, energy in pJ) of each mapping by MAESTRO's model; infinite where no dataflow equals
+    it (`from_mapping` says why) or the model has no answer.
+
+    The conversion is Python, some 100 us a mapping: a search with many should build `Flows` itself.
+    """
+    latency, energy = np.full(len(mappings), np.inf), np.full(len(mappings), np.inf)
+    rows, flows, bare = [], [], None
+    for i, mapping in enumerate(mappings):
+        try:
+            bare = from_mapping(layer, mapping, hardware)
+        except MaestroError:
+            continue
+        rows.append(i)
+        flows.append(bound(bare))
+    if bare is not None:
+        pick = np.zeros((len(rows), 3), np.int32)
+        pick[:, 2] = range(len(rows))
+        machines = pack_machines([MaestroMachine.from_accelerator(hardware)])
+        table = pack_dataflows(flows, bare.type == "GEMM")
+        _, latency[rows], energy[rows] = price(pack_layers([bare]), machines, table, pick, compat=compat)
+    return latency, energy
