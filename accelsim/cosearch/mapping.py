@@ -151,7 +151,7 @@ class PairMapper(_ChunkMapper):
         """Mapping of one layer; None if not even the smallest tiles fit."""
         chunk = _single(task)
         found = map_pairs(
-            problems(chunk), stacked(chunk.chips), np.zeros(1, np.int64), task.budget,
+            problems(chunk), stacked(chunk.chips), np.zeros(1, np.int64), task.evaluations,
             np.full(1, task.seed, np.uint64), task.objective, reserved=reserved(chunk),
         )  # fmt: skip
         start, spent = found.spent[0].tolist()

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from accelsim.mapping.maestro.compare import Pair, reasons
-from accelsim.report.tables import quantity
+from accelsim.report.text import quantity
 from cost_models import maestro_layout as L
 
 if TYPE_CHECKING:
