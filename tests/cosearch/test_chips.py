@@ -365,5 +365,6 @@ def test_the_order_of_keys_means_nothing(name) -> None:
     turned["search"]["buffers"] = dict(reversed(turned["search"]["buffers"].items()))
     three = ChipSpace(load_hardware(turned))
     assert one.genes == two.genes == three.genes
-    row = drawn(one, 1)[0]
+    rows = drawn(one)
+    row = rows[one.faults(rows) == ""][0]
     assert len({made(space, row).hash for space in (one, two, three)}) == 1
