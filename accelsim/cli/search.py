@@ -180,7 +180,6 @@ def watching() -> Iterator[tuple[Event, Any]]:
         from rich.progress import Progress as Bar
 
         columns = [
-            TextColumn("generation {task.completed}/{task.total}"),
             BarColumn(),
             TimeRemainingColumn(),
             TextColumn("{task.fields[figures]}"),
@@ -206,6 +205,7 @@ def figures(now: Progress) -> str:
         f"{name} {count / (drawn + len(now.last.rows)):.0%}" for name, count in now.last.rejected.items()
     )
     return (
-        f"{now.candidates_per_s:,.0f} candidates/s, best {first} {value}, "
-        f"hypervolume {now.result.hypervolume():.4g}" + (f", drawn again: {shares}" if shares else "")
+        f"generation {now.generation}/{now.generations}, {now.candidates_per_s:,.0f} candidates/s, "
+        f"best {first} {value}, hypervolume {now.result.hypervolume():.4g}"
+        + (f", drawn again: {shares}" if shares else "")
     )

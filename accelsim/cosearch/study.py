@@ -174,9 +174,9 @@ class Study:
 
     def discard(self) -> None:
         """Close a study and delete it."""
+        self.close()
         if self.path is not None:
             self.path.unlink(missing_ok=True)
-        self.close()
 
     def __enter__(self) -> Study:
         return self

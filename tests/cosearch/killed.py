@@ -17,7 +17,6 @@ from random import Random
 
 import accelsim
 from accelsim.cosearch import study
-from accelsim.cosearch.run import resume
 from tests.cosearch.small import TINY, same
 
 SEARCH = TINY | {"hardware": "nvdla_64", "population": 4, "objectives": "edp,area"}
@@ -77,19 +76,22 @@ def main(folder: Path) -> None:
     accelsim.search(**SEARCH, evaluations=EVALUATIONS, study=folder / "whole.study")
     took = time.perf_counter() - began
 
-    path, kills, generations = folder / "moments.study", 0, set()
-    random = Random(1)
-    for _ in range(60):
-        pid = child(lambda: go_on(path))
-        time.sleep(took * random.uniform(0.05, 0.5))
-        os.kill(pid, signal.SIGKILL)
-        kills += died(pid)
-        if path.exists():
-            with study.Study.open(path) as opened:
-                generations.add(len(opened))
-                if len(opened) == len(whole.generations):
-                    break
-    print("moments", kills, len(generations), same(resume(path), whole))
+    kills, generations, equal, random = 0, set(), True, Random(1)
+    for number in range(9):
+        path = folder / f"moments{number}.study"
+        for _ in range(4):
+            pid = child(lambda path=path: go_on(path))
+            time.sleep(took * random.uniform(0.02, 0.5))
+            os.kill(pid, signal.SIGKILL)
+            kills += died(pid)
+            if path.exists():
+                with study.Study.open(path) as opened:
+                    generations.add(len(opened))
+        go_on(path)
+        equal = equal and same(accelsim.load_study(path), whole)
+        if kills >= 12:
+            break
+    print("moments", kills, len(generations), equal)
 
     kills, equal = 0, True
     for number in STATEMENTS:
