@@ -40,6 +40,7 @@ class BlockTable:
     """Costs of all blocks of a space, by `Space.block_ids`.
 
     latency_cycles, energy_pj  float64[blocks]
+    overhead_cycles  what an inference takes beyond its blocks
     about  how it was made: mapper, objective, budget, seed
     check  how sums compare with whole subnets, or {}: see `compare`
     """
@@ -50,16 +51,19 @@ class BlockTable:
     clock_mhz: float
     latency_cycles: NDArray[np.float64]
     energy_pj: NDArray[np.float64]
+    overhead_cycles: float = 0.0
     about: dict[str, Any] = field(default_factory=dict)
     check: dict[str, Any] = field(default_factory=dict)
 
     def price(self, genomes: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """(latency in cycles, energy in pJ) float64[n] of genomes [n, genes]: sums over their blocks."""
+        """(latency in cycles, energy in pJ) float64[n] of genomes [n, genes]: sums over their blocks, and
+        the overhead of an inference.
+        """  # fmt: skip
         ids = self.space.block_ids(genomes)
         present = ids >= 0
         latency = np.where(present, self.latency_cycles[ids], 0.0).sum(axis=1)
         energy = np.where(present, self.energy_pj[ids], 0.0).sum(axis=1)
-        return np.asarray(latency), np.asarray(energy)
+        return np.asarray(latency + self.overhead_cycles), np.asarray(energy)
 
     def latency_s(self, genomes: ArrayLike) -> NDArray[np.float64]:
         """Latency in seconds float64[n]."""
@@ -84,7 +88,8 @@ class BlockTable:
             "clock_mhz": self.clock_mhz,
             "space": self.space.name,
             "resolutions": list(self.space.resolutions),
-            "notes": "A subnet's latency and energy are the sums over its blocks.",
+            "notes": "A subnet's latency is the sum over its blocks and overhead_cycles, its energy the sum.",
+            "overhead_cycles": self.overhead_cycles,
             "about": self.about,
             "check": self.check,
             "parts": parts,
@@ -101,7 +106,7 @@ class BlockTable:
             energy = np.concatenate([np.array(p["energy_pj"], float) for p in data["parts"]])
             made = cls(
                 space, str(data["hardware"]), str(data["hardware_hash"]), float(data["clock_mhz"]), latency,
-                energy, dict(data["about"]), dict(data["check"]),
+                energy, float(data["overhead_cycles"]), dict(data["about"]), dict(data["check"]),
             )  # fmt: skip
         except AccelsimError:
             raise
@@ -158,7 +163,8 @@ def build_table(
     costs = (_in_place if keeps else _alone)(pricer, family, seed, tick)
     about = {"mapper": way.mapper.name, "objective": objective, "budget": budget, "seed": seed}
     latency, energy = np.ascontiguousarray(costs.T)
-    table = BlockTable(family, hw.name, hw.hash, hw.clock_mhz, latency, energy, about)
+    extra = pricer.overhead_cycles
+    table = BlockTable(family, hw.name, hw.hash, hw.clock_mhz, latency, energy, extra, about)
     if not subnets:
         return table
     genomes = family.sample(np.random.default_rng(seed), subnets)
@@ -166,6 +172,7 @@ def build_table(
     for rows in _chunks(subnets):
         whole[rows] = _totals(pricer, [family.to_network(genomes[i]) for i in rows])
         tick(family.num_blocks + rows.stop)
+    whole[:, 0] += extra
     return replace(table, check=compare(np.stack(table.price(genomes), axis=1), whole))
 
 

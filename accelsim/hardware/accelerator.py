@@ -221,15 +221,18 @@ class Accelerator(Sourced):
     # -- JSON ----------------------------------------------------------------------------------------
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON form without what is absent or default, nor its sources; `load_hardware` reads it back."""
-        out = self.model_dump(mode="json", exclude_none=True, exclude_defaults=True)
-        return {"version": self.version, **_sources_of_present(out)}
+        """JSON form that `load_hardware` reads back: without what is absent or default and has no source."""
+        short = self.model_dump(mode="json", exclude_none=True, exclude_defaults=True)
+        return {"version": self.version, **_with_sourced(short, self.model_dump(mode="json"))}
 
     @cached_property
     def hash(self) -> str:
         """SHA-256 of all that costs and mappings depend on: no name, notes, sources or search space."""
-        counted = {k: v for k, v in self.to_dict().items() if k not in ("name", "search")}
-        text = json.dumps(without_sources(counted), sort_keys=True, separators=(",", ":"))
+        short = self.model_dump(mode="json", exclude_none=True, exclude_defaults=True)
+        counted = {k: v for k, v in short.items() if k not in ("name", "search")}
+        text = json.dumps(
+            without_sources({"version": self.version, **counted}), sort_keys=True, separators=(",", ":")
+        )
         return hashlib.sha256(text.encode()).hexdigest()
 
     def provenance(self) -> dict[str, str | None]:
@@ -241,15 +244,14 @@ class Accelerator(Sourced):
         return out
 
 
-def _sources_of_present(value: Any) -> Any:
-    """Without the sources of keys that are not there."""
-    if isinstance(value, list):
-        return [_sources_of_present(v) for v in value]
-    if not isinstance(value, dict):
-        return value
-    out = {k: _sources_of_present(v) for k, v in value.items() if k != "sources"}
-    named = {k: v for k, v in value.get("sources", {}).items() if k in out}
-    return out | ({"sources": named} if named else {})
+def _with_sourced(short: Any, full: Any) -> Any:
+    """`short` with what `full` has at keys that name a source."""
+    if isinstance(short, list):
+        return [_with_sourced(a, b) for a, b in zip(short, full, strict=True)]
+    if not isinstance(short, dict):
+        return short
+    out = {key: _with_sourced(item, full[key]) for key, item in short.items()}
+    return out | {key: full[key] for key in short.get("sources", {}) if key not in short}
 
 
 def without_sources(value: Any) -> Any:

@@ -88,8 +88,13 @@ class ChipPricer:
         self.cancelled = cancelled
         self.known: dict[Key, Price | None] = {}
 
+    @property
+    def overhead_cycles(self) -> float:
+        """What an inference takes beyond its layers."""
+        return self.hardware.network.overhead_us * self.hardware.clock_mhz
+
     def price(self, networks: Sequence[Network]) -> list[Price | AccelsimError]:
-        """The total of each network, or why a layer of it fits nowhere."""
+        """The layers of each network together, without overhead, or why one fits nowhere."""
         plans = [plan(self.hardware, network) for network in networks]
         out: list[Price | AccelsimError | None] = [None] * len(networks)
         while True:

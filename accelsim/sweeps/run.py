@@ -174,8 +174,12 @@ def _run(
     """Results in the order of the jobs; fewer than jobs if cancelled."""
 
     def solve(job: _Job) -> list[Any]:
-        found = ChipPricer(job.hardware, job.way, cancelled=cancelled).price(nets)
-        return [str(x) if isinstance(x, AccelsimError) else list(x) for x in found]
+        pricer = ChipPricer(job.hardware, job.way, cancelled=cancelled)
+        extra = pricer.overhead_cycles
+        return [
+            str(x) if isinstance(x, AccelsimError) else [x.latency_cycles + extra, x.energy_pj]
+            for x in pricer.price(nets)
+        ]
 
     if workers == 1:
         for job in jobs:

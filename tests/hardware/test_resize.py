@@ -141,4 +141,5 @@ def test_a_default_may_have_a_source() -> None:
     data["memories"][1]["sources"]["double_buffered"] = "A: the paper, section 4"
     data["memories"][0]["sources"]["size_bytes"] = "E: off chip"
     hw = load_hardware(data)
-    assert load_hardware(hw.to_dict()).hash == hw.hash == load_hardware("eyeriss").hash
+    assert load_hardware(hw.to_dict()) == hw
+    assert hw.hash == load_hardware("eyeriss").hash

@@ -32,6 +32,15 @@ def test_sums_are_whole_subnets(table) -> None:
         assert table.check[name]["kendall_tau"] == 1.0
 
 
+def test_overhead_counts_once() -> None:
+    chip = accelsim.load_hardware("example").to_dict() | {"network": {"overhead_us": 250}}
+    table = build_table(chip, "nasbench_macro", subnets=0)
+    genome = table.space.largest()
+    whole = accelsim.evaluate(chip, table.space.to_network(genome))
+    assert table.overhead_cycles == 250 * 500
+    assert table.price(genome)[0][0] == pytest.approx(whole.latency_cycles, rel=1e-12)
+
+
 def test_json_reads_back(table, tmp_path) -> None:
     file = tmp_path / "table.json"
     file.write_text(json.dumps(table.to_dict()))

@@ -70,6 +70,12 @@ def test_residency_gives_way_as_in_map_network() -> None:
         )
 
 
+def test_overhead_of_an_inference_counts() -> None:
+    table = accelsim.sweep("example", "lenet5", ["network.overhead_us=0,10"], mapper="template")
+    cycles = table.column("latency_cycles")
+    assert cycles[1] - cycles[0] == pytest.approx(10 * 500)
+
+
 def test_workers_do_not_matter(table) -> None:
     assert accelsim.sweep("eyeriss", "lenet5", VARY, budget=60, workers=3).rows == table.rows
 
