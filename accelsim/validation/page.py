@@ -93,7 +93,9 @@ def _wrong(reports: Sequence[Report]) -> str:
         off = sorted((c for c in report.cases if c.verdict == "off"), key=lambda c: -abs(c.error))
         missed += len(off)
         for c in off[:MISSES]:
-            rows.append((report.title, c.name, c.quantity, figure(c.theirs), figure(c.ours), percent(c.error)))
+            rows.append(
+                (report.title, c.name, c.quantity, figure(c.theirs), figure(c.ours), percent(c.error))
+            )
         if len(off) > MISSES:
             rows.append((report.title, f"{len(off) - MISSES} more, smaller", "", "", "", ""))
     count = sum(len(report.cases) for report in reports)
