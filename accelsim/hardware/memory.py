@@ -184,15 +184,14 @@ class Memory(Sourced):
     overlap: StrictBool | None = Field(
         default=None,
         description="Whether fills hide behind compute; otherwise their time adds up. Default: as "
-        "double_buffered. True without double buffering: a queue, a ring of banks or a sliding window feeds "
-        "the memory, so that tiles need no second copy.",
+        "double_buffered. True without double buffering: a queue, a ring of banks or a sliding window "
+        "feeds the memory, so that tiles need no second copy.",
     )
     serial_folds: Tensor | None = Field(
         default=None,
         description="For systolic arrays: the tensor whose tile here is a fold of the array above. Folds run "
         "one after the other: each adds the array's skew, the sum of (size - 1) over the axes right above, "
-        "and, unless "
-        "it is O, the loading of the tile, as many cycles as the first of these axes is long.",
+        "and, unless it is O, the loading of the tile, as many cycles as the first of these axes is long.",
     )
     bandwidth: Bandwidth | None = Field(
         default=None,

@@ -66,20 +66,18 @@ def report(data: Path | None) -> Report:
         tuple(ranks),
         assumptions=(
             "The shipped dpu_zcu102, one core, template mappings for latency; depthwise layers, pooling "
-            "and sums on its "
-            "ALU of 4 pixels x 16 channels (PG338), one layer after another.",
+            "and sums on its ALU of 4 pixels x 16 channels (PG338), one layer after another.",
             "Global pooling over more than 8 x 8 goes to the Arm core at one element a cycle of 1.2 GHz.",
         ),
         fitted=(
             "Nothing. But the rule for pooling was added after squeeze-excite networks were seen to be "
-            "ranked badly "
-            "without it (last rank above); its constants are the processor's clock and the simplest rate.",
+            "ranked badly without it (last rank above); its constants are the processor's clock and the "
+            "simplest rate.",
         ),
         findings=(
             *_means(cases),
             f"Absolute latency is {mean:.2f} of the measured on average: loading of instructions, start of "
-            "a layer and "
-            "weights for maps of few pixels are not modelled.",
+            "a layer and weights for maps of few pixels are not modelled.",
         ),
         skipped=() if file is not None else (missing(FILE, f"all but {len(rows)} of the networks"),),
     )  # fmt: skip

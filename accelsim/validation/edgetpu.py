@@ -72,13 +72,11 @@ def _findings(cases: list[Case]) -> tuple[str, ...]:
     low, high = min(c.error for c in slow), max(c.error for c in slow)
     return (
         f"Streaming-bound networks on the desktop come out {low:+.0%} to {high:+.0%}. An 8 MB memory for "
-        "weights and "
-        "activations together, as the chip is often described, made them 6 to 13 % slow: activations have "
-        "3 MB of "
-        "their own beside it (libedgetpu), which the shipped configuration now has.",
+        "weights and activations together, as the chip is often described, made them 6 to 13 % slow: "
+        "activations have 3 MB of their own beside it (libedgetpu), which the shipped configuration now "
+        "has.",
         f"Off by more than a factor of 2: {off or 'none'}. Why is not known; DenseNet's concatenations, "
-        "which cost "
-        "nothing in our model, may copy activations or fall back to the host.",
+        "which cost nothing in our model, may copy activations or fall back to the host.",
         "EfficientNet-EdgeTpu is 27 to 49 % fast: utilisation is ours with an assumed dataflow that never "
         "stalls.",
     )

@@ -65,16 +65,15 @@ def report(data: Path | None) -> Report:
         tuple(_ranks(kept, cases)),
         assumptions=(
             "L2, clusters and PEs hold all tensors; units of a level share a read, partial sums are added "
-            "up between "
-            "them; overlap of windows is shared between PEs, not between clusters; one NoC bandwidth at "
-            "every level.",
+            "up between them; overlap of windows is shared between PEs, not between clusters; one NoC "
+            "bandwidth at every level.",
             "Runtime without off-chip traffic and with one MAC a cycle and SIMD lane.",
         ),
         fitted=("Nothing.",),
         findings=(
             f"Runtime is {middle:.2f} of MAESTRO's in the middle, {tenth:.2f} and {ninth:.2f} at the "
-            "tenths: theirs adds "
-            "the first fill of a cluster to every step of the level above, ours hides it behind compute.",
+            "tenths: theirs adds the first fill of a cluster to every step of the level above, ours hides "
+            "it behind compute.",
             *(f"{number} x {rule}." for rule, number in rules.most_common()),
         ),
         skipped=(

@@ -92,19 +92,16 @@ def report(data: Path | None) -> Report:
         tuple(cases + real),
         assumptions=(
             "The vendor's rules priced on our layers: time of a layer = max(DRAM, MACs), MACs packed "
-            "without loss, "
-            "channels padded to 16 after folding the stride into them, kernels to 128 (ResNet-50) or 16, "
-            "3x3 in "
-            "Winograd form, pooling and activations free.",
+            "without loss, channels padded to 16 after folding the stride into them, kernels to 128 "
+            "(ResNet-50) or 16, 3x3 in Winograd form, pooling and activations free.",
             "Our real estimate: the shipped configurations with template mappings, no Winograd.",
             "Power is ours without DRAM, as in the vendor's table, at our own speed.",
         ),
         fitted=(
             "The buffer's working sets are nowhere stated: 16 kernels, or kernel height + 8 input lines, "
-            "each and one "
-            "16 kB bank, is the form among 240 simple ones that comes closest to the fps of the smaller "
-            "buffers. The "
-            "65 layer rows do not depend on it; the fps rows below 2048 MACs are no test of it.",
+            "each and one 16 kB bank, is the form among 240 simple ones that comes closest to the fps of "
+            "the smaller buffers. The 65 layer rows do not depend on it; the fps rows below 2048 MACs are "
+            "no test of it.",
         ),
         findings=findings,
         skipped=(
@@ -175,16 +172,12 @@ def _real(known: dict[str, Any]) -> tuple[list[Case], tuple[str, ...]]:
         "for 3x3 (Winograd), which ours lacks; on the other hand it pads kernels to 128 and reloads whole "
         "operands where a better tiling does not.",
         f"On the FPGA, nv_small takes {-1 + 1 / (1 + cases[-1].error):.0%} longer than our estimate, which "
-        "knows "
-        "neither the host's part of a network nor its memory's real bandwidth.",
+        "knows neither the host's part of a network nor its memory's real bandwidth.",
         f"Area misses its 30 %: we lack {missing}. Ours holds multipliers, adders, buffer and "
-        "accumulators; the "
-        "vendor's figure holds the post-processors (SDP, PDP, CDP), DMA engines, sequencers, Winograd "
-        "transforms, "
-        "register files and wiring, of which no split is published.",
+        "accumulators; the vendor's figure holds the post-processors (SDP, PDP, CDP), DMA engines, "
+        "sequencers, Winograd transforms, register files and wiring, of which no split is published.",
         "Power: an energy per MAC and per bit from the fit, without clock tree and control, so its "
-        "agreement at two "
-        "sizes is partly luck: the errors run from "
+        "agreement at two sizes is partly luck: the errors run from "
         + f"{min(_powers(cases)):+.0%} to {max(_powers(cases)):+.0%}.",
     )
     return cases, findings

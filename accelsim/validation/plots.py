@@ -17,7 +17,7 @@ def scatter(report: Report, groups: dict[str, list[Case]], unit: str, band: floa
     """Theirs against ours, logarithmic, with the diagonal and the lines `1 + band` above and below it."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(6.2, 5.4), layout="constrained")
+    figure = Figure(figsize=(5.6, 5.6), layout="constrained")
     axis = figure.subplots()
     values = [v for cases in groups.values() for c in cases for v in (c.theirs, c.ours) if v > 0]
     low, high = 0.7 * min(values), 1.4 * max(values)
@@ -36,7 +36,8 @@ def scatter(report: Report, groups: dict[str, list[Case]], unit: str, band: floa
     axis.set_xlabel(f"theirs ({unit})")
     axis.set_ylabel(f"ours ({unit})")
     axis.set_title(f"{report.title}; dotted: {band:.0%} off", fontsize="medium")
-    axis.legend(frameon=False, fontsize="small", loc="upper left")
+    largest = max(map(len, groups.values()))
+    axis.legend(frameon=False, fontsize="small", loc="upper left", markerscale=3 if largest > 200 else 1)
     axis.set_aspect("equal")
     axis.spines[["top", "right"]].set_visible(False)
     return figure

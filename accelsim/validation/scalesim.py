@@ -54,13 +54,11 @@ def report(data: Path | None) -> Report:
         tuple(cases),
         assumptions=(
             "Layers as matrix products after im2col, as SCALE-Sim lowers them; the array as a memory of "
-            "one element a PE "
-            "with `serial_folds`.",
+            "one element a PE with `serial_folds`.",
         ),
         findings=(
             "Without `serial_folds` an array computes without pause, and every fold is as short as its "
-            "share of the "
-            "product: that is our default, since chips double-buffer weights and overlap folds.",
+            "share of the product: that is our default, since chips double-buffer weights and overlap folds.",
         ),
         skipped=(
             "Stalls of its memory system: they do not follow the volume of data, and are no truth to "

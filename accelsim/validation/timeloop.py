@@ -51,12 +51,9 @@ def report(data: Path | None) -> Report:
         ),
         findings=(
             f"Weights, outputs, partial sums and cycles are equal throughout; {sum(rules.values())} of "
-            f"{inputs} "
-            "counts of inputs differ. Between memories a difference counts as explained only where "
-            "Timeloop's "
-            "documented rules, written down again here, give its number exactly; the one exception is the "
-            "case "
-            "that Timeloop itself treats unlike its rules (wrap).",
+            f"{inputs} counts of inputs differ. Between memories a difference counts as explained only "
+            "where Timeloop's documented rules, written down again here, give its number exactly; the one "
+            "exception is the case that Timeloop itself treats unlike its rules (wrap).",
             *(f"{count} x {rule}." for rule, count in rules.most_common()),
         ),
         skipped=() if file is not None else (missing(FILE, f"all but {len(cases)} of 92 cases"),),

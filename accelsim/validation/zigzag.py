@@ -47,17 +47,14 @@ def report(data: Path | None) -> Report:
         tuple(cases),
         assumptions=(
             "ZigZag gives each operand its own levels (uneven mapping): an operand is priced on a machine "
-            "of the memories "
-            "that it passes, all axes with multicast and reduction. Each count of ours comes from one such "
-            "nest.",
+            "of the memories that it passes, all axes with multicast and reduction. Each count of ours "
+            "comes from one such nest.",
             "Elements moved are compared, and cycles of compute; not energy (its accesses are rounded up "
-            "to ports), nor "
-            "its stalls, which add the first fill and last drain without overlap.",
+            "to ports), nor its stalls, which add the first fill and last drain without overlap.",
         ),
         findings=(
             "Weights and outputs between memories, and cycles, are equal throughout; partial sums too, but "
-            "for those that each "
-            "PE finds when it starts.",
+            "for those that each PE finds when it starts.",
             *(f"{count} x {rule}." for rule, count in rules.most_common()),
         ),
         skipped=(

@@ -34,7 +34,8 @@ def test_eyeriss_psum_port_binds_vgg16_and_not_alexnet() -> None:
     row = dict(zip(known["vgg16"]["columns"], known["vgg16"]["layers"][1], strict=True))
     layer = Layer.conv2d(N=3, K=row["K"], C=row["C"], P=row["PQ"], Q=row["PQ"], R=3, S=3)
     told = identify(hw, layer, row, (row["input_zeros"], 0.5))
-    assert figures(hw, layer, told, None, 0.0).bound_by == "GLB write O"
+    assert figures(hw, layer, told.table, None, 0.0).bound_by == "GLB write O"
+    assert told.least <= figures(hw, layer, told.table, None, 0.0).processing_ms <= told.most
     conv5 = Layer.conv2d(N=4, G=2, K=128, C=192, P=13, Q=13, R=3, S=3)
     assert figures(hw, conv5, np.array([[64, 4, 13, 16, 3, 2, 2]]), None, 0.0).bound_by == "compute"
 
