@@ -1,7 +1,7 @@
 """Measure every mapper on every distinct layer of some networks, and write the tables of docs/mappers.md.
 
     python experiments/mapper_table.py RESULTS            measures what RESULTS (JSON lines) does not have yet
-    python experiments/mapper_table.py RESULTS --print    prints the tables in Markdown
+    python experiments/mapper_table.py RESULTS --print    prints the tables in Markdown; --layers, a row a layer
 
 Times are CPU seconds of one core, kernels compiled before. The optimum is over dividing tiles; a heuristic,
 whose tiles need not divide, can be below it: its gap is then negative. A name with ! is a search that does
@@ -28,6 +28,7 @@ HEURISTICS = ("template", "genetic", "genetic_index", "cmaes", "random")
 UNAIDED = ("genetic", "genetic_index", "cmaes", "random")
 SECONDS = 30.0
 EVALUATIONS = 2000
+WARM = Layer.conv2d(K=24, C=12, P=14, Q=14, R=3, S=3)
 
 
 def layers() -> list[tuple[str, Layer]]:
@@ -67,12 +68,12 @@ def run(path: Path) -> None:
     lines = path.read_text().splitlines() if path.exists() else []
     have = {(x["hardware"], x["layer"], x["mapper"]) for x in map(json.loads, lines)}
     mappers = ("optimal", "optimal!", *HEURISTICS, *(name + "!" for name in UNAIDED))
-    optimal(accelsim.load_hardware("example"), Layer(K=4, P=4))  # compiles, or loads
+    optimal(accelsim.load_hardware("example"), WARM)  # compiles, or loads
     with path.open("a") as file:
         for name in accelsim.hardware_names():
             hardware = accelsim.load_hardware(name)
             for mapper in mappers:
-                measure(hardware, Layer(K=4, P=4), mapper)
+                measure(hardware, WARM, mapper)
                 for network, layer in layers():
                     if (name, str(layer), mapper) in have:
                         continue
@@ -82,13 +83,19 @@ def run(path: Path) -> None:
                     file.flush()
 
 
-def report(path: Path) -> None:
-    """Markdown: a row a chip and mapper, the claim about encodings, then a row a layer."""
+def read(path: Path) -> dict[tuple[str, str], dict[str, dict[str, Any]]]:
+    """Results by chip and layer, then by mapper."""
     table: dict[tuple[str, str], dict[str, dict[str, Any]]] = {}
     for line in path.read_text().splitlines():
         row = json.loads(line)
         if row["value"] is not None:
             table.setdefault((row["hardware"], row["layer"]), {})[row["mapper"]] = row
+    return table
+
+
+def report(path: Path) -> None:
+    """Markdown: a row a chip, a row a chip and mapper, and the claim about encodings."""
+    table = read(path)
     chips = list(dict.fromkeys(chip for chip, _ in table))
 
     def rows(chip: str) -> list[dict[str, dict[str, Any]]]:
@@ -122,8 +129,13 @@ def report(path: Path) -> None:
             means.append(float(np.exp(np.mean(np.log(some)))))
         ratio = means[UNAIDED.index("genetic_index")] / means[UNAIDED.index("genetic")]
         print(f"| {chip} | " + " | ".join(f"{x:.2f}" for x in means) + f" | {ratio:.2f} |")
-    for chip in chips:
-        print(f"\n### {chip}\n\n| layer | optimum, Js | s | candidates | " + " | ".join(HEURISTICS) + " |")
+
+
+def report_layers(path: Path) -> None:
+    """Markdown: a row a layer, with the optimum and each heuristic's gap."""
+    table = read(path)
+    for chip in dict.fromkeys(chip for chip, _ in table):
+        print(f"\n## {chip}\n\n| layer | optimum, Js | s | candidates | " + " | ".join(HEURISTICS) + " |")
         print("|---" * (4 + len(HEURISTICS)) + "|")
         clock = accelsim.load_hardware(chip).clock_mhz * 1e6
         for (name, layer), row in table.items():
@@ -143,8 +155,11 @@ if __name__ == "__main__":
     )
     parser.add_argument("results", type=Path)
     parser.add_argument("--print", action="store_true")
+    parser.add_argument("--layers", action="store_true")
     arguments = parser.parse_args()
-    if arguments.print:
+    if arguments.layers:
+        report_layers(arguments.results)
+    elif arguments.print:
         report(arguments.results)
     else:
         run(arguments.results)
