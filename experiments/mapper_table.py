@@ -1,7 +1,7 @@
 """Measure every mapper on every distinct layer of some networks, and write the tables of docs/mappers.md.
 
     python experiments/mapper_table.py RESULTS            measures what RESULTS (JSON lines) does not have yet
-    python experiments/mapper_table.py RESULTS --print    prints the tables in Markdown; --layers, a row a layer
+    python experiments/mapper_table.py RESULTS --print    prints tables in Markdown; --layers: a row a layer
 
 Times are CPU seconds of one core, kernels compiled before. The optimum is over dividing tiles; a heuristic,
 whose tiles need not divide, can be below it: its gap is then negative. A name with ! is a search that does
@@ -52,7 +52,7 @@ def measure(hardware: accelsim.Accelerator, layer: Layer, mapper: str) -> dict[s
         sure = found.certificate
         return {"value": sure.optimum, "seconds": took, "evaluations": sure.evaluations, "nodes": sure.nodes,
                 "gap": sure.gap, "space": sure.space_size}  # fmt: skip
-    name, _, unaided = mapper.partition("!")
+    name, unaided, _ = mapper.partition("!")
     task = Task(hardware, layer, budget=EVALUATIONS, start="none" if unaided else "template")
     began = time.process_time()
     result = load_mapper(name).map(task)

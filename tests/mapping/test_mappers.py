@@ -237,7 +237,7 @@ def test_start_from_nothing(mapper) -> None:
 
 def test_importance_encoding_beats_the_index_encoding() -> None:
     """On the same search from the same random start, as NAAS reports."""
-    hw = accelsim.load_hardware("eyeriss")
+    hw = accelsim.load_hardware("nvdla_256")
     ratios = []
     for layer in list(dict.fromkeys(accelsim.load_network("resnet18").layers))[::3]:
         values = [
