@@ -15,6 +15,7 @@ _HOME = {
     "Accelerator": "accelsim.hardware",
     "Layer": "accelsim.workloads.layer",
     "LayerCost": "accelsim.mapping.cost",
+    "MapSpace": "accelsim.mapping.mapspace",
     "Mapping": "accelsim.mapping.mapping",
     "MappingError": "accelsim.mapping.mapping",
     "MappingResult": "accelsim.mapping.mapper",
@@ -37,6 +38,7 @@ __all__ = [
     "AccelsimError",
     "Layer",
     "LayerCost",
+    "MapSpace",
     "Mapping",
     "MappingError",
     "MappingResult",
@@ -62,6 +64,7 @@ if TYPE_CHECKING:
     from accelsim.mapping.cost import LayerCost
     from accelsim.mapping.mapper import MappingResult, map_layer, mapper_names
     from accelsim.mapping.mapping import Mapping, MappingError
+    from accelsim.mapping.mapspace import MapSpace
     from accelsim.workloads.builder import NetworkBuilder
     from accelsim.workloads.layer import Layer
     from accelsim.workloads.load import load_network, network_names
