@@ -35,7 +35,18 @@ def test_any_number_of_workers() -> None:
 
 def test_report_shows_both_models(capsys, tmp_path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
-    words = "search eyeriss --network lenet5 --model maestro --evaluations 8 --population 8".split()
+    words = [
+        "search",
+        "eyeriss",
+        "--network",
+        "lenet5",
+        "--model",
+        "maestro",
+        "--evaluations",
+        "8",
+        "--population",
+        "8",
+    ]
     code, out, _ = run(capsys, *words)
     assert code == 0
     assert "priced by MAESTRO's model" in out
