@@ -48,7 +48,8 @@ CUT = 16  # [bank] set of the maps whose only step is smaller
 UNEVEN = 18  # [bank] set of the spatial maps whose last sub-unit then gets less than the others
 LEVELS = L.MAX_LEVELS << 5
 STATUS = LEVELS + 1
-DIM = STATUS + 1  # [level, map]
+KNOWN = STATUS + 1  # [2] layer and dataflow of the tables
+DIM = KNOWN + 2  # [level, map]
 IW_SIZE = DIM + L.MAX_LEVELS * L.NDIM
 
 _ALPHABET = (
@@ -86,7 +87,7 @@ def number(code, layer, layers):
 
 @step
 def fill(layer, program, compat, layers, maps, size, stride, cluster, ws, iw):
-    """Make all tables of a dataflow on a layer; return a status."""
+    """Make all tables, unless they are those of the question before; return a status."""
     layer &= 0x7FFFFFFF
     program &= 0x7FFFFFFF
     group = 1.0
@@ -100,6 +101,22 @@ def fill(layer, program, compat, layers, maps, size, stride, cluster, ws, iw):
     ws[UNITS] = np.floor(ws[MACHINE + L.PES] / group)
     if ws[UNITS] < 1.0:
         return L.TOO_FEW_PES
+    if iw[KNOWN] != layer or iw[KNOWN + 1] != program:
+        iw[KNOWN] = -1
+        status = _shape(levels, layer, program, compat, layers, maps, size, stride, ws, iw)
+        if status != L.OK:
+            return status
+        iw[KNOWN] = layer
+        iw[KNOWN + 1] = program
+    for level in range(levels):
+        _edge_units(level, compat, ws, iw)
+        state(level, 0, FULL, ws, iw)
+    return L.OK
+
+
+@step
+def _shape(levels, layer, program, compat, layers, maps, size, stride, ws, iw):
+    """All tables that do not depend on the machine; return a status."""
     for d in range(L.NDIM):
         ws[FULL + d] = layers[layer, d]
         ws[TILE + d] = layers[layer, d]
@@ -118,8 +135,7 @@ def fill(layer, program, compat, layers, maps, size, stride, cluster, ws, iw):
         status = _order(level, layer, program, compat, layers, maps, size, stride, ws, iw)
         if status != L.OK:
             return status
-        _outputs(level, compat, ws, iw)
-        state(level, 0, FULL, ws, iw)
+        _outputs(level, ws, iw)
         if level + 1 < levels:
             below = FULL + (L.NDIM * (level + 1) & 31)
             for i in range(iw[MAPS + level_record(level)]):
@@ -262,8 +278,8 @@ def _tile(i, spatial, full, ws):
 
 
 @step
-def _outputs(level, compat, ws, iw):
-    """The columns in outputs of Y and X, and how many sub-units are in use at the edge."""
+def _outputs(level, ws, iw):
+    """The columns in outputs of Y and X."""
     rows = 0
     columns = 0
     for i in range(iw[MAPS + level_record(level)]):
@@ -289,6 +305,11 @@ def _outputs(level, compat, ws, iw):
             ws[OUT_EDGE + i] = edge + 1.0
             ws[OUT_FRESH + i] = fresh
             ws[OUT_EDGE_FRESH + i] = min(stride, edge + 1.0)
+
+
+@step
+def _edge_units(level, compat, ws, iw):
+    """How many sub-units are in use at the edge of the first spatial map."""
     first = iw[FIRST + level_record(level)]
     i = record(level, first)
     units = ws[UNITS + (level & 3)]

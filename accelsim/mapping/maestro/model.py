@@ -162,14 +162,14 @@ def price_layers(
     packed = [pack_dataflows([bound(item)], is_gemm) for item, is_gemm in zip(items, gemm)]
     table = Flows(*(np.concatenate(parts) for parts in zip(*packed)))
     rows = np.arange(len(items), dtype=np.int32)
-    pick = np.empty((H, len(items), 3), np.int32)
-    pick[:, :, 0] = pick[:, :, 2] = rows
-    pick[:, :, 1] = np.arange(H)[:, None]
+    pick = np.empty((len(items), H, 3), np.int32)  # machines innermost: the kernel keeps a layer's tables
+    pick[:, :, 0] = pick[:, :, 2] = rows[:, None]
+    pick[:, :, 1] = np.arange(H)
     status, counts = count(
         pack_layers(items), pack_machines(machines), table, pick.reshape(-1, 3), compat=compat
     )
     counts[status != L.OK] = np.inf
-    counts = counts.reshape(H, -1, F, L.COUNT_COLS)
+    counts = counts.reshape(-1, F, H, L.COUNT_COLS).transpose(2, 0, 1, 3)
     if fit:
         for column, sizes in (
             (L.L1_NEED, [m.l1_size for m in machines]),
