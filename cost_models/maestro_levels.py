@@ -152,6 +152,9 @@ def _order(level, layer, program, compat, layers, maps, size, stride, ws, iw):
     program &= 0x7FFFFFFF
     row = level_record(level)
     known = layers[layer, L.DIMS]
+    outputs_by = layers[layer, L.COUPLED + L.O]
+    if not compat and (outputs_by >> L.K) & (outputs_by >> L.C) & 1:
+        outputs_by &= ~(1 << L.C)  # the tool has an output for each input channel of a group
     seen = 0
     given = 0
     while given < L.NDIM and maps[program, level, given] >= 0:
@@ -211,7 +214,7 @@ def _order(level, layer, program, compat, layers, maps, size, stride, ws, iw):
         iw[DIM + (L.NDIM * level + n & 31)] = d
         coupled_i |= ((layers[layer, L.COUPLED + L.I] >> d) & 1) << n
         coupled_w |= ((layers[layer, L.COUPLED + L.W] >> d) & 1) << n
-        coupled_o |= ((layers[layer, L.COUPLED + L.O] >> d) & 1) << n
+        coupled_o |= ((outputs_by >> d) & 1) << n
         _tile(i, (split >> n) & 1, ws[FULL + (L.NDIM * level & 31) + d], ws)
         n += 1
     first = -1

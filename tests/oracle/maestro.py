@@ -299,6 +299,8 @@ def levels(layer: dict[str, Any], program: list[Any], pes: int, compat: bool = T
     """The cluster levels of a directive program: lists of (kind, size, step, dimension), sizes between."""
     batched = "N" in layer["dims"] and layer["type"] in BATCHED
     tensors = (BATCHED if batched else TENSORS)[layer["type"]]
+    if layer["type"] == "NGCONV" and not compat:
+        tensors = tensors | {"O": tensors["O"].replace("C", "")}
     dims = dict(layer["dims"])
     full = dict(dims)
     strides = layer.get("strides", {})
