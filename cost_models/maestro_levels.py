@@ -215,7 +215,7 @@ def _order(level, layer, program, compat, layers, maps, size, stride, ws, iw):
         coupled_i |= ((layers[layer, L.COUPLED + L.I] >> d) & 1) << n
         coupled_w |= ((layers[layer, L.COUPLED + L.W] >> d) & 1) << n
         coupled_o |= ((outputs_by >> d) & 1) << n
-        _tile(i, (split >> n) & 1, ws[FULL + (L.NDIM * level & 31) + d], ws)
+        _tile(i, (split >> n) & 1, ws[FULL + (L.NDIM * level & 31) + d], compat, ws)
         n += 1
     first = -1
     second = -1
@@ -261,14 +261,15 @@ def _whole_outputs(level, i, outputs, wide, kernel, compat, ws):
 
 
 @inlined
-def _tile(i, spatial, full, ws):
+def _tile(i, spatial, full, compat, ws):
     """The columns that follow from size and step of the map at record `i`, on a dimension of `full`."""
     size = ws[SIZE + i]
     stride = ws[STEP + i]
     steady = np.floor((full - size) / stride) if size < full else 0.0
     fresh = min(size, stride) if size < full or spatial else 0.0
     rest = full - (steady + 1.0) * stride
-    rest = full if rest < 0.0 else rest
+    # Of a tile wider than the dimension the tool keeps what lies beyond the first step.
+    rest = full if rest < 0.0 or (size > full and not compat) else rest
     edge = rest if steady * stride + size < full or size > full else size
     edge_fresh = max(stride - (size - rest), 0.0)
     ws[FRESH + i] = fresh

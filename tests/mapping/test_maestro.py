@@ -213,6 +213,8 @@ def test_weight_stationary_by_hand() -> None:
         ("S K 1/1;S C 1/1", "i-th tile of both"),
         ("S Y 1/1;S R 1/1", "only with one size and step for both and one output row"),
         ("S K 4/4", "leaves the last one short"),
+        ("S R 1/1", "splits the kernel and leaves the input tile whole"),
+        ("S K 1/1|1|S C 1/1|1|S C 1/1|1|S C 1/1", "4 cluster levels need a memory each"),
     ],
 )
 def test_what_no_loop_nest_equals(flow: str, message: str) -> None:
@@ -234,6 +236,13 @@ def test_placed_on_a_chip_and_back() -> None:
     latency, energy = price_mappings(item.to_layer(), hw, [mapping])
     assert latency[0] > 0
     assert energy[0] > 0
+
+
+def test_a_layer_in_one_tile_has_a_dataflow() -> None:
+    item = layer("CONV", (2, 2, 3, 3, 4, 4), 1, "S K 2/2")
+    hardware = MaestroMachine(4).accelerator((4,))
+    back = from_mapping(item.to_layer(), to_mapping(item, 4), hardware)
+    assert to_mapping(back, 4) == to_mapping(item, 4)
 
 
 def test_what_no_dataflow_equals() -> None:

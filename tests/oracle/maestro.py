@@ -66,7 +66,7 @@ class Level:
             self.mapped[dim] = size
             self.fresh[dim] = 0 if kind == "T" and full <= size else min(size, step)
             rest = full - (steady + 1) * step
-            rest = full if rest < 0 else rest
+            rest = full if rest < 0 or (size > full and not self.compat) else rest
             self.mapped_edge[dim] = rest if ragged else size
             self.fresh_edge[dim] = max(step - (size - rest), 0)
         for _, size, step, dim in self.directives:
