@@ -24,7 +24,7 @@ from accelsim.mapping.maestro import (
     with_dataflow,
 )
 from accelsim.mapping.maestro.levels import resolve
-from accelsim.mapping.maestro.model import price_layers, price_mappings
+from accelsim.mapping.maestro.model import LayerPricer, evaluate_layer, price_layers, price_mappings
 from accelsim.mapping.mapping import Mapping
 from tests.command import run
 from tests.cost_models.maestro_facts import FACTS, layer, machine
@@ -290,6 +290,24 @@ def test_price_layers_keeps_the_best_dataflow() -> None:
     assert (loose.latency_cycles[2] == loose.latency_cycles[1]).all()
     with pytest.raises(AccelsimError, match="objective must be one of"):
         price_layers(shapes, chips, objective="speed")
+
+
+def test_price_layers_sums_what_it_knows() -> None:
+    dilated = Layer.conv2d(K=4, C=4, P=4, Q=4, R=3, S=3, dilation=2)
+    plain, pool = Layer.conv2d(K=4, C=4, P=4, Q=4), Layer.pool(C=4, P=2, Q=2, R=2, S=2)
+    heads = Layer.gemm(M=8, N=8, K=8, batch=4)
+    found = LayerPricer([dilated, plain, pool, heads, plain]).price([MaestroMachine(4)])
+    cycles = found.latency_cycles[0]
+    assert cycles[0] == float("inf")
+    assert (
+        cycles[1]
+        == cycles[4]
+        == evaluate_layer(
+            with_dataflow(plain, load_dataflow(found.names[found.dataflow[0, 1]])), MaestroMachine(4)
+        ).latency_cycles
+    )
+    assert cycles[2] == 0
+    assert cycles[3] >= heads.macs / 4
 
 
 def test_evaluate_side_by_side(capsys, tmp_path) -> None:
