@@ -347,7 +347,7 @@ def price(layer, machine, program, compat, layers, machines, maps, size, step_, 
 
 
 @kernel
-def price_batch(layers, machines, maps, size, step_, cluster, pick, compat, status, latency, energy):
+def price_batch(layers, machines, maps, size, step_, cluster, pick, compat, status, latency, energy, counts):
     """Price a batch of (layer, machine, dataflow).
 
     pick      int32[B, 3], rows of `layers`, of `machines` and of the dataflow arrays
@@ -355,9 +355,12 @@ def price_batch(layers, machines, maps, size, step_, cluster, pick, compat, stat
     status    int32[B], filled; what has no price gets infinity
     latency   float64[B], filled, cycles
     energy    float64[B], filled, pJ
+    counts    float64[B, COUNT_COLS], filled with every count; or [0, COUNT_COLS] to leave them out
     """
     ws = np.zeros(V.WS_SIZE)
     iw = np.zeros(V.IW_SIZE, np.int64)
+    iw[V.KNOWN] = -1
+    detail = counts.shape[0] > 0
     for b in range(pick.shape[0]):
         machine = pick[b, 1]
         status[b] = price(
@@ -365,16 +368,6 @@ def price_batch(layers, machines, maps, size, step_, cluster, pick, compat, stat
         )
         latency[b] = ws[V.RESULT + L.LATENCY]
         energy[b] = ws[V.RESULT + L.ENERGY] * machines[machine, L.MAC_PJ]
-
-
-@kernel
-def price_detail(layers, machines, maps, size, step_, cluster, pick, compat, status, counts):
-    """As `price_batch`, with every count in `counts` float64[B, COUNT_COLS], energy in energies of a MAC."""
-    ws = np.zeros(V.WS_SIZE)
-    iw = np.zeros(V.IW_SIZE, np.int64)
-    for b in range(pick.shape[0]):
-        status[b] = price(
-            pick[b, 0], pick[b, 1], pick[b, 2], compat, layers, machines, maps, size, step_, cluster, ws, iw
-        )
-        for i in range(L.COUNT_COLS):
-            counts[b, i] = ws[V.RESULT + i]
+        if detail:
+            for i in range(L.COUNT_COLS):
+                counts[b, i] = ws[V.RESULT + i]

@@ -48,7 +48,8 @@ CUT = 16  # [bank] set of the maps whose only step is smaller
 UNEVEN = 18  # [bank] set of the spatial maps whose last sub-unit then gets less than the others
 LEVELS = L.MAX_LEVELS << 5
 STATUS = LEVELS + 1
-DIM = STATUS + 1  # [level, map]
+KNOWN = STATUS + 1  # [2] layer and dataflow of the tables
+DIM = KNOWN + 2  # [level, map]
 IW_SIZE = DIM + L.MAX_LEVELS * L.NDIM
 
 _ALPHABET = (
@@ -86,7 +87,7 @@ def number(code, layer, layers):
 
 @step
 def fill(layer, program, compat, layers, maps, size, stride, cluster, ws, iw):
-    """Make all tables of a dataflow on a layer; return a status."""
+    """Make all tables, unless they are those of the question before; return a status."""
     layer &= 0x7FFFFFFF
     program &= 0x7FFFFFFF
     group = 1.0
@@ -100,6 +101,22 @@ def fill(layer, program, compat, layers, maps, size, stride, cluster, ws, iw):
     ws[UNITS] = np.floor(ws[MACHINE + L.PES] / group)
     if ws[UNITS] < 1.0:
         return L.TOO_FEW_PES
+    if iw[KNOWN] != layer or iw[KNOWN + 1] != program:
+        iw[KNOWN] = -1
+        status = _shape(levels, layer, program, compat, layers, maps, size, stride, ws, iw)
+        if status != L.OK:
+            return status
+        iw[KNOWN] = layer
+        iw[KNOWN + 1] = program
+    for level in range(levels):
+        _edge_units(level, compat, ws, iw)
+        state(level, 0, FULL, ws, iw)
+    return L.OK
+
+
+@step
+def _shape(levels, layer, program, compat, layers, maps, size, stride, ws, iw):
+    """All tables that do not depend on the machine; return a status."""
     for d in range(L.NDIM):
         ws[FULL + d] = layers[layer, d]
         ws[TILE + d] = layers[layer, d]
@@ -118,8 +135,7 @@ def fill(layer, program, compat, layers, maps, size, stride, cluster, ws, iw):
         status = _order(level, layer, program, compat, layers, maps, size, stride, ws, iw)
         if status != L.OK:
             return status
-        _outputs(level, compat, ws, iw)
-        state(level, 0, FULL, ws, iw)
+        _outputs(level, ws, iw)
         if level + 1 < levels:
             below = FULL + (L.NDIM * (level + 1) & 31)
             for i in range(iw[MAPS + level_record(level)]):
@@ -136,6 +152,9 @@ def _order(level, layer, program, compat, layers, maps, size, stride, ws, iw):
     program &= 0x7FFFFFFF
     row = level_record(level)
     known = layers[layer, L.DIMS]
+    outputs_by = layers[layer, L.COUPLED + L.O]
+    if not compat and (outputs_by >> L.K) & (outputs_by >> L.C) & 1:
+        outputs_by &= ~(1 << L.C)  # the tool has an output for each input channel of a group
     seen = 0
     given = 0
     while given < L.NDIM and maps[program, level, given] >= 0:
@@ -195,8 +214,8 @@ def _order(level, layer, program, compat, layers, maps, size, stride, ws, iw):
         iw[DIM + (L.NDIM * level + n & 31)] = d
         coupled_i |= ((layers[layer, L.COUPLED + L.I] >> d) & 1) << n
         coupled_w |= ((layers[layer, L.COUPLED + L.W] >> d) & 1) << n
-        coupled_o |= ((layers[layer, L.COUPLED + L.O] >> d) & 1) << n
-        _tile(i, (split >> n) & 1, ws[FULL + (L.NDIM * level & 31) + d], ws)
+        coupled_o |= ((outputs_by >> d) & 1) << n
+        _tile(i, (split >> n) & 1, ws[FULL + (L.NDIM * level & 31) + d], compat, ws)
         n += 1
     first = -1
     second = -1
@@ -242,14 +261,15 @@ def _whole_outputs(level, i, outputs, wide, kernel, compat, ws):
 
 
 @inlined
-def _tile(i, spatial, full, ws):
+def _tile(i, spatial, full, compat, ws):
     """The columns that follow from size and step of the map at record `i`, on a dimension of `full`."""
     size = ws[SIZE + i]
     stride = ws[STEP + i]
     steady = np.floor((full - size) / stride) if size < full else 0.0
     fresh = min(size, stride) if size < full or spatial else 0.0
     rest = full - (steady + 1.0) * stride
-    rest = full if rest < 0.0 else rest
+    # Of a tile wider than the dimension the tool keeps what lies beyond the first step.
+    rest = full if rest < 0.0 or (size > full and not compat) else rest
     edge = rest if steady * stride + size < full or size > full else size
     edge_fresh = max(stride - (size - rest), 0.0)
     ws[FRESH + i] = fresh
@@ -262,8 +282,8 @@ def _tile(i, spatial, full, ws):
 
 
 @step
-def _outputs(level, compat, ws, iw):
-    """The columns in outputs of Y and X, and how many sub-units are in use at the edge."""
+def _outputs(level, ws, iw):
+    """The columns in outputs of Y and X."""
     rows = 0
     columns = 0
     for i in range(iw[MAPS + level_record(level)]):
@@ -289,6 +309,11 @@ def _outputs(level, compat, ws, iw):
             ws[OUT_EDGE + i] = edge + 1.0
             ws[OUT_FRESH + i] = fresh
             ws[OUT_EDGE_FRESH + i] = min(stride, edge + 1.0)
+
+
+@step
+def _edge_units(level, compat, ws, iw):
+    """How many sub-units are in use at the edge of the first spatial map."""
     first = iw[FIRST + level_record(level)]
     i = record(level, first)
     units = ws[UNITS + (level & 3)]

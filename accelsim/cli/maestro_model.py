@@ -20,6 +20,7 @@ def run(
     from accelsim.cli.app import console, progress
     from accelsim.hardware import load_hardware
     from accelsim.mapping.maestro import (
+        MaestroError,
         MaestroMachine,
         load_dataflow,
         read_machine,
@@ -48,8 +49,14 @@ def run(
         else:
             net = load_network(str(network), batch=batch, resolution=resolution)
             shapes, title = list(net.layers), net.name
-        items = [with_dataflow(shape, flow) for shape in shapes if shape.has_weights]
-        skipped = [shape.name or str(shape) for shape in shapes if not shape.has_weights]
+        items = []
+        for shape in shapes:
+            try:
+                items.append(with_dataflow(shape, flow))
+            except MaestroError as fault:
+                if layer is not None:
+                    raise
+                skipped.append(shape.name or str(fault))
         title += f", {flow.name or dataflow}"
     pairs = []
     with progress("pricing layers") as tick:

@@ -89,7 +89,7 @@ def report(title: str, pairs: Sequence[Pair], skipped: Sequence[str] = ()) -> Re
         parts.append(Text("why they differ, and in how many layers:"))
         parts += [Text(f"  {many:3d}  {reason}") for reason, many in found]
     if skipped:
-        parts.append(Text(f"not priced, as MAESTRO knows only multiply-accumulates: {', '.join(skipped)}"))
+        parts.append(Text(f"not priced (no multiply-accumulates, or dilated): {', '.join(skipped)}"))
     return Group(*parts)
 
 

@@ -34,19 +34,22 @@ def layers(levels: str) -> list[MaestroLayer]:
     return [with_dataflow(x, load_dataflow(name)) for x in shapes for name in LEVELS[levels]]
 
 
-def prepared(levels: str, size: int):
+def prepared(levels: str, size: int, shuffled: bool = False):
     items = layers(levels)
     flows = pack_dataflows([item.dataflow for item in items if item.dataflow])
     grid = np.array([(i, j, i) for i in range(len(items)) for j in range(len(MACHINES))], np.int32)
+    if shuffled:
+        grid = np.random.default_rng(0).permutation(grid)
     pick = np.ascontiguousarray(np.resize(grid, (size, 3)))
     return items, (pack_layers(items), pack_machines(MACHINES), flows, pick)
 
 
 @pytest.mark.parametrize("compat", [True, False], ids=["compat", "default"])
+@pytest.mark.parametrize("shuffled", [False, True], ids=["grid", "shuffled"])
 @pytest.mark.parametrize("levels", LEVELS)
-def test_network_layers(benchmark, levels, compat):
-    """Every row names another layer, dataflow and machine."""
-    _, tables = prepared(levels, SIZE)
+def test_network_layers(benchmark, levels, shuffled, compat):
+    """Four machines a layer and dataflow, side by side or in any order, as a search over dataflows asks."""
+    _, tables = prepared(levels, SIZE, shuffled)
     price(*tables, compat=compat)  # compiles, or loads
     benchmark(price, *tables, compat=compat)
     if benchmark.stats:

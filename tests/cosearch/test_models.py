@@ -35,19 +35,8 @@ def test_any_number_of_workers() -> None:
 
 def test_report_shows_both_models(capsys, tmp_path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
-    words = [
-        "search",
-        "eyeriss",
-        "--network",
-        "lenet5",
-        "--model",
-        "maestro",
-        "--evaluations",
-        "8",
-        "--population",
-        "8",
-    ]
-    code, out, _ = run(capsys, *words)
+    words = ["search", "eyeriss", "--network", "lenet5", "--model", "maestro", "--population", "8"]
+    code, out, _ = run(capsys, *words, "--evaluations", "8")
     assert code == 0
     assert "priced by MAESTRO's model" in out
     assert "by accelsim's model" in out

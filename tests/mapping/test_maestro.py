@@ -24,7 +24,7 @@ from accelsim.mapping.maestro import (
     with_dataflow,
 )
 from accelsim.mapping.maestro.levels import resolve
-from accelsim.mapping.maestro.model import price_layers, price_mappings
+from accelsim.mapping.maestro.model import LayerPricer, evaluate_layer, price_layers, price_mappings
 from accelsim.mapping.mapping import Mapping
 from tests.command import run
 from tests.cost_models.maestro_facts import FACTS, layer, machine
@@ -213,6 +213,8 @@ def test_weight_stationary_by_hand() -> None:
         ("S K 1/1;S C 1/1", "i-th tile of both"),
         ("S Y 1/1;S R 1/1", "only with one size and step for both and one output row"),
         ("S K 4/4", "leaves the last one short"),
+        ("S R 1/1", "splits the kernel and leaves the input tile whole"),
+        ("S K 1/1|1|S C 1/1|1|S C 1/1|1|S C 1/1", "4 cluster levels need a memory each"),
     ],
 )
 def test_what_no_loop_nest_equals(flow: str, message: str) -> None:
@@ -234,6 +236,13 @@ def test_placed_on_a_chip_and_back() -> None:
     latency, energy = price_mappings(item.to_layer(), hw, [mapping])
     assert latency[0] > 0
     assert energy[0] > 0
+
+
+def test_a_layer_in_one_tile_has_a_dataflow() -> None:
+    item = layer("CONV", (2, 2, 3, 3, 4, 4), 1, "S K 2/2")
+    hardware = MaestroMachine(4).accelerator((4,))
+    back = from_mapping(item.to_layer(), to_mapping(item, 4), hardware)
+    assert to_mapping(back, 4) == to_mapping(item, 4)
 
 
 def test_what_no_dataflow_equals() -> None:
@@ -281,6 +290,24 @@ def test_price_layers_keeps_the_best_dataflow() -> None:
     assert (loose.latency_cycles[2] == loose.latency_cycles[1]).all()
     with pytest.raises(AccelsimError, match="objective must be one of"):
         price_layers(shapes, chips, objective="speed")
+
+
+def test_price_layers_sums_what_it_knows() -> None:
+    dilated = Layer.conv2d(K=4, C=4, P=4, Q=4, R=3, S=3, dilation=2)
+    plain, pool = Layer.conv2d(K=4, C=4, P=4, Q=4), Layer.pool(C=4, P=2, Q=2, R=2, S=2)
+    heads = Layer.gemm(M=8, N=8, K=8, batch=4)
+    found = LayerPricer([dilated, plain, pool, heads, plain]).price([MaestroMachine(4)])
+    cycles = found.latency_cycles[0]
+    assert cycles[0] == float("inf")
+    assert (
+        cycles[1]
+        == cycles[4]
+        == evaluate_layer(
+            with_dataflow(plain, load_dataflow(found.names[found.dataflow[0, 1]])), MaestroMachine(4)
+        ).latency_cycles
+    )
+    assert cycles[2] == 0
+    assert cycles[3] >= heads.macs / 4
 
 
 def test_evaluate_side_by_side(capsys, tmp_path) -> None:

@@ -66,7 +66,7 @@ class Level:
             self.mapped[dim] = size
             self.fresh[dim] = 0 if kind == "T" and full <= size else min(size, step)
             rest = full - (steady + 1) * step
-            rest = full if rest < 0 else rest
+            rest = full if rest < 0 or (size > full and not self.compat) else rest
             self.mapped_edge[dim] = rest if ragged else size
             self.fresh_edge[dim] = max(step - (size - rest), 0)
         for _, size, step, dim in self.directives:
@@ -299,6 +299,8 @@ def levels(layer: dict[str, Any], program: list[Any], pes: int, compat: bool = T
     """The cluster levels of a directive program: lists of (kind, size, step, dimension), sizes between."""
     batched = "N" in layer["dims"] and layer["type"] in BATCHED
     tensors = (BATCHED if batched else TENSORS)[layer["type"]]
+    if layer["type"] == "NGCONV" and not compat:
+        tensors = tensors | {"O": tensors["O"].replace("C", "")}
     dims = dict(layer["dims"])
     full = dict(dims)
     strides = layer.get("strides", {})

@@ -24,12 +24,12 @@ from accelsim.mapping.maestro.notation import (
 )
 from accelsim.mapping.mapping import Level, Mapping
 from accelsim.workloads.layer import DIMS, Layer
+from cost_models.layout import MAX_MEMORIES
 
 if TYPE_CHECKING:
     from accelsim.hardware import Accelerator
 
 _OUTPUT_OF = {"Y": "P", "X": "Q"}
-_INPUT_OF = {"P": "Y", "Q": "X"}
 
 
 class NoEquivalent(MaestroError):
@@ -64,6 +64,11 @@ def to_mapping(layer: MaestroLayer, pes: int, hardware: Accelerator | None = Non
     """
     steps = _steps(layer, resolve(layer).units(pes), resolve(layer).loops)
     if hardware is None:
+        if len(steps) > MAX_MEMORIES - 2:
+            raise NoEquivalent(
+                f"{len(steps)} cluster levels need a memory each beside DRAM and L1; accelsim's machines "
+                f"have at most {MAX_MEMORIES}"
+            )
         memories = ["DRAM", "L2", *(f"C{i}" for i in range(1, len(steps))), "L1"]
         axes = [[(i, f"a{i}")] for i in range(len(steps))]
         return _build(memories, [[], *axes, []], steps, layer)
@@ -133,6 +138,11 @@ def _outputs(loop: Loop, layer: MaestroLayer, tile: dict[str, int], diagonal: tu
     what = f"{'SpatialMap' if loop.spatial else 'TemporalMap'}({loop.size},{loop.step}) {loop.dim}"
     if loop.dim not in KERNEL_OF or layer.type == "GEMM":
         whole = tile[names(layer)[loop.dim]]
+        if layer.type != "GEMM" and loop.dim in KERNEL_OF.values() and loop.size < whole:
+            raise NoEquivalent(
+                f"{what} splits the kernel and leaves the input tile whole, so that its sub-units make "
+                "outputs of different places; map the input dimension with it"
+            )
         if loop.size != loop.step and loop.size < whole:
             how = "skips" if loop.size < loop.step else "repeats"
             raise NoEquivalent(f"{what} {how} part of {loop.dim}; a loop nest takes each element once")
@@ -234,10 +244,10 @@ def from_mapping(layer: Layer, mapping: Mapping, hardware: Accelerator) -> Maest
         axes = [(axis, *level.spatial[axis]) for axis in sizes if axis in level.spatial]
         if not axes and not loops:
             continue
-        if not axes:
+        if not axes or (loops and axes[0][1] in KERNEL_OF.values()):
             # A level must split something: best a dimension that is one tile, so that one sub-unit works.
             whole = [d for d in letters if d not in loops and d not in ("R", "S")]
-            axes = [("", (whole or loops[-1:])[0], 1)]
+            axes.insert(0, ("", (whole or loops[-1:])[0], 1))
         for i, (axis, dim, factor) in enumerate(axes):
             part = -(-union[dim] // factor)
             here = loops if i == 0 else []
@@ -258,8 +268,13 @@ def from_mapping(layer: Layer, mapping: Mapping, hardware: Accelerator) -> Maest
             levels.append(tuple(maps))
             union[dim] = part
         inside = union
-    if not levels or len(levels) > MAX_LEVELS:
-        raise NoEquivalent(f"the mapping makes {len(levels)} cluster levels; MAESTRO has 1 to {MAX_LEVELS}")
+    if len(levels) > MAX_LEVELS:
+        raise NoEquivalent(
+            f"the mapping makes {len(levels)} cluster levels; MAESTRO has at most {MAX_LEVELS}"
+        )
+    if not levels:
+        dim = next(d for d in letters if d not in ("R", "S"))
+        levels.append(tuple(_split(dim, layer.dims[dim], bare, letters, inside)))
     units = hardware.num_pes // prod(clusters)
     if swept and units != swept:
         raise NoEquivalent(

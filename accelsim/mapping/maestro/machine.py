@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from accelsim.errors import nearest
 from accelsim.mapping.maestro.notation import MaestroError, Place
 from accelsim.mapping.maestro.parse import read_text
+from cost_models.layout import MAX_MEMORIES
 
 if TYPE_CHECKING:
     from accelsim.hardware import Accelerator
@@ -110,6 +111,11 @@ class MaestroMachine:
         cost energy.
         """
         from accelsim.hardware import load_hardware
+
+        if len(units) > MAX_MEMORIES - 2:
+            raise MaestroError(
+                f"a machine for {len(units)} cluster levels needs more than {MAX_MEMORIES} memories"
+            )
 
         def limit(value: int) -> int | None:
             return None if value >= UNLIMITED else value

@@ -1,6 +1,6 @@
 """MAESTRO's model behind accelsim's words: layers on machines, each with its best dataflow; and mappings.
 
-This is what a search calls: `price_layers` for machines that it varies, `price_mappings` for loop nests that
+This is what a search calls: `LayerPricer` for machines that it varies, `price_mappings` for loop nests that
 it varies, `pricing.price` for dataflows that it decodes itself.
 """
 
@@ -130,6 +130,83 @@ class Choice:
     names: tuple[str, ...]
 
 
+class LayerPricer:
+    """The best of some dataflows for each of some layers, by MAESTRO's model, on any machines.
+
+    Everything but the machines is packed once, so that a search over hardware pays about a microsecond per
+    layer, machine and dataflow; the GIL is released. Layers that equal each other are priced once; pooling
+    and element-wise layers, which the model does not know, cost nothing.
+
+    dataflows  names, files or dataflows; default: all shipped
+    objective  edp, latency or energy
+    fit        refuse what needs more L1 or L2 than the machine has; the tool only warns
+    compat     count as the tool does, defects included
+    """
+
+    def __init__(
+        self,
+        layers: Sequence[Layer],
+        dataflows: Sequence[str | Dataflow] | None = None,
+        *,
+        objective: str = "edp",
+        fit: bool = True,
+        compat: bool = False,
+    ) -> None:
+        if objective not in OBJECTIVES:
+            raise AccelsimError(
+                f"objective must be one of {', '.join(OBJECTIVES)}, but got {objective!r:.80}"
+            )
+        flows = [load_dataflow(x) for x in (dataflow_names() if dataflows is None else dataflows)]
+        self.names = tuple(flow.name or f"dataflow {f}" for f, flow in enumerate(flows))
+        self.objective, self.fit, self.compat = objective, fit, compat
+        unlike: dict[Layer, int] = {}
+        items: list[MaestroLayer] = []
+        self.known = np.full(len(layers), -1)  # row of each layer; -1: costs nothing, -2: cannot be said
+        for i, layer in enumerate(layers):
+            if layer.has_weights and layer not in unlike:
+                try:
+                    items += [with_dataflow(layer, flow) for flow in flows]
+                    unlike[layer] = len(items) // len(flows) - 1
+                except MaestroError:
+                    unlike[layer] = -2
+            self.known[i] = unlike.get(layer, -1)
+        # A layer has one row per dataflow, as a dataflow may change its terms (a GEMM becomes a convolution).
+        packed = [pack_dataflows([bound(item)], item.type == "GEMM") for item in items]
+        self.flows = Flows(*(np.concatenate(parts) for parts in zip(*packed))) if items else Flows.empty(0)
+        self.layers = pack_layers(items)
+
+    def price(self, machines: Sequence[MaestroMachine]) -> Choice:
+        """Latency, energy and dataflow of each layer on each machine; what nothing can do costs infinity."""
+        H, F, rows = len(machines), len(self.names), len(self.layers)
+        pick = np.empty((rows, H, 3), np.int32)  # machines innermost: the kernel keeps a layer's tables
+        pick[:, :, 0] = pick[:, :, 2] = np.arange(rows)[:, None]
+        pick[:, :, 1] = np.arange(H)
+        table = pack_machines(machines)
+        status, counts = count(self.layers, table, self.flows, pick.reshape(-1, 3), compat=self.compat)
+        counts[status != L.OK] = np.inf
+        counts = counts.reshape(-1, F, H, L.COUNT_COLS).transpose(2, 0, 1, 3)
+        if self.fit:
+            for column, sizes in (
+                (L.L1_NEED, [m.l1_size for m in machines]),
+                (L.L2_NEED, [m.l2_size for m in machines]),
+            ):
+                need = counts[..., column : column + L.NTENSOR].sum(axis=3)
+                counts[need > np.array(sizes)[:, None, None]] = np.inf
+        cycles = counts[..., L.LATENCY]
+        pj = counts[..., L.ENERGY] * table[:, L.MAC_PJ, None, None]
+        best = {"edp": cycles * pj, "latency": cycles, "energy": pj}[self.objective].argmin(axis=2)
+        latency, energy = np.zeros((H, len(self.known))), np.zeros((H, len(self.known)))
+        chosen = np.zeros((H, len(self.known)), np.int64)
+        latency[:, self.known == -2] = energy[:, self.known == -2] = np.inf
+        priced = np.flatnonzero(self.known >= 0)
+        for h in range(H):
+            at = self.known[priced]
+            chosen[h, priced] = best[h, at]
+            latency[h, priced] = cycles[h, at, best[h, at]]
+            energy[h, priced] = pj[h, at, best[h, at]]
+        return Choice(latency, energy, chosen, self.names)
+
+
 def price_layers(
     layers: Sequence[Layer],
     machines: Sequence[MaestroMachine],
@@ -139,56 +216,8 @@ def price_layers(
     fit: bool = True,
     compat: bool = False,
 ) -> Choice:
-    """The best of `dataflows` (default: all shipped) for each layer on each machine, by MAESTRO's model.
-
-    Layers that equal each other are priced once; pooling and element-wise layers, which the model does not
-    know, cost nothing. What no dataflow can do costs infinity, and with `fit` so does what needs more L1 or
-    L2 than the machine has (the tool only warns). About a microsecond per layer, machine and dataflow; the
-    GIL is released.
-    """
-    if objective not in OBJECTIVES:
-        raise AccelsimError(f"objective must be one of {', '.join(OBJECTIVES)}, but got {objective!r:.80}")
-    flows = [load_dataflow(x) for x in (dataflow_names() if dataflows is None else dataflows)]
-    unlike = [layer for layer in dict.fromkeys(layers) if layer.has_weights]
-    items = [with_dataflow(layer, flow) for layer in unlike for flow in flows]
-    H, F = len(machines), len(flows)
-    latency, energy = np.zeros((H, len(layers))), np.zeros((H, len(layers)))
-    chosen = np.zeros((H, len(layers)), np.int64)
-    names = tuple(flow.name or f"dataflow {f}" for f, flow in enumerate(flows))
-    if not items or not machines:
-        return Choice(latency, energy, chosen, names)
-    # A layer has one row per dataflow, as a dataflow may change its terms (a GEMM becomes a convolution).
-    gemm = [item.type == "GEMM" for item in items]
-    packed = [pack_dataflows([bound(item)], is_gemm) for item, is_gemm in zip(items, gemm)]
-    table = Flows(*(np.concatenate(parts) for parts in zip(*packed)))
-    rows = np.arange(len(items), dtype=np.int32)
-    pick = np.empty((H, len(items), 3), np.int32)
-    pick[:, :, 0] = pick[:, :, 2] = rows
-    pick[:, :, 1] = np.arange(H)[:, None]
-    status, counts = count(
-        pack_layers(items), pack_machines(machines), table, pick.reshape(-1, 3), compat=compat
-    )
-    counts[status != L.OK] = np.inf
-    counts = counts.reshape(H, -1, F, L.COUNT_COLS)
-    if fit:
-        for column, sizes in (
-            (L.L1_NEED, [m.l1_size for m in machines]),
-            (L.L2_NEED, [m.l2_size for m in machines]),
-        ):
-            need = counts[..., column : column + L.NTENSOR].sum(axis=3)
-            counts[need > np.array(sizes)[:, None, None]] = np.inf
-    cycles = counts[..., L.LATENCY]
-    pj = counts[..., L.ENERGY] * np.array([m.mac_pj for m in machines])[:, None, None]
-    goal = {"edp": cycles * pj, "latency": cycles, "energy": pj}[objective]
-    best = goal.argmin(axis=2)
-    at = {layer: i for i, layer in enumerate(unlike)}
-    for i, layer in enumerate(layers):
-        if layer in at:
-            j = at[layer]
-            chosen[:, i] = best[:, j]
-            latency[:, i] = cycles[np.arange(H), j, best[:, j]]
-            energy[:, i] = pj[np.arange(H), j, best[:, j]]
-    return Choice(latency, energy, chosen, names)
+    """`LayerPricer` for one call: the best dataflow of each layer on each machine."""
+    return LayerPricer(layers, dataflows, objective=objective, fit=fit, compat=compat).price(machines)
 
 
 def price_mappings(

@@ -4,8 +4,8 @@
     status, latency_cycles, energy_pj = price(layers, machines, flows, pick)
 
 `pick` int32[B, 3] names a row of each per question, so that the same arrays serve whole grids; nothing is
-copied and the call releases the GIL. A genome decodes straight into the arrays of `Flows`, whose form
-`cost_models.maestro_layout` tells.
+copied and the call releases the GIL. Questions that differ in the machine alone are quicker side by side. A
+genome decodes straight into the arrays of `Flows`, whose form `cost_models.maestro_layout` tells.
 """
 
 from __future__ import annotations
@@ -134,12 +134,7 @@ def price(
     pick    int32[B, 3]: rows of `layers`, `machines`, `flows`
     compat  as the tool counts, with the defects that docs/maestro.md names
     """
-    from cost_models.maestro import price_batch
-
-    pick = _checked(pick, layers, machines, flows)
-    B = len(pick)
-    status, latency, energy = np.empty(B, np.int32), np.empty(B), np.empty(B)
-    price_batch(layers, machines, *flows, pick, compat, status, latency, energy)
+    status, latency, energy, _ = _run(layers, machines, flows, pick, compat, False)
     return status, latency, energy
 
 
@@ -152,12 +147,26 @@ def count(
     compat: bool = False,
 ) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
     """(status, counts float64[B, COUNT_COLS]) of B questions, as `price`; energy in energies of one MAC."""
-    from cost_models.maestro import price_detail
+    status, _, _, counts = _run(layers, machines, flows, pick, compat, True)
+    return status, counts
+
+
+def _run(
+    layers: NDArray[np.int64],
+    machines: NDArray[np.float64],
+    flows: Flows,
+    pick: NDArray[np.int32],
+    compat: bool,
+    detail: bool,
+) -> tuple[NDArray[np.int32], NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    from cost_models.maestro import price_batch
 
     pick = _checked(pick, layers, machines, flows)
-    status, counts = np.empty(len(pick), np.int32), np.empty((len(pick), L.COUNT_COLS))
-    price_detail(layers, machines, *flows, pick, compat, status, counts)
-    return status, counts
+    B = len(pick)
+    counts = np.empty((B if detail else 0, L.COUNT_COLS))
+    status, latency, energy = np.empty(B, np.int32), np.empty(B), np.empty(B)
+    price_batch(layers, machines, *flows, pick, compat, status, latency, energy, counts)
+    return status, latency, energy, counts
 
 
 def _checked(

@@ -38,13 +38,16 @@ def with_dataflow(layer: Layer, dataflow: Dataflow) -> MaestroLayer:
     """The layer in MAESTRO's terms under a dataflow written for convolutions.
 
     A depthwise layer has no K: its maps are dropped, and a dataflow that splits nothing else gives way to
-    `dpt`. A GEMM becomes the 1x1 convolution that it equals, unless the dataflow speaks of M.
+    `dpt`. A GEMM becomes the 1x1 convolution that it equals, grouped where it has a batch of operands, unless
+    the dataflow speaks of M. Raises MaestroError for what MAESTRO cannot say.
     """
     names = {item.dim for level in dataflow.levels for item in level}
-    bare = MaestroLayer.from_layer(layer)
-    if bare.type == "GEMM" and "M" not in names:
+    if layer.op == "gemm" and "M" not in names:
         sizes = {"K": layer.K, "C": layer.C, "R": 1, "S": 1, "Y": layer.P, "X": 1}
-        bare = MaestroLayer("CONV", sizes, name=layer.name)
+        sizes |= {d: size for d, size in (("N", layer.N), ("G", layer.G)) if size > 1}
+        bare = MaestroLayer("NGCONV" if layer.G > 1 else "CONV", sizes, name=layer.name)
+    else:
+        bare = MaestroLayer.from_layer(layer)
     if bare.type == "DSCONV":
         fewer = dataflow.without("K")
         splits = all(any(item.spatial for item in level) for level in fewer.levels)
