@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -55,16 +56,12 @@ class Candidate:
 
 @dataclass
 class Tally:
-    """What pricing did so far: layers asked for, pairs mapped, mappings evaluated."""
+    """What pricing did so far: layers asked for, pairs mapped, mappings evaluated, seconds spent mapping."""
 
     layers: int = 0
     pairs: int = 0
     mappings: int = 0
-
-    @property
-    def hits(self) -> float:
-        """Share of the layers asked for that were known already."""
-        return 1.0 - self.pairs / self.layers if self.layers else 0.0
+    seconds: float = 0.0
 
 
 _Key = tuple[bytes, int, str, bytes, bytes]
@@ -107,7 +104,9 @@ class Pricer:
         size = max(1, -(-len(new) // (CHUNKS_PER_WORKER * self.engine.workers)))
         items = list(new.values())
         chunks = [_chunk(items[i : i + size]) for i in range(0, len(items), size)]
+        began = time.perf_counter()
         found = np.concatenate(self.engine.map(self.map_chunk, chunks))
+        self.tally.seconds += time.perf_counter() - began
         for key, (latency, energy, _) in zip(new, found.tolist()):
             self._known[key] = latency, energy
         self.tally.pairs += len(new)

@@ -276,9 +276,11 @@ def _run(
             if made is None:
                 result.exhausted = True
                 break
+            done = time.perf_counter()
             study.write(n, made)
             result.add(made, strategy.phase)
             strategy.tell(made.rows, made.values)
+            setup.clock["keeping and learning"] += time.perf_counter() - done
             n += 1
             if watch is not None:
                 watch(Progress(n, generations, result, made, len(made.rows) / max(made.seconds, 1e-9)))
@@ -316,10 +318,15 @@ def generation(strategy: Strategy, setup: Setup) -> Generation | None:
     rows = strategy.ask()
     if not len(rows):
         return None
+    asked = time.perf_counter()
     if strategy.phase is not phase:
         phase, before = strategy.phase, Counter()
     values = phase.evaluate(rows)
     now = setup.tally
+    mapping = now.seconds - spent.seconds
+    setup.clock["mapping"] += mapping
+    setup.clock["decoding genomes"] += time.perf_counter() - asked - mapping
+    setup.clock["proposing"] += asked - began
     return Generation(
         phase.name,
         rows,

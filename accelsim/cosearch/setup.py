@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -110,6 +111,8 @@ class Setup:
         self.nets = self._nets()
         self.chips = self._chips()
         self._pricers: dict[Any, Pricer] = {}
+        self.clock: Counter[str] = Counter()
+        """Seconds of this process by kind of work."""
 
     def _nets(self) -> Nets:
         config = self.config
@@ -171,6 +174,7 @@ class Setup:
             out.layers += pricer.tally.layers
             out.pairs += pricer.tally.pairs
             out.mappings += pricer.tally.mappings
+            out.seconds += pricer.tally.seconds
         return out
 
 

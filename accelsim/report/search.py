@@ -57,6 +57,10 @@ def ran(result: SearchResult) -> str:
         f"{mappings:,} mappings ({mappings / max(seconds, 1e-9):,.0f}/s); "
         f"of {layers:,} layers {1 - pairs / max(layers, 1):.0%} were known already",
     ]
+    clock = result.setup.clock
+    if clock:
+        parts = (f"{name} {spent / clock.total():.0%}" for name, spent in clock.most_common())
+        lines.append("time: " + ", ".join(parts))
     if result.rejected():
         shares = ", ".join(f"{name} {count:,}" for name, count in result.rejected().items())
         lines.append(f"drawn again: {shares}")
