@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections import Counter
+from collections import defaultdict
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -111,7 +111,7 @@ class Setup:
         self.nets = self._nets()
         self.chips = self._chips()
         self._pricers: dict[Any, Pricer] = {}
-        self.clock: Counter[str] = Counter()
+        self.clock: defaultdict[str, float] = defaultdict(float)
         """Seconds of this process by kind of work."""
 
     def _nets(self) -> Nets:

@@ -59,7 +59,8 @@ def ran(result: SearchResult) -> str:
     ]
     clock = result.setup.clock
     if clock:
-        parts = (f"{name} {spent / clock.total():.0%}" for name, spent in clock.most_common())
+        most = sorted(clock.items(), key=lambda item: -item[1])
+        parts = (f"{name} {spent / sum(clock.values()):.0%}" for name, spent in most)
         lines.append("time: " + ", ".join(parts))
     if result.rejected():
         shares = ", ".join(f"{name} {count:,}" for name, count in result.rejected().items())
