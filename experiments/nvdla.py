@@ -21,7 +21,7 @@ def main() -> None:
     args = options(__doc__, "nvdla")
     networks, evaluations, population, budget = NETWORKS, 640, 32, 500
     if args.quick:
-        networks, evaluations, population, budget = NETWORKS[1:2], 16, 8, 100
+        networks, evaluations, population, budget = NETWORKS[1:2], 16, 8, 400
 
     # The standard networks: the chip's own dataflow, then the best mappings within it.
     chip = accelsim.load_hardware(CHIP)
