@@ -15,6 +15,7 @@ _HOME = {
     "Accelerator": "accelsim.hardware",
     "Layer": "accelsim.workloads.layer",
     "LayerCost": "accelsim.mapping.cost",
+    "MapSpace": "accelsim.mapping.mapspace",
     "Mapping": "accelsim.mapping.mapping",
     "MappingError": "accelsim.mapping.mapping",
     "MappingResult": "accelsim.mapping.mapper",
@@ -42,6 +43,7 @@ __all__ = [
     "AccelsimError",
     "Layer",
     "LayerCost",
+    "MapSpace",
     "Mapping",
     "MappingError",
     "MappingResult",
@@ -74,6 +76,7 @@ if TYPE_CHECKING:
     from accelsim.mapping.cost import LayerCost
     from accelsim.mapping.mapper import MappingResult, map_layer, mapper_names
     from accelsim.mapping.mapping import Mapping, MappingError
+    from accelsim.mapping.mapspace import MapSpace
     from accelsim.sweeps import SweepTable, sweep
     from accelsim.workloads.builder import NetworkBuilder
     from accelsim.workloads.layer import Layer

@@ -486,7 +486,8 @@ def rank(first, last, by_steps, steps, objective, wish, cost):
 
 @step
 def choose(
-    objective, allowed, wish, cost, tally, orders, scratch, tile, order, axis_dim, axis_factor, ws, iw
+    objective, allowed, wish, cost, tally, orders, norders, scratch, tile, order, axis_dim, axis_factor, ws,
+    iw,
 ):  # fmt: skip
     """Fill the rows START .. with the most promising choices of axes, at the smallest tiles.
 
@@ -515,10 +516,10 @@ def choose(
             rest = at - 1
             for m in range(M):
                 for a in range(L.MAX_AXES):
-                    many = useful(m, a, allowed, iw)
-                    if many > 0:
-                        wish[NEW, WISH * m + DIM + a] = pick(m, a, rest % many, allowed, iw)
-                        rest //= many
+                    ways_here = useful(m, a, allowed, iw)
+                    if ways_here > 0:
+                        wish[NEW, WISH * m + DIM + a] = pick(m, a, rest % ways_here, allowed, iw)
+                        rest //= ways_here
         elif at > 1:
             one = (at - 2) % singles
             d = one % L.NDIM
@@ -534,6 +535,34 @@ def choose(
         if np.isfinite(cost[NEW, 0]):
             rank(START, half, False, steps, objective, wish, cost)
             rank(half, START + STARTS, True, steps, objective, wish, cost)
+    if np.isfinite(cost[START, 0]):
+        return
+    # Outputs that leave complete are narrower than partial sums: C, R and S in one memory, other orders.
+    for x in range(M - 1):
+        for k in range(norders[x] if norders[x] > 0 else FREE_ORDERS):
+            copy(BEST, NEW, wish, cost)
+            wish[NEW, WISH * x + PLACE] = k
+            for m in range(x):
+                for d in range(L.NDIM):
+                    if d in (L.C, L.R, L.S):
+                        wish[NEW, WISH * m + TILE + d] = iw[X.PROBLEM + d]
+            look(
+                False,
+                objective,
+                wish,
+                cost,
+                tally,
+                orders,
+                scratch,
+                tile,
+                order,
+                axis_dim,
+                axis_factor,
+                ws,
+                iw,
+            )
+            if np.isfinite(cost[NEW, 0]):
+                rank(START, half, False, ws[X.RESULT + L.STEPS], objective, wish, cost)
 
 
 @step
@@ -548,7 +577,10 @@ def search(
     """
     list_sizes(sizes, iw)
     tally[SPENT] = 0
-    choose(objective, allowed, wish, cost, tally, orders, scratch, tile, order, axis_dim, axis_factor, ws, iw)
+    choose(
+        objective, allowed, wish, cost, tally, orders, norders, scratch, tile, order, axis_dim, axis_factor,
+        ws, iw,
+    )  # fmt: skip
     copy(NOW, BEST, wish, cost)
     for row in range(START, START + STARTS):
         twin = not np.isfinite(cost[row, 0])

@@ -40,9 +40,7 @@ READ_PJ = 13  # 13, 14, 15: pJ per bit read, for W, I, O
 WRITE_PJ = 16  # 16, 17, 18
 HOP_PJ = 19  # 19, 20, 21: pJ per bit delivered over axis 0, 1, 2 below this memory
 OVERLAPS = 22  # 1 where fills hide behind compute, else their time adds up
-FOLD_CYCLES = (
-    23  # cycles in which the array below computes nothing, for each new tile of FOLD_TENSOR; 0 = none
-)
+FOLD_CYCLES = 23  # idle cycles of the array above for each new tile of FOLD_TENSOR; 0 = none
 FOLD_TENSOR = 24
 MEM_COLS = 25
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import signal
 import sys
-from typing import TYPE_CHECKING, Annotated, Any
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
@@ -32,6 +35,41 @@ def console() -> Console:
     from rich.console import Console
 
     return Console(width=None if sys.stdout.isatty() else 140, highlight=False, soft_wrap=False)
+
+
+_Result = TypeVar("_Result")
+
+
+def until_stopped(work: Callable[[threading.Event], _Result]) -> tuple[_Result, bool]:
+    """(what `work` returns, whether Ctrl-C asked it to stop by setting the event); a second one ends it all.
+
+    The work runs in a thread of its own, so that the signal is heard while a kernel runs.
+    """
+    stop, ended = threading.Event(), threading.Event()
+    out: list[_Result] = []
+    faults: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            out.append(work(stop))
+        except BaseException as fault:
+            faults.append(fault)
+        finally:
+            ended.set()
+
+    def ask(*_: object) -> None:
+        stop.set()
+        signal.signal(signal.SIGINT, before)
+
+    before = signal.signal(signal.SIGINT, ask)
+    try:
+        threading.Thread(target=run, daemon=True).start()
+        ended.wait()
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if faults:
+        raise faults[0]
+    return out[0], stop.is_set()
 
 
 class progress:

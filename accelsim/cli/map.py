@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
-from accelsim.cli.app import Hardware, LayerText, NetworkName, app, console, progress
+from accelsim.cli.app import Hardware, LayerText, NetworkName, app, console, progress, until_stopped
 from accelsim.errors import AccelsimError
+
+TileSizes = Literal["divisors", "all"]
 
 
 @app.command("map")
@@ -21,15 +24,24 @@ def map_(
     ] = "genetic",
     objective: Annotated[str, typer.Option(help="What to minimise: edp, latency or energy.")] = "edp",
     budget: Annotated[
-        int, typer.Option(help="Evaluations a layer, beyond the template's; optimal takes what it takes.")
-    ] = 2000,
+        int | None,
+        typer.Option(
+            help="Evaluations a layer, beyond the template's. Default: 2000; for optimal, no limit."
+        ),
+    ] = None,
+    seconds: Annotated[
+        float | None, typer.Option(help="Seconds a layer, after which optimal gives its best and the gap.")
+    ] = None,
+    tiles: Annotated[
+        TileSizes, typer.Option(help="Tile sizes that optimal searches: divisors or all.")
+    ] = "divisors",
     seed: Annotated[int, typer.Option(help="Of all random choices.")] = 0,
     workers: Annotated[int, typer.Option(help="Threads; the answer does not depend on them.")] = 1,
     save: Annotated[
         Path | None, typer.Option("--save", help="Write mapping JSON, which `evaluate --mapping` reads.")
     ] = None,
 ) -> None:
-    """Find mappings of a network or a layer."""
+    """Find mappings of a network or a layer. Ctrl-C ends the search with the best mappings so far."""
     import json
 
     from accelsim.costing import map_network
@@ -39,18 +51,29 @@ def map_(
 
     if (network is None) == (layer is None):
         raise AccelsimError("map: give either a network or --layer")
-    if layer is not None:
-        found = map_layer(hardware, parse_layer(layer), mapper, objective, budget, seed)
-        report, saved = layer_mapping_report(found), found.mapping.to_dict()
-    else:
-        with progress("mapping layers") as tick:
-            result = map_network(
-                hardware, str(network), mapper, objective, budget, seed, workers=workers, progress=tick
+    with progress("mapping layers") as tick:
+        if layer is not None:
+            one = parse_layer(layer)
+            found, stopped = until_stopped(
+                lambda stop: map_layer(
+                    hardware, one, mapper, objective, budget, seed, tiles=tiles, seconds=seconds, cancel=stop
+                )
             )
-        report, saved = network_mapping_report(result), result.to_dict()
+            report, saved = layer_mapping_report(found), found.mapping.to_dict()
+        else:
+            result, stopped = until_stopped(
+                lambda stop: map_network(
+                    hardware, str(network), mapper, objective, budget, seed, tiles=tiles, seconds=seconds,
+                    workers=workers, cancel=stop, progress=tick,
+                )
+            )  # fmt: skip
+            report, saved = network_mapping_report(result), result.to_dict()
     if save is not None:
         try:
             save.write_text(json.dumps(saved, indent=1) + "\n", encoding="utf-8")
         except OSError as fault:
             raise AccelsimError(f"--save {save}: {fault.strerror or fault}") from None
     console().print(report)
+    if stopped:
+        print("accelsim: stopped on request; these are the best mappings found so far", file=sys.stderr)
+        raise typer.Exit(130)

@@ -62,6 +62,7 @@ def search(
         str,
         typer.Option(help="Where accuracies come from: surrogate, published, predictor:FILE, table:FILE."),
     ] = "surrogate",
+    model: Annotated[str, typer.Option(help="Who prices the layers: accelsim or maestro.")] = "accelsim",
     batch: Annotated[int, typer.Option(help="Inputs at once.")] = 1,
     resolution: Annotated[int | None, typer.Option(help="Input height and width.")] = None,
     engine: EngineName = "threads",
@@ -96,6 +97,7 @@ def search(
         seed=seed,
         fix=fix,
         accuracy=accuracy,
+        model=model,
         batch=batch,
         resolution=resolution,
     )

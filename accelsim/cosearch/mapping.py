@@ -67,6 +67,30 @@ class ByMapper:
 
 
 @dataclass(frozen=True)
+class ByMaestro:
+    """Every pair is priced by MAESTRO's model, under the best classic dataflow whose buffers fit."""
+
+    objective: Objective
+
+    def __call__(self, chunk: Chunk) -> NDArray[np.float64]:
+        """Price all pairs of a chunk."""
+        from accelsim.mapping.maestro.machine import MaestroMachine
+        from accelsim.mapping.maestro.model import price_layers
+        from accelsim.mapping.maestro.shipped import dataflow_names
+
+        machines = [MaestroMachine.from_accelerator(chip) for chip in chunk.chips]
+        rows = {layer: i for i, layer in enumerate(dict.fromkeys(pair.layer for pair in chunk.pairs))}
+        found = price_layers(list(rows), machines, objective=self.objective)
+        at = [pair.chip for pair in chunk.pairs], [rows[pair.layer] for pair in chunk.pairs]
+        tried = np.full(len(chunk.pairs), len(dataflow_names()))
+        return np.column_stack([found.latency_cycles[at], found.energy_pj[at], tried])
+
+    def as_mapper(self) -> Mapper:
+        """Our own model's mapper: MAESTRO's dataflows are no mappings that it could be asked for."""
+        return PairMapper()
+
+
+@dataclass(frozen=True)
 class ByGenes:
     """Every pair is priced under the mapping that its genes fix, tiles shrunk until they fit."""
 

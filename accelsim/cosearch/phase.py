@@ -13,7 +13,7 @@ from accelsim.cosearch.chips import ChipSpace, FixedChip
 from accelsim.cosearch.genes import Genome, Genomes
 from accelsim.cosearch.goals import COLUMN, NAMES, Goals
 from accelsim.cosearch.mapgenes import MappingGenes
-from accelsim.cosearch.mapping import ByMapper, GeneMapper
+from accelsim.cosearch.mapping import ByMaestro, ByMapper, GeneMapper
 from accelsim.cosearch.nets import Nets
 from accelsim.cosearch.pricing import Candidate, Pricer
 from accelsim.hardware import Accelerator
@@ -163,7 +163,7 @@ class Phase:
     def mapper(self, row: NDArray[np.int64]) -> Mapper:
         """What maps the layers of a candidate."""
         if self.mappings is None:
-            assert isinstance(self.pricer.map_chunk, ByMapper)
+            assert isinstance(self.pricer.map_chunk, ByMapper | ByMaestro)
             return self.pricer.map_chunk.as_mapper()
         return GeneMapper(self.mappings.of(self.genome.split(row[None, :])[2][0]))
 

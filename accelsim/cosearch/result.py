@@ -11,11 +11,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from accelsim.cosearch.engines.threads import ThreadEngine
 from accelsim.cosearch.goals import METRICS, NAMES, front
 from accelsim.cosearch.phase import Design, Phase
+from accelsim.cosearch.pricing import Candidate, Pricer
 from accelsim.cosearch.setup import SearchConfig, Setup
 from accelsim.cosearch.study import Generation
 from accelsim.costing import NetworkMapping, map_network
+from accelsim.hardware import Accelerator
 
 LOGARITHMIC = ("edp", "latency", "energy")
 """Metrics that span decades: hypervolumes take their logarithm to base ten."""
@@ -176,6 +179,14 @@ class SearchResult:
             )
             for net in design.networks
         )
+
+    def priced(self, found: Found, chip: Accelerator) -> tuple[float, float]:
+        """(seconds, joules) of the candidate's networks on any chip, by the search's model and mapper."""
+        g, _ = self._place(found.index)
+        candidate = Candidate(chip, chip.hash.encode(), self.design(found).networks)
+        pricer = Pricer(self._phases[g].pricer.map_chunk, ThreadEngine())
+        latency, energy = pricer.price([candidate])[0]
+        return float(latency), float(energy)
 
     def baseline(self, found: Found, mapper: str = "template") -> tuple[NetworkMapping, ...]:
         """The base chip on the candidate's networks: with its own dataflow, mapped by `mapper`."""

@@ -58,6 +58,7 @@ def configure(
     accuracy: str = "surrogate",
     batch: int = 1,
     resolution: int | None = None,
+    model: str = "accelsim",
 ) -> SearchConfig:
     """A checked configuration; arguments as in `search`. Raises AccelsimError."""
     if (space is None) == (networks is None):
@@ -99,6 +100,7 @@ def configure(
         fix=tuple(dict.fromkeys(word for word in fixed if word != "network" or space is not None)),
         accuracy=accuracy,
         accuracy_hash=file_hash(accuracy) if space is not None else "",
+        model=model,
     )
     load_strategy(Setup(config))
     return config

@@ -15,7 +15,7 @@ from accelsim.cosearch.engines import Engine
 from accelsim.cosearch.engines.threads import ThreadEngine
 from accelsim.cosearch.goals import Goals
 from accelsim.cosearch.mapgenes import MappingGenes
-from accelsim.cosearch.mapping import ByGenes, ByMapper
+from accelsim.cosearch.mapping import ByGenes, ByMaestro, ByMapper
 from accelsim.cosearch.nets import FixedNets, Nets, SubnetSpace
 from accelsim.cosearch.phase import Phase
 from accelsim.cosearch.pricing import MapChunk, Pricer, Tally
@@ -30,6 +30,10 @@ FIXES = ("hardware", "dataflow", "network", "mapping")
 the given ones; mapping: the template mapping."""
 
 
+MODELS = ("accelsim", "maestro")
+"""maestro: MAESTRO's model, each layer under the best of the classic dataflows whose buffers fit."""
+
+
 @dataclass(frozen=True)
 class SearchConfig:
     """Plain values. Equal hashes give equal searches, on the same versions of the libraries.
@@ -37,6 +41,7 @@ class SearchConfig:
     hardware  JSON form of the base chip; its `search` section spans the chips
     space     name of a space of subnets, or None with `networks` in JSON form
     budget    evaluations of the mapper for each layer
+    model     which of MODELS prices the layers
     """
 
     hardware: dict[str, Any]
@@ -55,6 +60,7 @@ class SearchConfig:
     fix: tuple[str, ...]
     accuracy: str
     accuracy_hash: str = field(default="")
+    model: str = "accelsim"
 
     def to_dict(self) -> dict[str, Any]:
         """JSON form."""
@@ -90,6 +96,11 @@ class Setup:
         self.goals = Goals.of(config.objectives, config.limits)
         check_strategy(config.strategy)
         check_optimiser(config.optimiser, len(self.goals.objectives))
+        if config.model not in MODELS:
+            hint = nearest(str(config.model), MODELS)
+            raise AccelsimError(f"model: must be one of {', '.join(MODELS)}, but got {config.model!r}{hint}")
+        if config.model == "maestro" and config.strategy == "joint":
+            raise AccelsimError("model maestro: knows dataflows, not mapping genes; use the strategy nested")
         for word in config.fix:
             if word not in FIXES:
                 raise AccelsimError(
@@ -144,6 +155,8 @@ class Setup:
     ) -> Phase:
         """A phase that shares what is known of pairs with all phases of the same mapper."""
         how: MapChunk = self.mapper(mapper) if mappings is None else ByGenes()
+        if self.config.model == "maestro":
+            how = ByMaestro(self.mapping_objective)
         if how not in self._pricers:
             self._pricers[how] = Pricer(how, self.engine)
         section = self.base.search

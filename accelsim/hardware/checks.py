@@ -185,10 +185,12 @@ def _room(memory: dict[str, Any], path: str, precision: Any) -> Iterator[Fault]:
         need = copies * sum(w for w in widths if w is not None)
         if need > 8 * have:
             twice = " twice, as it is double-buffered," if copies == 2 else ""
+            wanted = -(-need // 8)
+            single = " or set double_buffered to false" if copies == 2 else ""
             yield Fault(
                 f"{path}.size_bytes{key}",
                 f"must have room for one element of {' and '.join(tensors)}{twice} ({need} bits), "
-                f"but has {8 * have} bits",
+                f"but has {8 * have} bits, {wanted - have} bytes too few; raise it to {wanted} bytes{single}",
             )
 
 

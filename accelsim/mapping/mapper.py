@@ -263,9 +263,8 @@ def map_layer(
 
 
 def nothing_fits(hw: Accelerator, layer: Layer) -> AccelsimError:
-    """Why not even the smallest legal tiles fit."""
-    problem = pack_layer(layer)
+    """Why not even the smallest tiles will do: the chip has room for them, but counts can be too large."""
     batch = Batch.empty(1, len(hw.memories))
-    counts = count(problem, pack_machine(hw), batch)
+    counts = count(pack_layer(layer), pack_machine(hw), batch)
     why = explain(hw, layer, batch, counts) if counts.status[0] else "every mapping tried is illegal"
     return AccelsimError(f"no mapping of {layer.name or layer} fits {hw.name}: {why.split(': ', 1)[-1]}")

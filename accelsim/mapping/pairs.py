@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from accelsim.mapping.encoding import OBJECTIVES, Allowed
 from accelsim.pack import Batch, Machine
 
-START = 400
+START = 1000
 """Evaluations after which the greedy start stops, if nothing stopped it before."""
 
 

@@ -27,6 +27,10 @@ def network_mapping_report(found: NetworkMapping, *, nests: bool = True) -> Rend
     for name in ("cycles", "energy", "EDP, Js", "evaluations"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("status")
+    proofs = [r.certificate for r in found.results if r.certificate is not None]
+    if proofs:
+        table.add_column("gap", justify="right", no_wrap=True)
+        table.add_column("candidates", justify="right", no_wrap=True)
     for result in found.results:
         one = result.cost
         table.add_row(
@@ -37,19 +41,18 @@ def network_mapping_report(found: NetworkMapping, *, nests: bool = True) -> Rend
             f"{one.edp_js:.3g}",
             f"{result.evaluations:,}",
             result.status,
+            *((f"{sure.gap:.2%}", f"{sure.nodes:,}") if (sure := result.certificate) is not None else ()),
         )
     total = (
         f"\nmapper {found.results[0].mapper}, objective {found.results[0].objective}: "
         f"latency {cost.latency_cycles:,.0f} cycles ({quantity(cost.latency_s, 's')}), "
         f"energy {quantity(cost.energy_pj * 1e-12, 'J')}, EDP {cost.edp_js:.3g} Js\n"
     )
-    proofs = [r.certificate for r in found.results if r.certificate is not None]
     if proofs:
         worst = max(proof.gap for proof in proofs)
         proved = sum(proof.complete for proof in proofs)
-        total += (
-            f"proved among all dividing tiles: {proved} of {len(proofs)} layers, largest gap {worst:.2%}\n"
-        )
+        among = "dividing tiles" if proofs[0].tiles == "divisors" else "tiles of all trip counts"
+        total += f"proved among {among}: {proved} of {len(proofs)} layers, largest gap {worst:.2%}\n"
     parts: list[RenderableType] = [table, Text(total)]
     if nests:
         blocks: dict[str, list[str]] = {}
@@ -65,8 +68,10 @@ def _how(result: MappingResult) -> str:
     if result.certificate is not None:
         sure = result.certificate
         proof = (
-            f"\ncertificate: gap {sure.gap:.2%} among {sure.space_size:.3g} mappings with dividing tiles, "
-            f"{sure.nodes:,} candidates in {sure.seconds:.2f} s"
+            f"\ncertificate: gap {sure.gap:.2%} among {sure.space_size:.3g} mappings with "
+            f"{'dividing tiles' if sure.tiles == 'divisors' else 'tiles of all trip counts'}, "
+            f"{sure.nodes:,} candidates in {sure.seconds:.2f} s; cut by "
+            + ", ".join(f"{rule} {n:,}" for rule, n in sure.pruned.items() if n)
         )
     return (
         f"mapper {result.mapper}, objective {result.objective}, seed {result.seed}: {result.status} after "

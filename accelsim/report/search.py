@@ -45,7 +45,9 @@ def ran(result: SearchResult) -> str:
     pairs = sum(g.pairs for g in result.generations)
     mappings = sum(g.mappings for g in result.generations)
     how = f"{config.strategy} search by {config.optimiser}"
-    if config.strategy != "joint":
+    if config.model == "maestro":
+        how += ", priced by MAESTRO's model under the best of its classic dataflows"
+    elif config.strategy != "joint":
         how += f", mapper {config.mapper} with {config.budget} evaluations a layer"
     fixed = f"; fixed: {', '.join(config.fix)}" if config.fix else ""
     lines = [
@@ -202,8 +204,14 @@ def comparison(result: SearchResult, found: Found, mapped: Sequence[NetworkMappi
     for name in ("latency", "energy", "EDP, Js", "speed-up", "energy saving", "EDP gain"):
         table.add_column(name, justify="right", no_wrap=True)
     new = _means([m.cost for m in mapped])
-    for name, group in rows:
-        latency, energy, edp = _means([m.cost for m in group])
+    figures = [(name, _means([m.cost for m in group])) for name, group in rows]
+    if result.config.model == "maestro":
+        figures = [(f"{name}, by accelsim's model", group) for name, group in figures]
+        theirs = [result.priced(found, chip) for chip in (result.setup.base, result.design(found).chip)]
+        new = theirs[1][0], theirs[1][1], theirs[1][0] * theirs[1][1]
+        figures.insert(0, ("base chip, best dataflows", (*theirs[0], theirs[0][0] * theirs[0][1])))
+        figures.append(("this design", new))
+    for name, (latency, energy, edp) in figures:
         table.add_row(
             name,
             quantity(latency, "s"),

@@ -128,6 +128,9 @@ def _network_totals(cost: NetworkCost) -> Text:
     text = Text()
     text.append(f"latency {quantity(cost.latency_s, 's')} ({cost.latency_cycles:,.0f} cycles at ")
     text.append(f"{cost.hardware.clock_mhz:g} MHz), {cost.network.batch / cost.latency_s:.3g} inferences/s\n")
+    overhead_us = cost.hardware.network.overhead_us
+    if overhead_us:
+        text.append(f"of which {quantity(overhead_us * 1e-6, 's')} an inference beyond its layers\n")
     text.append(f"energy {quantity(cost.energy_pj * 1e-12, 'J')}, EDP {cost.edp_js:.3g} Js, ")
     text.append(f"utilisation {cost.utilisation:.1%}, area {cost.hardware.area_mm2:.3g} mm2")
     if cost.hardware.estimated:

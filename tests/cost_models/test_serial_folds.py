@@ -11,6 +11,7 @@ from accelsim import pack
 from accelsim.hardware import load_hardware
 from accelsim.workloads.layer import DIMS, Layer
 from cost_models import layout as L
+from tests.command import run
 from tests.oracle.generate import seeded
 from tests.oracle.walk import walk
 
@@ -117,3 +118,10 @@ def test_overhead_of_an_inference() -> None:
     assert slow.overhead_cycles == 12.5 * data["clock_mhz"]
     assert slow.energy_pj == plain.energy_pj
     assert slow.to_dict()["overhead_cycles"] == slow.overhead_cycles
+
+
+def test_overhead_stands_in_the_report(capsys) -> None:
+    code, out, _ = run(capsys, "evaluate", "edgetpu", "lenet5")
+    assert code == 0
+    assert "of which 1.96 ms an inference beyond its layers" in out
+    assert "beyond its layers" not in run(capsys, "evaluate", "example", "lenet5")[1]

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import threading
 
 import pytest
 
@@ -63,3 +66,31 @@ def test_faults(capsys, words, said) -> None:
     assert out == ""
     assert said in err
     assert len(err.strip().splitlines()) == 1
+
+
+def test_ctrl_c_gives_the_best_so_far(capsys, tmp_path) -> None:
+    """With the gap that remains, exit code 130, and a file that prices alike."""
+    file = tmp_path / "mapping.json"
+    timer = threading.Timer(1.5, os.kill, (os.getpid(), signal.SIGINT))
+    timer.start()
+    words = ("map", "eyeriss", "resnet50", "--mapper", "optimal", "--tiles", "all", "--save", str(file))
+    code, out, err = run(capsys, *words)
+    timer.join()
+    assert code == 130
+    assert "cancelled" in out
+    assert "proved among tiles of all trip counts" in out
+    assert "stopped on request" in err
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    code, out, _ = run(capsys, "evaluate", "eyeriss", "resnet50", "--mapping", str(file), "--json")
+    assert code == 0
+
+
+def test_certificates_are_in_the_report(capsys) -> None:
+    code, out, _ = run(capsys, "map", "shidiannao", "lenet5", "--mapper", "optimal")
+    assert code == 0
+    head = next(line for line in out.splitlines() if "status" in line)
+    assert head.split()[-2:] == ["gap", "candidates"]
+    assert out.count(" optimal ") == len(accelsim.load_network("lenet5").layers)
+    code, out, _ = run(capsys, "map", "example", "--layer", LAYER, "--mapper", "optimal", "--seconds", "60")
+    assert "certificate: gap 0.00% among" in out
+    assert "cut by" in out

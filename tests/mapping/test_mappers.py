@@ -193,7 +193,62 @@ def test_bad_residency(resident, words) -> None:
     assert all(word in str(fault.value) for word in words)
 
 
-def test_nothing_fits() -> None:
+def test_counts_too_large() -> None:
     huge = accelsim.Layer.conv2d(K=2**20, C=2**20, P=2**20, Q=2**8, R=1, S=1)
     with pytest.raises(accelsim.AccelsimError, match=r"no mapping of .* fits Example: .* exceeds 2\^53"):
         accelsim.map_layer("example", huge)
+
+
+@pytest.mark.parametrize("double", [True, False])
+@pytest.mark.parametrize("parts", [True, False])
+def test_too_small_a_memory_says_what_would_admit_a_mapping(double, parts) -> None:
+    """One byte less than the advice and it is refused; with it every layer maps."""
+    data = accelsim.load_hardware("example").to_dict()
+    data["memories"][2] |= {
+        "double_buffered": double,
+        "size_bytes": {"W": 64, "I": 16, "O": 1} if parts else 1,
+    }
+    if double:
+        data["memories"][2] |= {"overlap": True}
+    with pytest.raises(accelsim.AccelsimError, match=r"size_bytes.* too few; raise it to \d+") as fault:
+        accelsim.map_layer(data, CONV)
+    assert ("double_buffered to false" in str(fault.value)) == double
+    wanted = int(str(fault.value).split("raise it to ")[1].split(" ")[0])
+    for size in (wanted, wanted - 1):
+        data["memories"][2]["size_bytes"] = {"W": 64, "I": 16, "O": size} if parts else size
+        if size == wanted:
+            assert accelsim.map_layer(data, CONV).value > 0
+    with pytest.raises(accelsim.AccelsimError, match="1 bytes too few"):
+        accelsim.map_layer(data, CONV)
+
+
+@pytest.mark.parametrize("mapper", HEURISTICS)
+def test_start_from_nothing(mapper) -> None:
+    """Without the template, the search is on its own; with it, it is never worse than that."""
+    hw = accelsim.load_hardware("example")
+    found = [
+        load_mapper(mapper).map(Task(hw, CONV, budget=500, start=start)) for start in ("none", "template")
+    ]
+    if mapper == "template":
+        return
+    assert found[0].value < load_mapper("template").map(Task(hw, CONV, start="none")).value
+    assert found[1].value <= accelsim.map_layer(hw, CONV, "template").value
+
+
+def test_importance_encoding_beats_the_index_encoding() -> None:
+    """On the same search from the same random start, as NAAS reports."""
+    hw = accelsim.load_hardware("nvdla_256")
+    ratios = []
+    for layer in list(dict.fromkeys(accelsim.load_network("resnet18").layers))[::3]:
+        values = [
+            load_mapper(name).map(Task(hw, layer, seed=3, start="none")).value
+            for name in ("genetic_index", "genetic")
+        ]
+        ratios.append(values[0] / values[1])
+    assert np.exp(np.mean(np.log(ratios))) > 1.0
+
+
+@pytest.mark.parametrize("options", [{"tiles": "al"}, {"seconds": -1.0}])
+def test_bad_options_of_the_exact_mapper(options) -> None:
+    with pytest.raises(accelsim.AccelsimError, match=next(iter(options))):
+        accelsim.map_layer("example", CONV, "optimal", **options)

@@ -76,7 +76,7 @@ def test_parts_are_the_least_tiles_of_their_trip_counts(size) -> None:
 @BOTH
 @pytest.mark.parametrize("seed", range(3))
 def test_size_is_the_number_of_members_each_listed_once(seed, tiles) -> None:
-    for hardware, layer, space in spaces(seed, 8, tiles):
+    for hardware, layer, space in spaces(seed, 5, tiles):
         batch = listed(space)
         rows = {tuple(map(bytes, row)) for row in zip(*batch, strict=True)}
         assert space.size == len(batch.tile) == len(rows)
@@ -148,7 +148,7 @@ def test_orders_by_what_they_do_lose_nothing(seed) -> None:
 
 @pytest.mark.parametrize("seed", range(5))
 def test_optimum_over_all_tiles_agrees_with_the_list_bit_for_bit(seed) -> None:
-    for hardware, layer, space in spaces(10 + seed, 8, "all"):
+    for hardware, layer, space in spaces(10 + seed, 6, "all"):
         _, latency, energy = price(pack_layer(layer), pack_machine(hardware), listed(space))
         values = {"edp": latency * energy, "latency": latency, "energy": energy}
         for objective in OBJECTIVES:
@@ -172,7 +172,7 @@ def front_of(latency, energy) -> list[tuple[float, float]]:
 @BOTH
 @pytest.mark.parametrize("seed", range(2))
 def test_front_agrees_with_the_list_bit_for_bit(seed, tiles) -> None:
-    for hardware, layer, space in spaces(30 + seed, 8, tiles):
+    for hardware, layer, space in spaces(30 + seed, 5, tiles):
         _, latency, energy = price(pack_layer(layer), pack_machine(hardware), listed(space))
         found = optimal_front(hardware, layer, tiles=tiles, start="none")
         assert found.complete

@@ -41,3 +41,25 @@ def test_network_with_residents_is_proved_layer_by_layer() -> None:
     assert all(r.status == "optimal" for r in mapped.results)
     again = accelsim.evaluate("shidiannao", "lenet5", mapped.to_dict())
     assert (again.latency_cycles, again.energy_pj) == (mapped.cost.latency_cycles, mapped.cost.energy_pj)
+
+
+@pytest.mark.parametrize("limit", [{"budget": 0}, {"budget": 3}, {"seconds": 0.0}])
+def test_stopped_by_its_budget_it_says_how_much_is_left(limit) -> None:
+    layer = accelsim.Layer.conv2d(K=32, C=24, P=14, Q=14, R=3, S=3)
+    found = accelsim.map_layer("nvdla_64", layer, "optimal", "energy", **limit)
+    full = accelsim.map_layer("nvdla_64", layer, "optimal", "energy")
+    assert found.evaluations <= limit.get("budget", 0)
+    assert found.status == "budget"
+    assert full.status == "optimal"
+    assert found.certificate.lower_bound <= full.certificate.optimum <= found.certificate.optimum
+    assert found.certificate.gap > 0
+
+
+def test_all_tile_sizes_hold_those_that_divide() -> None:
+    layer = accelsim.Layer.conv2d(K=10, C=6, P=5, Q=5)
+    one, more = (
+        accelsim.map_layer("example", layer, "optimal", tiles=tiles) for tiles in ("divisors", "all")
+    )
+    assert more.status == "optimal"
+    assert more.value <= one.value
+    assert more.certificate.space_size > one.certificate.space_size

@@ -59,9 +59,8 @@ class Pair:
                     "them comes round"
                 )
             elif sent[tensor] > ours[tensor][0]:
-                out.append(
-                    f"MAESTRO sends more {name}: units share no halo in the first step and after a restart"
-                )
+                why = "units share no halo in" if tensor == "I" else "tiles come whole in"
+                out.append(f"MAESTRO sends more {name}: {why} the first step and after a restart")
         drained = self.maestro.accesses(L.L2_WRITE)["O"]
         if drained > ours["O"][1]:
             out.append("MAESTRO drains partial sums at every reduction step, also where they could stay")

@@ -1,0 +1,165 @@
+"""Measure every mapper on every distinct layer of some networks, and write the tables of docs/mappers.md.
+
+    python experiments/mapper_table.py RESULTS            measures what RESULTS (JSON lines) does not have yet
+    python experiments/mapper_table.py RESULTS --print    prints tables in Markdown; --layers: a row a layer
+
+Times are CPU seconds of one core, kernels compiled before. The optimum is over dividing tiles; a heuristic,
+whose tiles need not divide, can be below it: its gap is then negative. A name with ! is a search that does
+not begin at the template mapping.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import accelsim
+from accelsim.mapping.mapper import Task, load_mapper
+from accelsim.mapping.optimal import optimal
+from accelsim.workloads.layer import Layer
+
+NETWORKS = ("resnet50", "mobilenet_v2")
+HEURISTICS = ("template", "genetic", "genetic_index", "cmaes", "random")
+UNAIDED = ("genetic", "genetic_index", "cmaes", "random")
+SECONDS = 30.0
+EVALUATIONS = 2000
+WARM = Layer.conv2d(K=24, C=12, P=14, Q=14, R=3, S=3)
+
+
+def layers() -> list[tuple[str, Layer]]:
+    """Distinct layers, each with the first network that has it."""
+    out: dict[Layer, str] = {}
+    for name in NETWORKS:
+        for layer in accelsim.load_network(name).layers:
+            out.setdefault(layer, name)
+    return [(name, layer) for layer, name in out.items()]
+
+
+def measure(hardware: accelsim.Accelerator, layer: Layer, mapper: str) -> dict[str, Any] | None:
+    """One line of results: values in pJ x cycles."""
+    if mapper.startswith("optimal"):
+        start: Any = "none" if mapper.endswith("!") else "template"
+        began = time.process_time()
+        found = optimal(hardware, layer, start=start, budget_s=SECONDS)
+        took = time.process_time() - began
+        if found is None:
+            return None
+        sure = found.certificate
+        return {"value": sure.optimum, "seconds": took, "evaluations": sure.evaluations, "nodes": sure.nodes,
+                "gap": sure.gap, "space": sure.space_size}  # fmt: skip
+    name, unaided, _ = mapper.partition("!")
+    task = Task(hardware, layer, budget=EVALUATIONS, start="none" if unaided else "template")
+    began = time.process_time()
+    result = load_mapper(name).map(task)
+    took = time.process_time() - began
+    if result is None:
+        return None
+    value = result.cost.latency_cycles * result.cost.energy_pj
+    return {"value": value, "seconds": took, "evaluations": result.evaluations + result.start_evaluations}
+
+
+def run(path: Path) -> None:
+    """Measure what is missing; a line at a time, so that it can be interrupted."""
+    lines = path.read_text().splitlines() if path.exists() else []
+    have = {(x["hardware"], x["layer"], x["mapper"]) for x in map(json.loads, lines)}
+    mappers = ("optimal", "optimal!", *HEURISTICS, *(name + "!" for name in UNAIDED))
+    optimal(accelsim.load_hardware("example"), WARM)  # compiles, or loads
+    with path.open("a") as file:
+        for name in accelsim.hardware_names():
+            hardware = accelsim.load_hardware(name)
+            for mapper in mappers:
+                measure(hardware, WARM, mapper)
+                for network, layer in layers():
+                    if (name, str(layer), mapper) in have:
+                        continue
+                    found = measure(hardware, layer, mapper)
+                    line = {"hardware": name, "network": network, "layer": str(layer), "mapper": mapper}
+                    file.write(json.dumps(line | (found or {"value": None})) + "\n")
+                    file.flush()
+
+
+def read(path: Path) -> dict[tuple[str, str], dict[str, dict[str, Any]]]:
+    """Results by chip and layer, then by mapper."""
+    table: dict[tuple[str, str], dict[str, dict[str, Any]]] = {}
+    for line in path.read_text().splitlines():
+        row = json.loads(line)
+        if row["value"] is not None:
+            table.setdefault((row["hardware"], row["layer"]), {})[row["mapper"]] = row
+    return table
+
+
+def report(path: Path) -> None:
+    """Markdown: a row a chip, a row a chip and mapper, and the claim about encodings."""
+    table = read(path)
+    chips = list(dict.fromkeys(chip for chip, _ in table))
+
+    def rows(chip: str) -> list[dict[str, dict[str, Any]]]:
+        return [row for (name, _), row in table.items() if chip in ("all", name) and "optimal!" in row]
+
+    print("| chip | layers | proved | median s | slowest s | largest gap |\n|---|---|---|---|---|---|")
+    for chip in [*chips, "all"]:
+        some = [row["optimal"] for row in rows(chip)]
+        took = [x["seconds"] for x in some]
+        proved = sum(x["gap"] == 0 for x in some)
+        worst = max(x["gap"] for x in some)
+        print(f"| {chip} | {len(some)} | {proved} | {np.median(took):.3f} | {max(took):.2f} | {worst:.1%} |")
+    print(
+        "\n| chip | mapper | median | 90 % | worst | best | evaluations | ms a layer |\n" + "|---" * 8 + "|"
+    )
+    for chip in [*chips, "all"]:
+        for mapper in HEURISTICS:
+            pairs = [(row[mapper], row["optimal!"]["value"]) for row in rows(chip) if mapper in row]
+            gaps = np.array([x["value"] / best - 1 for x, best in pairs])
+            spent = np.mean([x["evaluations"] for x, _ in pairs])
+            took = 1e3 * np.mean([x["seconds"] for x, _ in pairs])
+            print(
+                f"| {chip} | {mapper} | {np.median(gaps):+.1%} | {np.quantile(gaps, 0.9):+.1%} | "
+                f"{gaps.max():+.1%} | {gaps.min():+.1%} | {spent:,.0f} | {took:.1f} |"
+            )
+    print("\n| chip | " + " | ".join(UNAIDED) + " | index over importance |\n" + "|---" * 6 + "|")
+    for chip in [*chips, "all"]:
+        means = []
+        for mapper in UNAIDED:
+            some = [row[mapper + "!"]["value"] / row["optimal!"]["value"] for row in rows(chip)]
+            means.append(float(np.exp(np.mean(np.log(some)))))
+        ratio = means[UNAIDED.index("genetic_index")] / means[UNAIDED.index("genetic")]
+        print(f"| {chip} | " + " | ".join(f"{x:.2f}" for x in means) + f" | {ratio:.2f} |")
+
+
+def report_layers(path: Path) -> None:
+    """Markdown: a row a layer, with the optimum and each heuristic's gap."""
+    table = read(path)
+    for chip in dict.fromkeys(chip for chip, _ in table):
+        print(f"\n## {chip}\n\n| layer | optimum, Js | s | candidates | " + " | ".join(HEURISTICS) + " |")
+        print("|---" * (4 + len(HEURISTICS)) + "|")
+        clock = accelsim.load_hardware(chip).clock_mhz * 1e6
+        for (name, layer), row in table.items():
+            if name != chip or "optimal!" not in row:
+                continue
+            sure = row["optimal"]
+            best = row["optimal!"]["value"]
+            gaps = [f"{row[m]['value'] / best - 1:+.1%}" for m in HEURISTICS]
+            late = "" if sure["gap"] == 0 else f" (gap {sure['gap']:.1%})"
+            print(f"| {layer} | {best * 1e-12 / clock:.4g}{late} | {sure['seconds']:.2f} | "
+                  f"{sure['nodes']:,} | " + " | ".join(gaps) + " |")  # fmt: skip
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("results", type=Path)
+    parser.add_argument("--print", action="store_true")
+    parser.add_argument("--layers", action="store_true")
+    arguments = parser.parse_args()
+    if arguments.layers:
+        report_layers(arguments.results)
+    elif arguments.print:
+        report(arguments.results)
+    else:
+        run(arguments.results)
