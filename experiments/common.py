@@ -15,12 +15,17 @@ from rich.table import Table
 import accelsim
 
 
-def options(doc: str, name: str) -> argparse.Namespace:
-    """`--quick` and `--out`; the folder is made."""
+def options(doc: str, name: str, evaluations: int | None = None) -> argparse.Namespace:
+    """`--quick`, `--out` and, for scripts that search, `--evaluations`; the folder is made."""
     parser = argparse.ArgumentParser(description=doc.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="seconds: shows that all runs, proves nothing")
     parser.add_argument("--out", type=Path, default=Path("results") / name, help="folder for the results")
+    if evaluations is not None:
+        text = f"candidates a search, {evaluations} unless given"
+        parser.add_argument("--evaluations", type=int, default=evaluations, help=text)
     chosen = parser.parse_args()
+    if chosen.quick:
+        chosen.evaluations = 16
     chosen.out.mkdir(parents=True, exist_ok=True)
     return chosen
 

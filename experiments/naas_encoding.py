@@ -2,9 +2,9 @@
 
     python experiments/naas_encoding.py [--quick] [--out results/naas_encoding]
 
-NAAS (Lin, Yang and Han, DAC 2021, Fig. 9) says: importances give 1.4x to 7.4x lower energy-delay products than an
-index into an enumeration, whose steps have no physical meaning. Here the same genetic mapper runs with both, on
-chips freed from their dataflow, from random mappings; then from the greedy mapping that it starts from otherwise.
+NAAS (Lin, Yang and Han, DAC 2021, Fig. 9) says: importances give 1.4x to 7.4x lower energy-delay products than
+an index into an enumeration, whose steps have no physical meaning. Here the same genetic mapper runs with
+both, on chips freed from their dataflow: from random mappings, and from the greedy one that it else starts from.
 """
 
 from __future__ import annotations
@@ -69,9 +69,9 @@ def main() -> None:
     write(args.out / "encoding.csv", rows)
     print(
         f"Geometric means over layers, medians of {seeds} seeds.\n"
-        "Where and why this differs: NAAS encodes the array's parallel dimensions with either, for a whole "
-        "search of accelerators; here each chip is given and the mappings alone are encoded. From a good start, "
-        "or given enough evaluations, any encoding comes to similar mappings."
+        "Where and why this differs: NAAS encodes the array's parallel dimensions either way, in a search of "
+        "accelerators; here the chip is given and only its mappings are encoded (orders, and what the axes "
+        "spread). The greedy start leaves a search little to find, so that its encoding hardly matters."
     )
     print(f"written: {args.out}")
 

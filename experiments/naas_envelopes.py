@@ -2,9 +2,9 @@
 
     python experiments/naas_envelopes.py [--quick] [--out results/naas_envelopes]
 
-NAAS (Lin, Yang and Han, DAC 2021, III-B) compares with each chip under its own dataflow. So does the first table;
-the second gives the chip searched mappings too, within its dataflow, which is the honest comparison. Each
-figure is that of the geometric means over three networks, as NAAS's reward is.
+NAAS (Lin, Yang and Han, DAC 2021, III-B) compares with each chip under its own dataflow. So does the first
+table; the second gives the chip searched mappings too, within its dataflow, which is the honest comparison.
+Each figure is that of the geometric means over three networks, as NAAS's reward is.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ ENVELOPES = {  # networks, published speed-up and energy saving
 
 
 def main() -> None:
-    args = options(__doc__, "naas_envelopes")
-    evaluations, population, budget = (16, 8, 400) if args.quick else (384, 32, 500)
+    args = options(__doc__, "naas_envelopes", evaluations=192)
+    population, budget = (8, 400) if args.quick else (24, 500)
     own, honest = [], []
     for name, (networks, faster, saving) in ENVELOPES.items():
         networks = networks[1:2] if args.quick else networks
         chip = accelsim.load_hardware(name)
         found = accelsim.search(
             chip, networks=list(networks), objectives="edp",
-            evaluations=evaluations, population=population, budget=budget, workers=2,
+            evaluations=args.evaluations, population=population, budget=budget, workers=2,
         )  # fmt: skip
         best = found.best
         assert best is not None
@@ -59,7 +59,7 @@ def main() -> None:
     write(args.out / "over_own_dataflow.csv", own)
     write(args.out / "over_searched_mappings.csv", honest)
     print(
-        f"{evaluations} candidates, {budget} mappings a layer while searching, 2000 for the figures; geometric means over the networks.\n"
+        f"{args.evaluations} candidates, {budget} mappings a layer while searching, 2000 for the figures; geometric means over the networks.\n"
         "Where and why this differs: NAAS prints no envelope (MACs, bytes, bandwidth), so these are the chips' own, "
         "from their publications; its costs come from MAESTRO, which starts at the global buffer, here DRAM is "
         "part of the energy, and what it takes for traffic that no chip avoids bounds the saving (last column of "

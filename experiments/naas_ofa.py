@@ -2,9 +2,9 @@
 
     python experiments/naas_ofa.py [--quick] [--out results/naas_ofa]
 
-NAAS (Lin, Yang and Han, DAC 2021, III-C) says: 4.88x lower energy-delay product and 2.7 points more top-1 (its
-abstract says 4.4x). Accuracies of OFA-ResNet50 are the shipped surrogate's: trends that saturate near 80 %, not
-measurements (see docs/subnets.md), and their errors are shown.
+NAAS (Lin, Yang and Han, DAC 2021, III-C) says: 4.88x lower energy-delay product and 2.7 points more top-1
+(its abstract says 4.4x). Accuracies of OFA-ResNet50 are the shipped surrogate's: trends that saturate near
+80 %, not measurements (see docs/subnets.md), and their errors are shown.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ POINTS = 2.7
 
 
 def main() -> None:
-    args = options(__doc__, "naas_ofa")
-    evaluations, population, budget = (16, 8, 400) if args.quick else (640, 32, 500)
+    args = options(__doc__, "naas_ofa", evaluations=320)
+    population, budget = (8, 400) if args.quick else (24, 500)
     chip = accelsim.load_hardware("eyeriss")
     own, mapped = (prod(priced(chip, ["resnet50"], mapper)) for mapper in ("template", "genetic"))
-    settings = {"evaluations": evaluations, "population": population, "budget": budget, "workers": 2}
+    settings = {"evaluations": args.evaluations, "population": population, "budget": budget, "workers": 2}
     alone = accelsim.search(chip, networks="resnet50", objectives="edp", **settings)
     space = load_space("ofa_resnet50")
     source = load_source("surrogate", space)
@@ -64,7 +64,7 @@ def main() -> None:
     if together.best is not None:
         report.save(report.result_figure(together), args.out / "front.png")
     print(
-        f"{evaluations} candidates a search.\n"
+        f"{args.evaluations} candidates a search.\n"
         "Where and why this differs: the accuracies are trends fitted to eight published nets, so the points "
         "gained depend on the surrogate; NAAS's own are those of trained subnets. Its baseline mapping and "
         "envelope are not printed, its costs come from MAESTRO without DRAM. It gives 4.88x here and 4.4x in its "

@@ -2,9 +2,9 @@
 
     python experiments/naas_sizing_vs_full.py [--quick] [--out results/naas_sizing_vs_full]
 
-NAAS (Lin, Yang and Han, DAC 2021, Fig. 8) says: over a search of sizes alone, 3.52x lower energy-delay product
-for VGG16 and 1.42x for MobileNetV2 in Edge TPU's envelope, 2.61x and 1.62x in that of NVDLA-1024. "Sizes" here
-keep the dataflow, once with its own mappings as NAAS does, once with searched ones.
+NAAS (Lin, Yang and Han, DAC 2021, Fig. 8) says: over a search of sizes alone, 3.52x lower energy-delay
+product for VGG16 and 1.42x for MobileNetV2 in Edge TPU's envelope, 2.61x and 1.62x in that of NVDLA-1024.
+"Sizes" keep the chip's dataflow, once with its own mappings, once with searched ones.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ WAYS = {  # what stays as it is, and the mapper
 
 
 def main() -> None:
-    args = options(__doc__, "naas_sizing_vs_full")
-    evaluations, population, budget = (16, 8, 400) if args.quick else (480, 32, 500)
+    args = options(__doc__, "naas_sizing_vs_full", evaluations=192)
+    population, budget = (8, 400) if args.quick else (24, 500)
     rows = []
     for (name, network), published in PUBLISHED.items():
         base = prod(priced(accelsim.load_hardware(name), [network], "template"))
@@ -38,7 +38,7 @@ def main() -> None:
         for way, (fix, mapper) in WAYS.items():
             found = accelsim.search(
                 name, networks=network, objectives="edp", fix=fix,
-                evaluations=evaluations, population=population, budget=budget, workers=2,
+                evaluations=args.evaluations, population=population, budget=budget, workers=2,
             )  # fmt: skip
             best = found.best
             assert best is not None
@@ -54,7 +54,7 @@ def main() -> None:
         })  # fmt: skip
     write(args.out / "sizing_vs_full.csv", rows)
     print(
-        f"{evaluations} candidates each; gains in energy-delay product over the chip with its own mappings.\n"
+        f"{args.evaluations} candidates each; gains in energy-delay product over the chip with its own mappings.\n"
         "Where and why this differs: NAAS's envelopes are not printed and its costs come from MAESTRO, without "
         "DRAM's share of the energy, which no array changes; and the chips' own dataflows are described here "
         "with what they can do at their edges, so that less is lost to them that a new array could win back."

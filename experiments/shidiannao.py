@@ -18,10 +18,10 @@ NETWORKS = ("lenet5", "squeezenet1_1", "mobilenet_v2", "mnasnet_b1", "resnet18")
 
 
 def main() -> None:
-    args = options(__doc__, "shidiannao")
-    networks, evaluations, population, budget = NETWORKS, 640, 32, 500
+    args = options(__doc__, "shidiannao", evaluations=480)
+    networks, population, budget = NETWORKS, 32, 500
     if args.quick:
-        networks, evaluations, population, budget = NETWORKS[1:2], 16, 8, 400
+        networks, population, budget = NETWORKS[1:2], 8, 400
 
     # The standard networks: the chip's own dataflow, then the best mappings within it.
     chip = accelsim.load_hardware(CHIP)
@@ -44,7 +44,7 @@ def main() -> None:
 
     # Subnets, mappings and chips together; what may vary stands in the file's `search` section.
     found = accelsim.search(
-        chip, space="ofa_mbv3", evaluations=evaluations, population=population, budget=budget, workers=2
+        chip, space="ofa_mbv3", evaluations=args.evaluations, population=population, budget=budget, workers=2
     )
     write(args.out / "front.csv", [
         {"EDP, Js": f"{design.metrics['edp']:.3g}", "top-1, %": f"{design.metrics['accuracy']:.1f}",
