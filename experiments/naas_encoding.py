@@ -2,9 +2,9 @@
 
     python experiments/naas_encoding.py [--quick] [--out results/naas_encoding]
 
-NAAS (Lin, Yang and Han, DAC 2021, Fig. 9) says: importances give 1.4x to 7.4x lower energy-delay products than
-an index into an enumeration, whose steps have no physical meaning. Here the same genetic mapper runs with
-both, on chips freed from their dataflow: from random mappings, and from the greedy one that it else starts from.
+NAAS (Lin, Yang and Han, DAC 2021, Fig. 9) says: importances give 1.4x to 7.4x lower energy-delay products
+than an index into an enumeration, whose steps have no meaning. Here the same genetic mapper runs with both, on
+chips freed from their dataflow: from random mappings, and from the greedy one, as it does by default.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def gains(
 def main() -> None:
     args = options(__doc__, "naas_encoding")
     cases, budgets, seeds = (CASES[:1], (100,), 1) if args.quick else (CASES, (200, 1000, 5000), 5)
-    rows = []
+    rows, means = [], []
     for hardware, network in cases:
         chip = free(hardware)
         distinct = list(dict.fromkeys(accelsim.load_network(network).layers))
@@ -55,23 +55,26 @@ def main() -> None:
         for start in ("none", "template"):
             for budget in budgets:
                 gain = gains(chip, layers, budget, seeds, start)
+                means.append(float(np.exp(np.log(gain).mean())))
                 rows.append({
                     "chip": hardware,
                     "network": network,
                     "layers": len(layers),
                     "start": {"none": "random", "template": "greedy"}[start],
                     "mappings": budget,
-                    "EDP, index over importance": f"{np.exp(np.log(gain).mean()):.2f}",
+                    "EDP, index over importance": f"{means[-1]:.2f}",
                     "least": f"{gain.min():.2f}",
                     "most": f"{gain.max():.2f}",
                     "published": "1.4 to 7.4" if start == "none" else "",
                 })  # fmt: skip
     write(args.out / "encoding.csv", rows)
     print(
-        f"Geometric means over layers, medians of {seeds} seeds.\n"
-        "Where and why this differs: NAAS encodes the array's parallel dimensions either way, in a search of "
-        "accelerators; here the chip is given and only its mappings are encoded (orders, and what the axes "
-        "spread). The greedy start leaves a search little to find, so that its encoding hardly matters."
+        f"Geometric means over layers, medians of {seeds} seeds; {sum(mean >= 1.4 for mean in means)} of "
+        f"{len(means)} means reach the published 1.4, {sum(mean < 1 for mean in means)} are below 1.\n"
+        "Where and why this differs: NAAS compares whole searches of accelerators, whose parallel "
+        "dimensions are encoded either way; here the chip is given and only its mappings are encoded "
+        "(orders, and what the axes spread). Where the greedy start is good, a search has little left to "
+        "find by either."
     )
     print(f"written: {args.out}")
 

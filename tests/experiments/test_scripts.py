@@ -1,4 +1,4 @@
-"""Every experiment that needs no data of its own runs with --quick, and leaves files with something in them."""
+"""Every experiment that needs no data of its own runs with --quick and leaves its files."""
 
 from __future__ import annotations
 
