@@ -3,7 +3,7 @@
     python experiments/naas_encoding.py [--quick] [--out results/naas_encoding]
 
 NAAS (Lin, Yang and Han, DAC 2021, Fig. 9) says: importances give 1.4x to 7.4x lower energy-delay products
-than an index into an enumeration, whose steps have no meaning. Here the same genetic mapper runs with both, on
+than an index into an enumeration, whose steps mean nothing. Here the same genetic mapper runs with both, on
 chips freed from their dataflow: from random mappings, and from the greedy one, as it does by default.
 """
 
