@@ -14,12 +14,12 @@ Three tables, each figure the mean of several seeds and its standard deviation:
 from __future__ import annotations
 
 import argparse
-import csv
 import itertools
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from common import write
 
 import accelsim
 from accelsim.cosearch.engines import load_engine
@@ -45,7 +45,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("results/search_evidence"))
     arguments = parser.parse_args()
     seeds = 1 if arguments.quick else arguments.seeds
-    many, population, budget = (64, 16, 60) if arguments.quick else (400, 40, 200)
+    many, population, budget = (16, 8, 60) if arguments.quick else (400, 40, 200)
     arguments.out.mkdir(parents=True, exist_ok=True)
     with load_engine("threads", 2) as engine:
         run = Runs(arguments.hardware, engine, many, population, budget, seeds)
@@ -140,11 +140,12 @@ def small_space(run: Runs, quick: bool) -> list[dict[str, Any]]:
     assert given.array is not None
     most, (buffer, span) = run.hardware.num_pes, next(iter(given.buffers.items()))
     hardware = run.hardware.to_dict()
+    steps = 2 if quick else 4
     hardware["search"] = {
         "max_pes": most,
-        "strides": {"pes": most // 4, "buffer_bytes": span.max // 4, "array": 2},
+        "strides": {"pes": most // steps, "buffer_bytes": span.max // steps, "array": 2},
         "array": {"memory": given.array.memory, "min_axes": 2, "max_axes": 2, "max_size": most // 2,
-                  "dims": ["K", "C", "P"]},
+                  "dims": ["K", "C"] if quick else ["K", "C", "P"]},
         "buffers": {buffer: {"min": span.max // 8, "max": span.max}},
     }  # fmt: skip
     hardware.get("sources", {}).pop("search", None)
@@ -152,7 +153,7 @@ def small_space(run: Runs, quick: bool) -> list[dict[str, Any]]:
     small.hardware = accelsim.load_hardware(hardware)
     setup = Setup(configure(small.hardware, SPACE, **small.settings), run.engine)
     rng = np.random.default_rng(1)
-    nets = ListedNets(setup.nets, setup.nets.space.sample(rng, 4 if quick else 24))  # type: ignore[arg-type,union-attr]
+    nets = ListedNets(setup.nets, setup.nets.space.sample(rng, 2 if quick else 24))  # type: ignore[arg-type,union-attr]
     everything = enumerated(setup, nets)
     costs, feasible = everything
     true = truth(costs, feasible)
@@ -192,23 +193,6 @@ def truth(costs: np.ndarray, feasible: np.ndarray) -> float:
     assert "edp" in LOGARITHMIC
     points = np.column_stack([np.log10(costs[:, 0]), costs[:, 1]])
     return float(HV(ref_point=np.array(list(REFERENCE.values())))(points[front(points, feasible)]))
-
-
-def write(path: Path, rows: list[dict[str, Any]]) -> None:
-    """Print a table and keep it as CSV."""
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(title=path.stem, title_justify="left", box=None, header_style="bold")
-    for name in rows[0]:
-        table.add_column(name)
-    for row in rows:
-        table.add_row(*map(str, row.values()))
-    Console(width=140).print(table)
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
 
 
 if __name__ == "__main__":

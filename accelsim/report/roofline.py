@@ -54,21 +54,23 @@ def points(layers: list[LayerCost], over: Roof) -> NDArray[np.float64]:
     """(MACs a byte, MACs a cycle) float64[n, 2] of layers.
 
     Bytes are what the busiest port of the memory could move in the cycles that it is busy, so that no layer
-    lies above the roof; without a limit on the memory's ports, the bytes that it reads.
+    lies above the roof; without a limit on the memory's ports, the bytes that it reads. Infinitely many
+    MACs a byte where a layer finds all that it needs on chip.
     """
     out = np.empty((len(layers), 2))
     for i, cost in enumerate(layers):
         busy = max((v for k, v in cost.port_cycles.items() if k.split(" ")[0] == over.memory), default=0.0)
         m = cost.hardware.memory_index(over.memory)
         moved = busy * over.bandwidth if busy else float(cost.counts.bits[0, m, :, 0].sum()) / 8
-        out[i] = cost.macs / max(moved, 1e-300), cost.macs / cost.latency_cycles
+        out[i] = cost.macs / moved if moved else np.inf, cost.macs / cost.latency_cycles
     return out
 
 
 def roofline_figure(cost: NetworkCost | LayerCost, memory: str | None = None, *, names: int = 5) -> Figure:
     """The roof over one memory's port (default: the outermost) and every layer that multiplies as a point.
 
-    A marker a kind of layer, its area the share of the latency; the `names` longest are named.
+    A marker a kind of layer, its area the share of the latency; the `names` longest are named. Layers that
+    move nothing there stand at the right edge.
     """
     hardware = cost.hardware
     over = roof(hardware, memory)
@@ -80,6 +82,10 @@ def roofline_figure(cost: NetworkCost | LayerCost, memory: str | None = None, *,
     axis = figure.subplots()
     finite = np.isfinite(over.bandwidth)
     ridge = over.ridge if finite else spots[:, 0].min()
+    still = np.isinf(spots[:, 0])
+    if still.any():
+        ridge = ridge if np.isfinite(ridge) else 1.0
+        spots[still, 0] = 4 * max(spots[~still, 0].max(initial=0.0), ridge)
     x = np.array([min(spots[:, 0].min(), ridge) / 2, max(spots[:, 0].max(), ridge) * 2])
     if finite:
         axis.plot(
@@ -115,7 +121,8 @@ def roofline_figure(cost: NetworkCost | LayerCost, memory: str | None = None, *,
                 textcoords="offset points", fontsize=7, color=INK,
             )  # fmt: skip
     axis.set(xscale="log", yscale="log", xlim=x, ylim=(spots[:, 1].min() / 2, over.peak * 1.6))
-    axis.set_xlabel(f"MACs per byte at {over.memory}")
+    edge = "; right edge: nothing moves" if still.any() else ""
+    axis.set_xlabel(f"MACs per byte at {over.memory}{edge}")
     axis.set_ylabel("MACs per cycle")
     axis.legend(frameon=False, fontsize="small", loc="upper left", title=slope, markerscale=0.7)
     axis.set_title(title_of(cost))

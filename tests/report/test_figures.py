@@ -46,6 +46,18 @@ def test_stacks_lanes_and_roofs_agree_with_the_cost(hardware, layer) -> None:
         assert y <= min(over.peak, x * over.bandwidth) * (1 + 1e-9)
 
 
+def test_layers_that_move_nothing_stand_at_the_right_edge() -> None:
+    """The Edge TPU keeps activations and weights of small networks on chip."""
+    cost = accelsim.evaluate("edgetpu", "mobilenet_v2")
+    spots = points([x for x in cost.layers if x.macs], roof(cost.hardware))
+    assert np.isinf(spots[:, 0]).any()
+    (axis,) = report.roofline_figure(cost).axes
+    shown = np.concatenate([np.asarray(group.get_offsets()) for group in axis.collections])
+    assert len(shown) == len(spots)
+    assert np.isfinite(shown).all()
+    assert shown[:, 0].max() < axis.get_xlim()[1]
+
+
 def walked(cost):
     """Steps in which each lane works, by running every loop of the nest."""
     busy: dict[tuple[int, ...], int] = {}

@@ -1,0 +1,59 @@
+"""What the experiments share: their options, figures of several networks, and tables that are kept."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import geometric_mean
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+import accelsim
+
+
+def options(doc: str, name: str, evaluations: int | None = None) -> argparse.Namespace:
+    """`--quick`, `--out` and, for scripts that search, `--evaluations`; the folder is made."""
+    parser = argparse.ArgumentParser(description=doc.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="seconds: shows that all runs, proves nothing")
+    parser.add_argument("--out", type=Path, default=Path("results") / name, help="folder for the results")
+    if evaluations is not None:
+        text = f"candidates a search, {evaluations} unless given"
+        parser.add_argument("--evaluations", type=int, default=evaluations, help=text)
+    chosen = parser.parse_args()
+    if chosen.quick:
+        chosen.evaluations = 16
+    chosen.out.mkdir(parents=True, exist_ok=True)
+    return chosen
+
+
+def priced(
+    chip: accelsim.Accelerator,
+    networks: Sequence[str | accelsim.Network],
+    mapper: str = "genetic",
+    budget: int = 2000,
+) -> tuple[float, float]:
+    """(seconds, joules) of one inference, geometric means over the networks, mapped for the lowest EDP."""
+    costs = [accelsim.map_network(chip, net, mapper, "edp", budget, workers=2).cost for net in networks]
+    return geometric_mean(c.latency_s for c in costs), geometric_mean(c.energy_pj * 1e-12 for c in costs)
+
+
+def write(path: Path, rows: list[dict[str, Any]]) -> None:
+    """Print a table; keep it as CSV and, beside that, as Markdown."""
+    names = list(rows[0])
+    table = Table(title=path.stem, title_justify="left", box=None, header_style="bold")
+    for name in names:
+        table.add_column(name)
+    for row in rows:
+        table.add_row(*map(str, row.values()))
+    Console(width=150, highlight=False).print(table, "")
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, names)
+        writer.writeheader()
+        writer.writerows(rows)
+    lines = [names, ["---"] * len(names), *([str(x) for x in row.values()] for row in rows)]
+    text = "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
+    path.with_suffix(".md").write_text(text, encoding="utf-8")

@@ -1,0 +1,87 @@
+"""Every experiment that needs no data of its own runs with --quick and leaves its files."""
+
+from __future__ import annotations
+
+import csv
+import json
+import runpy
+import sys
+from pathlib import Path
+
+import pytest
+
+import accelsim
+
+EXPERIMENTS = Path(__file__).parents[2] / "experiments"
+
+CHIP = {"networks.csv", "front.csv", "networks.md", "front.md", "front.png", "roofline.png", "energy.png"}
+FILES = {
+    "eyeriss": CHIP,
+    "nvdla": CHIP,
+    "shidiannao": CHIP,
+    "edgetpu": CHIP,
+    "naas_envelopes": {"over_own_dataflow.csv", "over_searched_mappings.csv"},
+    "naas_sizing_vs_full": {"sizing_vs_full.csv"},
+    "naas_encoding": {"encoding.csv"},
+    "naas_ofa": {"ofa.csv", "front.png"},
+    "schedules_vs_networks": {"latency.csv"},
+    "interstellar_claim": {"sizing.csv", "sizing.png"},
+    "search_evidence": {"optimisers.csv", "strategies.csv", "small_space.csv"},
+}
+
+
+def quick(name: str, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(EXPERIMENTS)
+    monkeypatch.setattr(sys, "argv", [f"{name}.py", "--quick", "--out", str(out)])
+    runpy.run_path(str(EXPERIMENTS / f"{name}.py"), run_name="__main__")
+
+
+def table(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_leaves_its_files(name, tmp_path, monkeypatch, capsys) -> None:
+    quick(name, tmp_path, monkeypatch)
+    assert capsys.readouterr().out.strip()
+    for file in FILES[name]:
+        path = tmp_path / file
+        assert path.stat().st_size > 50, file
+        if path.suffix == ".csv":
+            rows = table(path)
+            assert rows, file
+            assert all(any(row.values()) for row in rows), file
+        elif path.suffix == ".png":
+            assert path.read_bytes().startswith(b"\x89PNG"), file
+    if FILES[name] is CHIP:
+        check_designs(tmp_path)
+    if name == "naas_envelopes":
+        check_envelopes(tmp_path)
+
+
+def check_designs(folder: Path) -> None:
+    """A design that was written prices to the figures that its table shows."""
+    files = sorted((folder / "designs").glob("design_*.hardware.json"))
+    assert files
+    shown = {row["EDP, Js"] for row in table(folder / "front.csv")}
+    for path in files:
+        chip, net, mapping = (
+            path.with_name(path.name.replace("hardware", kind)) for kind in ("hardware", "network", "mapping")
+        )
+        found = accelsim.evaluate(str(chip), str(net), json.loads(mapping.read_text()))
+        assert f"{found.edp_js:.3g}" in shown
+
+
+def check_envelopes(folder: Path) -> None:
+    """Gains multiply: EDP is speed-up times saving, and both tables tell of the same chips."""
+    own, honest = table(folder / "over_own_dataflow.csv"), table(folder / "over_searched_mappings.csv")
+    assert len(own) == len(honest) == 5
+    for a, b in zip(own, honest):
+        assert a["envelope"] == b["envelope"]
+        for row in (a, b):
+            gain = float(row["speed-up"]) * float(row["energy saving"])
+            assert float(row["EDP gain"]) == pytest.approx(gain, rel=0.03, abs=0.02)
+        alone = float(a["EDP gain"]) / float(b["EDP gain"])
+        assert float(b["by mapping alone"]) == pytest.approx(alone, rel=0.03)
+        assert float(b["by mapping alone"]) >= 0.99  # searched mappings are never worse than the chip's own
