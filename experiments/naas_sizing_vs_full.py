@@ -29,7 +29,7 @@ WAYS = {  # what stays as it is, and the mapper
 
 
 def main() -> None:
-    args = options(__doc__, "naas_sizing_vs_full", evaluations=192)
+    args = options(__doc__, "naas_sizing_vs_full", evaluations=480)
     population, budget = (8, 400) if args.quick else (24, 500)
     rows = []
     for (name, network), published in PUBLISHED.items():
