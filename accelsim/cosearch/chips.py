@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from accelsim.cosearch.genes import LEVELS, Gene, Genomes
+from accelsim.cosearch.genes import LEVELS, SHARES, Gene, Genomes
 from accelsim.errors import AccelsimError
 from accelsim.hardware import Accelerator, load_hardware
 from accelsim.hardware.accelerator import without_sources
@@ -120,7 +120,7 @@ class ChipSpace:
         for name, span in self.section.buffers.items():
             step = self.strides.buffer_bytes
             genes.append(Gene(f"{name}.bytes", (span.max - span.min) // step + 1))
-            genes += [Gene(f"{name}.part.{part}", LEVELS) for part in self._parts(name)]
+            genes += [Gene(f"{name}.part.{part}", SHARES) for part in self._parts(name)]
         self._first_bandwidth = len(genes)
         for name, rate in self.section.bandwidths.items():
             genes.append(
@@ -159,7 +159,7 @@ class ChipSpace:
                 f"longest axes allow {most}"
             )
         genes = [Gene("axes", array.max_axes - array.min_axes + 1), Gene("pes", steps)]
-        genes += [Gene(f"share.{AXIS_NAMES[a]}", LEVELS) for a in range(array.max_axes - 1)]
+        genes += [Gene(f"share.{AXIS_NAMES[a]}", SHARES) for a in range(array.max_axes - 1)]
         return genes + [Gene(f"rank.{dim}", LEVELS) for dim in array.dims]
 
     def _parts(self, memory: str) -> tuple[str, ...]:
@@ -185,10 +185,11 @@ class ChipSpace:
             last = axes == a + 1
             used = axes > a
             size = left
-            if a < shares:
-                share = rows[:, 2 + a] / (LEVELS - 1)
-                size = np.where(last, left, np.power(left.astype(float), share).astype(np.int64))
             step = np.where(last, self._last_step(sizes), self.strides.array)
+            if a < shares:
+                share = rows[:, 2 + a] / (SHARES - 1)
+                nearest = np.rint(np.power(left.astype(float), share) / step).astype(np.int64) * step
+                size = np.where(last, left, np.minimum(nearest, left))
             size = np.minimum(size, array.max_size) // step * step
             size = np.where(last, size, np.maximum(size, -(-array.min_size // step) * step))
             sizes[:, a] = np.where(used, size, 1)
@@ -255,7 +256,7 @@ class ChipSpace:
             left = float(prod(axis.size for axis in axes))
             for a in range(self.array.max_axes - 1):
                 if a < len(axes) and left > 1:
-                    row[2 + a] = round((LEVELS - 1) * log(axes[a].size) / log(left))
+                    row[2 + a] = round((SHARES - 1) * log(axes[a].size) / log(left))
                     left /= axes[a].size
             for a, axis in enumerate(axes):
                 for turn, dim in enumerate(self.base.axis_dims(memory.name, axis.axis)):
@@ -269,7 +270,7 @@ class ChipSpace:
             row[column] = (int(memory.total_bytes) - span.min) // self.strides.buffer_bytes
             parts = [memory.parts()[part] for part in self._parts(name)]
             for i, part in enumerate(parts):
-                row[column + 1 + i] = round(part / max(parts) * LEVELS) - 1
+                row[column + 1 + i] = max(1, round(part / max(parts) * SHARES)) - 1
             column += 1 + len(parts)
         for name, rate in self.section.bandwidths.items():
             total = self._total_rate(name)

@@ -13,7 +13,10 @@ Genomes = NDArray[np.int64]
 """[n, genes]."""
 
 LEVELS = 16
-"""Levels of an importance or a share."""
+"""Levels of an importance."""
+
+SHARES = 241
+"""Levels of a share: fine enough to meet the sizes of any chip, and half, a third, a fifth are among them."""
 
 
 class Gene(NamedTuple):

@@ -87,7 +87,8 @@ class Phase:
     ) -> Genomes:
         """Up to `n` fresh random rows; fewer where hardly any are left.
 
-        A gene of the chip is the base's own with the probability `near`, else uniform as all others.
+        A gene of the chip is the base's own with the probability `near`, else uniform as all others; the
+        first row has all of them.
         """
         found = np.zeros((0, len(self.genome.genes)), np.int64)
         taken = set(others or ())
@@ -97,6 +98,8 @@ class Phase:
             if near:
                 chips = self.genome.split(rows)[1]
                 chips[:] = np.where(rng.random(chips.shape) < near, self.chips.anchor(), chips)
+                if not len(found):
+                    chips[0] = self.chips.anchor()
             new = rows[self.fresh(rows, taken)][: n - len(found)]
             fails = 0 if len(new) else fails + len(rows)
             taken.update(self.keys(new))

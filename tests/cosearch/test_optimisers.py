@@ -170,11 +170,13 @@ def test_several_objectives(name) -> None:
 
 
 def test_nsga2_spreads_along_the_front() -> None:
-    made = run("nsga2", wide("edp, area"), 24)
-    costs = np.concatenate([costs[np.isfinite(costs).all(axis=1)] for _, costs, *_ in made[12:]])
-    drawn = np.concatenate([costs[np.isfinite(costs).all(axis=1)] for _, costs, *_ in made[:1]])
-    for i in (0, 1):
-        assert costs[:, i].min() < 0.5 * drawn[:, i].min()
+    """Both ends of the front lie beyond what as many random draws reach."""
+    least = []
+    for name in ("nsga2", "random"):
+        made = run(name, wide("edp, area"), 24)
+        costs = np.concatenate([costs[np.isfinite(costs).all(axis=1)] for _, costs, *_ in made])
+        least.append(costs.min(axis=0))
+    assert (least[0] < least[1]).all()
 
 
 @pytest.mark.parametrize(
