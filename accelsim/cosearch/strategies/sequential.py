@@ -13,7 +13,7 @@ from accelsim.cosearch.phase import Phase
 from accelsim.cosearch.strategies.base import Strategy
 from accelsim.errors import AccelsimError
 
-NETWORK_GENERATIONS = 10
+NETWORK_GENERATIONS = 5
 """Generations of the first phase, however long the whole search is, so that a longer one continues it."""
 
 
