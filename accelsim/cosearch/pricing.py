@@ -16,7 +16,7 @@ from accelsim.residency import Residency, plan
 from accelsim.workloads.layer import Layer
 from accelsim.workloads.network import Network
 
-CHUNKS_PER_WORKER = 4
+CHUNKS_PER_WORKER = 16
 """Chunks of a generation for each worker: enough to even out, few enough to cost nothing."""
 
 
