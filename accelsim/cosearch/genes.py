@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,7 +61,3 @@ class Genome:
     def sample(self, rng: np.random.Generator, n: int) -> Genomes:
         """Uniform rows."""
         return rng.integers(0, self.upper + 1, (n, len(self.genes)))
-
-    def describe(self) -> list[Any]:
-        """JSON form: name and number of choices of each gene."""
-        return [[gene.name, gene.choices] for gene in self.genes]

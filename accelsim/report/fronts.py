@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from accelsim.cosearch.goals import front as front_rows
 from accelsim.errors import AccelsimError
 from accelsim.report.style import FAINT, INK, LINES, SEQUENTIAL, STYLES, log_scale, new_figure, tidy
 
@@ -60,13 +61,8 @@ def _runs(axis: Axes, x: NDArray[Any], values: NDArray[Any], labels: list[str] |
 
 def front_of(points: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Which rows of float64[n, k] (all to be minimised) no other row dominates; of equal ones the first."""
-    order = np.lexsort(points.T[::-1])
     keep = np.zeros(len(points), bool)
-    best: list[NDArray[np.float64]] = []
-    for i in order:
-        if not any(np.all(row <= points[i]) for row in best):
-            keep[i] = True
-            best.append(points[i])
+    keep[front_rows(points, np.ones(len(points), bool))] = True
     return keep
 
 
