@@ -45,10 +45,12 @@ def map_(
     import json
 
     from accelsim.costing import map_network
+    from accelsim.files import check_writable, write_whole
     from accelsim.mapping.mapper import map_layer
     from accelsim.report.mappings import layer_mapping_report, network_mapping_report
     from accelsim.workloads.layer_text import parse_layer
 
+    check_writable(save)
     if (network is None) == (layer is None):
         raise AccelsimError("map: give either a network or --layer")
     with progress("mapping layers") as tick:
@@ -69,10 +71,7 @@ def map_(
             )  # fmt: skip
             report, saved = network_mapping_report(result), result.to_dict()
     if save is not None:
-        try:
-            save.write_text(json.dumps(saved, indent=1) + "\n", encoding="utf-8")
-        except OSError as fault:
-            raise AccelsimError(f"--save {save}: {fault.strerror or fault}") from None
+        write_whole(save, json.dumps(saved, indent=1) + "\n")
     console().print(report)
     if stopped:
         print("accelsim: stopped on request; these are the best mappings found so far", file=sys.stderr)

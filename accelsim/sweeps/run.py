@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from accelsim.errors import AccelsimError
+from accelsim.files import check_suffix
 from accelsim.hardware.loader import load_hardware
 from accelsim.hardware.paths import value_at
 from accelsim.hardware.resize import resized
 from accelsim.mapping.mapper import Cancel, Mapper, as_question
 from accelsim.sweeps.axes import Axis, as_axes, points
-from accelsim.sweeps.journal import Journal, check_suffix
+from accelsim.sweeps.journal import Journal
 from accelsim.sweeps.pricing import ChipPricer, Way
 from accelsim.sweeps.table import FIGURES, FORMATS, SweepTable, parquet_modules
 from accelsim.workloads.load import load_network
@@ -96,10 +97,29 @@ def sweep(
         if out.suffix.lower() == ".parquet":
             parquet_modules()
         part = out.with_name(out.name + ".part")
-        if fresh:
-            part.unlink(missing_ok=True)
-        journal = Journal(part, _question(ways, nets))
+        journal = Journal(part, _question(ways, nets), len(nets), fresh)
+    try:
+        table = _priced(base, axes, ways, nets, workers, cancelled, progress, journal)
+        if out is not None and journal is not None:
+            table.write(out)
+            journal.remove()
+        return table
+    finally:
+        if journal is not None:
+            journal.close()
 
+
+def _priced(
+    base: Accelerator,
+    axes: tuple[Axis, ...],
+    ways: list[Way],
+    nets: list[Network],
+    workers: int,
+    cancelled: Callable[[], bool],
+    progress: Callable[[int, int], None] | None,
+    journal: Journal | None,
+) -> SweepTable:
+    """The whole table, from what the journal knows and the points left. Raises Interrupted."""
     machines, reasons = _machines(base, axes)
     known: dict[str, Any] = journal.known if journal is not None else {}
     jobs = {
@@ -118,11 +138,7 @@ def sweep(
     if any(key not in known for key in jobs):
         where = f"; the same command goes on from {journal.path}" if journal is not None else ""
         raise Interrupted(f"stopped after {sum(k in known for k in jobs)} of {len(jobs)} points{where}")
-    table = SweepTable(axes, tuple(_rows(axes, machines, reasons, ways, nets, known)))
-    if out is not None and journal is not None:
-        table.write(out)
-        journal.remove()
-    return table
+    return SweepTable(axes, tuple(_rows(axes, machines, reasons, ways, nets, known)))
 
 
 def _is_whole(base: Accelerator, path: str) -> bool:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 from typing import Any, TypeVar, cast
 
@@ -17,6 +19,24 @@ _HOME = {
     "processes": "accelsim.cosearch.engines.processes:ProcessEngine",
     "dask": "accelsim.cosearch.engines.dask:DaskEngine",
 }
+
+
+@contextmanager
+def deaf() -> Iterator[None]:
+    """Processes and threads started meanwhile never hear Ctrl-C: a terminal sends it to all processes of a
+    command, and it is for the first of them, which finishes its generation and then ends the others.
+    """  # fmt: skip
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    from multiprocessing import resource_tracker
+
+    resource_tracker.ensure_running()  # it clears the mask where it is started
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 class Engine(ABC):
