@@ -1,8 +1,8 @@
-"""The nest of eight mappings at a time, whose tiles divide: what `nest` and `space` do, a select for a branch.
+"""The nest of eight mappings at a time: what `nest` does, with a select for every branch.
 
-Where every split divides, a dimension's tiles at a memory are a plain product of trip counts and factors, and
-everything counted is a whole number below 2^53, so that it is exact in any order. Lanes for which this does
-not hold, or whose mapping is illegal but for capacity, are left to the scalar kernel.
+Where every split divides, the tiles of a dimension at a memory are a plain product of trip counts and factors;
+dimensions that leave a remainder in any lane are counted again in `lanes_tiles`. Counts are whole numbers, so
+that they are exact in any order. Lanes with an illegal mapping are left to the scalar kernel.
 
 `vs` is a flat float64 and `bs` a flat int64, whose slots hold eight lanes each; all offsets are named here.
 Batch invariants stand in `ws` and `iw`, described in `work`.
@@ -35,19 +35,30 @@ TRIP = UNION + _M * L.NDIM  # [M, 8]
 FACTOR = TRIP + _M * L.NDIM  # [M, 8]
 TILES = FACTOR + _M * L.NDIM  # [M + 1, 8]
 SWEPT = TILES + (_M + 1) * L.NDIM  # [M, 8]
-INSTANCES = SWEPT + _M * L.NDIM  # [M + 1]
+LOCK = SWEPT + _M * L.NDIM  # [M + 1, 8] as TILES, of the first instance of every fan-out: lockstep iterations
+LOCK_SWEPT = LOCK + (_M + 1) * L.NDIM  # [M, 8]
+OVER = LOCK_SWEPT + _M * L.NDIM  # [M + 1, 8] sum over the tiles of a window dimension of max(0, tile - gap)
+OVER_SWEPT = OVER + (_M + 1) * L.NDIM  # [M, 8] the same before the fan-out
+SLID = OVER_SWEPT + _M * L.NDIM  # [M, 2] the same along the innermost loop of the inputs over a pair
+AXIS = SLID + 2 * _M  # [M, 3]
+INSTANCES = AXIS + _M * L.MAX_AXES  # [M + 1]
 HOPS = INSTANCES + _M + 1  # [M]
 WORDS = HOPS + _M  # [M, 3]
 LOAD = WORDS + _M * L.NTENSOR  # [M kinds, M, 2, 3]
 SHARED = LOAD + _M * _M * 2 * L.NTENSOR  # [3] factors of the axes on the lanes of one
-VS_SIZE = SHARED + L.MAX_AXES
+PICKED = SHARED + L.MAX_AXES  # [8] see `lanes_traffic`
+PILE = PICKED + L.NDIM  # [3, PILE_SIZE] tile multiset: sizes, counts, counts in lockstep
+VS_SIZE = PILE + 3 * X.PILE_SIZE
 
 # bs: sets of loops and fan-outs, as in `work`
 SPLIT, NO_MULTICAST, NO_REDUCTION, NO_FORWARDING = 0, 1, 2, 3
 LOOPS = 4  # [M]
 OUTSIDE = LOOPS + _M  # [M, 3]
 INNERMOST = OUTSIDE + _M * L.NTENSOR  # [M] of the inputs
-BS_SIZE = INNERMOST + _M
+AXIS_DIM = INNERMOST + _M  # [M, 3], -1 = axis unused
+COUNTED = AXIS_DIM + _M * L.MAX_AXES  # [8] see `lanes_traffic`
+INEXACT = COUNTED + L.NDIM
+BS_SIZE = INEXACT + 1
 
 # Counts up to here are exact whatever the order of their factors; larger ones are left to the scalar kernel.
 SURE_COUNT = L.MAX_COUNT / 2.0
@@ -61,21 +72,35 @@ def free_of(t):
     return FREE_W if t == L.W else FREE_I if t == L.I else FREE_O
 
 
+@inlined
+def gap_of(d, ws):
+    """How far tiles of window dimension `d` may reach before they overlap, see `work.GAP`."""
+    return ws[X.GAP + 2 * ((d - L.P) & 1) + ((d - L.P) >> 1)]
+
+
+@inlined
+def has_halo(pair, ws):
+    """Whether tiles can overlap along a window pair at all: a matter of the layer alone."""
+    p = ws[X.TILE + L.P + pair]
+    r = ws[X.TILE + L.R + pair]
+    return p > ws[X.GAP + 2 * pair] and r > ws[X.GAP + 2 * pair + 1]
+
+
 @step
 def set_out(vs, iw):
     """Fill what no mapping of the batch changes: the whole layer, and dimensions of size 1."""
     M = iw[X.MEMORIES] & 7
     one = spread(1.0)
-    for m in range(M + 1):
-        for d in range(L.NDIM):
-            store(vs, TILE + L.NDIM * m + d, one)
-            store(vs, TILES + L.NDIM * m + d, one)
-    for m in range(M):
-        for d in range(L.NDIM):
-            store(vs, UNION + L.NDIM * m + d, one)
-            store(vs, TRIP + L.NDIM * m + d, one)
-            store(vs, FACTOR + L.NDIM * m + d, one)
-            store(vs, SWEPT + L.NDIM * m + d, one)
+    for i in range(L.NDIM * (M + 1)):
+        store(vs, TILE + i, one)
+        store(vs, TILES + i, one)
+        store(vs, LOCK + i, one)
+    for i in range(L.NDIM * M):
+        store(vs, UNION + i, one)
+        store(vs, TRIP + i, one)
+        store(vs, FACTOR + i, one)
+        store(vs, SWEPT + i, one)
+        store(vs, LOCK_SWEPT + i, one)
     for d in range(L.NDIM):
         store(vs, TILE + d, as_float(spread(iw[X.PROBLEM + d])))
     store(vs, INSTANCES, one)
@@ -83,7 +108,7 @@ def set_out(vs, iw):
 
 @step
 def _axes(b, m, axis_dim, axis_factor, vs, bs, ws, iw):
-    """Split the tiles below memory `m` over its axes; returns the lanes in which that is not exact or legal."""
+    """Split the tiles below memory `m` over its axes; returns the lanes in which that is illegal."""
     M = iw[X.MEMORIES] & 7
     one = spread(1.0)
     bad = spread(False)
@@ -113,7 +138,11 @@ def _axes(b, m, axis_dim, axis_factor, vs, bs, ws, iw):
                 whole = select(mine, load(vs, UNION + L.NDIM * m + e), whole)
                 left = select(mine, load(vs, TILE + L.NDIM * (m + 1) + e), left)
         q = ceiling(left / f)
-        bad |= (f > whole) | (q * f != left)
+        bad |= f > whole
+        store(vs, AXIS + here, q)
+        store(bs, AXIS_DIM + here, select(used, d, spread(-1)))
+        rest = select(q * f != left, spread(1) << d, spread(0))
+        store(bs, INEXACT, load(bs, INEXACT) | rest)
         for e in range(L.NDIM):
             if iw[X.PROBLEM + e] > 1:
                 mine = used & (d == spread(e))
@@ -146,10 +175,11 @@ def geometry(b, tile, axis_dim, axis_factor, vs, bs, ws, iw):
     bad = spread(False)
     for i in range(LOOPS):
         store(bs, i, nothing)
+    store(bs, INEXACT, nothing)
     for m in range(M):
         row = L.NDIM * m
         turn_tiles(tile, L.NDIM * (M * b + m), L.NDIM * M, vs, UNION + row)
-        loops = nothing
+        loops = inexact = nothing
         for d in range(L.NDIM):
             at = row + d
             u = load(vs, UNION + at)
@@ -158,15 +188,20 @@ def geometry(b, tile, axis_dim, axis_factor, vs, bs, ws, iw):
                 continue
             t = load(vs, TILE + at)
             q = ceiling(t / u)
-            bad |= (u < one) | (u > t) | (q * u != t)
+            bad |= (u < one) | (u > t)
+            inexact |= select(q * u != t, spread(1 << d), nothing)
             n = load(vs, TILES + at) * q
+            lock = load(vs, LOCK + at) * q
             store(vs, TRIP + at, q)
             store(vs, TILE + L.NDIM + at, u)
             store(vs, FACTOR + at, one)
             store(vs, SWEPT + at, n)
             store(vs, TILES + L.NDIM + at, n)
+            store(vs, LOCK_SWEPT + at, lock)
+            store(vs, LOCK + L.NDIM + at, lock)
             loops |= select(q > one, spread(1 << d), nothing)
         store(bs, LOOPS + m, loops)
+        store(bs, INEXACT, load(bs, INEXACT) | inexact)
         if iw[X.AXES + m]:
             bad |= _axes(b, m, axis_dim, axis_factor, vs, bs, ws, iw)
         else:

@@ -1,4 +1,4 @@
-"""Time on the ports for eight mappings at a time, whose tiles divide: what `ports` does."""
+"""Time on the ports for eight mappings at a time: what `ports` does."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Prices of eight mappings at a time: what `loopnest.price` gives, bit for bit.
 
-The scalar kernel is the reference. Lanes that this one cannot do, because a tile does not divide, because the
-mapping is illegal in more than capacity, or because of counts above 2^52, keep status PENDING.
+The scalar kernel is the reference. Lanes that this one cannot do, because the
+mapping is illegal but for capacity, or because of counts above 2^52, keep status PENDING.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from cost_models.lanes import LANES, lanes_of, load, most, put, select, spread
 from cost_models.lanes_nest import arrange, geometry, set_out
 from cost_models.lanes_ports import busiest, clear_loads, ramps
 from cost_models.lanes_space import space
+from cost_models.lanes_tiles import folds, halo
 from cost_models.lanes_traffic import tensor
 
 PENDING = -1
@@ -31,18 +32,18 @@ def price_eight(b, tile, order, axis_dim, axis_factor, status, latency, energy, 
         return True
     arrange(b, order, vs, bs, iw)
     verdict = space(vs, bs, ws, iw)
+    rest = halo(vs, bs, ws, iw)
     clear_loads(vs, iw)
     hops = spread(0.0)
     for t in range(L.NTENSOR):
         if t == L.W and iw[X.PROBLEM + L.HAS_WEIGHTS] == 0:
             continue
-        hop, bad = tensor(t, bad, vs, bs, ws, iw)
+        hop, bad = tensor(t, rest, bad, vs, bs, ws, iw)
         hops += hop
     compute = spread(1.0)
-    for m in range(M):
-        for d in range(L.NDIM):
-            if iw[X.PROBLEM + d] > 1:
-                compute *= load(vs, V.TRIP + L.NDIM * m + d)
+    for d in range(L.NDIM):
+        if iw[X.PROBLEM + d] > 1:
+            compute *= load(vs, V.LOCK + L.NDIM * M + d)
     ports = exposed = pj = spread(0.0)
     for kind in range(iw[X.KINDS]):
         time, each = busiest(kind, vs, ws, iw)
@@ -53,6 +54,8 @@ def price_eight(b, tile, order, axis_dim, axis_factor, status, latency, energy, 
             exposed += time
     ramp_up, ramp_down = ramps(vs, bs, ws, iw)
     cycles = compute
+    if iw[X.FOLDED]:
+        cycles += folds(vs, bs, ws, iw)
     points = ws[X.SIZE + L.O] * ws[X.TILE + L.C] * ws[X.TILE + L.R] * ws[X.TILE + L.S]
     macs = 0.0
     if iw[X.PROBLEM + L.HAS_MACS]:

@@ -1,4 +1,4 @@
-"""Words of eight mappings at a time, whose tiles divide: what `loopnest._tensor` and `inputs` count.
+"""Words of eight mappings at a time: what `loopnest._tensor` and `inputs` count.
 
 Walking down the memories, each lane keeps the number of tiles at its own innermost relevant loop; a fan-out
 below multiplies it. What the scalar kernel looks up by that loop's memory is here carried along.
@@ -10,7 +10,8 @@ from cost_models import lanes_nest as V
 from cost_models import layout as L
 from cost_models import work as X
 from cost_models._jit import inlined, step
-from cost_models.lanes import load, most, select, spread, store
+from cost_models.lanes import lanes_of, load, select, spread, store
+from cost_models.lanes_tiles import pieces
 from cost_models.nest import FREE_I, FREE_O, FREE_W
 
 _PORT = L.NTENSOR
@@ -55,52 +56,16 @@ def _charge(t, p, c, parent, child, psum, final, child_final, vs, ws, iw):
 
 
 @inlined
-def _over(size, gap):
-    """max(0, size - gap)."""
-    return most(size - gap, spread(0.0))
-
-
-@inlined
-def _slid(m, pair, j, vs, ws):
-    """Sum of what the loop `j` of memory `m` over the pair finds overlapped, over all its tiles."""
-    at = L.NDIM * m + L.P + pair
-    rows = j == spread(L.R + pair)
-    gap = select(rows, spread(ws[X.GAP + 2 * pair + 1]), spread(ws[X.GAP + 2 * pair]))
-    size = select(rows, load(vs, V.UNION + at + 2), load(vs, V.UNION + at))
-    trips = select(rows, load(vs, V.TRIP + at + 2), load(vs, V.TRIP + at))
-    tiles = select(rows, load(vs, V.TILES + at + 2), load(vs, V.TILES + at))
-    first = _over(size, gap)
-    return tiles * (first + (trips - spread(1.0)) * (_over(size + size, gap) - first))
-
-
-@inlined
-def _apart(d, c, skipped, vs, ws):
-    """Sum of what tiles of dimension `d` at memory `c` find overlapped; instances in `skipped` seen as one."""
-    at = L.NDIM * (c - 1) + d
-    gap = spread(ws[X.GAP + (d - L.P) % 2 * 2 + (d - L.P) // 2])
-    size = load(vs, V.TILE + L.NDIM + at)
-    tiles = load(vs, V.TILES + L.NDIM + at)
-    size = select(skipped, size * load(vs, V.FACTOR + at), size)
-    tiles = select(skipped, load(vs, V.SWEPT + at), tiles)
-    return tiles * _over(size, gap)
-
-
-@inlined
-def _rows(pair, c, slides, j, slid, total, skip_p, skip_r, vs, ws):
-    """Sum over all tiles of input rows (columns): see `inputs.rows`."""
+def _rows(pair, c, slides, j, total, slid, skip_p, skip_r, vs):
+    """Sum over all tiles of input rows (columns): see `inputs.rows`. Instances in `skip` are seen as one."""
     dp = L.P + pair
     dr = L.R + pair
-    p = select(slides & (j == spread(dp)), slid, _apart(dp, c, skip_p, vs, ws))
-    r = select(slides & (j == spread(dr)), slid, _apart(dr, c, skip_r, vs, ws))
+    at = L.NDIM * (c - 1)
+    p = select(skip_p, load(vs, V.OVER_SWEPT + at + dp), load(vs, V.OVER + L.NDIM + at + dp))
+    r = select(skip_r, load(vs, V.OVER_SWEPT + at + dr), load(vs, V.OVER + L.NDIM + at + dr))
+    p = select(slides & (j == spread(dp)), slid, p)
+    r = select(slides & (j == spread(dr)), slid, r)
     return total - p * r
-
-
-@inlined
-def has_halo(pair, ws):
-    """Whether any two tiles can overlap along the pair: a matter of the layer alone."""
-    p = ws[X.TILE + L.P + pair]
-    r = ws[X.TILE + L.R + pair]
-    return p > ws[X.GAP + 2 * pair] and r > ws[X.GAP + 2 * pair + 1]
 
 
 @step
@@ -116,7 +81,7 @@ def _halo(pair, p, c, j, slid, beyond, before, vs, bs, ws, iw):
     never = spread(False)
     mine = (j == spread(L.P + pair)) | (j == spread(L.R + pair))
     slides = mine & ((beyond & spread(both)) == nothing)
-    child = _rows(pair, c, slides, j, slid, total, never, never, vs, ws)
+    child = _rows(pair, c, slides, j, total, slid, never, never, vs)
     if iw[X.AXES + c - 1] == 0:
         return child, child
     nearest = X.fans(c - 1, c)
@@ -127,94 +92,132 @@ def _halo(pair, p, c, j, slid, beyond, before, vs, bs, ws, iw):
     at = L.NDIM * (c - 1) + L.P + pair
     skip_p = (skipped & spread(1 << at)) != nothing
     skip_r = (skipped & spread(1 << (at + 2))) != nothing
-    return child, _rows(pair, c, slides, j, slid, total, skip_p, skip_r, vs, ws)
+    return child, _rows(pair, c, slides, j, total, slid, skip_p, skip_r, vs)
+
+
+@inlined
+def _tiles(d, c, p, first, since, vs, bs, ws, iw):
+    """Number of tiles at memory `c` of a dimension that leaves a remainder: `nest._count`."""
+    split = load(bs, V.SPLIT) & spread(X.EVERY_MEMORY << d)
+    counts = (split & since & ~first) | (split & first & ~since)
+    if lanes_of(counts != spread(0)) == 0:
+        return load(vs, V.PICKED + d)
+    return pieces(d, c, load(bs, V.COUNTED + d), first, vs, bs, iw)
 
 
 @step
-def tensor(t, bad, vs, bs, ws, iw):
-    """Count all words of tensor `t` and charge them; returns (energy of the hops, `bad` and lanes in doubt)."""
+def tensor(t, rest, bad, vs, bs, ws, iw):
+    """Count all words of tensor `t` and charge them; returns (energy of the hops, `bad` and lanes in doubt).
+
+    `rest`: dimensions that leave a remainder in some lane, as bits.
+    """
     M = iw[X.MEMORIES] & 7
     one = spread(1.0)
     nothing = spread(0)
     free = V.free_of(t)
+    active = 0
+    for d in range(L.NDIM):
+        if (free >> d) & 1 and iw[X.PROBLEM + d] > 1:
+            active |= 1 << d
     size = spread(ws[X.SIZE + t])
-    no_merge = load(bs, V.NO_REDUCTION if t == L.O else V.NO_MULTICAST)
     split = load(bs, V.SPLIT)
+    alone = load(bs, V.NO_REDUCTION if t == L.O else V.NO_MULTICAST)
+    merging = split & ~alone & spread(X.EVERY_MEMORY * free)
     reduced = split & spread(X.EVERY_MEMORY * FREE_O)
-    halo_p = t == L.I and has_halo(0, ws)
-    halo_q = t == L.I and has_halo(1, ws)
+    halo_p = t == L.I and V.has_halo(0, ws)
+    halo_q = t == L.I and V.has_halo(1, ws)
     rows = ws[X.TILE + L.P] * ws[X.TILE + L.R]
     columns = ws[X.TILE + L.Q] * ws[X.TILE + L.S]
     hops = spread(0.0)
-    tiles = one  # at the innermost relevant loop, and in the fan-outs below it
-    merged = one  # of them, what the fan-outs below `p` bring together
-    above = one  # factors of free dimensions above memory `c`, and `p`
-    above_p = one
+    # Of dimensions that divide: tiles at the innermost relevant loop and in the fan-outs below it, how many of
+    # them the fan-outs below `p` bring together, and factors above memory `c` and `p`. The others one by one.
+    tiles = merged = above = above_p = one
+    for d in range(L.NDIM):
+        if ((active & rest) >> d) & 1:
+            store(vs, V.PICKED + d, one)
+            store(bs, V.COUNTED + d, nothing)
     j = spread(-1)
-    since = nothing  # fan-outs from the memory of `j` on
+    since = nothing  # fan-outs from the memory of that loop on
     slid_p = slid_q = spread(0.0)
     p = 0
     for c in range(1, M + 1):
         m = c - 1
         row = L.NDIM * m
-        before = since
         if c < M:
             has = (load(bs, V.LOOPS + m) & spread(_ALL & ~free)) != nothing
             outside = load(bs, V.OUTSIDE + L.NTENSOR * m + t)
             here = one
             for d in range(L.NDIM):
-                if (free >> d) & 1 and iw[X.PROBLEM + d] > 1:
-                    out = (outside & spread(1 << d)) != nothing
-                    here *= select(out, load(vs, V.SWEPT + row + d), load(vs, V.TILES + row + d))
+                if not (active >> d) & 1:
+                    continue
+                out = (outside & spread(1 << d)) != nothing
+                now = select(out, load(vs, V.SWEPT + row + d), load(vs, V.TILES + row + d))
+                if (rest >> d) & 1:
+                    counted = select(out, spread(m + 1), spread(m))
+                    store(vs, V.PICKED + d, select(has, now, load(vs, V.PICKED + d)))
+                    store(bs, V.COUNTED + d, select(has, counted, load(bs, V.COUNTED + d)))
+                else:
+                    here *= now
             tiles = select(has, here, tiles)
+            since = select(has, nothing, since)
             if t == L.I:
-                now = load(bs, V.INNERMOST + m)
-                j = select(has, now, j)
-                since = select(has, nothing, since)
-                before = since
-                if halo_p:
-                    slid_p = select(has, _slid(m, 0, now, vs, ws), slid_p)
-                if halo_q:
-                    slid_q = select(has, _slid(m, 1, now, vs, ws), slid_q)
+                j = select(has, load(bs, V.INNERMOST + m), j)
+                slid_p = select(has, load(vs, V.SLID + 2 * m), slid_p)
+                slid_q = select(has, load(vs, V.SLID + 2 * m + 1), slid_q)
         else:
             j = spread(-1)
+            since = nothing
             tiles = one
             for d in range(L.NDIM):
-                if (free >> d) & 1 and iw[X.PROBLEM + d] > 1:
-                    tiles *= load(vs, V.TILES + L.NDIM * M + d)
+                if (active >> d) & 1:
+                    now = load(vs, V.TILES + L.NDIM * M + d)
+                    if (rest >> d) & 1:
+                        store(vs, V.PICKED + d, now)
+                        store(bs, V.COUNTED + d, spread(M))
+                    else:
+                        tiles *= now
+        before = since
         if iw[X.AXES + m]:
-            since |= split & spread(X.fans(m, c))
+            if c < M:
+                since |= spread(X.fans(m, c))
             for d in range(L.NDIM):
-                if (free >> d) & 1 and iw[X.PROBLEM + d] > 1:
+                if ((active & ~rest) >> d) & 1:
                     f = load(vs, V.FACTOR + row + d)
                     above *= f
                     if c < M:
                         tiles *= f
-                    merged *= select((no_merge & spread(1 << (row + d))) == nothing, f, one)
+                    merged *= select((merging & spread(1 << (row + d))) != nothing, f, one)
         if c < M and iw[X.HOLDS + L.NTENSOR * c + t] == 0:
             continue
         child = size * tiles
         parent = child / merged
+        shared = merging & spread(X.fans(p, c))
+        for d in range(L.NDIM):
+            if ((active & rest) >> d) & 1:
+                child *= _tiles(d, c, p, nothing, since, vs, bs, ws, iw)
+                parent *= _tiles(d, c, p, shared, since, vs, bs, ws, iw)
         psum = final = child_final = spread(0.0)
         if t == L.I:
+            beyond = split & (since | spread(X.fans(p, c)))
             to = from_p = spread(rows)
             if halo_p:
-                to, from_p = _halo(
-                    0, p, c, j, slid_p, since | split & spread(X.fans(p, c)),
-                    before | split & spread(X.fans(p, m)), vs, bs, ws, iw,
-                )  # fmt: skip
+                nearer = split & (before | spread(X.fans(p, m)))
+                to, from_p = _halo(0, p, c, j, slid_p, beyond, nearer, vs, bs, ws, iw)
             child *= to
             parent *= from_p
             to = from_p = spread(columns)
             if halo_q:
-                to, from_p = _halo(
-                    1, p, c, j, slid_q, since | split & spread(X.fans(p, c)),
-                    before | split & spread(X.fans(p, m)), vs, bs, ws, iw,
-                )  # fmt: skip
+                nearer = split & (before | spread(X.fans(p, m)))
+                to, from_p = _halo(1, p, c, j, slid_q, beyond, nearer, vs, bs, ws, iw)
             child *= to
             parent *= from_p
         elif t == L.O:
             distinct = size * above_p
+            for d in range(L.NDIM):
+                if ((active & rest) >> d) & 1:
+                    mine = split & spread(X.fans(0, p) & (X.EVERY_MEMORY << d))
+                    if lanes_of(mine != nothing):
+                        distinct *= pieces(d, p, nothing, nothing, vs, bs, iw)
             psum = parent - distinct
             zero = spread(0.0)
             final = select((reduced & spread(X.fans(0, p))) == nothing, distinct, zero)
