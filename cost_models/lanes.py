@@ -1,8 +1,8 @@
 """Lanes: eight mappings side by side in vector registers, inside Numba.
 
 LLVM's loop vectoriser leaves the kernels scalar: too much of a mapping is branches and loops of a few
-iterations. Here vectors are values of their own: `Float`, `Word` (64-bit integers) and `Mask` hold one number a
-lane, arithmetic and comparisons act on all lanes, and what branches in the scalar kernel is a `select`.
+iterations. Here vectors are values of their own: `Float`, `Word` (64-bit integers) and `Mask` hold one number
+a lane, arithmetic and comparisons act on all lanes, and what branches in the scalar kernel is a `select`.
 The types are plain LLVM vectors, which LLVM cuts to what the processor has (AVX-512, AVX2, SSE2, NEON), so
 that results are the same everywhere. Without `fastmath` each lane rounds as scalar code does.
 """
@@ -16,7 +16,7 @@ from typing import Any
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
-from numba.core.typeconv import Conversion
+from numba.core.typeconv.castgraph import Conversion
 from numba.core.typing.templates import ConcreteTemplate, infer_global, signature
 from numba.extending import intrinsic, lower_builtin, lower_cast, models, register_model
 

@@ -1,8 +1,8 @@
 """The nest of eight mappings at a time: what `nest` does, with a select for every branch.
 
-Where every split divides, the tiles of a dimension at a memory are a plain product of trip counts and factors;
-dimensions that leave a remainder in any lane are counted again in `lanes_tiles`. Counts are whole numbers, so
-that they are exact in any order. Lanes with an illegal mapping are left to the scalar kernel.
+Where every split divides, the tiles of a dimension at a memory are a plain product of trip counts and
+factors; dimensions that leave a remainder in any lane are counted again in `lanes_tiles`. Counts are whole
+numbers, so that they are exact in any order. Lanes with an illegal mapping are left to the scalar kernel.
 
 `vs` is a flat float64 and `bs` a flat int64, whose slots hold eight lanes each; all offsets are named here.
 Batch invariants stand in `ws` and `iw`, described in `work`.
@@ -168,7 +168,7 @@ def _axes(b, m, axis_dim, axis_factor, vs, bs, ws, iw):
 
 @step
 def geometry(b, tile, axis_dim, axis_factor, vs, bs, ws, iw):
-    """Tiles, trip counts and factors of mappings b .. b + 7; returns the lanes that are left to the scalar kernel."""
+    """Tiles, trip counts and factors of mappings b .. b + 7; returns the lanes that are illegal."""
     M = iw[X.MEMORIES] & 7
     one = spread(1.0)
     nothing = spread(0)
@@ -214,7 +214,7 @@ def geometry(b, tile, axis_dim, axis_factor, vs, bs, ws, iw):
 
 @step
 def arrange(b, order, vs, bs, iw):
-    """What stands outside the innermost relevant loop, and which loop that is for the inputs, at all memories but the last."""
+    """Per tensor and memory but the last: what stands outside the innermost relevant loop; of inputs, which."""
     M = iw[X.MEMORIES] & 7
     nothing = spread(0)
     for m in range(M - 1):

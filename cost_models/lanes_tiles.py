@@ -1,7 +1,7 @@
 """Tile-size multisets of eight mappings at a time: what `tiles`, `inputs._excess` and `nest.folds` count.
 
-A split leaves one entry for each entry's remainder, empty in the lanes that have none, and one for the pieces.
-A dimension is walked once for everything that all its loops and instances make, and once more wherever a
+A split leaves one entry for each entry's remainder, empty in the lanes that have none, and one for the
+pieces. A dimension is walked once for everything that all its loops and instances make, and once more wherever a
 fan-out below a tensor's innermost loop changes what counts.
 """
 
@@ -38,7 +38,7 @@ def over(size, gap):
 
 @step
 def _cut(piece, every, n, vs):
-    """Cut all tiles into pieces, in the lanes `every` all of them, else just the first; returns how many entries."""
+    """Cut all tiles into pieces, in the lanes `every` all of them, else the first; returns how many entries."""
     zero = spread(0.0)
     inverse = spread(1.0) / piece
     whole = zero
@@ -213,7 +213,7 @@ def _exact(d, vs, bs, ws, iw):
 
 @step
 def halo(vs, bs, ws, iw):
-    """Count remainders, and where windows overlap; returns the dimensions with a remainder in some lane, as bits."""
+    """Count remainders and overlaps of windows; returns the dimensions with a remainder in some lane."""
     inexact = load(bs, V.INEXACT)
     rest = 0
     for d in range(L.NDIM):

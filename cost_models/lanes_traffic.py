@@ -12,7 +12,7 @@ from cost_models import work as X
 from cost_models._jit import inlined, step
 from cost_models.lanes import lanes_of, load, select, spread, store
 from cost_models.lanes_tiles import pieces
-from cost_models.nest import FREE_I, FREE_O, FREE_W
+from cost_models.nest import FREE_O
 
 _PORT = L.NTENSOR
 _MEMORY = 2 * _PORT
@@ -72,8 +72,8 @@ def _rows(pair, c, slides, j, total, slid, skip_p, skip_r, vs):
 def _halo(pair, p, c, j, slid, beyond, before, vs, bs, ws, iw):
     """(child writes, parent reads) of input rows or columns.
 
-    `beyond` and `before` are the sets of fan-outs from the memory of loop `j` or `p` on that end sliding: down to
-    the child, and down to the fan-out right above it.
+    `beyond` and `before` are the sets of fan-outs from the memory of loop `j` or `p` on that end sliding: down
+    to the child, and down to the fan-out right above it.
     """
     nothing = spread(0)
     total = spread(ws[X.TILE + L.P + pair] * ws[X.TILE + L.R + pair])
@@ -129,8 +129,8 @@ def tensor(t, rest, bad, vs, bs, ws, iw):
     rows = ws[X.TILE + L.P] * ws[X.TILE + L.R]
     columns = ws[X.TILE + L.Q] * ws[X.TILE + L.S]
     hops = spread(0.0)
-    # Of dimensions that divide: tiles at the innermost relevant loop and in the fan-outs below it, how many of
-    # them the fan-outs below `p` bring together, and factors above memory `c` and `p`. The others one by one.
+    # Of dimensions that divide: tiles at the innermost relevant loop and in the fan-outs below it, how many
+    # of them the fan-outs below `p` bring together, and factors above `c` and `p`. The others one by one.
     tiles = merged = above = above_p = one
     for d in range(L.NDIM):
         if ((active & rest) >> d) & 1:
