@@ -214,7 +214,7 @@ def geometry(b, tile, axis_dim, axis_factor, vs, bs, ws, iw):
 
 @step
 def arrange(b, order, vs, bs, iw):
-    """Per tensor and memory but the last: what stands outside the innermost relevant loop; of inputs, which."""
+    """Per tensor and memory but the last: what stands outside the innermost relevant loop, which of `I`."""
     M = iw[X.MEMORIES] & 7
     nothing = spread(0)
     for m in range(M - 1):

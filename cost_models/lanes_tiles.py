@@ -1,8 +1,8 @@
 """Tile-size multisets of eight mappings at a time: what `tiles`, `inputs._excess` and `nest.folds` count.
 
 A split leaves one entry for each entry's remainder, empty in the lanes that have none, and one for the
-pieces. A dimension is walked once for everything that all its loops and instances make, and once more wherever a
-fan-out below a tensor's innermost loop changes what counts.
+pieces. A dimension is walked once for everything that all its loops and instances make, and once more
+wherever a fan-out below a tensor's innermost loop changes what counts.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def over(size, gap):
 
 @step
 def _cut(piece, every, n, vs):
-    """Cut all tiles into pieces, in the lanes `every` all of them, else the first; returns how many entries."""
+    """Cut all tiles into pieces, in the lanes `every` all, else the first of them; returns the entries."""
     zero = spread(0.0)
     inverse = spread(1.0) / piece
     whole = zero

@@ -72,7 +72,7 @@ def _rows(pair, c, slides, j, total, slid, skip_p, skip_r, vs):
 def _halo(pair, p, c, j, slid, beyond, before, vs, bs, ws, iw):
     """(child writes, parent reads) of input rows or columns.
 
-    `beyond` and `before` are the sets of fan-outs from the memory of loop `j` or `p` on that end sliding: down
+    `beyond` and `before` are the fan-outs from the memory of loop `j` or `p` on that end sliding: down
     to the child, and down to the fan-out right above it.
     """
     nothing = spread(0)
