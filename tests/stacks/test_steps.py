@@ -36,7 +36,7 @@ def waits(made, read):
 
 
 @given(stacks())
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=300, deadline=None)
 def test_regions_are_those_of_the_walk_and_all_that_is_read_is_there(case):
     net, first, last, tile = case
     graph = StackGraph(net, first, last)
@@ -62,7 +62,7 @@ def test_regions_are_those_of_the_walk_and_all_that_is_read_is_there(case):
         done[word] = counted
     macs = [int(done[word].macs[0]) for word in ("none", "columns", "both")]
     assert macs[0] >= macs[1] >= macs[2] == done["both"].macs_needed[0]
-    # A hull over the gaps of a stride is wider where it spans more rows, so what is needed depends on the mode.
+    # A hull over the gaps of a stride is wider where it spans more rows: what is needed depends on the mode.
     assert all(x.macs[0] >= x.macs_needed[0] >= macs[2] for x in done.values())
 
 
