@@ -132,7 +132,7 @@ def price(
     problem: NDArray[np.int64], machine: Machine, batch: Batch
 ) -> tuple[NDArray[np.int32], NDArray[np.float64], NDArray[np.float64]]:
     """(status, latency in cycles, energy in pJ) of B mappings; illegal ones get infinity."""
-    from cost_models.loopnest import price_batch
+    from cost_models.batch import price_batch
 
     B = len(batch.tile)
     status, latency, energy = np.empty(B, np.int32), np.empty(B), np.empty(B)
