@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from accelsim.errors import AccelsimError
 from accelsim.workloads.layer import Layer
+from accelsim.workloads.region import Region, distinct
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -26,12 +27,24 @@ class Edge(NamedTuple):
     `elements` covers the whole batch and leaves padding out. `operand` is "I", or "W" where an activation
     takes the place of weights (the second factor of a matrix product). Views and concatenations are not
     layers: they show as edges from the layers that really computed the data.
+
+    `tensor` tells several results of one producer, or several inputs of the network, apart. `region` says
+    which of its elements are read; None is all of them, or `elements` of which it is not known.
     """
 
     producer: int
     consumer: int
     elements: int
     operand: str = "I"
+    tensor: str = ""
+    region: Region | None = None
+
+
+class Held(NamedTuple):
+    """A weight tensor, by its name in the model, and which of its elements a layer uses."""
+
+    tensor: str
+    region: Region
 
 
 @dataclass(frozen=True)
@@ -46,6 +59,7 @@ class Network:
     input_shape  channels, height, width of one input
     batch        inputs processed at once (already inside every layer's sizes)
     notes        what an importer left out or took as a view, one sentence each
+    held         per layer, the weight tensors that other layers use too; empty where no layer shares any
 
     Raises AccelsimError for no layers, a repeated name, or an edge that does not lead forward.
     """
@@ -59,6 +73,7 @@ class Network:
     input_shape: tuple[int, int, int]
     batch: int = 1
     notes: tuple[str, ...] = field(default=(), compare=False)
+    held: tuple[tuple[Held, ...], ...] = ()
 
     def __post_init__(self) -> None:
         count = len(self.layers)
@@ -71,8 +86,10 @@ class Network:
             )
         if not count == len(self.weights_of) == len(self.params_of):
             raise AccelsimError(f"network {self.name!r}: weights_of and params_of need one entry a layer")
+        if self.held and len(self.held) != count:
+            raise AccelsimError(f"network {self.name!r}: held needs one entry a layer, or none at all")
         last = 0
-        for producer, consumer, elements, _ in self.edges:
+        for producer, consumer, elements, *_ in self.edges:
             if not (INPUT <= producer < consumer < count and last <= consumer and elements >= 1):
                 raise AccelsimError(
                     f"network {self.name!r}: edge {producer} -> {consumer} with {elements} elements; edges "
@@ -115,8 +132,22 @@ class Network:
 
     @property
     def weights(self) -> int:
-        """Weight elements without biases and BatchNorm; factors that are activations do not count."""
-        return sum(self.weights_of)
+        """Distinct weight elements without biases and BatchNorm; activations as factors do not count."""
+        return self.distinct_weights(range(len(self.layers)))
+
+    def distinct_weights(self, layers: Iterable[int]) -> int:
+        """Distinct weight elements of some layers: those that several of them share count once."""
+        if not self.held:
+            return sum(self.weights_of[i] for i in layers)
+        total = 0
+        shared: dict[str, list[Region]] = {}
+        for i in layers:
+            own = self.weights_of[i]
+            for tensor, region in self.held[i]:
+                shared.setdefault(tensor, []).append(region)
+                own -= region.elements
+            total += max(own, 0)
+        return total + sum(distinct(regions) for regions in shared.values())
 
     @property
     def params(self) -> int:
@@ -167,7 +198,7 @@ class Network:
                 input_elements=outside,
                 is_output=i in self.outputs,
             )
-        for producer, consumer, elements, _ in self.edges:
+        for producer, consumer, elements, *_ in self.edges:
             if producer == INPUT:
                 continue
             pair = self.names[producer], self.names[consumer]
