@@ -191,9 +191,12 @@ def _spread(b, exact, union, axis_dim, axis_factor, ws, iw):
     steps = 1.0
     for d in range(L.NDIM):
         steps *= ws[X.TILE + d]
+    cycles = steps / ws[X.INSTANCES + (iw[X.MEMORIES] & 7)]
+    if iw[X.PROBLEM + L.HAS_MACS] == 0:  # the unit as wide as the array needs no spatial choice
+        cycles = min(cycles, np.ceil(steps / ws[X.PES]))
     clear_loads(ws, iw)
     pj = B.to_macs(ws, iw) + _macs(ws, iw)
-    return steps / ws[X.INSTANCES + (iw[X.MEMORIES] & 7)], pj
+    return cycles, pj
 
 
 @kernel

@@ -73,14 +73,14 @@ def read_onnx(
 ) -> Network:  # fmt: skip
     """The network of an .onnx file, arguments as in `load_network`. Raises AccelsimError."""
     try:
-        from accelsim.workloads.onnx.read import read
-        from accelsim.workloads.onnx.sizes import Sizes
-    except ModuleNotFoundError as fault:
-        if (fault.name or "").partition(".")[0] != "onnx":
-            raise
+        import onnx  # noqa: F401
+    except ModuleNotFoundError:
         raise AccelsimError(
             f"{path}: reading ONNX needs the onnx package: pip install 'accelsim[onnx]'"
         ) from None
+    from accelsim.workloads.onnx.read import read
+    from accelsim.workloads.onnx.sizes import Sizes
+
     return read(path, Sizes(batch, resolution, dims or {}, inputs or {}), allow_unknown)
 
 

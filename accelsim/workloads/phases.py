@@ -16,11 +16,11 @@ from typing import NamedTuple
 
 
 class Taps(NamedTuple):
-    """Every `step`-th tap of a kernel from `first`, `count` of them."""
+    """Every `step`-th tap of a kernel from `first`, `number` of them."""
 
     first: int
     step: int
-    count: int
+    number: int
 
 
 class Piece(NamedTuple):
@@ -41,17 +41,17 @@ def pieces(size: int, kernel: int, stride: int, dilation: int, pad: int, outputs
 
     Alike are whole phases with the same sizes, and border pieces that also read the same rows.
     """
-    found: dict[tuple[object, ...], list[tuple[Taps, frozenset[int]]]] = {}
+    found: dict[tuple[int, int, int, frozenset[int] | None], list[tuple[Taps, frozenset[int]]]] = {}
     for count, taps, first, zeros in _single(size, kernel, stride, dilation, pad, outputs):
         step = dilation // gcd(stride, dilation)
         rows = frozenset(
-            x for j in range(count) for t in range(taps.count) if 0 <= (x := first + j - t * step) < size
+            x for j in range(count) for t in range(taps.number) if 0 <= (x := first + j - t * step) < size
         )
-        key = (count, taps.count, step, None if zeros else rows)
+        key = (count, taps.number, step, None if zeros else rows)
         found.setdefault(key, []).append((taps, rows))
     return [
         Piece(count, width, step, tuple(t for t, _ in several), frozenset().union(*(r for _, r in several)))
-        for (count, width, step, _), several in found.items()  # type: ignore[misc]
+        for (count, width, step, _), several in found.items()
     ]
 
 

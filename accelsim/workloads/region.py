@@ -1,17 +1,21 @@
 """`Region`: which elements of a tensor something reads, and `Axes`: how a view runs through them.
 
 A view is affine: each of its axes is a list of (size, stride) factors, outermost first, over the row-major
-positions of the tensor that holds the data. Transpositions permute axes, reshapes regroup factors, a broadcast
-is a factor of stride 0, nearest-neighbour upsampling an inner one.
+positions of the tensor that holds the data. Transpositions permute axes, reshapes regroup factors, a
+broadcast is a factor of stride 0, nearest-neighbour upsampling an inner one.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Sequence
 from math import prod
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-import numpy as np
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
 
 Factor = tuple[int, int]
 """(size, stride)."""
@@ -25,7 +29,8 @@ _MOST_RUNS = 1 << 22
 class Region(NamedTuple):
     """Elements `offset + sum(i_f * stride_f)` of a tensor, `i_f` below the size of factor f.
 
-    Canonical: strides positive, descending, merged where they touch, so equal regions are equal.
+    Canonical: strides positive, descending, merged where they touch, so equal regions are equal. No element
+    comes twice: each stride exceeds what the factors below it span.
     """
 
     offset: int
@@ -64,6 +69,8 @@ def distinct(regions: Iterable[Region]) -> int:
         return several.pop().elements
     if not several:
         return 0
+    import numpy as np
+
     runs = [_runs(r) for r in several]
     first = min(r.offset for r in several)
     last = max(r.offset + sum((n - 1) * s for n, s in r.factors) for r in several)
@@ -76,8 +83,10 @@ def distinct(regions: Iterable[Region]) -> int:
     return int(np.maximum(ends - np.maximum(starts, np.concatenate(([first], ends[:-1]))), 0).sum())
 
 
-def _runs(one: Region) -> tuple[np.ndarray, np.ndarray] | None:
+def _runs(one: Region) -> tuple[NDArray[np.int64], NDArray[np.int64]] | None:
     """First and past-the-last positions of stretches of neighbours, or None if there are too many."""
+    import numpy as np
+
     inner = next((n for n, s in one.factors if s == 1), 1)
     outer = [f for f in one.factors if f[1] != 1]
     if prod(n for n, _ in outer) > _MOST_RUNS:
@@ -162,7 +171,7 @@ def refine(one: Axis, other: Axis) -> list[tuple[int, bool, bool]] | None:
     """Both axes cut into the same factors: (size, whether `one` varies, whether `other` varies)."""
     sizes = sorted({1, *_suffixes(one), *_suffixes(other)}, reverse=True)
     out = []
-    for large, small in zip(sizes, sizes[1:]):
+    for large, small in itertools.pairwise(sizes):
         if large % small:
             return None
         out.append((large // small, _varies(one, small), _varies(other, small)))

@@ -82,8 +82,11 @@ def machine(chance: random.Random) -> dict[str, Any]:
 
 
 def problem(chance: random.Random) -> Layer:
-    """A small random layer: two to four dimensions, halo, strides, dilation."""
+    """A small random layer: two to four dimensions, halo, strides, dilation; some are pooling or sums."""
     dims: dict[str, int] = {}
+    op = chance.choice(("conv", "conv", "pool", "eltwise"))
+    if op == "eltwise":
+        return Layer(**{d: chance.choice((2, 3, 4, 6)) for d in chance.sample("NGCPQ", 3)}, op=op)
     window = chance.choice(("", "PR", "QS", "PRQS"))
     for d in chance.sample(DIMS, chance.choice((1, 2, 3))):
         dims[d] = chance.choice((2, 3, 4, 6))
@@ -91,7 +94,7 @@ def problem(chance: random.Random) -> Layer:
         dims[d] = chance.choice((2, 3, 4) if len(window) == 2 else (2, 3))
     stride = (chance.choice((1, 1, 2)), chance.choice((1, 1, 2, 3)))
     dilation = (chance.choice((1, 1, 2)), chance.choice((1, 1, 3)))
-    return Layer(**dims, stride=stride, dilation=dilation)  # type: ignore[arg-type]
+    return Layer(**dims, stride=stride, dilation=dilation, op=op)  # type: ignore[arg-type]
 
 
 def chains(size: int, steps: int) -> Iterator[tuple[int, ...]]:

@@ -15,7 +15,7 @@ from accelsim.errors import AccelsimError
 from accelsim.workloads.layer import Layer
 from accelsim.workloads.onnx import parts as P
 from accelsim.workloads.onnx.convolve import agree, weight_input, weighted
-from accelsim.workloads.onnx.graph import Graph
+from accelsim.workloads.onnx.graph import Graph, Operand
 from accelsim.workloads.onnx.parts import Parts
 from accelsim.workloads.onnx.values import Shape
 from accelsim.workloads.region import Axis, length, refine
@@ -122,7 +122,9 @@ def contraction(
     layer = Layer(n, groups, k, c, p, op="gemm", name=graph.name(node, suffix))
     extra = [b for b in bias if graph.activation(b)]
     constant = [b for b in (w, *bias) if b and not graph.activation(b)]
-    return graph.emit(layer, [pa, *extra], factors=[pb], params=graph.params(constant))
+    inner_last = len(la) < 5 and la[-1] not in out and (len(la) < 2 or la[-2] in out)
+    left_one = Operand(pa, sa) if inner_last else Operand(pa)
+    return graph.emit(layer, [left_one, *extra], factors=[Operand(pb)], params=graph.params(constant))
 
 
 def _varying(
@@ -177,8 +179,9 @@ def einsum(graph: Graph, node: Any) -> None:
         target = node.output[0] if last else f"{node.output[0]}:{j}"
         if not last:
             graph.values.define(target, tuple(size[x] for x in kept))
-        one, other = _summed(graph, node, left, labels, set(kept) | set(terms[j])), _summed(
-            graph, node, names[j], terms[j], set(kept) | set(labels)
+        one, other = (
+            _summed(graph, node, left, labels, set(kept) | set(terms[j])),
+            _summed(graph, node, names[j], terms[j], set(kept) | set(labels)),
         )
         i = contraction(graph, node, one, other, kept)
         graph.make(target, i)
@@ -204,8 +207,8 @@ def _summed(graph: Graph, node: Any, name: str, labels: str, needed: set[str]) -
 
 def _alone(graph: Graph, node: Any, labels: str, out: str, size: dict[str, int]) -> None:
     name, y = node.input[0], node.output[0]
-    name, labels, shape, parts = _summed(graph, node, name, labels, set(out))
-    graph.parts[y] = P.transpose(parts, [labels.index(x) for x in out])
+    _, kept, _, parts = _summed(graph, node, name, labels, set(out))
+    graph.parts[y] = P.transpose(parts, [kept.index(x) for x in out])
 
 
 def equation(graph: Graph, node: Any) -> tuple[list[str], str]:
@@ -214,7 +217,9 @@ def equation(graph: Graph, node: Any) -> tuple[list[str], str]:
     left, arrow, out = text.partition("->")
     terms = left.split(",")
     if len(terms) != len(node.input):
-        raise AccelsimError(f"equation {text!r} is for {len(terms)} operands, but there are {len(node.input)}")
+        raise AccelsimError(
+            f"equation {text!r} is for {len(terms)} operands, but there are {len(node.input)}"
+        )
     dots = ""
     for j, (term, name) in enumerate(zip(terms, node.input)):
         rank = len(graph.shape(name))

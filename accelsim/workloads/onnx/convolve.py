@@ -9,11 +9,13 @@ from typing import Any
 from accelsim.errors import AccelsimError
 from accelsim.workloads import phases
 from accelsim.workloads.layer import Layer, touched
-from accelsim.workloads.network import Held
+from accelsim.workloads.network import Selection
 from accelsim.workloads.onnx import parts as P
-from accelsim.workloads.onnx.graph import Graph
-from accelsim.workloads.onnx.window import Window, pool_window, transposed_output, weighted_window
+from accelsim.workloads.onnx.graph import Graph, Operand
 from accelsim.workloads.onnx.values import Shape
+from accelsim.workloads.onnx.window import Window, pool_window, transposed_output, weighted_window
+from accelsim.workloads.reach import Axis, Reads, Shift, View, Whole, upsampled
+from accelsim.workloads.reach import Window as Rows
 from accelsim.workloads.region import Region, region
 
 
@@ -36,15 +38,29 @@ def conv(graph: Graph, node: Any, weight: int = 1, bias: int = 2, last: bool = F
     settle(graph, node, shape)
     layer = nested(image[0], groups, out // groups, per_group, made, window, "conv", graph.name(node))
     said_if_folded(graph, node, window)
-    weighted(graph, layer, x, w, node.input[bias:][:1], y)
+    reads = slides(window, image[2:])
+    weighted(graph, layer, x, w, node.input[bias:][:1], y, reads)
 
 
-def weighted(graph: Graph, layer: Layer, x: str, w: str, bias: Any, y: str) -> None:
+def weighted(
+    graph: Graph, layer: Layer, x: str, w: str, bias: Any, y: str, reads: Reads | None = None
+) -> None:
     """A layer with one weight operand, constant or not, and a bias."""
     extra = [b for b in bias if graph.activation(b)]
     constant = [b for b in (w, *bias) if not graph.activation(b)]
-    i = graph.emit(layer, [x, *extra], factors=[w], params=graph.params(constant))
+    i = graph.emit(layer, [x, *extra], factors=[w], params=graph.params(constant), reads=reads)
     graph.make(y, i)
+
+
+def slides(window: Window, size: Shape) -> Reads:
+    """What a piece of a sliding window reads of a map of `size`."""
+    if len(size) > 2:
+        return Whole("windows over three axes")
+    axes = [
+        Axis(s, d, k, before)
+        for k, s, d, (before, _) in zip(window.kernel, window.stride, window.dilation, window.padding(size))
+    ]
+    return Rows(*[*axes, Axis(), Axis()][:2])
 
 
 def conv_transpose(graph: Graph, node: Any) -> None:
@@ -67,6 +83,7 @@ def conv_transpose(graph: Graph, node: Any) -> None:
     several = list(product(*axes))
     params = graph.params([b for b in (w, *node.input[2:3]) if not graph.activation(b)])
     out = []
+    reads = _subpixel_window(window, before, len(several))
     for j, piece in enumerate(several):
         suffix = f".phase{j}" if len(several) > 1 else ""
         members = prod(len(a.members) for a in piece)
@@ -78,35 +95,61 @@ def conv_transpose(graph: Graph, node: Any) -> None:
             ),
             "conv", graph.name(node, suffix),
         )  # fmt: skip
-        rows = prod(len(a.rows) for a in piece)
-        reads: list[Any] = [x if rows == prod(image[2:]) else _some(graph, x, image[0] * channels * rows)]
+        inputs = [_rows(graph, x, piece)]
         if graph.activation(w):
-            i = graph.emit(layer, reads, factors=[w], params=params)
+            i = graph.emit(layer, inputs, factors=[w], params=params, reads=reads)
         else:
-            held = _shares(graph, w, filters, piece)
+            held = _shares(w, filters, piece)
             i = graph.emit(
-                layer, reads, params=params, weights=held, weight_elements=layer.weight_elements
+                layer, inputs, params=params, weights=held, weight_elements=layer.weight_elements, reads=reads
             )
         params = 0
         out.append(i)
-    graph.make(node.output[0], *out)
+    graph.make(node.output[0], *out, base=_subpixels(window, image[2:], made, reads))
 
 
-def _some(graph: Graph, x: str, elements: int) -> P.Parts:
-    return P.loose(graph.read(x), elements)
+def _rows(graph: Graph, x: str, piece: tuple[phases.Piece, ...]) -> str | Operand:
+    """The rows of the input that a piece reads."""
+    parts, shape = graph.read(x), graph.shape(x)
+    if all(len(a.rows) == n for a, n in zip(piece, shape[2:])):
+        return x
+    for axis, one in enumerate(piece, 2):
+        rows = sorted(one.rows)
+        step = rows[1] - rows[0] if len(rows) > 1 else 1
+        if rows != list(range(rows[0], rows[-1] + 1, step)):
+            return Operand(P.loose(graph.read(x), prod(shape[:2]) * prod(len(a.rows) for a in piece)))
+        parts = P.take(parts, shape, axis, rows[0], len(rows), step)
+        shape = (*shape[:axis], len(rows), *shape[axis + 1 :])
+    return Operand(parts)
 
 
-def _shares(
-    graph: Graph, w: str, filters: Shape, piece: tuple[phases.Piece, ...]
-) -> list[Held]:
+def _subpixel_window(window: Window, before: Shape, several: int) -> Reads:
+    """What a piece of the one convolution on sub-pixels reads."""
+    if several > 1 or len(before) > 2 or max(window.dilation) > 1:
+        return Whole("its phases are convolutions of their own")
+    axes = [upsampled(k, s, pad) for k, s, pad in zip(window.kernel, window.stride, before)]
+    return Rows(*[*axes, Axis()][:2])
+
+
+def _subpixels(window: Window, size: Shape, made: Shape, reads: Reads) -> View | Whole:
+    """Where the rows and columns of the result lie in that convolution."""
+    if isinstance(reads, Whole):
+        return Whole("its phases lie between each other")
+    if any(m > n * s for m, n, s in zip(made, size, window.stride)):
+        return Whole("the last rows of the transposed convolution lie outside its sub-pixels")
+    shifts = [Shift(s) for s in window.stride]
+    return View(*[*shifts, Shift()][:2])
+
+
+def _shares(w: str, filters: Shape, piece: tuple[phases.Piece, ...]) -> list[Selection]:
     """Which taps of the filters a piece uses."""
     strides = [prod(filters[i + 1 :]) for i in range(2, len(filters))]
     held = []
     for members in product(*(a.members for a in piece)):
         offset = sum(t.first * s for t, s in zip(members, strides))
-        taps = [(t.count, t.step * s) for t, s in zip(members, strides)]
+        taps = [(t.number, t.step * s) for t, s in zip(members, strides)]
         part: Region = region(offset, [(filters[0] * filters[1], prod(filters[2:])), *taps])
-        held.append(Held(w, part))
+        held.append(Selection(w, part))
     return held
 
 
@@ -124,7 +167,7 @@ def pool(graph: Graph, node: Any, last: bool = False) -> None:
     settle(graph, node, (image[0], *made, image[1]) if last else (image[0], image[1], *made))
     layer = nested(image[0], image[1], 1, 1, made, window, "pool", graph.name(node))
     said_if_folded(graph, node, window)
-    i = graph.emit(layer, node.input[:1])
+    i = graph.emit(layer, node.input[:1], reads=slides(window, image[2:]))
     for k, y in enumerate(node.output):  # MaxPool's indices
         if y and graph.values.find(y) is not None:
             graph.make(y, i, part=k)
@@ -139,12 +182,11 @@ def global_pool(graph: Graph, node: Any, last: bool = False) -> None:
     settle(graph, node, (image[0], *ones, image[1]) if last else (*image[:2], *ones))
     window = Window(image[2:], ones, ones, ((0, 0),) * len(ones))
     layer = nested(image[0], image[1], 1, 1, ones, window, "pool", graph.name(node))
-    graph.make(node.output[0], graph.emit(layer, node.input[:1]))
+    reads = Whole("pooling over the whole map")
+    graph.make(node.output[0], graph.emit(layer, node.input[:1], reads=reads))
 
 
-def nested(
-    n: int, groups: int, k: int, c: int, made: Shape, window: Window, op: str, name: str
-) -> Layer:
+def nested(n: int, groups: int, k: int, c: int, made: Shape, window: Window, op: str, name: str) -> Layer:
     """The loop nest of a window over one, two, or more axes.
 
     Two axes slide. Of more, the ones whose neighbouring windows share most do; the others become separate

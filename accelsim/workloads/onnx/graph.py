@@ -5,17 +5,27 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from math import prod
-from typing import Any
+from typing import Any, NamedTuple
 
 import onnx
 
 from accelsim.errors import AccelsimError
 from accelsim.workloads.layer import Layer
-from accelsim.workloads.network import INPUT, OUTSIDE, Edge, Held, Network
+from accelsim.workloads.network import ALL, INPUT, OUTSIDE, Edge, Network, Selection
 from accelsim.workloads.onnx import parts as P
+from accelsim.workloads.onnx import place
 from accelsim.workloads.onnx.parts import WEIGHT, Parts, Source
+from accelsim.workloads.onnx.sizes import channels_last
 from accelsim.workloads.onnx.values import Shape, Values
-from accelsim.workloads.region import Region
+from accelsim.workloads.reach import FACTOR, Reads, View, Whole, seen
+from accelsim.workloads.region import whole
+
+
+class Operand(NamedTuple):
+    """What a layer reads: parts of a tensor of `shape`, None where that is not known."""
+
+    parts: Parts
+    shape: Shape | None = None
 
 
 class Graph:
@@ -36,9 +46,13 @@ class Graph:
         self.unknown: dict[str, tuple[int, int]] = {}
         self.layers: list[Layer] = []
         self._edges: list[Edge] = []
+        self._windows: list[Reads] = []
+        self._selected: list[Selection] = []
+        self._bases: dict[Source, View | Whole] = {}
+        self._last: set[Source] = set()
         self._weights: list[int] = []
         self._params: list[int] = []
-        self._held: list[tuple[Held, ...]] = []
+        self._held: list[tuple[Selection, ...]] = []
         self._names: set[str] = {OUTSIDE}
         self._numbers: Counter[str] = Counter()
         self._roots: dict[str, frozenset[str]] = {}
@@ -46,7 +60,7 @@ class Graph:
         self._loose_params = 0
         first = values.shape(inputs[0]) if inputs else (1,)
         self.batch = first[0] if first else 1
-        self.input_shape = nest(first)[1:]
+        self.input_shape = (first[3], first[1], first[2]) if channels_last(first) else nest(first)[1:]
         for name in inputs:
             self.outside(name)
 
@@ -76,7 +90,13 @@ class Graph:
 
     def outside(self, name: str) -> None:
         """The tensor comes from outside the network."""
-        self.parts[name] = P.made(Source(INPUT, name if len(self.inputs) > 1 else "", self.shape(name)))
+        source = Source(INPUT, name if len(self.inputs) > 1 else "", self.shape(name))
+        self.parts[name] = P.made(source)
+        if channels_last(source.shape):
+            self._last.add(source)
+        rows, cols = source.shape[1:3] if source in self._last else place.plane(source.shape)
+        same = (rows, cols) == self.input_shape[1:]
+        self._bases[source] = View() if same else Whole("this input has another shape than the first")
 
     def weight(self, name: str) -> None:
         """The tensor stands in the model file."""
@@ -123,41 +143,57 @@ class Graph:
                 return name
 
     def emit(
-        self, layer: Layer, inputs: Iterable[str | Parts], *, factors: Iterable[str | Parts] = (),
-        params: int = 0, weights: Sequence[Held] | None = None, weight_elements: int = 0,
+        self, layer: Layer, inputs: Iterable[str | Operand], *, factors: Iterable[str | Operand] = (),
+        params: int = 0, weights: Sequence[Selection] | None = None, weight_elements: int = 0,
+        reads: Reads | None = None,
     ) -> int:  # fmt: skip
         """Add a layer that reads `inputs`, and `factors` in the place of weights; gives its index.
 
-        Constants among the factors are its weights, unless `weights` states them.
+        Constants among the factors are its weights, unless `weights` states them. `reads` is the window on
+        the first input; others are read position by position where they have the layer's rows and columns.
         """
         i = len(self.layers)
-        edges: list[Edge] = []
-        held: list[Held] = list(weights or ())
+        held: list[Selection] = list(weights or ())
+        several: list[tuple[str, Operand, Reads]] = []
         for operand, tensors in (("I", inputs), ("W", factors)):
-            several = [self.read(x) if isinstance(x, str) else x for x in tensors]
-            for source, region, elements in P.reads(tuple(p for parts in several for p in parts)):
+            for k, x in enumerate(tensors):
+                one = Operand(self.read(x), self.shape(x)) if isinstance(x, str) else x
+                window = FACTOR if operand == "W" else place.default(layer, one.shape)
+                several.append((operand, one, reads if reads is not None and not (k or several) else window))
+        done: dict[str, Parts] = {"I": (), "W": ()}
+        for operand, (parts, shape), window in several:
+            for part, source, region, elements in P.reads(parts, done[operand]):
                 if source.producer != WEIGHT:
-                    edges.append(Edge(source.producer, i, elements, operand, source.tensor, region))
+                    self._edges.append(Edge(source.producer, i, elements, operand))
+                    self._selected.append(Selection(source.tensor, region))
+                    base = self._bases.get(source, Whole("pieces of it lie between each other"))
+                    view = place.view(part, shape, base, source in self._last)
+                    self._windows.append(seen(window, view))
                 elif operand == "W":
-                    held.append(Held(source.tensor, region or _all(source)))
+                    held.append(Selection(source.tensor, region or whole(prod(source.shape))))
                     weight_elements += elements
+            done[operand] += parts
         self.layers.append(layer)
         self._names.add(layer.name)
-        self._edges += edges
         self._weights.append(weight_elements)
         self._params.append(params + self._loose_params)
         self._held.append(tuple(held))
         self._loose_params = 0
         return i
 
-    def make(self, name: str, *layers: int, part: int = 0) -> None:
-        """The tensor is the result of one layer, or of several in pieces; `part` tells several apart."""
+    def make(self, name: str, *layers: int, part: int = 0, base: View | Whole | None = None) -> None:
+        """The tensor is the result of one layer, or of several in pieces; `part` tells several apart.
+
+        `base` says where its rows and columns lie in the layer's, where the sizes do not.
+        """
         if not name:
             return
         shape = self.shape(name)
         tensor = str(part) if part else ""
         if len(layers) == 1:
-            self.parts[name] = P.made(Source(layers[0], tensor, shape))
+            source = Source(layers[0], tensor, shape)
+            self.parts[name] = P.made(source)
+            self._bases[source] = base or place.own(self.layers[layers[0]], shape)
             return
         pieces = [P.made(Source(i, tensor, (self.layers[i].output_elements,))) for i in layers]
         self.parts[name] = P.loose(tuple(p for piece in pieces for p in piece))
@@ -202,16 +238,15 @@ class Graph:
             leaving = {i for i in range(len(self.layers)) if i not in read}
         self.notes += [f"{n} {op} taken as views, moving no data" for op, n in sorted(self.views.items())]
         uses = Counter(tensor for held in self._held for tensor in {h.tensor for h in held})
+        counted = ((x.N if x.op == "conv" else x.output_elements) for x in self.layers)
+        batch = self.batch if all(n % self.batch == 0 for n in counted) else 1  # the first axis was another
         shared = tuple(tuple(h for h in held if uses[h.tensor] > 1) for held in self._held)
         return Network(
             self.title, tuple(self.layers), tuple(self._edges), tuple(sorted(leaving)), tuple(self._weights),
-            tuple(self._params), self.input_shape, self.batch, tuple(self.notes),
+            tuple(self._params), self.input_shape, batch, tuple(self.notes),
+            tuple(self._windows), tuple(self._selected) if any(s != ALL for s in self._selected) else (),
             shared if any(shared) else (),
         )  # fmt: skip
-
-
-def _all(source: Source) -> Region:
-    return P.whole_region(prod(source.shape))
 
 
 def nest(shape: Shape) -> tuple[int, int, int, int]:

@@ -6,7 +6,7 @@ from math import prod
 from typing import Any
 
 from accelsim.workloads.layer import Layer
-from accelsim.workloads.network import Held
+from accelsim.workloads.network import Selection
 from accelsim.workloads.onnx import convolve as W
 from accelsim.workloads.onnx import parts as P
 from accelsim.workloads.onnx.contract import check_inner, product_of
@@ -55,7 +55,7 @@ def matmul_nbits(graph: Graph, node: Any) -> None:
     n, p = (shape[0], prod(shape[1:-1])) if len(shape) > 2 else (1, prod(shape[:-1]))
     graph.note(f"weights of {attributes.get('bits', 4)} bits are counted as elements")
     layer = Layer(n, 1, out, inner, p, op="gemm", name=graph.name(node))
-    held = [Held(w, whole(inner * out))]
+    held = [Selection(w, whole(inner * out))]
     i = graph.emit(layer, [x], weights=held, weight_elements=inner * out, params=inner * out)
     graph.make(node.output[0], i)
 

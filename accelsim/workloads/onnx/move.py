@@ -10,9 +10,10 @@ from accelsim.errors import AccelsimError
 from accelsim.workloads.layer import Layer
 from accelsim.workloads.onnx import parts as P
 from accelsim.workloads.onnx.convolve import agree
-from accelsim.workloads.onnx.graph import Graph
+from accelsim.workloads.onnx.graph import Graph, Operand
 from accelsim.workloads.onnx.values import Shape
 from accelsim.workloads.onnx.window import check_broadcast
+from accelsim.workloads.reach import SAME, Axis, Reads, Whole, Window, all_of
 
 
 def move(graph: Graph, node: Any, inputs: list[str], reads: int, writes: int, suffix: str = "") -> int:
@@ -34,10 +35,27 @@ def one_pass(graph: Graph, node: Any) -> None:
     layer = graph.elementwise(node, 1)
     others = [x for x in node.input[1:] if graph.activation(x)]
     params = graph.params(x for x in node.input[1:] if x)
-    i = graph.emit(layer, [node.input[0], *others], params=params)
+    i = graph.emit(layer, [node.input[0], *others], params=params, reads=_pass(graph, node))
     for k, y in enumerate(node.output):
         if y and graph.values.find(y) is not None:
             graph.make(y, i, part=k)
+
+
+def _pass(graph: Graph, node: Any) -> Reads:
+    """What a position of a pass reads: itself, or whole axes."""
+    if node.op_type == "LRN":
+        return SAME
+    shape, attributes = graph.shape(node.input[0]), graph.attributes(node)
+    if node.op_type in ("LpNormalization", "RMSNormalization", "LayerNormalization", "Softmax", "LogSoftmax"):
+        axis = attributes.get("axis", -1) % len(shape)
+        channels = {3: 2}.get(len(shape), 1)  # three axes are tokens
+        several = node.op_type in ("RMSNormalization", "LayerNormalization")
+        axes = set(range(axis, len(shape))) if several else {axis}
+        if axes <= {channels}:
+            return SAME
+        if len(shape) == 4 and axes <= {1, 3}:
+            return Window(Axis(), all_of(shape[3]))
+    return Whole(f"{node.op_type} takes its statistics over the whole map")
 
 
 def combine(graph: Graph, node: Any) -> None:
@@ -110,9 +128,7 @@ def reduce(graph: Graph, node: Any) -> None:
     shape, made = graph.shape(node.input[0]), graph.elements(node.output[0])
     if made == prod(shape):  # nothing to reduce, or no axes and nothing to do
         graph.fuse(node, node.input[0])
-        graph.parts[node.output[0]] = P.reshape(
-            graph.read(node.input[0]), shape, graph.shape(node.output[0])
-        )
+        graph.parts[node.output[0]] = P.reshape(graph.read(node.input[0]), shape, graph.shape(node.output[0]))
         return
     name = graph.name(node)
     if len(shape) == 4 and made == shape[0] * shape[1] and _plane(graph, node):
@@ -120,7 +136,8 @@ def reduce(graph: Graph, node: Any) -> None:
         layer = Layer(n, c, 1, 1, 1, 1, r, s, op="pool", name=name)
     else:
         layer = Layer(G=made, R=prod(shape) // made, op="pool", name=name)
-    graph.make(node.output[0], graph.emit(layer, node.input[:1]))
+    reads = Whole("a reduction over whole axes")
+    graph.make(node.output[0], graph.emit(layer, node.input[:1], reads=reads))
 
 
 def _plane(graph: Graph, node: Any) -> bool:
@@ -156,8 +173,15 @@ def resize(graph: Graph, node: Any) -> None:
         name = graph.name(node, f".part{j}" if len(several) > 1 else "")
         op = "eltwise" if r == s == sh == sw == 1 else "pool"
         layer = Layer(images, channels, ku * kv, 1, p, q, r, s, (sh, sw), op=op, name=name)
-        reads: list[Any] = [x if len(several) == 1 else P.loose(graph.read(x), layer.input_elements)]
-        out.append(graph.emit(layer, reads))
+        one = len(several) == 1
+        inputs = [x if one else Operand(P.loose(graph.read(x), layer.input_elements))]
+        whole_factor = one and nearest and op == "eltwise"
+        reads = (
+            None
+            if whole_factor
+            else Whole("resizing by no whole factor, or with more than the nearest pixel")
+        )
+        out.append(graph.emit(layer, inputs, reads=reads))
     graph.make(y, *out)
 
 
@@ -197,7 +221,7 @@ def gather(graph: Graph, node: Any) -> None:
     size = graph.elements(y)
     parts = graph.read(table)
     layer = graph.elementwise(node, 1)
-    graph.make(y, graph.emit(layer, [P.loose(parts, size), *graph.data([indices])]))
+    graph.make(y, graph.emit(layer, [Operand(P.loose(parts, size)), *graph.data([indices])]))
 
 
 def traffic(graph: Graph, node: Any) -> None:
@@ -251,5 +275,3 @@ def estimate(graph: Graph, node: Any) -> None:
     n, elements = graph.unknown.get(key, (0, 0))
     graph.unknown[key] = (n + 1, elements + size)
     traffic(graph, node)
-
-

@@ -6,11 +6,11 @@ is loose: its elements are known, but not where they stand. What no part fills i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from math import prod
 from typing import NamedTuple
 
-from accelsim.workloads.region import Axes, Axis, Region, contiguous, cut, distinct, length, regroup, region
+from accelsim.workloads.region import Axes, Axis, Region, contiguous, cut, distinct, length, region, regroup
 from accelsim.workloads.region import whole as whole_region
 
 Shape = tuple[int, ...]
@@ -87,8 +87,10 @@ def take(parts: Parts, shape: Shape, axis: int, first: int, count: int, step: in
         if p.axes is None:
             return loose(parts, prod(shape) // max(shape[axis], 1) * count)
         begin, size = p.start[axis], length(p.axes[axis])
-        hits = [i for i in range(count) if begin <= first + i * step < begin + size] if step != 1 else range(
-            max(0, begin - first), min(count, begin + size - first)
+        hits = (
+            [i for i in range(count) if begin <= first + i * step < begin + size]
+            if step != 1
+            else range(max(0, begin - first), min(count, begin + size - first))
         )
         if not len(hits):
             continue
@@ -104,7 +106,8 @@ def take(parts: Parts, shape: Shape, axis: int, first: int, count: int, step: in
 def pad(parts: Parts, before: Sequence[int]) -> Parts:
     """The tensor begins `before` positions earlier along each axis; what comes in is padding."""
     return tuple(
-        p if p.axes is None else p._replace(start=tuple(a + b for a, b in zip(p.start, before))) for p in parts
+        p if p.axes is None else p._replace(start=tuple(a + b for a, b in zip(p.start, before)))
+        for p in parts
     )
 
 
@@ -170,7 +173,7 @@ def _groups(old: Shape, new: Shape) -> list[tuple[range, range]]:
             if n <= m and i < len(old) and (n < m or i == a):
                 n *= old[i]
                 i += 1
-            elif m < n and j < len(new) or (j == b and j < len(new)):
+            elif (m < n and j < len(new)) or (j == b and j < len(new)):
                 m *= new[j]
                 j += 1
             else:
@@ -218,41 +221,39 @@ def _reshaped(p: Part, old: Shape, new: Shape, groups: list[tuple[range, range]]
 
 def elements(parts: Parts) -> int:
     """Distinct elements, over all sources."""
-    return sum(n for _, _, n in reads(parts))
+    return sum(n for *_, n in reads(parts))
 
 
-def reads(parts: Parts) -> list[tuple[Source, Region | None, int]]:
-    """(source, region, elements) of what reading the tensor once takes, each element once.
+def reads(parts: Parts, before: Parts = ()) -> list[tuple[Part, Source, Region | None, int]]:
+    """(part, source, region, elements) of what reading the tensor once takes, each element once.
 
-    The region is None for all of the source, or where it is not known.
+    What `before` holds has been read already. The region is None for all of the source, or where it is not
+    known.
     """
-    out = []
-    by_source: dict[Source, list[Part]] = {}
+    out: list[tuple[Part, Source, Region | None, int]] = []
+    seen: dict[Source, list[Region]] = {}
+    for p in before:
+        if p.axes is not None or p.elements == p.region.elements:
+            seen.setdefault(p.source, []).append(p.region)
     for p in parts:
-        by_source.setdefault(p.source, []).append(p)
-    for source, several in by_source.items():
-        full = prod(source.shape)
-        seen: list[Region] = []
-        for p in several:
-            if p.axes is None and p.elements < p.region.elements:  # some elements, nobody knows which
-                left = full - distinct(seen)
-                if left > 0:
-                    out.append((source, None, min(p.elements, left)))
-                continue
-            before = distinct(seen)
-            if p.region in seen:
-                continue
-            seen.append(p.region)
-            fresh = distinct(seen) - before
-            if fresh:
-                exact = fresh == p.region.elements and fresh < full
-                out.append((source, p.region if exact else None, fresh))
+        full = prod(p.source.shape)
+        had = seen.setdefault(p.source, [])
+        if p.axes is None and p.elements < p.region.elements:  # some elements, nobody knows which
+            left = full - distinct(had)
+            if left > 0:
+                out.append((p, p.source, None, min(p.elements, left)))
+            continue
+        if p.region in had:
+            continue
+        old = distinct(had)
+        had.append(p.region)
+        fresh = distinct(had) - old
+        if fresh:
+            exact = fresh == p.region.elements and fresh < full
+            out.append((p, p.source, p.region if exact else None, fresh))
     return out
 
 
 def repeats(parts: Parts) -> bool:
     """Whether some element stands in several places."""
     return any(p.axes is not None and any(s == 0 and n > 1 for x in p.axes for n, s in x) for p in parts)
-
-
-Handler = Callable[..., None]

@@ -12,7 +12,7 @@ import onnx.inliner
 from accelsim.errors import AccelsimError
 from accelsim.workloads.network import Network
 from accelsim.workloads.onnx.graph import Graph
-from accelsim.workloads.onnx.sizes import Sizes, bind, channels_last
+from accelsim.workloads.onnx.sizes import Sizes, bind
 from accelsim.workloads.onnx.values import Values
 from accelsim.workloads.onnx.walk import Walk, declared, ordered, place, refusal
 
@@ -52,9 +52,6 @@ def _convert(model: Any, title: str, sizes: Sizes, allow_unknown: bool) -> Netwo
     for x in inputs:
         values.define(x.name, shapes[x.name], x.type.tensor_type.elem_type)
     graph = Graph(values, title or "onnx", [x.name for x in inputs])
-    first = shapes[inputs[0].name]
-    if channels_last(first):
-        graph.input_shape = (first[3], first[1], first[2])
     for tensor in source.initializer:
         values.initializer(tensor)
         graph.weight(tensor.name)

@@ -12,7 +12,7 @@ from accelsim.workloads.layer import Layer
 from accelsim.workloads.network import INPUT
 from accelsim.workloads.onnx import parts as P
 from accelsim.workloads.onnx.convolve import weight_input
-from accelsim.workloads.onnx.graph import Graph
+from accelsim.workloads.onnx.graph import Graph, Operand
 from accelsim.workloads.onnx.parts import Parts, Source
 
 GATES = {"LSTM": 4, "GRU": 3, "RNN": 1}
@@ -48,14 +48,14 @@ def recurrent(graph: Graph, node: Any) -> None:
             batch, 1, gates * hidden, width, steps, op="gemm", name=graph.name(node, f"{base}.inputs")
         )
         own = [P.take(graph.read(t), graph.shape(t), 0, d, 1) for t in (w, r)]
-        i = graph.emit(layer, [x], factors=[own[0]], params=params)
+        i = graph.emit(layer, [x], factors=[Operand(own[0])], params=params)
         params = 0
         ahead = P.made(Source(i, "", (steps, batch, gates * hidden)))
         hid, cell = states[d]
         outputs.append([])
         for t in range(steps):
             one = Layer(batch, 1, gates * hidden, hidden, op="gemm", name=graph.name(node, f"{base}.step{t}"))
-            j = graph.emit(one, [hid], factors=[own[1]])
+            j = graph.emit(one, [Operand(hid)], factors=[Operand(own[1])])
             made = P.made(Source(j, "", (batch, gates * hidden)))
             mine = P.take(ahead, (steps, batch, gates * hidden), 0, t if d == 0 else steps - 1 - t, 1)
             kept = cell if gates == 4 else hid if gates == 3 else ()
@@ -63,7 +63,7 @@ def recurrent(graph: Graph, node: Any) -> None:
                 batch, hidden, 2 if gates == 4 else 1, 2 * gates + bool(kept), op="eltwise",
                 name=graph.name(node, f"{base}.gates{t}"),
             )  # fmt: skip
-            j = graph.emit(joined, [mine, made, kept])
+            j = graph.emit(joined, [Operand(mine), Operand(made), Operand(kept)])
             hid, cell = (P.made(Source(j, tensor, (batch, hidden))) for tensor in ("", "cell"))
             outputs[-1].append(j)
         states[d] = [hid, cell]
@@ -90,18 +90,15 @@ def _results(
     if names[0]:
         shape = (batch, steps, ways, hidden) if last else sizes
         graph.values.define(names[0], shape, graph.values.kind(node.input[0]))
-        order = (1, 0, 2) if last else (0, 2, 1)
-        several = []
+        several: Parts = ()
         for d, made in enumerate(outputs):
             for t, j in enumerate(made if d == 0 else reversed(made)):
                 parts = P.made(Source(j, "", (batch, hidden)))
-                at = {"n": 0, "t": t, "d": d}
-                start = [at["n"], t, d, 0] if last else [t, d, 0, 0]
+                start = [0, t, d, 0] if last else [t, d, 0, 0]
                 whole = P.reshape(parts, (batch, hidden), (batch, 1, 1, hidden))
                 if not last:
                     whole = P.transpose(whole, (1, 2, 0, 3))
                 several += P.pad(whole, start)
-        del order
         graph.parts[names[0]] = tuple(several)
     for name, k in zip(names[1:], (0, 1)):
         if name:

@@ -64,8 +64,8 @@ def _first(k: int, value: Any, sizes: Sizes, symbols: dict[str, int]) -> list[in
         stated = (sizes.batch or 1, *stated)
     if stated is not None and len(stated) != len(dims):
         raise AccelsimError(
-            f"input {value.name!r} has {len(dims)} axes, but the shape {'x'.join(map(str, stated))} given for "
-            f"it has {len(stated)}"
+            f"input {value.name!r} has {len(dims)} axes, but the shape {'x'.join(map(str, stated))} "
+            f"given for it has {len(stated)}"
         )
     wanted = _wanted(value, sizes)
     for axis, dim in enumerate(dims):
@@ -89,12 +89,11 @@ def _first(k: int, value: Any, sizes: Sizes, symbols: dict[str, int]) -> list[in
             size = symbols[symbol]
         if size is None and axis == 0 and fixed is None and not _SEQUENCE.search(symbol):
             size = 1 if sizes.batch is None else sizes.batch
-        if size is not None and symbol:
-            if symbols.setdefault(symbol, size) != size:
-                raise AccelsimError(
-                    f"input {value.name!r}: axis {axis} ({symbol}) cannot be {size}: {symbol} is "
-                    f"{symbols[symbol]} already"
-                )
+        if size is not None and symbol and symbols.setdefault(symbol, size) != size:
+            raise AccelsimError(
+                f"input {value.name!r}: axis {axis} ({symbol}) cannot be {size}: {symbol} is "
+                f"{symbols[symbol]} already"
+            )
         out[axis] = size
     return out
 
@@ -122,7 +121,9 @@ def _wanted(value: Any, sizes: Sizes) -> list[int | None]:  # one size an axis, 
     elif isinstance(resolution, int):
         out[1] = check_size(resolution, "resolution", 1)
     else:
-        raise AccelsimError(f"input {value.name!r} has {rank} axes: resolution must be one number, its length")
+        raise AccelsimError(
+            f"input {value.name!r} has {rank} axes: resolution must be one number, its length"
+        )
     return out
 
 
@@ -149,7 +150,7 @@ def _known(values: Sequence[Any], sizes: Sizes) -> None:
         for size in shape:
             check_size(size, f"input {name or names[0]}", 1)
         if name and name not in names:
-            raise AccelsimError(f"no input {name!r:.80}{nearest(name, names)}; there are {', '.join(names)}")
+            raise AccelsimError(f"no input {name!r:.80}{nearest(name, names)}")
 
 
 def _ask(missing: list[tuple[str, int, str]], values: Sequence[Any]) -> str:

@@ -66,7 +66,8 @@ HANDLERS: dict[str, Handler] = {
     **VIEWS,
     "Conv": W.conv, "ConvInteger": W.conv, "QLinearConv": partial(W.conv, weight=3, bias=8),
     "DeformConv": S.deform_conv, "ConvTranspose": W.conv_transpose,
-    "Gemm": C.gemm, "MatMul": C.matmul, "MatMulInteger": C.matmul, "QLinearMatMul": partial(C.matmul, right=3),
+    "Gemm": C.gemm, "MatMul": C.matmul, "MatMulInteger": C.matmul,
+    "QLinearMatMul": partial(C.matmul, right=3),
     "Einsum": C.einsum, "Attention": A.attention,
     **dict.fromkeys(("LSTM", "GRU", "RNN"), recurrent),
     **dict.fromkeys(("MaxPool", "AveragePool", "LpPool"), W.pool),
@@ -88,7 +89,9 @@ MICROSOFT: dict[str, Handler] = {
     "TransposeMatMul": S.fused_matmul,
     "MatMulNBits": S.matmul_nbits, "MatMulIntegerToFloat": C.matmul, "DynamicQuantizeMatMul": C.matmul,
     **dict.fromkeys(("QLinearAdd", "QLinearMul"), S.qlinear_combine),
-    **dict.fromkeys(("QLinearSigmoid", "QLinearLeakyRelu", "QuickGelu", "Gelu", "FastGelu", "BiasGelu"), S.fused),
+    **dict.fromkeys(
+        ("QLinearSigmoid", "QLinearLeakyRelu", "QuickGelu", "Gelu", "FastGelu", "BiasGelu"), S.fused
+    ),
     **dict.fromkeys(("QLinearSoftmax", "RotaryEmbedding", "BiasSoftmax"), M.same_shape),
     "QLinearGlobalAveragePool": S.qlinear_global_pool, "QLinearAveragePool": S.qlinear_pool,
     "QLinearConcat": S.qlinear_concat, "QLinearReduceMean": M.reduce,

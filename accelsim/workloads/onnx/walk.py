@@ -54,9 +54,7 @@ class Walk:
                     f"only constant branches and trips can be priced"
                 )
             return
-        constant = standard and (
-            node.op_type in MEASURES or all(not graph.activation(x) for x in node.input)
-        )
+        constant = standard and (node.op_type in MEASURES or all(not graph.activation(x) for x in node.input))
         if standard and node.op_type in RANDOM:
             graph.values.infer(node, False)
             for name in node.output:
@@ -79,14 +77,16 @@ class Walk:
 
     def _constant(self, node: Any) -> None:
         graph = self.graph
-        if node.op_type in CONSTANT_VIEWS and all(
-            x in graph.parts for x in node.input[:1]
-        ) and graph.values.find(node.output[0]) is not None:
+        if (
+            node.op_type in CONSTANT_VIEWS
+            and all(x in graph.parts for x in node.input[:1])
+            and graph.values.find(node.output[0]) is not None
+        ):
             CONSTANT_VIEWS[node.op_type](graph, node)
-        own = 1 if node.op_type in ("DequantizeLinear", "Gather", "Reshape", "Slice") else len(node.input)
+        own = 1 if node.op_type in CONSTANT_VIEWS and node.op_type != "Concat" else len(node.input)
         parameters = [] if node.op_type in MEASURES else node.input[:own]
         graph.constant(node, parameters)
-        if node.op_type == "Constant":
+        if node.op_type in ("Constant", "ConstantOfShape"):  # some files write their weights so
             for name in node.output:
                 if graph.values.find(name) is not None:
                     graph.weight(name)

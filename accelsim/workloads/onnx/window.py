@@ -80,9 +80,7 @@ def pool_window(attributes: dict[str, Any], image: Shape) -> Window:
     return _window(attributes, tuple(_sizes(attributes, "kernel_shape", axes)), axes)
 
 
-def transposed_output(
-    attributes: dict[str, Any], window: Window, size: Shape
-) -> tuple[Shape, Shape]:
+def transposed_output(attributes: dict[str, Any], window: Window, size: Shape) -> tuple[Shape, Shape]:
     """(padding before, output size) of a transposed convolution over a map of `size`, by ONNX's rule."""
     axes = len(size)
     extra = _sizes(attributes, "output_padding", axes, least=0, default=0)
@@ -103,7 +101,9 @@ def transposed_output(
         same_upper = window.pads is None and not window.lower
         before = tuple(max(t, 0) // 2 if same_upper else max(t, 0) - max(t, 0) // 2 for t in total)
     if min(made) < 1:
-        raise AccelsimError(f"input {'x'.join(map(str, size))} is too small: the output would be {list(made)}")
+        raise AccelsimError(
+            f"input {'x'.join(map(str, size))} is too small: the output would be {list(made)}"
+        )
     return before, made
 
 
@@ -122,9 +122,7 @@ def _window(attributes: dict[str, Any], kernel: Shape, axes: int) -> Window:
     return Window(kernel, stride, dilation, pads, word == "SAME_LOWER")
 
 
-def _sizes(
-    attributes: dict[str, Any], key: str, count: int, least: int = 1, default: int = 1
-) -> list[int]:
+def _sizes(attributes: dict[str, Any], key: str, count: int, least: int = 1, default: int = 1) -> list[int]:
     values = attributes.get(key, [default] * count)
     if not isinstance(values, list) or len(values) != count or not all(_is_size(v, least) for v in values):
         raise AccelsimError(
