@@ -7,8 +7,9 @@ typed and lowered, and all the rest is done once, for the whole kernel.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
+from numba import types
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import CompilerBase, DefaultPassBuilder, _LowerResult
 from numba.core.compiler_machinery import PassManager, register_pass
@@ -46,11 +47,34 @@ class StepLowering(NativeLowering):  # type: ignore[misc]
         return True
 
 
+class _Remembering:
+    """Numba's typing context, which finds the type of an operator on the same types once."""
+
+    known: ClassVar[dict[Any, Any]] = {}
+
+    def __init__(self, context: Any) -> None:
+        self._context = context
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._context, name)
+
+    def resolve_function_type(self, func: Any, args: Any, kws: Any) -> Any:
+        """The signature of a call."""
+        if kws or (isinstance(func, types.Type) and not isinstance(func, types.Function)):
+            return self._context.resolve_function_type(func, args, kws)
+        key = func, tuple(args)
+        found = self.known.get(key)
+        if found is None:
+            found = self.known[key] = self._context.resolve_function_type(func, args, kws)
+        return found
+
+
 class StepCompiler(CompilerBase):  # type: ignore[misc]
     """Numba's compiler with `StepLowering` for its lowering pass."""
 
     def define_pipelines(self) -> list[PassManager]:
         """The one pipeline."""
+        self.state.typingctx = _Remembering(self.state.typingctx)
         manager = DefaultPassBuilder.define_nopython_pipeline(self.state)
         manager.passes = [
             (StepLowering if made is NativeLowering else made, text) for made, text in manager.passes
