@@ -1,8 +1,8 @@
-"""Functions that only kernels call: lowered to LLVM, but neither optimised nor made machine code of by themselves.
+"""Steps, which only kernels call: lowered to LLVM, but not made machine code of by themselves.
 
 Numba optimises every function with all that it calls, and generates machine code for it, before it links it
-into its callers, where both happen again. For a kernel of forty steps that is most of the time. Here a step is
-typed and lowered, and all the rest is done once, for the whole kernel.
+into its callers, where both happen again. For a kernel of forty steps that is most of the time. Here a step
+is typed and lowered, and all the rest is done once, for the whole kernel.
 """
 
 from __future__ import annotations
