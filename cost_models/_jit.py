@@ -18,6 +18,8 @@ from typing import Any
 import numba
 from numba import njit, types
 
+from cost_models._steps import StepCompiler
+
 
 def _cache_dir() -> Path | None:
     """Folder for compiled kernels: in `ACCELSIM_CACHE_DIR`, else in the user's cache folder.
@@ -110,6 +112,7 @@ def step(function: Callable[..., Any], forceinline: bool = False) -> Any:
         "no_cpython_wrapper": True,
         "no_cfunc_wrapper": True,
         "forceinline": forceinline,
+        "pipeline_class": StepCompiler,
     }
     dispatcher = _compile(function, **options)
     if not hasattr(dispatcher, "get_call_template"):  # NUMBA_DISABLE_JIT

@@ -390,10 +390,7 @@ def test_edited(study, statement, words) -> None:
         ("UPDATE generations SET pairs = 1.5 WHERE n = 1", "value"),
         ("UPDATE candidates SET genome = x'00' WHERE generation = 1 AND row = 0", "value"),
         ("UPDATE candidates SET genome = x'0000000000000000' WHERE generation = 1", "search"),
-        (
-            "UPDATE candidates SET genome = CAST(zeroblob(length(genome) - 1) || x'7f' AS BLOB) WHERE generation = 1",
-            "search",
-        ),
+        ("UPDATE candidates SET genome = CAST(zeroblob(length(genome) - 1) || x'7f' AS BLOB)", "search"),
         ("UPDATE candidates SET excess = '[[1]]' WHERE generation = 1", "value"),
         ("UPDATE candidates SET excess = '[1, 2, 3, 4]' WHERE generation = 1", "search"),
         ("UPDATE candidates SET excess = printf('%.50000c', '[') WHERE generation = 1", "value"),

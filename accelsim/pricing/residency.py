@@ -1,0 +1,193 @@
+"""What may stay on chip between the layers of a network."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from accelsim.pack import TENSORS
+from accelsim.workloads.network import INPUT, Network
+
+if TYPE_CHECKING:
+    from accelsim.hardware import Accelerator
+
+SHARE = 7 / 8
+"""Share of a memory that resident tensors may take; the rest is left for the tiles of the others."""
+
+ALL = len(TENSORS)
+"""Column of `reserved` for a memory that is not partitioned."""
+
+
+@dataclass
+class Residency:
+    """Plan for one network on one chip.
+
+    kept     layers whose result stays on chip until its last consumer has read it
+    weights  layers whose weights are loaded once and stay
+    told     a mapping file names them: given mappings that do not fit beside them are an error
+    """
+
+    hardware: Accelerator
+    network: Network
+    kept: set[int]
+    weights: set[int]
+    told: bool = False
+
+    def table(self) -> list[tuple[str, NDArray[np.float64]]]:
+        """Per layer: its resident tensors, and bits float64[M, 4] that other layers' keep from it.
+
+        Columns: the parts of W, I, O, and the whole where a memory has no parts.
+        """
+        net, bits = self.network, self.hardware.precision_bits
+        nothing = np.zeros((len(self.hardware.memories), ALL + 1))
+        if not self.kept and not self.weights:
+            return [("", nothing)] * len(net.layers)
+        last = _last_reader(net)
+        alive = np.zeros(len(net.layers) + 1)  # bits of kept results, as differences along the layers
+        for j in self.kept:
+            size = net.layers[j].output_elements * bits.output
+            alive[j + 1] += size
+            alive[last[j] + 1] -= size
+        alive = np.cumsum(alive)
+        loaded = net.distinct_weights(self.weights) * bits.weight
+        output_home, weight_home = _home(self.hardware, "O"), _home(self.hardware, "W")
+        out = []
+        for i in range(len(net.layers)):
+            flags = "W" if i in self.weights or self._all_kept(i, "W") else ""
+            flags += "I" if self._all_kept(i, "I") else ""
+            flags += "O" if i in self.kept else ""
+            own = {edge.producer for edge in net.inputs_of[i]} & self.kept
+            reserved = nothing.copy()
+            reserved[output_home] += alive[i] - sum(net.layers[j].output_elements for j in own) * bits.output
+            reserved[weight_home] += loaded - (net.weights_of[i] * bits.weight if i in self.weights else 0)
+            out.append((flags, reserved))
+        return out
+
+    def of(self, i: int) -> tuple[str, NDArray[np.float64]]:
+        """Row `i` of `table`."""
+        return self.table()[i]
+
+    def drop(self, i: int) -> None:
+        """Give up everything resident around layer `i`."""
+        self.kept -= {i} | {edge.producer for edge in self.network.inputs_of[i]}
+        self.weights.discard(i)
+        self.settle()
+
+    def give_way(self, i: int) -> bool:
+        """Send what surrounds layer `i` through the outermost memory, its tiles need the room.
+
+        Where nothing surrounds it, nothing stays at all. Returns False if nothing stayed anyway.
+        """
+        before = len(self.kept) + len(self.weights)
+        self.drop(i)
+        if before and len(self.kept) + len(self.weights) == before:
+            self.kept.clear()
+            self.weights.clear()
+        return before > 0
+
+    def settle(self) -> None:
+        """Keep no result that some consumer reads together with one that is not kept."""
+        changed = True
+        while changed:
+            changed = False
+            for edges in self.network.inputs_of:
+                producers = {edge.producer for edge in edges}
+                if producers & self.kept and not producers <= self.kept:
+                    self.kept -= producers
+                    changed = True
+
+    def _all_kept(self, i: int, operand: str) -> bool:
+        producers = [e.producer for e in self.network.inputs_of[i] if e.operand == operand]
+        return bool(producers) and all(p in self.kept for p in producers)
+
+
+def plan(hardware: Accelerator, network: Network, without: Iterable[int] = ()) -> Residency:
+    """Keep activations, then weights, in execution order, as long as they fit.
+
+    Follows the `network` section of the hardware: nothing stays unless it says `on_chip_if_fit` or
+    `resident_if_fit`. Results that leave the network always go out, and nothing stays around the layers
+    in `without`.
+    """
+    residency = Residency(hardware, network, set(), set())
+    bits = hardware.precision_bits
+    if hardware.network.activations == "on_chip_if_fit":
+        _keep_activations(residency, bits.output)
+    if hardware.network.weights == "resident_if_fit":
+        home, column = _home(hardware, "W")
+        room = _room(hardware, "W", network.weights * bits.weight)
+        if (home, column) == _home(hardware, "O"):
+            room -= _peak(residency, bits.output)
+        for i, weights in enumerate(network.weights_of):
+            if network.held and network.held[i]:  # what is there already takes no more room
+                there = network.distinct_weights(residency.weights)
+                more = network.distinct_weights([*residency.weights, i]) - there
+            else:
+                more = weights
+            if home > 0 and weights > 0 and more * bits.weight <= room:
+                residency.weights.add(i)
+                room -= more * bits.weight
+    for i in without:
+        residency.drop(i)
+    residency.settle()
+    return residency
+
+
+def _keep_activations(residency: Residency, width: int) -> None:
+    hardware, network = residency.hardware, residency.network
+    home, column = _home(hardware, "O")
+    input_home, input_column = _home(hardware, "I")
+    if home == 0 or home != input_home:
+        return
+    shared = column == input_column
+    # Inputs and outputs with a part each swap roles from layer to layer: a result lives for one step.
+    room = _room(hardware, "O") if shared else min(_room(hardware, "O", 0), _room(hardware, "I", 0))
+    last = _last_reader(network)
+    load = np.zeros(len(network.layers))
+    for i, layer in enumerate(network.layers):
+        size = layer.output_elements * width
+        if i in network.outputs or last[i] < 0 or not (shared or last[i] == i + 1):
+            continue
+        if size <= room and (not shared or np.all(load[i : last[i] + 1] + size <= room)):
+            residency.kept.add(i)
+            load[i : last[i] + 1] += size
+
+
+def _peak(residency: Residency, width: int) -> float:
+    """Most bits that kept activations take at any layer."""
+    last = _last_reader(residency.network)
+    load = np.zeros(len(residency.network.layers))
+    for i in residency.kept:
+        load[i : last[i] + 1] += residency.network.layers[i].output_elements * width
+    return float(load.max())
+
+
+def _room(hardware: Accelerator, tensor: str, wanted: float = float("inf")) -> float:
+    """Bits that residents may take in the home of a tensor.
+
+    A part of its own may be filled to the brim by the `wanted` bits if they are all that ever comes there;
+    else some of it is left for tiles.
+    """
+    home, _ = _home(hardware, tensor)
+    parts = hardware.memories[home].parts()
+    size = 8.0 * parts.get(tensor, parts.get("all", float("inf")))
+    return size if tensor in parts and wanted <= size else SHARE * size
+
+
+def _last_reader(network: Network) -> list[int]:
+    last = [-1] * len(network.layers)
+    for edge in network.edges:
+        if edge.producer != INPUT:
+            last[edge.producer] = max(last[edge.producer], edge.consumer)
+    return last
+
+
+def _home(hardware: Accelerator, tensor: str) -> tuple[int, int]:
+    """First memory below the outermost that holds the tensor, 0 if none, and its column of `reserved`."""
+    for m, memory in enumerate(hardware.memories):
+        if m > 0 and tensor in memory.holds:
+            return m, TENSORS.index(tensor) if tensor in memory.parts() else ALL
+    return 0, ALL
