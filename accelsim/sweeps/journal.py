@@ -76,7 +76,7 @@ class Journal:
             return
         head, *lines = (_parsed(line) for line in content.split(b"\n"))
         old = isinstance(head, dict) and "journal" not in head and set(head) >= {"version", "mapper"}
-        before = head if old else self._asked(head)
+        before = {"model": "accelsim"} | head if old else self._asked(head)
         differ = [name for name in question if before.get(name) != question[name]]
         if differ:
             raise AccelsimError(
