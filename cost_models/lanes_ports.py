@@ -24,13 +24,29 @@ def clear_loads(vs, iw):
 
 
 @step
+def _line(kind, m, vs, ws, iw):
+    """Cycles of the busiest of any ports: users of one stand side by side, as `ports` has them."""
+    time = spread(0.0)
+    longer = spread(0.0)
+    for i in range(L.NUSER * m, L.NUSER * (m + 1)):
+        user = iw[X.USER + i]
+        own = load(vs, V.LOAD + _KIND * kind + _MEMORY * m + user)
+        own *= spread(ws[X.MEMORY + L.MEM_COLS * m + L.READ_CPB + user])
+        time = time * spread(ws[X.SAME + i]) + own
+        longer = most(longer, time)
+    return longer
+
+
+@step
 def busiest(kind, vs, ws, iw):
     """(cycles of the busiest port, pJ of all accesses) of one kind of load."""
     slowest = spread(0.0)
     energy = spread(0.0)
     for m in range(iw[X.MEMORIES] & 7):
         memory = X.MEMORY + L.MEM_COLS * m
+        form = iw[X.FORM + m]
         longer = spread(0.0)
+        both = spread(0.0)
         for way in range(2):
             at = V.LOAD + _KIND * kind + _MEMORY * m + _PORT * way
             cpb = memory + L.READ_CPB + _PORT * way
@@ -42,10 +58,16 @@ def busiest(kind, vs, ws, iw):
             w *= spread(ws[cpb])
             i *= spread(ws[cpb + 1])
             o *= spread(ws[cpb + 2])
-            if ws[memory + L.READ_SHARED + way]:
+            if form == X.OWN_PORTS:
+                longer = most(longer, most(w, most(i, o)))
+            elif form == X.TWO_PORTS:
                 longer = most(longer, w + i + o)
             else:
-                longer = most(longer, most(w, most(i, o)))
+                both += w + i + o
+        if form == X.ONE_PORT:
+            longer = both
+        elif form == X.ANY_PORTS:
+            longer = _line(kind, m, vs, ws, iw)
         slowest = most(slowest, longer / load(vs, V.INSTANCES + m))
     return slowest, energy
 
@@ -144,8 +166,8 @@ def ramps(vs, bs, ws, iw):
         if p_i >= 0:
             in_i = _inner_time(L.I, c, L.WRITE, vs, ws)
             out_i = _outer_time(L.I, p_i, c, L.READ, vs, bs, ws, iw)
-        inner = in_w + in_i if ws[X.MEMORY + L.MEM_COLS * c + L.WRITE_SHARED] else most(in_w, in_i)
-        together = p_w == p_i and p_w >= 0 and ws[X.MEMORY + L.MEM_COLS * p_w + L.READ_SHARED] != 0.0
+        inner = in_w + in_i if iw[X.TOGETHER + 2 * c + L.WRITE] else most(in_w, in_i)
+        together = p_w == p_i and p_w >= 0 and iw[X.TOGETHER + 2 * p_w + L.READ]
         outer = out_w + out_i if together else most(out_w, out_i)
         ramp_up += most(inner, outer)
         if p_o >= 0:

@@ -63,7 +63,7 @@ def price_eight(b, tile, order, axis_dim, axis_factor, status, latency, energy, 
     else:
         unit = spread(np.ceil(points / ws[X.PES]))
         cycles = select(compute < unit, compute, unit)
-    time = ramp_up + most(cycles, ports) + exposed + ramp_down
+    time = ramp_up + most(cycles, ports) + exposed + ramp_down + spread(ws[X.MACHINE + L.LAYER_CYCLES])
     leak = spread(ws[X.MACHINE + L.LEAK_PJ]) * time
     verdict = select(bad, spread(PENDING), verdict)
     legal = verdict == spread(L.OK)
@@ -83,6 +83,10 @@ def price_lanes(
     The batch has at least eight mappings.
     """
     ws, iw = X.prepare(problem, holds, fan, memory, machine)
+    if iw[X.STARTS]:  # transfers that take time to start are left to the scalar kernel
+        for b in range(tile.shape[0]):
+            status[b] = PENDING
+        return True
     vs = np.zeros(LANES * V.VS_SIZE)
     bs = np.zeros(LANES * V.BS_SIZE, np.int64)
     set_out(vs, iw)

@@ -94,8 +94,10 @@ def busiest(kind, ws, iw):
                 into = w_in + i_in + o_in
                 most = out + into if form == X.ONE_PORT else max(out, into)
         slowest = max(slowest, most / ws[X.INSTANCES + m])
-        for user in range(L.NUSER):
-            energy += ws[load + user] * ws[memory + L.READ_PJ + user]
+        for way in range(0, L.NUSER, L.NTENSOR):
+            pj = memory + L.READ_PJ + way
+            at = load + way
+            energy += ws[at] * ws[pj] + ws[at + 1] * ws[pj + 1] + ws[at + 2] * ws[pj + 2]
     return slowest, energy
 
 

@@ -40,12 +40,10 @@ def main() -> None:
         })  # fmt: skip
     write(args.out / "networks.csv", rows)
     report.save(
-        report.roofline_figure(accelsim.evaluate(chip, networks[0], mapper="template")),
+        report.roofline_figure(own),
         args.out / "roofline.png",
     )
-    report.save(
-        report.energy_figure(accelsim.evaluate(chip, networks[0], mapper="template")), args.out / "energy.png"
-    )
+    report.save(report.energy_figure(own), args.out / "energy.png")
 
     # Subnets, mappings and chips together; what may vary stands in the file's `search` section.
     found = accelsim.search(

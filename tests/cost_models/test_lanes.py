@@ -58,13 +58,18 @@ def invented(rng: np.random.Generator, M: int) -> pack.Machine:
     memory[:, L.BUFFERS] = rng.integers(1, 3, M)
     memory[:, L.OVERLAPS] = rng.random(M) < 0.7
     memory[:, L.READ_CPB : L.READ_CPB + 6] = rng.uniform(0.0, 0.3, (M, 6)) * (rng.random((M, 6)) < 0.8)
-    memory[:, L.READ_SHARED : L.READ_SHARED + 2] = rng.random((M, 2)) < 0.5
+    ports = np.array([[0, 1, 2, 3, 4, 5], [0, 0, 0, 1, 1, 1], [0, 0, 0, 0, 0, 0]])
+    memory[:, L.READ_PORT : L.READ_PORT + L.NUSER] = ports[rng.integers(0, 3, M)]
+    if rng.random() < 0.5:
+        memory[rng.integers(M), L.READ_PORT : L.READ_PORT + L.NUSER] = rng.integers(0, rng.integers(1, 7), 6)
+    if rng.random() < 0.1:
+        memory[rng.integers(M), L.START_CYCLES] = 3.0
     memory[:, L.READ_PJ : L.READ_PJ + 6] = rng.uniform(0.0, 9.0, (M, 6))
     memory[:, L.HOP_PJ : L.HOP_PJ + 3] = rng.uniform(0.0, 0.2, (M, 3))
     if rng.random() < 0.4:
         memory[1:, L.FOLD_CYCLES] = rng.uniform(1.0, 20.0, M - 1) * (rng.random(M - 1) < 0.6)
         memory[:, L.FOLD_TENSOR] = rng.integers(0, 3, M)
-    return pack.Machine(holds, fan, memory, np.array([8.0, 6.0, 16.0, 24.0, rng.random(), rng.random()]))
+    return pack.Machine(holds, fan, memory, np.array([8.0, 6.0, 16.0, 24.0, *rng.random(3)]))
 
 
 def batch_of(problem, machine: pack.Machine, rng: np.random.Generator, exact: bool, size=SIZE) -> pack.Batch:
@@ -97,7 +102,9 @@ def agree(problem, machine: pack.Machine, batch: pack.Batch) -> int:
         assert not len(wrong), f"{name} of mapping {wrong[0]}: {a[wrong[0]]!r}, not {b[wrong[0]]!r}"
     # Nothing else is left to the scalar kernel.
     rare = {L.BAD_TILE, L.BAD_FACTOR, L.FACTOR_OVER_TILE, L.LANES_OVER, L.NOT_ONE, L.COUNT_OVER}
-    if problem[L.K] < LARGE.K:
+    starts = machine.memory[:, L.START_CYCLES].any()
+    assert not (starts and done.any())
+    if problem[L.K] < LARGE.K and not starts:
         assert set(true[0][~done] & 255) <= rare
     return int(done.sum())
 
