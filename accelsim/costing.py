@@ -177,7 +177,7 @@ def map_network(
     budget: int | None = None,
     seed: int = 0,
     *,
-    tiles: Tiles = "divisors",
+    tiles: Tiles = "all",
     seconds: float | None = None,
     workers: int = 1,
     cancel: Cancel | None = None,

@@ -11,7 +11,7 @@ import typer
 from accelsim.cli.app import Hardware, LayerText, NetworkName, app, console, progress, until_stopped
 from accelsim.errors import AccelsimError
 
-TileSizes = Literal["divisors", "all"]
+TileSizes = Literal["divisors", "all", "legal"]
 
 
 @app.command("map")
@@ -33,8 +33,8 @@ def map_(
         float | None, typer.Option(help="Seconds a layer, after which optimal gives its best and the gap.")
     ] = None,
     tiles: Annotated[
-        TileSizes, typer.Option(help="Tile sizes that optimal searches: divisors or all.")
-    ] = "divisors",
+        TileSizes, typer.Option(help="Tile sizes that optimal searches: divisors, all or legal.")
+    ] = "all",
     seed: Annotated[int, typer.Option(help="Of all random choices.")] = 0,
     workers: Annotated[int, typer.Option(help="Threads; the answer does not depend on them.")] = 1,
     save: Annotated[

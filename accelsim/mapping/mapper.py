@@ -69,7 +69,7 @@ class Task:
     reserved_bits: NDArray[np.float64] | None = field(default=None, compare=False)
     cancelled: Callable[[], bool] = _never
     seconds: float | None = None
-    tiles: Tiles = "divisors"
+    tiles: Tiles = "all"
     start: Literal["template", "none"] = "template"
 
     @property
@@ -197,7 +197,7 @@ def load_mapper(mapper: str | Mapper) -> Mapper:
 
 
 def check_options(
-    objective: str, budget: int | None, seed: int, tiles: str = "divisors", seconds: float | None = None
+    objective: str, budget: int | None, seed: int, tiles: str = "all", seconds: float | None = None
 ) -> Objective:
     """The objective. Raises AccelsimError for options out of range."""
     if objective not in get_args(Objective):
@@ -234,7 +234,7 @@ def map_layer(
     budget: int | None = None,
     seed: int = 0,
     *,
-    tiles: Tiles = "divisors",
+    tiles: Tiles = "all",
     seconds: float | None = None,
     cancel: Cancel | None = None,
 ) -> MappingResult:
@@ -245,7 +245,7 @@ def map_layer(
     objective  edp, latency or energy
     budget     evaluations that the mapper may spend beyond those of the template mapping; by default 2000,
                and as many as it takes for the exact mapper
-    tiles      divisors or all: the space of the exact mapper, see `MapSpace`
+    tiles      divisors, all or legal: the space of the exact mapper, see `MapSpace`
     seconds    after which the exact mapper returns its best so far
     cancel     function or event; once true, the best so far is returned
 
