@@ -169,7 +169,7 @@ def descend(
     steps, base = spread(b, shape, union, axis_dim, axis_factor, ws, iw)
     leak = ws[X.MACHINE + L.LEAK_PJ]
     kinds = iw[X.KINDS]
-    load = X.RESULT - X.LOAD
+    load = L.MAX_MEMORIES * L.NUSER * kinds
     saved = np.zeros((M, load))
     for i in range(load):
         saved[0, i] = ws[X.LOAD + i]

@@ -13,10 +13,39 @@ import numpy as np
 from cost_models import layout as L
 from cost_models import work as X
 from cost_models._jit import inlined, kernel, step
-from cost_models.genes import AXIS, AXIS_GENES, BLOCK, ORDER, RATIO, SCRATCH, decode, objective_of
+from cost_models.genes import (
+    AXIS,
+    AXIS_GENES,
+    BLOCK,
+    ORDER,
+    RATIO,
+    SCRATCH,
+    decode,
+    encode,
+    objective_of,
+)
 from cost_models.loopnest import price
 
+POPULATION = 48
+_COPIES = 8  # of the start, with some genes drawn anew; the rest is random
+_REDRAWN = 0.3  # share of a copy's genes
 _SPREAD = 0.15  # of a mutation, as a share of a gene's range
+
+
+@inlined
+def mixed(seed):
+    """A state of the random numbers, not 0, unlike that of the next seed (splitmix64, Steele et al. 2014)."""
+    x = np.uint64(seed) + np.uint64(0x9E3779B97F4A7C15)
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    x ^= x >> np.uint64(31)
+    return x if x != np.uint64(0) else np.uint64(1)
+
+
+@step
+def population(budget):
+    """How many individuals a budget can feed."""
+    return min(POPULATION, max(1, budget // 4))
 
 
 @inlined
@@ -95,8 +124,9 @@ def _winner(n, cost, state):
 
 
 @step
-def first_generation(n, genes, cost, copies, redrawn, state, iw):
-    """Draw `n` individuals: row 0 stays, the next `copies` resemble it, the rest is random."""
+def populate(n, started, seed, genes, cost, state, iw):
+    """Draw `n` individuals: row 0 stays; if it is a good `start`, some resemble it; the rest is random."""
+    state[0] = mixed(seed)
     width = (iw[X.MEMORIES] & 7) * BLOCK
     for i in range(n + 1):
         cost[i] = np.inf
@@ -104,7 +134,7 @@ def first_generation(n, genes, cost, copies, redrawn, state, iw):
             if i == 0:
                 continue
             value = _random(state)
-            if i < copies and _random(state) >= redrawn:
+            if started and i < _COPIES and _random(state) >= _REDRAWN:
                 value = genes[0, g]
             genes[i, g] = value
 
@@ -165,15 +195,33 @@ def generations(
 
 
 @kernel
+def begin(
+    problem, holds, fan, memory, machine, tile, order, axis_dim, axis_factor, budget, started, seed, genes,
+    cost, state,
+):  # fmt: skip
+    """Prepare `evolve` from the mapping in row 0 of the arrays; returns the individuals, at most POPULATION.
+
+    Fills genes float64[POPULATION + 1, M * BLOCK], cost float64[POPULATION + 1] and state uint64[1].
+    """
+    _, iw = X.prepare(problem, holds, fan, memory, machine)
+    t = np.ones((2, holds.shape[0], L.NDIM), np.int32)
+    t[0] = tile[0]
+    encode(0, genes, np.zeros(SCRATCH, np.int64), t, order, axis_dim, axis_factor, iw)
+    n = population(budget)
+    populate(n, started, seed, genes, cost, state, iw)
+    return n
+
+
+@kernel
 def evolve(
-    problem, holds, fan, memory, machine, allowed, orders, norders, genes, cost, tiles, done, budget,
+    problem, holds, fan, memory, machine, allowed, orders, norders, n, genes, cost, tiles, done, budget,
     by_index, objective, state,
 ):  # fmt: skip
-    """Spend evaluations `done` .. `budget` - 1 on a population, which keeps its state between calls.
+    """Spend evaluations `done` .. `budget` - 1 on a population of `n`, which keeps its state between calls.
 
-    genes   float64[n + 1, M * BLOCK], the last row is scratch; rows to start with are priced first
-    cost    float64[n + 1]
-    tiles   int32[n + 1, M, 8], what a tile of the individual may have at most
+    genes   float64[POPULATION + 1, M * BLOCK], row `n` is scratch; rows to start with are priced first
+    cost    float64[POPULATION + 1]
+    tiles   int32[POPULATION + 1, M, 8], what a tile of the individual may have at most
     state   uint64[1], of the random numbers, not 0
     Others as in `genes.score_batch`. Returns the evaluations spent in all.
     """
@@ -185,6 +233,6 @@ def evolve(
     axis_factor = np.zeros((1, M, L.MAX_AXES), np.int32)
     scratch = np.zeros(SCRATCH, np.int64)
     return generations(
-        genes.shape[0] - 1, done, budget, by_index, objective, allowed, orders, norders, genes, cost, tiles,
+        n, done, budget, by_index, objective, allowed, orders, norders, genes, cost, tiles,
         state, scratch, tile, order, axis_dim, axis_factor, ws, iw,
     )  # fmt: skip

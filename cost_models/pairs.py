@@ -10,14 +10,10 @@ import numpy as np
 from cost_models import greedy as D
 from cost_models import layout as L
 from cost_models import work as X
-from cost_models._jit import inlined, kernel, step
+from cost_models._jit import kernel, step
 from cost_models.genes import BLOCK, SCRATCH, decode, encode, objective_of
-from cost_models.genetic import first_generation, generations
+from cost_models.genetic import POPULATION, generations, populate, population
 from cost_models.loopnest import price
-
-POPULATION = 48
-COPIES = 8  # of the start, with some genes drawn anew; the rest is random
-REDRAWN = 0.3  # share of a copy's genes
 
 
 @step
@@ -26,16 +22,6 @@ def reserve(p, reserved, ws, iw):
     for m in range(iw[X.MEMORIES] & 7):
         for i in range(L.CAPACITY_ALL + 1):
             ws[X.MEMORY + L.MEM_COLS * m + L.CAPACITY + i] -= reserved[p, m, i]
-
-
-@inlined
-def mixed(seed):
-    """A state of the random numbers, not 0, unlike that of the next seed (splitmix64, Steele et al. 2014)."""
-    x = np.uint64(seed) + np.uint64(0x9E3779B97F4A7C15)
-    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    x ^= x >> np.uint64(31)
-    return x if x != np.uint64(0) else np.uint64(1)
 
 
 @step
@@ -55,7 +41,10 @@ def map_pairs(
     problem, index, seed, reserved, holds, fan, memory, machine, allowed, orders, norders, budget, start,
     objective, status, latency, energy, spent, tile, order, axis_dim, axis_factor,
 ):  # fmt: skip
-    """Map P pairs with at most `budget` evaluations each, of which the greedy start takes at most `start`.
+    """Map P pairs, each with `budget` evaluations in all: the greedy start, then the genetic search.
+
+    The start always completes, within `start` evaluations; the search has what it leaves of the budget, so
+    that a budget that the start uses up gives the start's mapping.
 
     problem   int64[P, PROBLEM_COLS]; index int64[P], the machine of each pair; seed uint64[P]
     reserved  float64[P, M, 4], bits taken off the capacities; P = 0: none
@@ -93,7 +82,7 @@ def map_pairs(
         X.place(problem[p], holds[h], fan[h], memory[h], machine[h], ws, iw)
         if len(reserved):
             reserve(p, reserved, ws, iw)
-        tally[D.LIMIT] = min(start, budget)
+        tally[D.LIMIT] = start
         D.search(objective, axes, sizes, wish, value, tally, nests, many, scratch, t, o, ad, af, ws, iw)
         spent[p, 0] = tally[D.SPENT]
         spent[p, 1] = 0
@@ -103,13 +92,12 @@ def map_pairs(
         energy[p] = ws[X.RESULT + L.ENERGY]
         save(p, t, o, ad, af, tile, order, axis_dim, axis_factor, iw)
         left = budget - tally[D.SPENT]
-        if status[p] != L.OK or left <= 0 or start >= budget:
+        if status[p] != L.OK or left <= 0:
             continue
         least = objective_of(objective, ws)
         encode(0, genes, scratch, t, o, ad, af, iw)
-        state[0] = mixed(seed[p])
-        n = min(POPULATION, max(1, left // 4))
-        first_generation(n, genes, cost, COPIES, REDRAWN, state, iw)
+        n = population(left)
+        populate(n, True, seed[p], genes, cost, state, iw)
         spent[p, 1] = generations(
             n, 0, left, False, objective, axes, nests, many, genes, cost, tiles, state, scratch, t, o, ad, af,
             ws, iw,

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from accelsim.mapping.encoding import OBJECTIVES, Allowed, encode, score
+from accelsim.mapping.encoding import OBJECTIVES, Allowed, score
 from accelsim.mapping.mapper import Mapper, Status, Task
 from accelsim.pack import Batch
 
@@ -20,22 +20,20 @@ class GeneticMapper(Mapper):
     by_index = False
 
     def search(self, task: Task, start: Batch) -> tuple[Batch, int, Status, Any]:
-        """The best individual after `budget` evaluations."""
-        from cost_models.genetic import evolve
-        from cost_models.pairs import COPIES, POPULATION, REDRAWN
+        """The best individual after the evaluations that the start left: what `map_pairs` finds."""
+        from cost_models.genes import BLOCK
+        from cost_models.genetic import POPULATION, begin, evolve
 
-        n = max(1, min(POPULATION, task.evaluations))
-        copies = COPIES if task.start == "template" else 0
-        rng = np.random.default_rng(task.seed)
-        first = encode(task, start)
-        genes = rng.random((n + 1, len(first)))
-        redrawn = rng.random((n + 1, len(first))) < REDRAWN
-        for row in range(min(n, copies)):
-            genes[row] = np.where(redrawn[row], genes[row], first) if row else first
-        cost = np.full(n + 1, np.inf)
-        tiles = np.ones((n + 1, len(task.machine.holds), 8), np.int32)
-        state = rng.integers(1, 2**63, 1, np.uint64)
+        M = len(task.machine.holds)
+        genes = np.zeros((POPULATION + 1, M * BLOCK))
+        cost = np.zeros(POPULATION + 1)
+        tiles = np.ones((POPULATION + 1, M, 8), np.int32)
+        state = np.zeros(1, np.uint64)
         allowed = Allowed.of(task.hardware)
+        n = begin(
+            task.problem, *task.machine, *start, task.evaluations, task.start == "template",
+            np.uint64(task.seed), genes, cost, state,
+        )  # fmt: skip
         done = 0
         status: Status = "budget"
         while done < task.evaluations:
@@ -44,7 +42,7 @@ class GeneticMapper(Mapper):
                 break
             until = min(task.evaluations, done + _CHUNK)
             done = evolve(
-                task.problem, *task.machine, *allowed, genes, cost, tiles, done, until,
+                task.problem, *task.machine, *allowed, n, genes, cost, tiles, done, until,
                 self.by_index, OBJECTIVES.index(task.objective), state,
             )  # fmt: skip
             if done < until:  # a single point: nothing to vary

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from importlib import import_module
 from threading import Event
@@ -48,8 +48,8 @@ class Task:
     """One layer to map.
 
     objective      what falls: edp, latency or energy
-    budget         evaluations that the mapper may spend beyond those of the template mapping; None: 2000, and
-                   as many as it takes for the exact mapper
+    budget         evaluations in all, those of the template mapping first, which always completes; None:
+                   2000, and as many as it takes for the exact mapper, which counts from the template on
     seed           of all random choices
     resident       tensors that lie on chip and need no traffic with the outermost memory
     reserved_bits  float64[M, 4], taken off each memory's parts for W, I, O and off its whole
@@ -58,6 +58,7 @@ class Task:
                    speed; None: never
     tiles          of the exact mapper's space, see `MapSpace`
     start          the template mapping, or "none": the smallest tiles, which tell a search nothing
+    spent          evaluations of the budget that finding the start took
     """
 
     hardware: Accelerator
@@ -71,11 +72,12 @@ class Task:
     seconds: float | None = None
     tiles: Tiles = "all"
     start: Literal["template", "none"] = "template"
+    spent: int = 0
 
     @property
     def evaluations(self) -> int:
-        """The budget of mappers that search until it is spent."""
-        return DEFAULT_BUDGET if self.budget is None else self.budget
+        """What is left of the budget for mappers that search until it is spent."""
+        return max(0, (DEFAULT_BUDGET if self.budget is None else self.budget) - self.spent)
 
     @cached_property
     def problem(self) -> NDArray[np.int64]:
@@ -100,7 +102,7 @@ class Task:
 class MappingResult:
     """What a mapper found.
 
-    evaluations        mappings priced by the mapper itself, at most its budget
+    evaluations        mappings priced by the mapper itself, at most what the start left of the budget
     start_evaluations  mappings priced to find the template mapping that it started from
     status             done, budget (it would have gone on), cancelled, or optimal (proven)
     certificate        the proof, from mappers that give one
@@ -130,9 +132,8 @@ class Mapper(ABC):
 
     Contract, which tests/mapping/test_mappers.py holds every mapper to: the mapping is legal and within
     the chip's dataflow; it is never worse than the template mapping; the same task gives the same mapping
-    again, on any number of threads; at most `budget` evaluations are spent beyond the template's (but for
-    the exact mapper, whose proof takes what it takes); once
-    `task.cancelled()` is true, `search` returns its best so far.
+    again, on any number of threads; at most `budget` evaluations are spent, or the template's if those are
+    more; once `task.cancelled()` is true, `search` returns its best so far.
     """
 
     name: str
@@ -147,7 +148,7 @@ class Mapper(ABC):
         if found is None:
             return None
         start, spent = found
-        batch, evaluations, status, certificate = self.search(task, start)
+        batch, evaluations, status, certificate = self.search(replace(task, spent=spent), start)
         if task.score(batch)[0] > task.score(start)[0]:
             batch = start
         mapping = Mapping.from_arrays(task.hardware, task.layer, batch)
@@ -243,8 +244,8 @@ def map_layer(
     hardware   an `Accelerator`, or anything that `load_hardware` reads
     mapper     a name from `mapper_names`, or a `Mapper`
     objective  edp, latency or energy
-    budget     evaluations that the mapper may spend beyond those of the template mapping; by default 2000,
-               and as many as it takes for the exact mapper
+    budget     evaluations in all, those of the template mapping first, which always completes; by default
+               2000, and as many as it takes for the exact mapper, which counts from the template on
     tiles      divisors, all or legal: the space of the exact mapper, see `MapSpace`
     seconds    after which the exact mapper returns its best so far
     cancel     function or event; once true, the best so far is returned

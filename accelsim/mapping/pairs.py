@@ -11,7 +11,7 @@ from accelsim.mapping.encoding import OBJECTIVES, Allowed
 from accelsim.pack import Batch, Machine
 
 START = 1000
-"""Evaluations after which the greedy start stops, if nothing stopped it before."""
+"""Evaluations after which the greedy start stops, if it has not ended before."""
 
 
 class Machines(NamedTuple):
@@ -58,15 +58,18 @@ def map_pairs(
     objective: str = "edp",
     *,
     reserved: NDArray[np.float64] | None = None,
-    start: int = START,
 ) -> PairResult:
-    """Map P pairs, each with at most `budget` evaluations; a pair's answer depends on it alone.
+    """Map P pairs by the genetic mapper; a pair's answer depends on it alone.
+
+    `budget` is a pair's evaluations in all. The greedy start, which is the template mapping, comes first and
+    always completes, within `START` evaluations; the genetic search, whose choices `seeds` decide, has what
+    is left. So no budget gives a worse mapping than the template, and one that the start uses up, such as 0,
+    gives the template itself. `PairResult.spent` adds up to the budget, or to the start's if that is more.
 
     problems  int64[P, PROBLEM_COLS], from `pack_layer`
     index     int64[P], row of `machines` of each pair
     seeds     uint64[P]
     reserved  float64[P, M, 4], bits taken off each memory's parts for W, I, O and off its whole
-    start     evaluations that the greedy start may take; the genetic search has the rest
     """
     from cost_models import pairs as kernel
 
@@ -76,7 +79,7 @@ def map_pairs(
     )
     bits = np.empty((0, M, 4)) if reserved is None else reserved
     kernel.map_pairs(
-        problems, index, seeds, bits, *machines.machine, *machines.allowed, budget, start,
+        problems, index, seeds, bits, *machines.machine, *machines.allowed, budget, START,
         OBJECTIVES.index(objective), *out[:-1], *out.batch,
     )  # fmt: skip
     return out

@@ -15,9 +15,6 @@ if TYPE_CHECKING:
 
 Objective = Literal["edp", "latency", "energy"]
 
-MOST = 1000
-"""Evaluations after which the template stops, if nothing stopped it before."""
-
 
 def template(
     hardware: Accelerator,
@@ -40,10 +37,9 @@ def template(
         pack_layer(layer, resident)[None],
         machines,
         np.zeros(1, np.int64),
-        MOST,
-        np.ones(1, np.uint64),
+        0,
+        np.zeros(1, np.uint64),
         objective,
         reserved=None if reserved_bits is None else reserved_bits[None],
-        start=MOST,
     )
     return None if found.status[0] else (found.batch, int(found.spent[0, 0]))

@@ -15,8 +15,8 @@ from accelsim.errors import AccelsimError
 from accelsim.mapping.encoding import Allowed
 from accelsim.mapping.genetic import GeneticMapper
 from accelsim.mapping.mapper import Mapper, Task, TemplateMapper, check_options, load_mapper, nothing_fits
-from accelsim.mapping.pairs import START, Machines, map_pairs
-from accelsim.mapping.template import MOST, Objective
+from accelsim.mapping.pairs import Machines, map_pairs
+from accelsim.mapping.template import Objective
 from accelsim.pack import pack_layer, pack_machine
 from accelsim.residency import plan
 from accelsim.workloads.layer import Layer
@@ -146,8 +146,7 @@ class ChipPricer:
 
     def _map_at_once(self, wants: list[Want]) -> list[Price | None]:
         """All wants in one kernel call."""
-        template = isinstance(self.way.mapper, TemplateMapper)
-        budget, start = (MOST, MOST) if template else (self.way.budget, START)
+        budget = 0 if isinstance(self.way.mapper, TemplateMapper) else self.way.budget
         found = map_pairs(
             np.array([_packed(layer, resident) for layer, resident, _ in wants]),
             self._machines,
@@ -156,7 +155,6 @@ class ChipPricer:
             np.full(len(wants), self.way.seed, np.uint64),
             self.way.objective,
             reserved=np.array([reserved for _, _, reserved in wants]),
-            start=start,
         )
         costs = zip(found.status.tolist(), found.latency.tolist(), found.energy.tolist())
         return [None if status else Price(latency, energy) for status, latency, energy in costs]

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from accelsim.errors import AccelsimError
 from accelsim.workloads.layer import Layer
+from accelsim.workloads.reach import Reads, Whole, derived
+from accelsim.workloads.region import Region, distinct
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -34,6 +36,20 @@ class Edge(NamedTuple):
     operand: str = "I"
 
 
+class Selection(NamedTuple):
+    """Which elements of which tensor an edge or a weight operand reads.
+
+    `tensor` tells several results of one layer, or several inputs of the network, apart ("" if there is only
+    one), or names weights. `region` is None for all of it, or where only the number of elements is known.
+    """
+
+    tensor: str = ""
+    region: Region | None = None
+
+
+ALL = Selection()
+
+
 @dataclass(frozen=True)
 class Network:
     """A directed acyclic graph of layers, stored flat; `graph` gives it as a networkx `DiGraph`.
@@ -46,6 +62,8 @@ class Network:
     input_shape  channels, height, width of one input
     batch        inputs processed at once (already inside every layer's sizes)
     notes        what an importer left out or took as a view, one sentence each
+    windows      per edge, which rows and columns of the producer (its layer's P x Q, or the input's) a piece
+                 of the consumer reads; left out, they follow from the sizes
 
     Raises AccelsimError for no layers, a repeated name, or an edge that does not lead forward.
     """
@@ -59,6 +77,9 @@ class Network:
     input_shape: tuple[int, int, int]
     batch: int = 1
     notes: tuple[str, ...] = field(default=(), compare=False)
+    windows: tuple[Reads, ...] = ()
+    selected: tuple[Selection, ...] = ()
+    held: tuple[tuple[Selection, ...], ...] = ()
 
     def __post_init__(self) -> None:
         count = len(self.layers)
@@ -71,6 +92,14 @@ class Network:
             )
         if not count == len(self.weights_of) == len(self.params_of):
             raise AccelsimError(f"network {self.name!r}: weights_of and params_of need one entry a layer")
+        for what, given, wanted in (
+            ("selected", self.selected, self.edges),
+            ("held", self.held, self.layers),
+        ):
+            if given and len(given) != len(wanted):
+                raise AccelsimError(
+                    f"network {self.name!r}: {what} needs {len(wanted)} entries, or none at all"
+                )
         last = 0
         for producer, consumer, elements, _ in self.edges:
             if not (INPUT <= producer < consumer < count and last <= consumer and elements >= 1):
@@ -79,6 +108,14 @@ class Network:
                     f"go to a later layer (below {count}), in the order of their consumers, and carry data"
                 )
             last = consumer
+        if not self.windows:
+            sizes = (self.size_of(e.producer) for e in self.edges)
+            found = (derived(self.layers[e.consumer], x, e.operand) for e, x in zip(self.edges, sizes))
+            object.__setattr__(self, "windows", tuple(found))
+        if len(self.windows) != len(self.edges):
+            raise AccelsimError(
+                f"network {self.name!r}: {len(self.edges)} edges need a window each, not {len(self.windows)}"
+            )
         if not self.outputs or not all(0 <= i < count for i in self.outputs):
             raise AccelsimError(
                 f"network {self.name!r}: outputs {self.outputs} must be layers 0 to {count - 1}"
@@ -96,9 +133,9 @@ class Network:
         unique = named(list(layers))
         if not unique:
             raise AccelsimError(f"network {name!r} has no layers; it needs at least one")
+        shape, batch = padded_input(unique[0]), unique[0].N
         edges = tuple(chain(unique, i) for i in range(len(unique)))
         weights = tuple(x.weight_elements for x in unique)
-        shape, batch = padded_input(unique[0]), unique[0].N
         return cls(name, tuple(unique), edges, (len(unique) - 1,), weights, weights, shape, batch)
 
     # -- counts --------------------------------------------------------------------------------------
@@ -115,8 +152,37 @@ class Network:
 
     @property
     def weights(self) -> int:
-        """Weight elements without biases and BatchNorm; factors that are activations do not count."""
-        return sum(self.weights_of)
+        """Distinct weight elements without biases and BatchNorm; activations as factors do not count."""
+        return self.distinct_weights(range(len(self.layers)))
+
+    def distinct_weights(self, layers: Iterable[int]) -> int:
+        """Distinct weight elements of some layers: those that several of them share count once."""
+        if not self.held:
+            return sum(self.weights_of[i] for i in layers)
+        total = 0
+        shared: dict[str, list[Region]] = {}
+        for i in layers:
+            own = self.weights_of[i]
+            for tensor, region in self.held[i]:
+                if region is not None:
+                    shared.setdefault(tensor, []).append(region)
+                    own -= region.elements
+            total += max(own, 0)
+        return total + sum(distinct(regions) for regions in shared.values())
+
+    @cached_property
+    def input_elements(self) -> int:
+        """Distinct elements that the network reads from outside, padding left out."""
+        read: dict[str, list[Region]] = {}
+        known: dict[str, int] = {}
+        for i, edge in enumerate(self.edges):
+            if edge.producer == INPUT:
+                tensor, region = self.selected[i] if self.selected else ALL
+                if region is None:
+                    known[tensor] = max(known.get(tensor, 0), edge.elements)
+                else:
+                    read.setdefault(tensor, []).append(region)
+        return sum(max(known.get(x, 0), distinct(read.get(x, ()))) for x in {*known, *read})
 
     @property
     def params(self) -> int:
@@ -148,6 +214,30 @@ class Network:
             if edge.producer != INPUT:
                 out[edge.producer].append(edge)
         return tuple(map(tuple, out))
+
+    @property
+    def whole_edges(self) -> tuple[str, ...]:
+        """Why a piece of a layer must have all of what it reads: one sentence for each such edge."""
+        return tuple(
+            f"{self.names[e.consumer]} reads all of "
+            f"{OUTSIDE if e.producer == INPUT else self.names[e.producer]}: {window.why}"
+            for e, window in zip(self.edges, self.windows)
+            if isinstance(window, Whole)
+        )
+
+    @cached_property
+    def reads_of(self) -> tuple[tuple[tuple[Edge, Reads], ...], ...]:
+        """Per layer, the edges that it reads, each with its window."""
+        out: list[list[tuple[Edge, Reads]]] = [[] for _ in self.layers]
+        for edge, window in zip(self.edges, self.windows):
+            out[edge.consumer].append((edge, window))
+        return tuple(map(tuple, out))
+
+    def size_of(self, producer: int) -> tuple[int, int]:
+        """Rows and columns of a layer's result, or of the input."""
+        if producer == INPUT:
+            return self.input_shape[1:]
+        return self.layers[producer].P, self.layers[producer].Q
 
     @cached_property
     def graph(self) -> nx.DiGraph:

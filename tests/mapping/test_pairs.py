@@ -7,9 +7,10 @@ import pytest
 
 import accelsim
 from accelsim.mapping.encoding import Allowed
+from accelsim.mapping.mapper import Task, load_mapper
 from accelsim.mapping.mapping import Mapping
-from accelsim.mapping.pairs import Machines, PairResult, map_pairs
-from accelsim.mapping.template import MOST, template
+from accelsim.mapping.pairs import START, Machines, PairResult, map_pairs
+from accelsim.mapping.template import template
 from accelsim.pack import Batch, pack_layer, pack_machine, price
 from cost_models import layout as L
 
@@ -40,7 +41,9 @@ ALL = [(chip, layer) for chip in range(len(CHIPS)) for layer in range(len(LAYERS
 def test_mappings_cost_what_is_said(budget, objective) -> None:
     found = solve(ALL, budget, objective=objective)
     assert (found.status == 0).all()
-    assert (found.spent.sum(axis=1) <= budget).all()
+    assert (found.spent[:, 0] <= START).all()
+    whole = [layer != len(LAYERS) - 1 for _, layer in ALL]  # the last has a single mapping: nothing to vary
+    assert (found.spent.sum(axis=1)[whole] == np.maximum(budget, found.spent[:, 0])[whole]).all()
     for p, (chip, layer) in enumerate(ALL):
         hw = accelsim.load_hardware(CHIPS[chip])
         _, latency, energy = price(pack_layer(LAYERS[layer]), pack_machine(hw), found.batch.take([p]))
@@ -60,23 +63,42 @@ def test_a_pair_does_not_depend_on_the_others() -> None:
             assert np.array_equal(one[0], many[p])
 
 
-def test_without_search_it_is_the_template() -> None:
-    found = solve(ALL, MOST, start=MOST)
+def test_without_budget_it_is_the_template() -> None:
+    found = solve(ALL, 0)
     for p, (chip, layer) in enumerate(ALL):
         given = template(accelsim.load_hardware(CHIPS[chip]), LAYERS[layer])
         assert given is not None
-        assert given[1] == found.spent[p, 0] <= MOST
+        assert given[1] == found.spent[p, 0] <= START
         assert found.spent[p, 1] == 0
         for one, many in zip(given[0], found.batch, strict=True):
             assert np.array_equal(one[0], many[p])
 
 
-def test_more_evaluations_are_never_worse() -> None:
-    """Neither in the start nor in the search after it."""
-    costs = [solve(ALL, n, start=n) for n in (1, 10, 100, 1000)]
-    costs += [solve(ALL, 2000, start=1000)]
-    edp = np.array([found.latency * found.energy for found in costs])
-    assert (np.diff(edp, axis=0) <= 0).all()
+@pytest.mark.parametrize("objective", ["edp", "latency", "energy"])
+@pytest.mark.parametrize("budget", [1, 300, 1500])
+def test_one_layer_at_a_time_gives_the_same(objective, budget) -> None:
+    """What `map` finds is what a search and a sweep find."""
+    found = solve(ALL, budget, [7] * len(ALL), objective=objective)
+    for p, (chip, layer) in enumerate(ALL):
+        task = Task(accelsim.load_hardware(CHIPS[chip]), LAYERS[layer], objective, budget, 7)
+        alone = load_mapper("genetic").map(task)
+        assert alone is not None
+        assert (alone.cost.latency_cycles, alone.cost.energy_pj) == (found.latency[p], found.energy[p])
+        assert alone.mapping == Mapping.from_arrays(task.hardware, LAYERS[layer], found.batch, p)
+        assert [alone.start_evaluations, alone.evaluations] == found.spent[p].tolist()
+
+
+def test_the_genetic_search_finds_what_the_template_misses() -> None:
+    start, found = solve(ALL, 0), solve(ALL, 2000)
+    edp, after = start.latency * start.energy, found.latency * found.energy
+    assert (after <= edp).all()
+    assert (after < edp).any()
+
+
+def test_the_seed_changes_an_answer() -> None:
+    one, two = (solve(ALL, 1500, [seed] * len(ALL)) for seed in (1, 2))
+    assert any((one.batch.tile[p] != two.batch.tile[p]).any() for p in range(len(ALL)))
+    assert (one.latency * one.energy != two.latency * two.energy).any()
 
 
 def test_reserved_bits_are_taken_off() -> None:
