@@ -268,7 +268,7 @@ def map_layer(
     mapper     a name from `mapper_names`, or a `Mapper`
     objective  edp, latency or energy
     budget     evaluations in all, those of the template mapping first, which always completes; by default
-               `DEFAULT_BUDGET`; the exact mapper counts from the template on and stops at 20 million candidates
+               `DEFAULT_BUDGET`; the exact mapper counts from the template on, 20 million candidates
     tiles      divisors, all or legal: the space of the exact mapper, see `MapSpace`
     seconds    after which the exact mapper returns its best so far
     cancel     function or event; once true, the best so far is returned
