@@ -2,31 +2,25 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from accelsim.errors import AccelsimError, nearest
+from accelsim.engines.base import Engine, as_engine
+from accelsim.errors import nearest
 from accelsim.mapping.cost import LayerCost, price_mapping
-from accelsim.mapping.mapper import Cancel, Mapper, MappingResult, as_question, map_layer, nothing_fits
+from accelsim.mapping.mapper import Cancel, Mapper, MappingResult, as_question, map_layer
 from accelsim.mapping.mapping import Mapping, MappingError, check_keys, check_version
 from accelsim.mapping.optimal_space import Tiles
-from accelsim.pricing.ask import Ask, Schedule
-from accelsim.pricing.models.base import CostModel
 from accelsim.pricing.models.loopnest import LoopNest
-from accelsim.pricing.network import Key, Run, overhead_cycles, settle
-from accelsim.pricing.residency import Residency, plan
+from accelsim.pricing.network import NetworkPricer, Progress, Run, overhead_cycles
+from accelsim.pricing.residency import plan
 from accelsim.pricing.way import DEFAULT_MAPPER, Way
 from accelsim.workloads.layer import Layer
 from accelsim.workloads.network import Network
 
 if TYPE_CHECKING:
     from accelsim.hardware import Accelerator
-
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -110,14 +104,14 @@ def evaluate(
     hardware: Accelerator | str | dict[str, Any],
     workload: Layer | Network | str | dict[str, Any],
     mapping: Mapping | dict[str, Any] | None = None,
-    *,
-    mapper: str | Mapper = DEFAULT_MAPPER,
+    mapper: str | Mapper | type[Mapper] = DEFAULT_MAPPER,
     objective: str = "edp",
     budget: int | None = None,
     seed: int = 0,
-    tiles: Tiles = "all",
-    seconds: float | None = None,
-    workers: int = 1,
+    *,
+    engine: str | Engine | type[Engine] = "threads",
+    workers: int | None = 1,
+    scheduler: str | None = None,
     cancel: Cancel | None = None,
     progress: Progress | None = None,
 ) -> LayerCost | NetworkCost:
@@ -128,32 +122,41 @@ def evaluate(
     mapping   of a layer: a `Mapping` or its JSON form, priced as it is. Of a network: a dict from layer
               name to mapping, or {"layers": {...}}; layers not named are mapped. Its section
               "resident", {"kept": [...], "weights": [...]}, names the layers whose results and weights
-              stay on chip. Without a mapping, what `map_layer` or `map_network` finds.
-    Others as in `map_network`, for the layers without a mapping.
+              stay on chip
+    Others as in `map_network`, whose costs these are where no mapping is given.
 
     Raises AccelsimError where something cannot be read or does not fit.
     """
     from accelsim.hardware import load_hardware
     from accelsim.workloads.load import load_network
 
-    way = Way.of(mapper, objective, budget, seed, tiles, seconds)
-    hw, question = load_hardware(hardware), as_question(cancel)
+    hw = load_hardware(hardware)
     if isinstance(workload, Layer):
         if mapping is None:
-            return map_layer(
-                hw, workload, way.mapper, objective, budget, seed, tiles=tiles, seconds=seconds,
-                cancel=question,
-            ).cost  # fmt: skip
+            return map_layer(hw, workload, mapper, objective, budget, seed, cancel=cancel).cost
         given = mapping if isinstance(mapping, Mapping) else Mapping.from_dict(mapping)
         return price_mapping(hw, workload, given)
     network = load_network(workload)
-    named = _layer_mappings(network, mapping)
-    residency = _given_residency(hw, network, mapping, named)
-    found = map_with(
-        LoopNest(way), hw, network, [named.get(layer.name) for layer in network.layers], residency,
-        workers=workers, cancel=question, progress=progress,
-    )  # fmt: skip
-    return found.cost
+    with as_engine(engine, workers, scheduler) as started:
+        model = LoopNest(Way.of(mapper, objective, budget, seed))
+        pricer = NetworkPricer(model, started, as_question(cancel))
+        results, _ = pricer.mappings(_given(hw, network, mapping), progress)
+    return NetworkCost(hw, network, tuple(result.cost for result in results))
+
+
+def _given(hw: Accelerator, network: Network, mapping: Any) -> Run:
+    """A network whose mappings, and what stays on chip, may be given."""
+    given = _layer_mappings(network, mapping)
+    stay = _resident(network, mapping)
+    if stay is None:
+        # A given mapping is priced as it is: nothing around its layer may rely on staying on chip.
+        residency = plan(hw, network, without=[network.names.index(name) for name in given])
+    else:
+        residency = plan(hw, network)
+        residency.kept &= stay[0]
+        residency.weights &= stay[1]
+        residency.settle()
+    return Run(hw, network, schedule=lambda layer: given.get(layer.name), residency=residency)
 
 
 def _layer_mappings(network: Network, mapping: Any) -> dict[str, Mapping]:
@@ -184,20 +187,23 @@ def _layer_mappings(network: Network, mapping: Any) -> dict[str, Mapping]:
 def map_network(
     hardware: Accelerator | str | dict[str, Any],
     network: Network | str | dict[str, Any],
-    mapper: str | Mapper = DEFAULT_MAPPER,
+    mapper: str | Mapper | type[Mapper] = DEFAULT_MAPPER,
     objective: str = "edp",
     budget: int | None = None,
     seed: int = 0,
     *,
     tiles: Tiles = "all",
     seconds: float | None = None,
-    workers: int = 1,
+    engine: str | Engine | type[Engine] = "threads",
+    workers: int | None = 1,
+    scheduler: str | None = None,
     cancel: Cancel | None = None,
     progress: Progress | None = None,
 ) -> NetworkMapping:
     """Find a mapping of every layer of a network; equal layers are mapped once.
 
-    workers   threads; the answer does not depend on them
+    engine    threads, processes or dask, with `workers` of them (None: one a processor); the answer does not
+              depend on them
     progress  called with (layers done, layers in all)
     Others as in `map_layer`, budget and seconds being those of a layer.
 
@@ -207,63 +213,22 @@ def map_network(
     from accelsim.workloads.load import load_network
 
     way = Way.of(mapper, objective, budget, seed, tiles, seconds)
-    hw, net = load_hardware(hardware), load_network(network)
-    return map_with(LoopNest(way), hw, net, workers=workers, cancel=cancel, progress=progress)
+    hw, net, question = load_hardware(hardware), load_network(network), as_question(cancel)
+    with as_engine(engine, workers, scheduler) as started:
+        return mapped(Run(hw, net), NetworkPricer(LoopNest(way), started, question), progress)
 
 
-def map_with(
-    model: CostModel,
-    hw: Accelerator,
-    network: Network,
-    schedules: Sequence[Schedule] | None = None,
-    residency: Residency | None = None,
-    *,
-    workers: int = 1,
-    cancel: Cancel | None = None,
-    progress: Progress | None = None,
-) -> NetworkMapping:
-    """`map_network` by any model.
+def mapped(run: Run, pricer: NetworkPricer, progress: Progress | None = None) -> NetworkMapping:
+    """The mappings that a pricer's figures of a run stand for.
 
-    schedules  of the layers: a mapping or genes that are priced as they are, None where the model finds one
-    residency  what stays on chip between the layers; it gives way where tiles need the room
+    Raises AccelsimError where a layer fits nowhere.
     """
-    if isinstance(workers, bool) or not isinstance(workers, int) or workers < 1:
-        raise AccelsimError(f"workers: must be a whole number from 1, but got {workers!r}")
-    question = as_question(cancel)
-    run = Run(hw, hw.hash.encode(), network, {}, schedules, residency)
-    known: dict[Key, MappingResult | None] = {}
-
-    def answer(asks: dict[Key, Ask]) -> None:
-        uses = Counter(run.keys)
-        done = sum(uses[key] for key in asks if key in known)
-
-        def ask(one: Ask) -> MappingResult | None:
-            try:
-                return model.mapping(one, question)
-            except MappingError as fault:
-                if one.reserved_bits is not None and not run.residency.told:
-                    return None  # others make room for it
-                raise MappingError(f"layer {one.layer.name}: {fault}") from None
-
-        for key, result in _solved({k: v for k, v in asks.items() if k not in known}, ask, workers):
-            known[key] = result
-            done += uses[key]
-            if progress is not None:
-                progress(done, len(network.layers))
-
-    settle([run], answer, lambda key: known[key] is not None)
-    results = []
-    for layer, key in zip(network.layers, run.keys, strict=True):
-        found = known[key]
-        if found is None:
-            raise nothing_fits(hw, layer)
-        old = found.cost
-        cost = LayerCost(hw, layer, old.mapping, old.counts, old.resident)
-        results.append(replace(found, cost=cost))
-    kept = tuple(network.names[i] for i in sorted(run.residency.kept))
-    weights = tuple(network.names[i] for i in sorted(run.residency.weights))
-    total = NetworkCost(hw, network, tuple(result.cost for result in results))
-    return NetworkMapping(total, tuple(results), kept, weights)
+    results, residency = pricer.mappings(run, progress)
+    names = run.network.names
+    kept = tuple(names[i] for i in sorted(residency.kept))
+    weights = tuple(names[i] for i in sorted(residency.weights))
+    cost = NetworkCost(run.chip, run.network, tuple(result.cost for result in results))
+    return NetworkMapping(cost, tuple(results), kept, weights)
 
 
 @dataclass(frozen=True)
@@ -289,38 +254,6 @@ class NetworkMapping:
         if self.kept or self.weights:
             out["resident"] = {"kept": list(self.kept), "weights": list(self.weights)}
         return out
-
-
-def _solved(
-    todo: dict[Key, Ask], solve: Callable[[Ask], MappingResult | None], workers: int
-) -> Iterator[tuple[Key, MappingResult | None]]:
-    """Results in the order of `todo`, from threads if there are several workers."""
-    if workers == 1 or len(todo) < 2:
-        for key, ask in todo.items():
-            yield key, solve(ask)
-        return
-    with ThreadPoolExecutor(workers) as pool:
-        futures = {key: pool.submit(solve, ask) for key, ask in todo.items()}
-        try:
-            for key, future in futures.items():
-                yield key, future.result()
-        finally:
-            for future in futures.values():
-                future.cancel()
-
-
-def _given_residency(hw: Accelerator, network: Network, mapping: Any, named: dict[str, Mapping]) -> Residency:
-    """What stays on chip beside the layers whose mapping is given."""
-    stay = _resident(network, mapping)
-    if stay is None:
-        # A given mapping is priced as it is: nothing around its layer may rely on staying on chip.
-        return plan(hw, network, without=[network.names.index(name) for name in named])
-    residency = plan(hw, network)
-    residency.kept &= stay[0]
-    residency.weights &= stay[1]
-    residency.settle()
-    residency.told = True
-    return residency
 
 
 def _resident(network: Network, mapping: Any) -> tuple[set[int], set[int]] | None:

@@ -231,6 +231,7 @@ class OptimalMapper(Mapper):
     """`optimal` among the mappers. With neither a budget nor seconds it ends after `PATIENCE` candidates."""
 
     name = "optimal"
+    budget = None
 
     def search(self, task: Task, start: Batch) -> tuple[Batch, int, Status, Any]:
         """The best mapping of the space, or the start if that is better, with the certificate."""
