@@ -278,7 +278,7 @@ def _map_layers(
         found = given[layer.name] if key is None else cache[key]
         assert found is not None
         old = found.cost
-        out.append(replace(found, cost=LayerCost(hw, layer, old.mapping, old.counts, old.resident)))
+        out.append(replace(found, cost=LayerCost(old.hardware, layer, old.mapping, old.counts, old.resident)))
     return out
 
 

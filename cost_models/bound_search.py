@@ -192,7 +192,11 @@ def _spread(b, exact, union, axis_dim, axis_factor, ws, iw):
     for d in range(L.NDIM):
         steps *= ws[X.TILE + d]
     cycles = steps / ws[X.INSTANCES + (iw[X.MEMORIES] & 7)]
-    if iw[X.PROBLEM + L.HAS_MACS] == 0:  # the unit as wide as the array needs no spatial choice
+    if ws[X.MACHINE + L.UNIT_RATE] > 0.0:
+        cycles = np.ceil(steps / ws[X.MACHINE + L.UNIT_RATE])
+    elif iw[X.PROBLEM + L.HAS_MACS]:
+        cycles *= 1.0 + ws[X.MACHINE + L.EXTRA_CYCLES]
+    else:  # the unit as wide as the array needs no spatial choice
         cycles = min(cycles, np.ceil(steps / ws[X.PES]))
     clear_loads(ws, iw)
     pj = B.to_macs(ws, iw) + _macs(ws, iw)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from accelsim.cosearch.engines import Engine
 from accelsim.hardware import Accelerator
+from accelsim.hardware.engines import engine_of
 from accelsim.residency import Residency, plan
 from accelsim.workloads.layer import Layer
 from accelsim.workloads.network import Network
@@ -118,10 +119,12 @@ def _chunk(items: Iterable[tuple[Candidate, Pair]]) -> Chunk:
     chips: list[Accelerator] = []
     pairs = []
     for candidate, pair in items:
-        if candidate.chip_key not in numbers:
-            numbers[candidate.chip_key] = len(chips)
-            chips.append(candidate.chip)
-        pairs.append(pair._replace(chip=numbers[candidate.chip_key]))
+        engine = engine_of(candidate.chip, pair.layer)
+        key = candidate.chip_key if engine is None else candidate.chip_key + engine.name.encode()
+        if key not in numbers:
+            numbers[key] = len(chips)
+            chips.append(candidate.chip.for_layer(pair.layer))
+        pairs.append(pair._replace(chip=numbers[key]))
     return Chunk(tuple(chips), tuple(pairs))
 
 

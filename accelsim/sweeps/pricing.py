@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from accelsim.errors import AccelsimError
+from accelsim.hardware.engines import engine_of
 from accelsim.mapping.encoding import Allowed
 from accelsim.mapping.genetic import GeneticMapper
 from accelsim.mapping.mapper import Mapper, Task, TemplateMapper, check_options, load_mapper, nothing_fits
@@ -147,10 +148,11 @@ class ChipPricer:
     def _map_at_once(self, wants: list[Want]) -> list[Price | None]:
         """All wants in one kernel call."""
         budget = 0 if isinstance(self.way.mapper, TemplateMapper) else self.way.budget
+        engines = [engine_of(self.hardware, layer) for layer, _, _ in wants]
         found = map_pairs(
             np.array([_packed(layer, resident) for layer, resident, _ in wants]),
             self._machines,
-            np.zeros(len(wants), np.int64),
+            np.array([0 if e is None else 1 + self.hardware.engines.index(e) for e in engines], np.int64),
             budget,
             np.full(len(wants), self.way.seed, np.uint64),
             self.way.objective,
@@ -161,7 +163,8 @@ class ChipPricer:
 
     @cached_property
     def _machines(self) -> Machines:
-        return Machines.stack([pack_machine(self.hardware)], [Allowed.of(self.hardware)])
+        chips = [self.hardware, *self.hardware.engine_machines]
+        return Machines.stack([pack_machine(chip) for chip in chips], [Allowed.of(chip) for chip in chips])
 
 
 _IN_ONE_CALL = (GeneticMapper, TemplateMapper)
