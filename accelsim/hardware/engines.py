@@ -10,9 +10,9 @@ from __future__ import annotations
 import copy
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import Field, StrictBool
+from pydantic import Field
 
-from accelsim.hardware.fields import Count, Name, Part, Rate, Sourced
+from accelsim.hardware.fields import Count, Figure, Name, Part, Rate, Sourced
 
 if TYPE_CHECKING:
     from accelsim.hardware.accelerator import Accelerator
@@ -47,7 +47,7 @@ class Engine(Sourced):
         description="For a unit that is no array, such as the host processor: multiply-accumulates (or "
         "window elements) a microsecond. Operands still move through the memories.",
     )
-    changes: dict[str, float | int | StrictBool] = Field(
+    changes: dict[str, Figure] = Field(
         default_factory=dict,
         description='Figures of this file that differ for the engine, by path: {"memories.banks.fanout.pixels'
         '.size": 4}.',
