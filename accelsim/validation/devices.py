@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from accelsim.errors import AccelsimError
-from accelsim.sweeps.pricing import ChipPricer, Way
+from accelsim.engines import load_engine
+from accelsim.pricing.models.loopnest import LoopNest
+from accelsim.pricing.network import NetworkPricer, Run
+from accelsim.pricing.way import Way
 from accelsim.validation.facts import facts, missing, read_rows, reference
 from accelsim.validation.result import Case, Rank, Report, spearman
 from accelsim.workloads.builder import NetworkBuilder
@@ -95,19 +96,15 @@ def network(row: Mapping[str, Any]) -> Network:
     return b.build(b.linear(b.global_pool(b.conv(x, 1280, 1)), 1000))
 
 
-def latencies_ms(networks: Sequence[Network]) -> list[float]:
+def latencies_ms(networks: Iterable[Network]) -> list[float]:
     """Milliseconds of each network under the template mapping for latency; equal layers are mapped once."""
     from accelsim.hardware import load_hardware
 
-    hw = load_hardware("dpu_zcu102")
-    pricer = ChipPricer(hw, Way.of("template", "latency", 0, 0), workers=os.cpu_count() or 1)
-    out = []
-    for network in networks:
-        (price,) = pricer.price([network])
-        if isinstance(price, AccelsimError):
-            raise price
-        out.append(price.latency_cycles / hw.clock_mhz / 1e3)
-    return out
+    chip = load_hardware("dpu_zcu102")
+    with load_engine("threads", None) as started:
+        pricer = NetworkPricer(LoopNest(Way.of("template", "latency")), started)
+        found = pricer.price([Run(chip, net) for net in networks])
+    return (found.latency_cycles / (chip.clock_mhz * 1e3)).tolist()  # type: ignore[no-any-return]
 
 
 def _means(cases: Sequence[Case]) -> list[str]:

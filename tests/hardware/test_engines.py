@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 import accelsim
-from accelsim.cosearch.mapping import ByMapper
-from accelsim.cosearch.pricing import Candidate, Pricer
 from accelsim.errors import AccelsimError
 from accelsim.hardware import load_hardware
 from accelsim.hardware.engines import engine_of
-from accelsim.sweeps.pricing import ChipPricer, Way
+from accelsim.pricing.models.loopnest import LoopNest
+from accelsim.pricing.network import NetworkPricer, Run
+from accelsim.pricing.way import Way
 from accelsim.workloads.layer import Layer
 
 conv = Layer.conv2d(K=16, C=16, P=14, Q=14, R=3, S=3)
@@ -40,9 +40,9 @@ def test_which_layer_runs_where() -> None:
 def test_engines_change_what_they_run_and_nothing_else() -> None:
     plain = load_hardware(one_array())
     hw = load_hardware("dpu_zcu102")
-    same = accelsim.evaluate(hw, conv), accelsim.evaluate(plain, conv)
+    same = [accelsim.evaluate(x, conv, mapper="template") for x in (hw, plain)]
     assert same[0].latency_cycles == same[1].latency_cycles
-    slower = accelsim.evaluate(hw, depthwise), accelsim.evaluate(plain, depthwise)
+    slower = [accelsim.evaluate(x, depthwise, mapper="template") for x in (hw, plain)]
     assert slower[0].compute_cycles == 2 * slower[1].compute_cycles
     assert slower[0].hardware.name.endswith(": ALU")
     on_arm = accelsim.evaluate(hw, large)
@@ -51,32 +51,31 @@ def test_engines_change_what_they_run_and_nothing_else() -> None:
 
 def test_a_processor_reads_and_writes_the_outermost_memory() -> None:
     net = accelsim.load_network("mobilenet_v2")
-    cost = accelsim.evaluate("dpu_zcu102", net)
+    cost = accelsim.evaluate("dpu_zcu102", net, mapper="template")
     pooled = [layer for layer in cost.layers if layer.layer.op == "pool"]
     assert [layer.layer.R for layer in pooled] == [7]  # on the ALU
     assert "I" in pooled[0].resident
     data = load_hardware("dpu_zcu102").to_dict()
     data["engines"][0]["runs"] = [{"kinds": ["pool"]}]
-    cost = accelsim.evaluate(data, net)
+    cost = accelsim.evaluate(data, net, mapper="template")
     assert [layer.resident for layer in cost.layers if layer.layer.op == "pool"] == [""]
 
 
 def test_all_ways_of_pricing_agree() -> None:
     hw = load_hardware("dpu_zcu102")
     net = accelsim.load_network("squeezenet1_1")
-    cost = accelsim.evaluate(hw, net)
-    (price,) = ChipPricer(hw, Way.of("template", "edp", 0, 0)).price([net])
-    assert price.latency_cycles == pytest.approx(cost.latency_cycles, rel=1e-12)
-    assert price.energy_pj == pytest.approx(cost.energy_pj, rel=1e-12)
+    cost = accelsim.evaluate(hw, net, mapper="template")
+    found = NetworkPricer(LoopNest(Way.of("template", "edp"))).price([Run(hw, net)])
+    assert found.latency_cycles[0] == pytest.approx(cost.latency_cycles, rel=1e-12)
+    assert found.energy_pj[0] == pytest.approx(cost.energy_pj, rel=1e-12)
+    assert cost.latency_cycles == sum(accelsim_one(hw, layer) for layer in cost.layers)
 
-    class Here:
-        workers = 1
 
-        def map(self, function: Any, chunks: Any) -> Any:
-            return list(map(function, chunks))
+def accelsim_one(hw: Any, cost: Any) -> float:
+    """The layer's mapping priced by itself, on the whole chip's file."""
+    from accelsim.mapping.cost import price_mapping
 
-    found = Pricer(ByMapper("template", "edp", 0, 0), Here()).price([Candidate(hw, b"", (net,))])  # type: ignore[arg-type]
-    assert found[0, 0] == pytest.approx(cost.latency_s, rel=1e-12)
+    return price_mapping(hw, cost.layer, cost.mapping, resident=cost.resident).latency_cycles
 
 
 @pytest.mark.parametrize(
