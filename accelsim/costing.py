@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from accelsim.errors import AccelsimError, nearest
+from accelsim.fusion import Stack, StackCost, price_stack, read_stacks
 from accelsim.mapping.cost import LayerCost, price_mapping
 from accelsim.mapping.mapper import (
     Cancel,
@@ -37,16 +38,22 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class NetworkCost:
-    """Costs of a network's layers, one after another."""
+    """Costs of a network's layers, one after another, and of the stacks in which others are fused.
+
+    layers  those outside stacks
+    stacks  of two layers and more
+    """
 
     hardware: Accelerator
     network: Network
     layers: tuple[LayerCost, ...]
+    stacks: tuple[StackCost, ...] = ()
 
     @property
     def latency_cycles(self) -> float:
         """Sum over the layers and the overhead of an inference, in cycles."""
-        return sum(cost.latency_cycles for cost in self.layers) + self.overhead_cycles
+        stacks = sum(stack.latency_cycles for stack in self.stacks)
+        return sum(cost.latency_cycles for cost in self.layers) + stacks + self.overhead_cycles
 
     @property
     def overhead_cycles(self) -> float:
@@ -61,7 +68,7 @@ class NetworkCost:
     @property
     def energy_pj(self) -> float:
         """Sum over the layers, in picojoules."""
-        return sum(cost.energy_pj for cost in self.layers)
+        return sum(cost.energy_pj for cost in self.layers) + sum(stack.energy_pj for stack in self.stacks)
 
     @property
     def edp_js(self) -> float:
@@ -82,8 +89,9 @@ class NetworkCost:
     def memory_energy_pj(self) -> dict[str, float]:
         """Energy of each memory, MACs, array and leakage, summed over the layers."""
         total: dict[str, float] = {}
-        for cost in self.layers:
-            for name, part in cost.memory_energy_pj().items():
+        splits = [cost.memory_energy_pj() for cost in self.layers]
+        for split in (*splits, *(stack.memory_energy_pj for stack in self.stacks)):
+            for name, part in split.items():
                 total[name] = total.get(name, 0.0) + part
         return total
 
@@ -109,6 +117,7 @@ class NetworkCost:
             "estimated": list(self.hardware.estimated),
             "notes": list(self.network.notes),
             "layers": [{"name": cost.layer.name} | cost.to_dict() for cost in self.layers],
+            "stacks": [stack.to_dict() for stack in self.stacks],
         }
 
 
@@ -126,7 +135,8 @@ def evaluate(
     mapping   of a layer: a `Mapping` or its JSON form, priced as it is. Of a network: a dict from layer
               name to mapping, or {"layers": {...}}; layers not named get the template mapping. Its section
               "resident", {"kept": [...], "weights": [...]}, names the layers whose results and weights
-              stay on chip. Without a mapping, the template mapping of the chip's dataflow.
+              stay on chip; its section "stacks" says which layers are fused, in which tiles. Without a
+              mapping, the template mapping of the chip's dataflow.
     progress  called with (layers done, layers in all)
 
     Raises AccelsimError where something cannot be read or does not fit.
@@ -148,13 +158,15 @@ def _layer_mappings(network: Network, mapping: Any) -> dict[str, Mapping]:
     if mapping is None:
         return {}
     table = mapping.get("layers", mapping) if isinstance(mapping, dict) else None
+    if table is mapping and isinstance(table, dict) and "stacks" in table:
+        table = {}
     if not isinstance(table, dict) or "levels" in table:
         raise MappingError(
             f"mapping: of network {network.name}, must be an object from layer name to mapping, "
             'as in {"layers": {"conv1": {"version": 1, "levels": [...]}}}'
         )
     if table is not mapping:
-        check_keys(mapping, {"version", "layers", "resident", "notes"}, "mapping")
+        check_keys(mapping, {"version", "layers", "resident", "stacks", "notes"}, "mapping")
         check_version(mapping, "mapping")
     out = {}
     for name, item in table.items():
@@ -300,8 +312,10 @@ def _solved(
                 future.cancel()
 
 
-def _total(hw: Accelerator, network: Network, results: list[MappingResult]) -> NetworkCost:
-    return NetworkCost(hw, network, tuple(result.cost for result in results))
+def _total(
+    hw: Accelerator, network: Network, results: list[MappingResult], stacks: tuple[StackCost, ...] = ()
+) -> NetworkCost:
+    return NetworkCost(hw, network, tuple(result.cost for result in results), stacks)
 
 
 def _as_given(cost: LayerCost) -> MappingResult:
@@ -310,7 +324,16 @@ def _as_given(cost: LayerCost) -> MappingResult:
 
 def _network_cost(hw: Accelerator, network: Network, mapping: Any, progress: Progress | None) -> NetworkCost:
     given = _layer_mappings(network, mapping)
+    chosen = (
+        read_stacks(network, mapping["stacks"]) if isinstance(mapping, dict) and "stacks" in mapping else ()
+    )
     stay = _resident(network, mapping)
+    fused = {i: s for s in chosen if s.first < s.last for i in range(s.first, s.last + 1)}
+    for i in fused:
+        if network.names[i] in given:
+            raise MappingError(
+                f"mapping.layers.{network.names[i]}: is in a stack, whose `pieces` give its mappings"
+            )
     if stay is None:
         # A given mapping is priced as it is: nothing around its layer may rely on staying on chip.
         residency = plan(hw, network, without=[network.names.index(name) for name in given])
@@ -318,7 +341,9 @@ def _network_cost(hw: Accelerator, network: Network, mapping: Any, progress: Pro
         residency = plan(hw, network)
         residency.kept &= stay[0]
         residency.weights &= stay[1]
-        residency.settle()
+    for i in fused:  # a stack loads and stores what it shares with others
+        residency.drop(i)
+    residency.settle()
     priced: dict[str, MappingResult] = {}
     for i, layer in enumerate(network.layers):
         if layer.name not in given:
@@ -333,7 +358,28 @@ def _network_cost(hw: Accelerator, network: Network, mapping: Any, progress: Pro
     def solve(layer: Layer, flags: str, reserved: Any) -> MappingResult | None:
         return TemplateMapper().map(Task(hw, layer, resident=flags, reserved_bits=reserved))
 
-    return _total(hw, network, _map_layers(hw, network, priced, residency, solve, progress=progress))
+    stacks = price_stacks(hw, network, tuple(dict.fromkeys(fused.values())), solve)
+    for stack in stacks:
+        for piece in stack.pieces:  # stands for its layer, which is left out again below
+            priced[network.names[piece.layer]] = _as_given(piece.cost)
+    results = _map_layers(hw, network, priced, residency, solve, progress=progress)
+    return _total(hw, network, [r for i, r in enumerate(results) if i not in fused], stacks)
+
+
+def price_stacks(
+    hw: Accelerator, network: Network, stacks: tuple[Stack, ...], solve: Solve
+) -> tuple[StackCost, ...]:
+    """Price stacks, equal pieces mapped once. Raises MappingError."""
+    cache: dict[Any, LayerCost | None] = {}
+
+    def once(layer: Layer, flags: str, reserved: Any) -> LayerCost | None:
+        key = layer, flags, reserved.tobytes()
+        if key not in cache:
+            found = solve(layer, flags, reserved)
+            cache[key] = None if found is None else found.cost
+        return cache[key]
+
+    return tuple(price_stack(hw, network, stack, once) for stack in stacks)
 
 
 def _resident(network: Network, mapping: Any) -> tuple[set[int], set[int]] | None:

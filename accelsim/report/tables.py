@@ -62,7 +62,15 @@ def network_report(cost: NetworkCost, *, explain: bool = False) -> RenderableTyp
             one.bound_by,
         )
     parts: list[RenderableType] = [table, Text(""), energy_table(cost.memory_energy_pj), Text("")]
+    if cost.stacks:
+        from accelsim.report.fusion import stacks_table
+
+        parts[1:1] = [Text(""), stacks_table(cost)]
     if explain:
+        from accelsim.report.fusion import stack_report
+
+        for stack in cost.stacks:
+            parts += [stack_report(stack), Text("")]
         for one in cost.layers:
             parts += [layer_report(one, explain=True), Text("")]
     parts.append(_network_totals(cost))
