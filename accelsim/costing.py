@@ -3,30 +3,24 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from accelsim.errors import AccelsimError, nearest
-from accelsim.fusion import Stack, StackCost, price_stack, read_stacks
+from accelsim.fusion import Stack, StackCost, price_stack, read_stacks, write_stacks
 from accelsim.mapping.cost import LayerCost, price_mapping
-from accelsim.mapping.mapper import (
-    Cancel,
-    Mapper,
-    MappingResult,
-    Task,
-    TemplateMapper,
-    as_question,
-    check_options,
-    load_mapper,
-    map_layer,
-    nothing_fits,
-)
+from accelsim.mapping.mapper import Cancel, Mapper, MappingResult, as_question, map_layer, nothing_fits
 from accelsim.mapping.mapping import Mapping, MappingError, check_keys, check_version
 from accelsim.mapping.optimal_space import Tiles
-from accelsim.residency import Residency, plan
+from accelsim.pricing.ask import Ask, Schedule
+from accelsim.pricing.models.base import CostModel
+from accelsim.pricing.models.loopnest import LoopNest
+from accelsim.pricing.network import Key, Run, overhead_cycles, settle
+from accelsim.pricing.residency import Residency, plan
+from accelsim.pricing.way import DEFAULT_MAPPER, Way
 from accelsim.workloads.layer import Layer
 from accelsim.workloads.network import Network
 
@@ -58,7 +52,7 @@ class NetworkCost:
     @property
     def overhead_cycles(self) -> float:
         """What one batch takes beyond its layers, `network.overhead_us` of the hardware, in cycles."""
-        return self.hardware.network.overhead_us * self.hardware.clock_mhz
+        return overhead_cycles(self.hardware)
 
     @property
     def latency_s(self) -> float:
@@ -126,6 +120,14 @@ def evaluate(
     workload: Layer | Network | str | dict[str, Any],
     mapping: Mapping | dict[str, Any] | None = None,
     *,
+    mapper: str | Mapper = DEFAULT_MAPPER,
+    objective: str = "edp",
+    budget: int | None = None,
+    seed: int = 0,
+    tiles: Tiles = "divisors",
+    seconds: float | None = None,
+    workers: int = 1,
+    cancel: Cancel | None = None,
     progress: Progress | None = None,
 ) -> LayerCost | NetworkCost:
     """Price a layer or a network.
@@ -133,33 +135,43 @@ def evaluate(
     hardware  an `Accelerator`, or anything that `load_hardware` reads
     workload  a `Layer`, a `Network`, or anything that `load_network` reads
     mapping   of a layer: a `Mapping` or its JSON form, priced as it is. Of a network: a dict from layer
-              name to mapping, or {"layers": {...}}; layers not named get the template mapping. Its section
+              name to mapping, or {"layers": {...}}; layers not named are mapped. Its section
               "resident", {"kept": [...], "weights": [...]}, names the layers whose results and weights
               stay on chip; its section "stacks" says which layers are fused, in which tiles. Without a
-              mapping, the template mapping of the chip's dataflow.
-    progress  called with (layers done, layers in all)
+              mapping, what `map_layer` or `map_network` finds.
+    Others as in `map_network`, for the layers without a mapping.
 
     Raises AccelsimError where something cannot be read or does not fit.
     """
     from accelsim.hardware import load_hardware
     from accelsim.workloads.load import load_network
 
-    hw = load_hardware(hardware)
+    way = Way.of(mapper, objective, budget, seed, tiles, seconds)
+    hw, question = load_hardware(hardware), as_question(cancel)
     if isinstance(workload, Layer):
         if mapping is None:
-            return map_layer(hw, workload, "template").cost
+            return map_layer(
+                hw, workload, way.mapper, objective, budget, seed, tiles=tiles, seconds=seconds,
+                cancel=question,
+            ).cost  # fmt: skip
         given = mapping if isinstance(mapping, Mapping) else Mapping.from_dict(mapping)
         return price_mapping(hw, workload, given)
     network = load_network(workload)
-    return _network_cost(hw, network, mapping, progress)
+    named = _layer_mappings(network, mapping)
+    residency = _given_residency(hw, network, mapping, named)
+    found = map_with(
+        LoopNest(way), hw, network, [named.get(layer.name) for layer in network.layers], residency,
+        stacks=_given_stacks(network, mapping, named), workers=workers, cancel=question, progress=progress,
+    )  # fmt: skip
+    return found.cost
 
 
 def _layer_mappings(network: Network, mapping: Any) -> dict[str, Mapping]:
     if mapping is None:
         return {}
-    table = mapping.get("layers", mapping) if isinstance(mapping, dict) else None
-    if table is mapping and isinstance(table, dict) and "stacks" in table:
-        table = {}
+    table = (
+        mapping.get("layers", {} if "stacks" in mapping else mapping) if isinstance(mapping, dict) else None
+    )
     if not isinstance(table, dict) or "levels" in table:
         raise MappingError(
             f"mapping: of network {network.name}, must be an object from layer name to mapping, "
@@ -184,7 +196,7 @@ def _layer_mappings(network: Network, mapping: Any) -> dict[str, Mapping]:
 def map_network(
     hardware: Accelerator | str | dict[str, Any],
     network: Network | str | dict[str, Any],
-    mapper: str | Mapper = "genetic",
+    mapper: str | Mapper = DEFAULT_MAPPER,
     objective: str = "edp",
     budget: int | None = None,
     seed: int = 0,
@@ -206,21 +218,76 @@ def map_network(
     from accelsim.hardware import load_hardware
     from accelsim.workloads.load import load_network
 
-    wanted = check_options(objective, budget, seed, tiles, seconds)
+    way = Way.of(mapper, objective, budget, seed, tiles, seconds)
+    hw, net = load_hardware(hardware), load_network(network)
+    return map_with(LoopNest(way), hw, net, workers=workers, cancel=cancel, progress=progress)
+
+
+def map_with(
+    model: CostModel,
+    hw: Accelerator,
+    network: Network,
+    schedules: Sequence[Schedule] | None = None,
+    residency: Residency | None = None,
+    *,
+    stacks: Sequence[Stack] = (),
+    workers: int = 1,
+    cancel: Cancel | None = None,
+    progress: Progress | None = None,
+) -> NetworkMapping:
+    """`map_network` by any model.
+
+    schedules  of the layers: a mapping or genes that are priced as they are, None where the model finds one
+    residency  what stays on chip between the layers; it gives way where tiles need the room
+    stacks     layers that are fused, and how
+    """
     if isinstance(workers, bool) or not isinstance(workers, int) or workers < 1:
         raise AccelsimError(f"workers: must be a whole number from 1, but got {workers!r}")
-    hw, net, question = load_hardware(hardware), load_network(network), as_question(cancel)
-    chosen = load_mapper(mapper)
+    question = as_question(cancel)
+    stacks = [s for s in stacks if s.first < s.last]
+    fused = {i for s in stacks for i in range(s.first, s.last + 1)}
+    run = Run(hw, hw.hash.encode(), network, {}, schedules, residency, fused)
+    known: dict[Key, MappingResult | None] = {}
 
-    def solve(layer: Layer, flags: str, reserved: Any) -> MappingResult | None:
-        task = Task(hw, layer, wanted, budget, seed, flags, reserved, question, seconds, tiles)
-        return chosen.map(task)
+    def piece(layer: Layer, flags: str, reserved: Any) -> LayerCost | None:
+        found = model.mapping(Ask(hw, layer, flags, reserved), question)
+        return None if found is None else found.cost
 
-    residency = plan(hw, net)
-    results = _map_layers(hw, net, {}, residency, solve, workers, progress)
-    kept = tuple(net.names[i] for i in sorted(residency.kept))
-    weights = tuple(net.names[i] for i in sorted(residency.weights))
-    return NetworkMapping(_total(hw, net, results), tuple(results), kept, weights)
+    costs = price_stacks(hw, network, stacks, piece)
+
+    def answer(asks: dict[Key, Ask]) -> None:
+        uses = Counter(run.keys)
+        done = sum(uses[key] for key in asks if key in known)
+
+        def ask(one: Ask) -> MappingResult | None:
+            try:
+                return model.mapping(one, question)
+            except MappingError as fault:
+                if one.reserved_bits is not None and not run.residency.told:
+                    return None  # others make room for it
+                raise MappingError(f"layer {one.layer.name}: {fault}") from None
+
+        for key, result in _solved({k: v for k, v in asks.items() if k not in known}, ask, workers):
+            known[key] = result
+            done += uses[key]
+            if progress is not None:
+                progress(done, len(network.layers))
+
+    settle([run], answer, lambda key: known[key] is not None)
+    results = []
+    for layer, key in zip(network.layers, run.keys, strict=True):
+        if key is None:
+            continue
+        found = known[key]
+        if found is None:
+            raise nothing_fits(hw, layer)
+        old = found.cost
+        cost = LayerCost(hw, layer, old.mapping, old.counts, old.resident)
+        results.append(replace(found, cost=cost))
+    kept = tuple(network.names[i] for i in sorted(run.residency.kept))
+    weights = tuple(network.names[i] for i in sorted(run.residency.weights))
+    total = NetworkCost(hw, network, tuple(result.cost for result in results), costs)
+    return NetworkMapping(total, tuple(results), kept, weights)
 
 
 @dataclass(frozen=True)
@@ -238,72 +305,28 @@ class NetworkMapping:
 
     def to_dict(self) -> dict[str, Any]:
         """Mapping JSON of the network, which `evaluate` prices to the same numbers."""
-        names = self.cost.network.names
+        names = [cost.layer.name for cost in self.cost.layers]
         out: dict[str, Any] = {
             "version": 1,
             "layers": {name: r.mapping.to_dict() for name, r in zip(names, self.results, strict=True)},
         }
+        if self.cost.stacks:
+            out["stacks"] = write_stacks(self.cost.network, [stack.mapped for stack in self.cost.stacks])
         if self.kept or self.weights:
             out["resident"] = {"kept": list(self.kept), "weights": list(self.weights)}
         return out
 
 
-Solve = Callable[[Layer, str, Any], MappingResult | None]
-
-
-def _map_layers(
-    hw: Accelerator,
-    network: Network,
-    given: dict[str, MappingResult],
-    residency: Residency,
-    solve: Solve,
-    workers: int = 1,
-    progress: Progress | None = None,
-) -> list[MappingResult]:
-    """A result per layer; `residency` gives way where tiles need the room."""
-    cache: dict[Any, MappingResult | None] = {}
-    while True:
-        todo: dict[Any, tuple[Layer, str, Any]] = {}
-        keys: list[Any] = []
-        for layer, (flags, reserved) in zip(network.layers, residency.table(), strict=True):
-            keys.append(None if layer.name in given else (layer, flags, reserved.tobytes()))
-            if keys[-1] is not None:
-                todo.setdefault(keys[-1], (layer, flags, reserved))
-        uses = Counter(keys)
-        done = sum(uses[key] for key in uses if key is None or key in cache)
-        for key, result in _solved({k: v for k, v in todo.items() if k not in cache}, solve, workers):
-            cache[key] = result
-            if result is None:
-                break
-            done += uses[key]
-            if progress is not None:
-                progress(done, len(network.layers))
-        failed = next((i for i, key in enumerate(keys) if key in cache and cache[key] is None), None)
-        if failed is None:
-            break
-        _, flags, reserved = todo[keys[failed]]
-        if not flags and not reserved.any():
-            raise nothing_fits(hw, network.layers[failed])
-        residency.give_way(failed)
-    out = []
-    for layer, key in zip(network.layers, keys, strict=True):
-        found = given[layer.name] if key is None else cache[key]
-        assert found is not None
-        old = found.cost
-        out.append(replace(found, cost=LayerCost(hw, layer, old.mapping, old.counts, old.resident)))
-    return out
-
-
 def _solved(
-    todo: dict[Any, tuple[Layer, str, Any]], solve: Solve, workers: int
-) -> Iterator[tuple[Any, MappingResult | None]]:
+    todo: dict[Key, Ask], solve: Callable[[Ask], MappingResult | None], workers: int
+) -> Iterator[tuple[Key, MappingResult | None]]:
     """Results in the order of `todo`, from threads if there are several workers."""
     if workers == 1 or len(todo) < 2:
-        for key, arguments in todo.items():
-            yield key, solve(*arguments)
+        for key, ask in todo.items():
+            yield key, solve(ask)
         return
     with ThreadPoolExecutor(workers) as pool:
-        futures = {key: pool.submit(solve, *arguments) for key, arguments in todo.items()}
+        futures = {key: pool.submit(solve, ask) for key, ask in todo.items()}
         try:
             for key, future in futures.items():
                 yield key, future.result()
@@ -312,62 +335,8 @@ def _solved(
                 future.cancel()
 
 
-def _total(
-    hw: Accelerator, network: Network, results: list[MappingResult], stacks: tuple[StackCost, ...] = ()
-) -> NetworkCost:
-    return NetworkCost(hw, network, tuple(result.cost for result in results), stacks)
-
-
-def _as_given(cost: LayerCost) -> MappingResult:
-    return MappingResult(cost.mapping, cost, 0, 0, "done", "given", "edp", 0)
-
-
-def _network_cost(hw: Accelerator, network: Network, mapping: Any, progress: Progress | None) -> NetworkCost:
-    given = _layer_mappings(network, mapping)
-    chosen = (
-        read_stacks(network, mapping["stacks"]) if isinstance(mapping, dict) and "stacks" in mapping else ()
-    )
-    stay = _resident(network, mapping)
-    fused = {i: s for s in chosen if s.first < s.last for i in range(s.first, s.last + 1)}
-    for i in fused:
-        if network.names[i] in given:
-            raise MappingError(
-                f"mapping.layers.{network.names[i]}: is in a stack, whose `pieces` give its mappings"
-            )
-    if stay is None:
-        # A given mapping is priced as it is: nothing around its layer may rely on staying on chip.
-        residency = plan(hw, network, without=[network.names.index(name) for name in given])
-    else:
-        residency = plan(hw, network)
-        residency.kept &= stay[0]
-        residency.weights &= stay[1]
-    for i in fused:  # a stack loads and stores what it shares with others
-        residency.drop(i)
-    residency.settle()
-    priced: dict[str, MappingResult] = {}
-    for i, layer in enumerate(network.layers):
-        if layer.name not in given:
-            continue
-        flags, reserved = residency.of(i) if stay is not None else ("", None)
-        try:
-            cost = price_mapping(hw, layer, given[layer.name], resident=flags, reserved_bits=reserved)
-        except MappingError as fault:
-            raise MappingError(f"layer {layer.name}: {fault}") from None
-        priced[layer.name] = _as_given(cost)
-
-    def solve(layer: Layer, flags: str, reserved: Any) -> MappingResult | None:
-        return TemplateMapper().map(Task(hw, layer, resident=flags, reserved_bits=reserved))
-
-    stacks = price_stacks(hw, network, tuple(dict.fromkeys(fused.values())), solve)
-    for stack in stacks:
-        for piece in stack.pieces:  # stands for its layer, which is left out again below
-            priced[network.names[piece.layer]] = _as_given(piece.cost)
-    results = _map_layers(hw, network, priced, residency, solve, progress=progress)
-    return _total(hw, network, [r for i, r in enumerate(results) if i not in fused], stacks)
-
-
 def price_stacks(
-    hw: Accelerator, network: Network, stacks: tuple[Stack, ...], solve: Solve
+    hw: Accelerator, network: Network, stacks: Sequence[Stack], solve: Callable[..., LayerCost | None]
 ) -> tuple[StackCost, ...]:
     """Price stacks, equal pieces mapped once. Raises MappingError."""
     cache: dict[Any, LayerCost | None] = {}
@@ -375,11 +344,36 @@ def price_stacks(
     def once(layer: Layer, flags: str, reserved: Any) -> LayerCost | None:
         key = layer, flags, reserved.tobytes()
         if key not in cache:
-            found = solve(layer, flags, reserved)
-            cache[key] = None if found is None else found.cost
+            cache[key] = solve(layer, flags, reserved)
         return cache[key]
 
     return tuple(price_stack(hw, network, stack, once) for stack in stacks)
+
+
+def _given_stacks(network: Network, mapping: Any, named: dict[str, Mapping]) -> tuple[Stack, ...]:
+    """The section `stacks`, whose layers have no mappings of their own."""
+    if not isinstance(mapping, dict) or "stacks" not in mapping:
+        return ()
+    stacks = read_stacks(network, mapping["stacks"])
+    for stack in stacks:
+        for name in network.names[stack.first : stack.last + 1]:
+            if stack.first < stack.last and name in named:
+                raise MappingError(f"mapping.layers.{name}: is in a stack, whose `pieces` give its mappings")
+    return stacks
+
+
+def _given_residency(hw: Accelerator, network: Network, mapping: Any, named: dict[str, Mapping]) -> Residency:
+    """What stays on chip beside the layers whose mapping is given."""
+    stay = _resident(network, mapping)
+    if stay is None:
+        # A given mapping is priced as it is: nothing around its layer may rely on staying on chip.
+        return plan(hw, network, without=[network.names.index(name) for name in named])
+    residency = plan(hw, network)
+    residency.kept &= stay[0]
+    residency.weights &= stay[1]
+    residency.settle()
+    residency.told = True
+    return residency
 
 
 def _resident(network: Network, mapping: Any) -> tuple[set[int], set[int]] | None:

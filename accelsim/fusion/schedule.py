@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -46,7 +47,7 @@ def read_stacks(network: Network, data: Any) -> tuple[Stack, ...]:
     return tuple(sorted(out, key=lambda s: s.first))
 
 
-def write_stacks(network: Network, stacks: tuple[Stack, ...]) -> list[dict[str, Any]]:
+def write_stacks(network: Network, stacks: Sequence[Stack]) -> list[dict[str, Any]]:
     """JSON form; `read_stacks` reads it back."""
     out = []
     for stack in stacks:

@@ -217,6 +217,12 @@ class StackCost:
         home = home_of(self.hardware)
         return max(c for m in (0, home) for c in self._ports(m, np.asarray(moved)).values())
 
+    @property
+    def mapped(self) -> Stack:
+        """The stack with the mapping of every piece."""
+        found = {(p.layer, p.cost.layer.P, p.cost.layer.Q): p.cost.mapping for p in self.pieces}
+        return replace(self.stack, pieces=found)
+
     # -- text ----------------------------------------------------------------------------------------
 
     def to_dict(self) -> dict[str, Any]:

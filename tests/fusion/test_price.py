@@ -1,6 +1,7 @@
 """A given schedule: its pieces priced by the kernel as they are, and what a stack adds to them."""
 
 import json
+from functools import partial
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -16,6 +17,8 @@ from accelsim.workloads import Network, NetworkBuilder, load_network
 from cost_models import layout as L
 from tests.command import run
 from tests.stacks.nets import networks
+
+price = partial(accelsim.evaluate, mapper="template")
 
 
 def entry(net, first, last, tile, kept="both", weights=()):
@@ -52,7 +55,7 @@ def test_a_stack_is_its_pieces_and_what_it_loads_and_stores(chip, case):
         return
     data = {"stacks": [entry(net, net.names[first], net.names[last], tile, kept)]}
     try:
-        cost = accelsim.evaluate(hw, net, data)
+        cost = price(hw, net, data)
     except AccelsimError:
         return  # too little room, or a result that the stack does not finish
     (stack,) = cost.stacks
@@ -77,7 +80,7 @@ def test_a_stack_is_its_pieces_and_what_it_loads_and_stores(chip, case):
     # Priced again from its own schedule file, to the last bit.
     pieces = {(p.layer, p.cost.layer.P, p.cost.layer.Q): p.cost.mapping for p in stack.pieces}
     saved = write_stacks(net, (type(stack.stack)(first, last, tile, kept, (), pieces),))
-    again = accelsim.evaluate(hw, net, json.loads(json.dumps({"stacks": saved})))
+    again = price(hw, net, json.loads(json.dumps({"stacks": saved})))
     assert again.stacks[0].latency_cycles == stack.latency_cycles
     assert again.stacks[0].energy_pj == stack.energy_pj
     assert again.to_dict() == cost.to_dict()
@@ -86,7 +89,7 @@ def test_a_stack_is_its_pieces_and_what_it_loads_and_stores(chip, case):
 def test_latency_of_a_stack_by_hand():
     """Tiles of 4x16 on the example machine, whose buffer fills behind compute."""
     hw, net = load_hardware("example"), small()
-    cost = accelsim.evaluate(hw, net, {"stacks": [entry(net, "expand", "project", (4, 16))]})
+    cost = price(hw, net, {"stacks": [entry(net, "expand", "project", (4, 16))]})
     (stack,) = cost.stacks
     assert stack.layers == ("expand", "dw", "project")
     assert stack.count == 4
@@ -117,7 +120,7 @@ def _bandwidth(hw, m, tensor, way):
 def test_pieces_leave_the_room_that_the_stack_needs():
     """A piece is priced with what the tensors of its stack leave, whoever made its mapping."""
     hw, net = load_hardware("eyeriss"), small(16, 32)
-    cost = accelsim.evaluate(hw, net, {"stacks": [entry(net, "expand", "add", (8, 32))]})
+    cost = price(hw, net, {"stacks": [entry(net, "expand", "add", (8, 32))]})
     (stack,) = cost.stacks
     for piece in stack.pieces:
         alone = price_mapping(hw, piece.cost.layer, piece.cost.mapping, resident="IO")
@@ -129,9 +132,9 @@ def test_pieces_leave_the_room_that_the_stack_needs():
 def test_cuts_everywhere_are_todays_numbers():
     for chip in ("eyeriss", "edgetpu"):
         net = load_network("mobilenet_v2", resolution=64)
-        plain = accelsim.evaluate(chip, net)
+        plain = price(chip, net)
         single = [entry(net, name, name, (x.P, x.Q)) for name, x in zip(net.names, net.layers)]
-        cut = accelsim.evaluate(chip, net, {"stacks": single})
+        cut = price(chip, net, {"stacks": single})
         assert cut.latency_cycles == plain.latency_cycles
         assert cut.energy_pj == plain.energy_pj
         assert cut.stacks == ()
@@ -140,10 +143,8 @@ def test_cuts_everywhere_are_todays_numbers():
 def test_weights_that_stay_are_loaded_once():
     net = small(32, 16)
     names = ("expand", "project")
-    once = accelsim.evaluate(
-        "example", net, {"stacks": [entry(net, "expand", "project", (2, 16), weights=names)]}
-    )
-    each = accelsim.evaluate("example", net, {"stacks": [entry(net, "expand", "project", (2, 16))]})
+    once = price("example", net, {"stacks": [entry(net, "expand", "project", (2, 16), weights=names)]})
+    each = price("example", net, {"stacks": [entry(net, "expand", "project", (2, 16))]})
     stack = once.stacks[0]
     assert stack.weights_loaded == {"expand": 32 * 16, "project": 16 * 32}
     assert all(p.cost.resident == ("IO" if p.layer == 1 else "WIO") for p in stack.pieces)
@@ -153,10 +154,8 @@ def test_weights_that_stay_are_loaded_once():
 
 def test_a_block_of_mobilenet_is_worth_fusing():
     net = load_network("mobilenet_v2")
-    plain = accelsim.evaluate("eyeriss", net)
-    fused = accelsim.evaluate(
-        "eyeriss", net, {"stacks": [entry(net, "stage2.0.expand", "stage2.0.project", (8, 8))]}
-    )
+    plain = price("eyeriss", net)
+    fused = price("eyeriss", net, {"stacks": [entry(net, "stage2.0.expand", "stage2.0.project", (8, 8))]})
     assert fused.edp_js < 0.85 * plain.edp_js
     assert len(fused.layers) == len(net.layers) - 3
     assert fused.macs == plain.macs
@@ -192,7 +191,7 @@ BAD = [
 @pytest.mark.parametrize(("stack", "message"), BAD, ids=[m[:24] for _, m in BAD])
 def test_bad_stacks_get_one_message(stack, message):
     with pytest.raises(AccelsimError) as fault:
-        accelsim.evaluate("eyeriss", small(), {"stacks": [stack]})
+        price("eyeriss", small(), {"stacks": [stack]})
     assert message in str(fault.value)
 
 
@@ -200,18 +199,18 @@ def test_what_lacks_room_or_a_home_is_named():
     net = load_network("mobilenet_v2")
     data = {"stacks": [entry(net, "stage2.0.expand", "stage2.0.project", (56, 56))]}
     with pytest.raises(AccelsimError) as fault:
-        accelsim.evaluate("eyeriss", net, data)
+        price("eyeriss", net, data)
     text = str(fault.value)
     assert "stack stage2.0.expand to stage2.0.project: while stage2.0.dw runs, GLB lacks" in text
     assert "stage2.0.expand takes 2408448 of them" in text
     with pytest.raises(AccelsimError, match="NVDLA 64 has no memory on chip that holds both I and O"):
-        accelsim.evaluate("nvdla_64", net, data)
+        price("nvdla_64", net, data)
     twice = {"stacks": [*data["stacks"], entry(net, "stage2.0.project", "stage2.1.dw", (4, 4))]}
     with pytest.raises(AccelsimError, match=r"stage2.0.project is in an earlier stack too"):
-        accelsim.evaluate("eyeriss", net, twice)
+        price("eyeriss", net, twice)
     given = {"layers": {"stage2.0.dw": {"version": 1, "levels": [{"memory": "DRAM"}]}}, **data}
     with pytest.raises(AccelsimError, match=r"mapping.layers.stage2.0.dw: is in a stack"):
-        accelsim.evaluate("eyeriss", net, given)
+        price("eyeriss", net, given)
 
 
 def test_results_that_a_stack_never_finishes():
@@ -220,7 +219,7 @@ def test_results_that_a_stack_never_finishes():
     y = b.conv(x, 2, 1, 2, name="b")
     net = b.build(b.add(y, b.conv(x, 2, 3, 2, name="c"), name="d"))
     with pytest.raises(AccelsimError, match="reads all of a, of which this stack computes only a part"):
-        accelsim.evaluate("eyeriss", net, {"stacks": [entry(net, "a", "b", (4, 4))]})
+        price("eyeriss", net, {"stacks": [entry(net, "a", "b", (4, 4))]})
 
 
 def test_stacks_in_files_and_on_the_command_line(capsys, tmp_path):

@@ -28,12 +28,14 @@ class Residency:
 
     kept     layers whose result stays on chip until its last consumer has read it
     weights  layers whose weights are loaded once and stay
+    told     a mapping file names them: given mappings that do not fit beside them are an error
     """
 
     hardware: Accelerator
     network: Network
     kept: set[int]
     weights: set[int]
+    told: bool = False
 
     def table(self) -> list[tuple[str, NDArray[np.float64]]]:
         """Per layer: its resident tensors, and bits float64[M, 4] that other layers' keep from it.
@@ -51,7 +53,7 @@ class Residency:
             alive[j + 1] += size
             alive[last[j] + 1] -= size
         alive = np.cumsum(alive)
-        loaded = sum(net.weights_of[j] for j in self.weights) * bits.weight
+        loaded = net.distinct_weights(self.weights) * bits.weight
         output_home, weight_home = _home(self.hardware, "O"), _home(self.hardware, "W")
         out = []
         for i in range(len(net.layers)):
@@ -120,9 +122,14 @@ def plan(hardware: Accelerator, network: Network, without: Iterable[int] = ()) -
         if (home, column) == _home(hardware, "O"):
             room -= _peak(residency, bits.output)
         for i, weights in enumerate(network.weights_of):
-            if home > 0 and 0 < weights * bits.weight <= room:
+            if network.held and network.held[i]:  # what is there already takes no more room
+                there = network.distinct_weights(residency.weights)
+                more = network.distinct_weights([*residency.weights, i]) - there
+            else:
+                more = weights
+            if home > 0 and weights > 0 and more * bits.weight <= room:
                 residency.weights.add(i)
-                room -= weights * bits.weight
+                room -= more * bits.weight
     for i in without:
         residency.drop(i)
     residency.settle()
