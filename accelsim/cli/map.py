@@ -4,28 +4,15 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
-from accelsim.cli.app import (
-    Budget,
-    Hardware,
-    LayerText,
-    MapperName,
-    NetworkName,
-    Objective,
-    Seconds,
-    Seed,
-    TileSizes,
-    Workers,
-    app,
-    console,
-    default_workers,
-    progress,
-    until_stopped,
-)
+from accelsim.cli.app import Hardware, LayerText, NetworkName, app, console, progress, until_stopped
+from accelsim.cli.options import Budget, EngineName, MapperName, ObjectiveName, Scheduler, Seed, Workers
 from accelsim.errors import AccelsimError
+
+TileSizes = Literal["divisors", "all"]
 
 
 @app.command("map")
@@ -34,12 +21,24 @@ def map_(
     network: NetworkName = None,
     layer: LayerText = None,
     mapper: MapperName = "genetic",
-    objective: Objective = "edp",
+    objective: ObjectiveName = "edp",
     budget: Budget = None,
-    seconds: Seconds = None,
-    tiles: TileSizes = "divisors",
+    seconds: Annotated[
+        float | None, typer.Option(help="Seconds a layer, after which optimal gives its best and the gap.")
+    ] = None,
+    tiles: Annotated[
+        TileSizes, typer.Option(help="Tile sizes that optimal searches: divisors or all.")
+    ] = "divisors",
     seed: Seed = 0,
-    workers: Workers = 1,
+    engine: EngineName = "threads",
+    workers: Workers = None,
+    scheduler: Scheduler = None,
+    fuse: Annotated[
+        str | None,
+        typer.Option(
+            help="auto: look for the best stacks of layers too; none. Default: as the hardware says."
+        ),
+    ] = None,
     save: Annotated[
         Path | None, typer.Option("--save", help="Write mapping JSON, which `evaluate --mapping` reads.")
     ] = None,
@@ -54,6 +53,8 @@ def map_(
 
     if (network is None) == (layer is None):
         raise AccelsimError("map: give either a network or --layer")
+    if fuse is not None and layer is not None:
+        raise AccelsimError("map: --fuse is for networks, not a single --layer")
     with progress("mapping layers") as tick:
         if layer is not None:
             one = parse_layer(layer)
@@ -67,7 +68,8 @@ def map_(
             result, stopped = until_stopped(
                 lambda stop: map_network(
                     hardware, str(network), mapper, objective, budget, seed, tiles=tiles, seconds=seconds,
-                    workers=default_workers(workers), cancel=stop, progress=tick,
+                    engine=engine, workers=workers, scheduler=scheduler, fuse=fuse, cancel=stop,
+                    progress=tick,
                 )
             )  # fmt: skip
             report, saved = network_mapping_report(result), result.to_dict()

@@ -13,19 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from accelsim.cli.app import (
-    Budget,
-    EngineName,
-    Hardware,
-    MapperName,
-    ModelName,
-    Scheduler,
-    Seed,
-    Workers,
-    app,
-    console,
-    default_workers,
-)
+from accelsim.cli.app import Hardware, app, console
+from accelsim.cli.options import Budget, EngineName, MapperName, ModelName, Scheduler, Seed, Workers
 
 if TYPE_CHECKING:
     from accelsim.cosearch.result import SearchResult
@@ -113,7 +102,7 @@ def search(
     path = study or default_study(hardware, space or (network or [""])[0], config.hash)
     with watching() as (stop, watch):
         result = search_configured(
-            config, evaluations, path, engine, default_workers(workers), scheduler, cancel=stop, watch=watch
+            config, evaluations, path, engine, workers, scheduler, cancel=stop, watch=watch
         )
     finish(result, export, plot)
 

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from accelsim.cli.app import EngineName, Scheduler, Workers, app, console, default_workers
+from accelsim.cli.app import app, console
+from accelsim.cli.options import EngineName, Scheduler, Workers
 from accelsim.cli.search import Plot, finish, watching
 from accelsim.errors import AccelsimError
 
@@ -79,13 +80,7 @@ def resume(
 
     with watching() as (stop, watch):
         result = go_on(
-            file,
-            evaluations,
-            engine=engine,
-            workers=default_workers(workers),
-            scheduler=scheduler,
-            cancel=stop,
-            watch=watch,
+            file, evaluations, engine=engine, workers=workers, scheduler=scheduler, cancel=stop, watch=watch
         )
     finish(result, export)
 

@@ -16,7 +16,12 @@ TIMEOUT_S = 20
 class DaskEngine(Engine):
     """Chunks as Dask tasks; the scheduler repeats those whose worker died."""
 
-    takes_scheduler = True
+    name = "dask"
+
+    @classmethod
+    def of(cls, workers: int, scheduler: str | None = None) -> DaskEngine:
+        """With so many workers on this machine, or those of a scheduler."""
+        return cls(workers, scheduler)
 
     def __init__(self, workers: int = 1, scheduler: str | None = None) -> None:
         try:

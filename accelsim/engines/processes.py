@@ -24,6 +24,8 @@ def _ignore_interrupt() -> None:
 class ProcessEngine(Engine):
     """A pool of processes, replaced when one of them dies."""
 
+    name = "processes"
+
     def __init__(self, workers: int = 1) -> None:
         self.workers = workers
         self._pool: ProcessPoolExecutor | None = None

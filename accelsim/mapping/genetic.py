@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from accelsim.mapping.encoding import OBJECTIVES, Allowed, score
 from accelsim.mapping.mapper import Mapper, Status, Task
-from accelsim.mapping.pairs import map_tasks
 from accelsim.pack import Batch
 
 _CHUNK = 1000  # evaluations between two looks at `cancelled`
@@ -56,11 +55,13 @@ class GeneticMapper(Mapper):
             return start, done, status, None
         return score(task, genes[best : best + 1], self.by_index)[0], done, status, None
 
-    def costs(self, tasks: Sequence[Task]) -> NDArray[np.float64]:
-        """See `Mapper.costs`: one kernel call, to the mappings that `map` finds."""
-        if self.by_index or any(task.start != "template" for task in tasks):
-            return super().costs(tasks)
-        return map_tasks(tasks, tasks[0].evaluations)
+    def batch(self, tasks: Sequence[Task]) -> NDArray[np.float64]:
+        """In one kernel call."""
+        from accelsim.mapping.batch import map_at_once
+
+        if self.by_index or any(task.start == "none" for task in tasks):
+            return super().batch(tasks)
+        return map_at_once(tasks, tasks[0].evaluations)
 
 
 class IndexGeneticMapper(GeneticMapper):

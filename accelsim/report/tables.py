@@ -144,6 +144,15 @@ def _network_totals(cost: NetworkCost) -> Text:
     if cost.hardware.estimated:
         text.append(f"\n{len(cost.hardware.estimated)} hardware figures come from the technology fit")
         text.append(" (--json lists them)")
+    if cost.fusion is not None:
+        proof = cost.fusion
+        sure = (
+            "no schedule of the space is better" if proof.proved else f"one could be {proof.gap:.1%} better"
+        )
+        text.append(
+            f"\n{len(cost.stacks)} stacks; {sure}: {proof.choices:,} choices, {proof.unfit:,} do not fit, "
+            f"{proof.beaten:,} beaten by their bound, {proof.priced:,} priced"
+        )
     for note in cost.network.notes:
         text.append(f"\nnote: {note}")
     return text
