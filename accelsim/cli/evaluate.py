@@ -35,7 +35,7 @@ def evaluate(
     fuse: Annotated[
         str | None,
         typer.Option(
-            help="auto: look for the best stacks of layers; none; or a schedule file. Default: the hardware's."
+            help="auto: look for the best stacks; none; or a schedule file. Default: the hardware's."
         ),
     ] = None,
     batch: Annotated[
