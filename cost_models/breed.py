@@ -1,0 +1,303 @@
+"""The search for a mapping: filled mappings, the best of them improved, then a genetic algorithm over wishes.
+
+The start draws random mappings that fill the chip, keeps the best and climbs from those; its random numbers
+are always the same. From then on parents win tournaments of two, a child takes each memory's axes and order
+and each dimension's tiles from either, is mutated, and replaces the worst of the population if it is better
+and unlike all others. With the end of the budget near, what is best and was not climbed from yet is.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from cost_models import layout as L
+from cost_models import work as X
+from cost_models._jit import inlined, kernel, step
+from cost_models.chance import below, mixed, uniform
+from cost_models.filled import draw, draw_axis, fill
+from cost_models.genes import SCRATCH
+from cost_models.greedy import BEGUN, FREE_ORDERS, LIMIT, NEW, NOW, SPENT, attempt, better, improve
+from cost_models.loopnest import price
+from cost_models.wishes import DIM, PLACE, TILE, WISH, copy, divisor, grant, list_sizes, place_of, set_tile
+
+POPULATION = 32
+FIRST = 2  # row of the population's first wish
+ROWS = FIRST + POPULATION
+DRAWN = 200  # of the start's evaluations for random mappings
+LAST = 0.25  # share of a search's evaluations for climbing at its end
+CLIMBS = 3  # of the start
+_AGAIN = 0.4  # chance of one more mutation, up to four
+
+
+@step
+def keep(objective, wish, cost):
+    """Put wish NEW into the population unless it is no better than the worst, or like another."""
+    worst = FIRST
+    for row in range(FIRST, ROWS):
+        if cost[row, 0] == cost[NEW, 0] and cost[row, 1] == cost[NEW, 1]:
+            return
+        if better(worst, row, objective, cost):
+            worst = row
+    if better(NEW, worst, objective, cost):
+        copy(NEW, worst, wish, cost)
+        cost[worst, 2] = 0.0
+
+
+@step
+def best_of(objective, fresh, cost):
+    """Row of the best of the population, of those not climbed from yet if `fresh`; -1 = none."""
+    best = -1
+    for row in range(FIRST, ROWS):
+        if np.isfinite(cost[row, 0]) and not (fresh and cost[row, 2] != 0.0):
+            if best < 0 or better(row, best, objective, cost):
+                best = row
+    return best
+
+
+@step
+def climb(
+    row, objective, allowed, sizes, wish, cost, tally, orders, norders, scratch, tile, order, axis_dim,
+    axis_factor, ws, iw,
+):  # fmt: skip
+    """Improve a row of the population in place."""
+    copy(row, NOW, wish, cost)
+    cost[row, 2] = 1.0
+    improve(
+        objective, allowed, sizes, wish, cost, tally, orders, norders, scratch, tile, order, axis_dim,
+        axis_factor, ws, iw,
+    )  # fmt: skip
+    copy(NOW, row, wish, cost)
+
+
+@step
+def trial(objective, wish, cost, tally, orders, scratch, tile, order, axis_dim, axis_factor, ws, iw):
+    """Price wish NEW for the population."""
+    attempt(wish, cost, tally, orders, scratch, tile, order, axis_dim, axis_factor, ws, iw)
+    if np.isfinite(cost[NEW, 0]):
+        keep(objective, wish, cost)
+
+
+@step
+def smallest(wish, iw):
+    """Wish NEW: no axis in use, single elements below every memory."""
+    for m in range(iw[X.MEMORIES] & 7):
+        wish[NEW, WISH * m + PLACE] = 0
+        for d in range(L.NDIM):
+            wish[NEW, WISH * m + TILE + d] = 1
+        for a in range(L.MAX_AXES):
+            wish[NEW, WISH * m + DIM + a] = -1
+
+
+@step
+def complete(
+    objective, wish, cost, tally, orders, norders, scratch, tile, order, axis_dim, axis_factor, ws, iw
+):  # fmt: skip
+    """Try what may fit where nothing else does: outputs that leave complete are narrower than partial sums."""
+    M = iw[X.MEMORIES] & 7
+    for x in range(M - 1):
+        for k in range(norders[x] if norders[x] > 0 else FREE_ORDERS):
+            smallest(wish, iw)
+            wish[NEW, WISH * x + PLACE] = k
+            for m in range(x):
+                for d in range(L.NDIM):
+                    if d in (L.C, L.R, L.S):
+                        wish[NEW, WISH * m + TILE + d] = iw[X.PROBLEM + d]
+            trial(objective, wish, cost, tally, orders, scratch, tile, order, axis_dim, axis_factor, ws, iw)
+
+
+@inlined
+def varies(iw):
+    """Whether the layer has a dimension at all."""
+    size = 1
+    for d in range(L.NDIM):
+        size = max(size, iw[X.PROBLEM + d])
+    return size > 1
+
+
+@step
+def start(
+    objective, limit, allowed, sizes, wish, cost, tally, orders, norders, state, scratch, tile, order,
+    axis_dim, axis_factor, ws, iw,
+):  # fmt: skip
+    """Fill the population and climb, with `limit` evaluations at most; returns whether anything fits."""
+    list_sizes(sizes, iw)
+    tally[SPENT] = 0
+    tally[LIMIT] = limit
+    for row in range(ROWS):
+        cost[row, 0] = cost[row, 1] = np.inf
+        cost[row, 2] = 0.0
+    smallest(wish, iw)
+    trial(objective, wish, cost, tally, orders, scratch, tile, order, axis_dim, axis_factor, ws, iw)
+    while tally[SPENT] < min(DRAWN, limit) and varies(iw):
+        draw(NEW, allowed, sizes, wish, norders, FREE_ORDERS, scratch, state, ws, iw)
+        trial(objective, wish, cost, tally, orders, scratch, tile, order, axis_dim, axis_factor, ws, iw)
+    if best_of(objective, False, cost) < 0:
+        complete(
+            objective, wish, cost, tally, orders, norders, scratch, tile, order, axis_dim, axis_factor, ws, iw
+        )
+    row = best_of(objective, False, cost)
+    for _ in range(CLIMBS):
+        row = best_of(objective, True, cost)
+        if row >= 0 and varies(iw):
+            climb(
+                row, objective, allowed, sizes, wish, cost, tally, orders, norders, scratch, tile, order,
+                axis_dim, axis_factor, ws, iw,
+            )  # fmt: skip
+    tally[BEGUN] = tally[SPENT]
+    return best_of(objective, False, cost) >= 0
+
+
+@step
+def winner(objective, cost, state):
+    """A row of the population: the better of two."""
+    one, two = FIRST + below(POPULATION, state), FIRST + below(POPULATION, state)
+    return two if better(two, one, objective, cost) else one
+
+
+@step
+def cross(first, second, wish, state, iw):
+    """Write a child of two parents to NEW."""
+    M = iw[X.MEMORIES] & 7
+    for m in range(M):
+        axes = first if uniform(state) < 0.5 else second
+        orders = first if uniform(state) < 0.5 else second
+        for a in range(L.MAX_AXES):
+            wish[NEW, WISH * m + DIM + a] = wish[axes, WISH * m + DIM + a]
+        wish[NEW, WISH * m + PLACE] = wish[orders, WISH * m + PLACE]
+    for d in range(L.NDIM):
+        tiles = first if uniform(state) < 0.5 else second
+        for m in range(M - 1):
+            wish[NEW, WISH * m + TILE + d] = wish[tiles, WISH * m + TILE + d]
+
+
+@step
+def shrink(m, d, size, wish, iw):
+    """Give wish NEW a tile, and smaller ones further in."""
+    for x in range(m, (iw[X.MEMORIES] & 7) - 1):
+        at = WISH * x + TILE + d
+        if x == m or wish[NEW, at] > size:
+            wish[NEW, at] = size
+
+
+@step
+def mutate(allowed, sizes, wish, norders, scratch, state, ws, iw):
+    """Change one thing of wish NEW."""
+    M = iw[X.MEMORIES] & 7
+    d = below(L.NDIM, state)
+    while iw[X.PROBLEM + d] == 1:
+        d = (d + 1) & 7
+    m = below(M - 1, state)
+    what = uniform(state)
+    if what < 0.3:  # another tile, near or far
+        k = place_of(NEW, m, d, sizes, wish)
+        far = 1 + below(3, state) if uniform(state) < 0.7 else 1 + below(sizes[d, 0], state)
+        way = -1 if uniform(state) < 0.5 else 1
+        to = max(1, min(sizes[d, 0], k + way * far))
+        if uniform(state) < 0.5:
+            even = divisor(d, to - way, way, sizes)
+            to = even if even > 0 else to
+        if to < k:
+            set_tile(NEW, m, d, sizes[d, to], wish)
+        else:
+            shrink(m, d, sizes[d, to], wish, iw)
+    elif what < 0.5:  # the loop of this memory goes to the one outside or inside
+        if uniform(state) < 0.5:
+            size = iw[X.PROBLEM + d] if m == 0 else wish[NEW, WISH * (m - 1) + TILE + d]
+        else:
+            size = np.int64(1) if m == M - 2 else wish[NEW, WISH * (m + 1) + TILE + d]
+        wish[NEW, WISH * m + TILE + d] = size
+    elif what < 0.65:  # tiles drawn anew
+        fill(NEW, 1 + below(M - 1, state), sizes, wish, scratch, state, ws, iw)
+    elif what < 0.8:
+        m = below(M, state)
+        wish[NEW, WISH * m + PLACE] = below(norders[m] if norders[m] > 0 else FREE_ORDERS, state)
+    else:
+        for _ in range(M):
+            m = below(M, state)
+            if iw[X.AXES + m] > 0:
+                break
+        for i in range(L.NDIM):
+            scratch[i] = iw[X.PROBLEM + i]
+        for a in range(L.MAX_AXES):
+            scratch[L.NDIM + a] = iw[X.FAN + L.FAN_COLS * (L.MAX_AXES * m + a) + L.AXIS_SIZE]
+        if iw[X.AXES + m] > 0:
+            draw_axis(NEW, m, below(iw[X.AXES + m], state), allowed, wish, scratch, state, iw)
+
+
+@step
+def evolve(
+    objective, until, budget, allowed, sizes, wish, cost, tally, orders, norders, state, scratch, tile, order,
+    axis_dim, axis_factor, ws, iw,
+):  # fmt: skip
+    """Search on until `until` of `budget` evaluations are spent; a climb may end somewhat later.
+
+    The answer does not depend on where `until` interrupts it.
+    """
+    turn = budget - np.int64(LAST * (budget - tally[BEGUN]))
+    tally[LIMIT] = budget
+    while tally[SPENT] < until and varies(iw):
+        row = best_of(objective, True, cost) if tally[SPENT] >= turn else -1
+        if row >= 0:
+            climb(
+                row, objective, allowed, sizes, wish, cost, tally, orders, norders, scratch, tile, order,
+                axis_dim, axis_factor, ws, iw,
+            )  # fmt: skip
+            continue
+        cross(winner(objective, cost, state), winner(objective, cost, state), wish, state, iw)
+        times = 1
+        while times < 4 and uniform(state) < _AGAIN:
+            times += 1
+        for _ in range(times):
+            mutate(allowed, sizes, wish, norders, scratch, state, ws, iw)
+        trial(objective, wish, cost, tally, orders, scratch, tile, order, axis_dim, axis_factor, ws, iw)
+
+
+@step
+def advance(
+    objective, limit, until, budget, seed, allowed, sizes, wish, cost, tally, orders, norders, state, scratch,
+    tile, order, axis_dim, axis_factor, ws, iw,
+):  # fmt: skip
+    """Start, if tally[SPENT] is 0, then search; leave the best mapping in row 0 and price it.
+
+    limit   evaluations of the start at most; with the same random numbers for every seed
+    wish int64[ROWS, M * WISH], cost float64[ROWS, 3], tally int64[TALLY], sizes int64[8, SIZES] and
+    state uint64[1] keep the search between calls; scratch int64[genes.SCRATCH].
+    Others as in `genes.score_batch`; `orders` has at least FREE_ORDERS rows where any goes. Returns a status:
+    where nothing fits, that of the smallest tiles.
+    """
+    some = True
+    if tally[SPENT] == 0:
+        state[0] = mixed(0)
+        some = start(
+            objective, limit, allowed, sizes, wish, cost, tally, orders, norders, state, scratch, tile, order,
+            axis_dim, axis_factor, ws, iw,
+        )  # fmt: skip
+        state[0] = mixed(seed)
+    row = NEW
+    if some:
+        evolve(
+            objective, until, budget, allowed, sizes, wish, cost, tally, orders, norders, state, scratch,
+            tile, order, axis_dim, axis_factor, ws, iw,
+        )  # fmt: skip
+        row = best_of(objective, False, cost)
+    else:
+        smallest(wish, iw)
+    grant(row, wish, orders, scratch, tile, order, axis_dim, axis_factor, iw)
+    return price(0, False, tile, order, axis_dim, axis_factor, ws, iw)
+
+
+@kernel
+def search_on(
+    problem, holds, fan, memory, machine, allowed, orders, norders, objective, limit, until, budget, seed,
+    sizes, wish, cost, tally, state, tile, order, axis_dim, axis_factor,
+):  # fmt: skip
+    """`advance` for one layer on one machine, to be called until tally[SPENT] reaches the budget.
+
+    tile int32[2, M, 8], order int8[1, M, 8], axis_dim int8[1, M, 3], axis_factor int32[1, M, 3]: the mapping.
+    """
+    ws, iw = X.prepare(problem, holds, fan, memory, machine)
+    scratch = np.zeros(SCRATCH, np.int64)
+    return advance(
+        objective, limit, until, budget, seed, allowed, sizes, wish, cost, tally, orders, norders, state,
+        scratch, tile, order, axis_dim, axis_factor, ws, iw,
+    )  # fmt: skip
