@@ -23,34 +23,78 @@ from cost_models.wishes import DIM, PLACE, TILE, WISH, copy, divisor, grant, lis
 POPULATION = 32
 FIRST = 2  # row of the population's first wish
 ROWS = FIRST + POPULATION
+# cost: float64[ROWS, 4]: latency, energy, then
+CLIMBED = 2  # what climbing was done from here
+KIND = 3  # see `kind_of`
+PARTLY, WHOLLY = 1.0, 2.0
+
 DRAWN = 200  # of the start's evaluations for random mappings
 LAST = 0.25  # share of a search's evaluations for climbing at its end
-CLIMBS = 3  # of the start
+_TRIED = 8  # choices of axes that the start climbs from ...
+_STEPS = 30  # with that many evaluations each,
+_CHOSEN = 2  # the best on to the end
+_ALIKE = 8  # wishes with the same axes in the population
 _AGAIN = 0.4  # chance of one more mutation, up to four
 
 
+@inlined
+def kind_of(row, wish, iw):
+    """A number for what the axes of a wish carry."""
+    kind = 0.0
+    for m in range(iw[X.MEMORIES] & 7):
+        for a in range(iw[X.AXES + m]):
+            kind = (L.NDIM + 1) * kind + (wish[row, WISH * m + DIM + a] + 1)
+    return kind
+
+
 @step
-def keep(objective, wish, cost):
-    """Put wish NEW into the population unless it is no better than the worst, or like another."""
+def keep(objective, wish, cost, iw):
+    """Put wish NEW into the population unless it is like another, or no better than those it competes with.
+
+    It replaces the worst, but of those with the same axes if they are many: else few choices of axes, which
+    are hard to change later, would soon be left.
+    """
+    kind = kind_of(NEW, wish, iw)
     worst = FIRST
+    akin = -1
+    many = 0
     for row in range(FIRST, ROWS):
         if cost[row, 0] == cost[NEW, 0] and cost[row, 1] == cost[NEW, 1]:
             return
         if better(worst, row, objective, cost):
             worst = row
-    if better(NEW, worst, objective, cost):
-        copy(NEW, worst, wish, cost)
-        cost[worst, 2] = 0.0
+        if cost[row, KIND] == kind and np.isfinite(cost[row, 0]):
+            many += 1
+            if akin < 0 or better(akin, row, objective, cost):
+                akin = row
+    target = akin if many >= _ALIKE else worst
+    if better(NEW, target, objective, cost):
+        copy(NEW, target, wish, cost)
+        cost[target, KIND] = kind
+        cost[target, CLIMBED] = 0.0
 
 
 @step
-def best_of(objective, fresh, cost):
-    """Row of the best of the population, of those not climbed from yet if `fresh`; -1 = none."""
+def best_of(objective, most, cost):
+    """Row of the best of the population, of those with at most that much in CLIMBED; -1 = none."""
     best = -1
     for row in range(FIRST, ROWS):
-        if np.isfinite(cost[row, 0]) and not (fresh and cost[row, 2] != 0.0):
+        if np.isfinite(cost[row, 0]) and cost[row, CLIMBED] <= most:
             if best < 0 or better(row, best, objective, cost):
                 best = row
+    return best
+
+
+@step
+def best_unlike(objective, cost):
+    """Row of the best whose axes nothing was climbed from with; -1 = none."""
+    best = -1
+    for row in range(FIRST, ROWS):
+        seen = not np.isfinite(cost[row, 0])
+        for other in range(FIRST, ROWS):
+            seen |= cost[other, CLIMBED] > 0.0 and cost[other, KIND] == cost[row, KIND]
+        if not seen and (best < 0 or better(row, best, objective, cost)):
+            best = row
     return best
 
 
@@ -59,14 +103,15 @@ def climb(
     row, objective, allowed, sizes, wish, cost, tally, orders, norders, scratch, tile, order, axis_dim,
     axis_factor, ws, iw,
 ):  # fmt: skip
-    """Improve a row of the population in place."""
+    """Improve a row of the population in place, until nothing helps or the evaluations are spent."""
     copy(row, NOW, wish, cost)
-    cost[row, 2] = 1.0
     improve(
         objective, allowed, sizes, wish, cost, tally, orders, norders, scratch, tile, order, axis_dim,
         axis_factor, ws, iw,
     )  # fmt: skip
     copy(NOW, row, wish, cost)
+    cost[row, KIND] = kind_of(row, wish, iw)
+    cost[row, CLIMBED] = PARTLY if tally[SPENT] >= tally[LIMIT] else WHOLLY
 
 
 @step
@@ -74,7 +119,7 @@ def trial(objective, wish, cost, tally, orders, scratch, tile, order, axis_dim, 
     """Price wish NEW for the population."""
     attempt(wish, cost, tally, orders, scratch, tile, order, axis_dim, axis_factor, ws, iw)
     if np.isfinite(cost[NEW, 0]):
-        keep(objective, wish, cost)
+        keep(objective, wish, cost, iw)
 
 
 @step
@@ -125,26 +170,26 @@ def start(
     tally[LIMIT] = limit
     for row in range(ROWS):
         cost[row, 0] = cost[row, 1] = np.inf
-        cost[row, 2] = 0.0
+        cost[row, CLIMBED] = 0.0
     smallest(wish, iw)
     trial(objective, wish, cost, tally, orders, scratch, tile, order, axis_dim, axis_factor, ws, iw)
     while tally[SPENT] < min(DRAWN, limit) and varies(iw):
         draw(NEW, allowed, sizes, wish, norders, FREE_ORDERS, scratch, state, ws, iw)
         trial(objective, wish, cost, tally, orders, scratch, tile, order, axis_dim, axis_factor, ws, iw)
-    if best_of(objective, False, cost) < 0:
+    if best_of(objective, WHOLLY, cost) < 0:
         complete(
             objective, wish, cost, tally, orders, norders, scratch, tile, order, axis_dim, axis_factor, ws, iw
         )
-    row = best_of(objective, False, cost)
-    for _ in range(CLIMBS):
-        row = best_of(objective, True, cost)
-        if row >= 0 and varies(iw):
+    for i in range(_TRIED + _CHOSEN):
+        row = best_unlike(objective, cost) if i < _TRIED else best_of(objective, PARTLY, cost)
+        tally[LIMIT] = min(limit, tally[SPENT] + _STEPS) if i < _TRIED else limit
+        if row >= 0 and varies(iw) and tally[SPENT] < limit:
             climb(
                 row, objective, allowed, sizes, wish, cost, tally, orders, norders, scratch, tile, order,
                 axis_dim, axis_factor, ws, iw,
             )  # fmt: skip
     tally[BEGUN] = tally[SPENT]
-    return best_of(objective, False, cost) >= 0
+    return best_of(objective, WHOLLY, cost) >= 0
 
 
 @step
@@ -236,7 +281,7 @@ def evolve(
     turn = budget - np.int64(LAST * (budget - tally[BEGUN]))
     tally[LIMIT] = budget
     while tally[SPENT] < until and varies(iw):
-        row = best_of(objective, True, cost) if tally[SPENT] >= turn else -1
+        row = best_of(objective, PARTLY, cost) if tally[SPENT] >= turn else -1
         if row >= 0:
             climb(
                 row, objective, allowed, sizes, wish, cost, tally, orders, norders, scratch, tile, order,
@@ -260,7 +305,7 @@ def advance(
     """Start, if tally[SPENT] is 0, then search; leave the best mapping in row 0 and price it.
 
     limit   evaluations of the start at most; with the same random numbers for every seed
-    wish int64[ROWS, M * WISH], cost float64[ROWS, 3], tally int64[TALLY], sizes int64[8, SIZES] and
+    wish int64[ROWS, M * WISH], cost float64[ROWS, 4], tally int64[TALLY], sizes int64[8, SIZES] and
     state uint64[1] keep the search between calls; scratch int64[genes.SCRATCH].
     Others as in `genes.score_batch`; `orders` has at least FREE_ORDERS rows where any goes. Returns a status:
     where nothing fits, that of the smallest tiles.
@@ -279,7 +324,7 @@ def advance(
             objective, until, budget, allowed, sizes, wish, cost, tally, orders, norders, state, scratch,
             tile, order, axis_dim, axis_factor, ws, iw,
         )  # fmt: skip
-        row = best_of(objective, False, cost)
+        row = best_of(objective, WHOLLY, cost)
     else:
         smallest(wish, iw)
     grant(row, wish, orders, scratch, tile, order, axis_dim, axis_factor, iw)

@@ -68,7 +68,7 @@ def map_pairs(
     scratch = np.zeros(SCRATCH, np.int64)
     sizes = np.zeros((L.NDIM, SIZES), np.int64)
     wish = np.zeros((ROWS, M * WISH), np.int64)
-    cost = np.zeros((ROWS, 3))
+    cost = np.zeros((ROWS, 4))
     tally = np.zeros(TALLY, np.int64)
     state = np.zeros(1, np.uint64)
     for p in range(len(index)):
