@@ -18,7 +18,19 @@ from cost_models.filled import draw, draw_axis, fill
 from cost_models.genes import SCRATCH
 from cost_models.greedy import BEGUN, FREE_ORDERS, LIMIT, NEW, NOW, SPENT, attempt, better, improve
 from cost_models.loopnest import price
-from cost_models.wishes import DIM, PLACE, TILE, WISH, copy, divisor, grant, list_sizes, place_of, set_tile
+from cost_models.wishes import (
+    DIM,
+    PLACE,
+    TILE,
+    WISH,
+    copy,
+    divisor,
+    grant,
+    list_sizes,
+    place_of,
+    set_tile,
+    widen,
+)
 
 POPULATION = 32
 FIRST = 2  # row of the population's first wish
@@ -34,6 +46,7 @@ _TRIED = 8  # choices of axes that the start climbs from ...
 _STEPS = 30  # with that many evaluations each,
 _CHOSEN = 2  # the best on to the end
 _ALIKE = 8  # wishes with the same axes in the population
+_WIDENED = 0.5  # share of the children whose tiles are made large enough to fill the axes
 _AGAIN = 0.4  # chance of one more mutation, up to four
 
 
@@ -267,6 +280,7 @@ def mutate(allowed, sizes, wish, norders, scratch, state, ws, iw):
             scratch[L.NDIM + a] = iw[X.FAN + L.FAN_COLS * (L.MAX_AXES * m + a) + L.AXIS_SIZE]
         if iw[X.AXES + m] > 0:
             draw_axis(NEW, m, below(iw[X.AXES + m], state), allowed, wish, scratch, state, iw)
+            widen(NEW, wish, scratch, iw)
 
 
 @step
@@ -289,6 +303,8 @@ def evolve(
             )  # fmt: skip
             continue
         cross(winner(objective, cost, state), winner(objective, cost, state), wish, state, iw)
+        if uniform(state) < _WIDENED:
+            widen(NEW, wish, scratch, iw)
         times = 1
         while times < 4 and uniform(state) < _AGAIN:
             times += 1

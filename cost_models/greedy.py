@@ -7,7 +7,7 @@ from cost_models import work as X
 from cost_models._jit import inlined, step
 from cost_models.genes import ENERGY, LATENCY
 from cost_models.loopnest import price
-from cost_models.wishes import DIM, PLACE, TILE, WISH, copy, divisor, grant, may, place_of, set_tile
+from cost_models.wishes import DIM, PLACE, TILE, WISH, copy, divisor, grant, may, place_of, set_tile, widen
 
 NEW, NOW = 0, 1  # rows of wishes: at trial, accepted
 
@@ -124,6 +124,7 @@ def spread(
                     continue
                 copy(NOW, NEW, wish, cost)
                 wish[NEW, WISH * m + DIM + a] = d
+                widen(NEW, wish, scratch, iw)
                 moved |= look(
                     objective, wish, cost, tally, orders, scratch, tile, order, axis_dim, axis_factor, ws, iw
                 )

@@ -45,8 +45,8 @@ def list_sizes(sizes, iw):
 
 
 @step
-def widen(row, wish, scratch, tile, iw):
-    """Leave at tile[1, m + 1] the tiles wished below memory `m`, raised until the axes further in are full."""
+def widen(row, wish, scratch, iw):
+    """Raise the tiles of a wish until all axes further in are full."""
     M = iw[X.MEMORIES] & 7
     for d in range(L.NDIM):
         scratch[d] = 1
@@ -55,7 +55,7 @@ def widen(row, wish, scratch, tile, iw):
         if m < M - 1:
             for d in range(L.NDIM):
                 scratch[d] = max(scratch[d], wish[row, at + TILE + d])
-                tile[1, m + 1, d] = scratch[d]
+                wish[row, at + TILE + d] = scratch[d]
         for a in range(L.MAX_AXES):
             scratch[L.NDIM + a] = iw[X.FAN + L.FAN_COLS * (L.MAX_AXES * m + a) + L.AXIS_SIZE]
         for a in range(L.MAX_AXES):
@@ -75,17 +75,17 @@ def widen(row, wish, scratch, tile, iw):
 def grant(row, wish, orders, scratch, tile, order, axis_dim, axis_factor, iw):
     """Write the mapping that comes closest to a wish to row 0 of the arrays that `loopnest.price` takes.
 
-    Tiles never grow on their way in; an axis cuts its dimension into as few and as even parts as it can.
+    Tiles never grow on their way in; an axis cuts its dimension into as few and as even parts as it can, and
+    stays partly empty where the tile above is too small (`widen`).
     """
     M = iw[X.MEMORIES] & 7
-    widen(row, wish, scratch, tile, iw)
     for d in range(L.NDIM):
         tile[1, 0, d] = iw[X.PROBLEM + d]
     for m in range(M):
         at = WISH * m
         for d in range(L.NDIM):
             scratch[d] = tile[1, m, d]
-            tile[0, m, d] = tile[1, m + 1, d] if m < M - 1 else 1
+            tile[0, m, d] = wish[row, at + TILE + d] if m < M - 1 else 1
             order[0, m, d] = orders[m, wish[row, at + PLACE], d]
         for a in range(L.MAX_AXES):
             scratch[L.NDIM + a] = iw[X.FAN + L.FAN_COLS * (L.MAX_AXES * m + a) + L.AXIS_SIZE]
