@@ -19,6 +19,7 @@ _HOME = {
     "Mapping": "accelsim.mapping.mapping",
     "MappingError": "accelsim.mapping.mapping",
     "MappingResult": "accelsim.mapping.mapper",
+    "MemoryPlan": "accelsim.liveness",
     "Network": "accelsim.workloads.network",
     "NetworkBuilder": "accelsim.workloads.builder",
     "NetworkCost": "accelsim.costing",
@@ -33,6 +34,7 @@ _HOME = {
     "map_layer": "accelsim.mapping.mapper",
     "map_network": "accelsim.costing",
     "mapper_names": "accelsim.mapping.mapper",
+    "memory_plan": "accelsim.liveness",
     "network_names": "accelsim.workloads.load",
     "search": "accelsim.cosearch.run",
     "sweep": "accelsim.sweeps",
@@ -47,6 +49,7 @@ __all__ = [
     "Mapping",
     "MappingError",
     "MappingResult",
+    "MemoryPlan",
     "Network",
     "NetworkBuilder",
     "NetworkCost",
@@ -62,6 +65,7 @@ __all__ = [
     "map_layer",
     "map_network",
     "mapper_names",
+    "memory_plan",
     "network_names",
     "search",
     "sweep",
@@ -73,6 +77,7 @@ if TYPE_CHECKING:
     from accelsim.costing import NetworkCost, NetworkMapping, evaluate, map_network
     from accelsim.errors import AccelsimError
     from accelsim.hardware import Accelerator, hardware_names, load_hardware
+    from accelsim.liveness import MemoryPlan, memory_plan
     from accelsim.mapping.cost import LayerCost
     from accelsim.mapping.mapper import MappingResult, map_layer, mapper_names
     from accelsim.mapping.mapping import Mapping, MappingError

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -12,8 +13,10 @@ from cost_models import layout as L
 
 if TYPE_CHECKING:
     from accelsim.hardware import Accelerator
+    from accelsim.hardware.ports import Port
 
 TENSORS = ("W", "I", "O")
+USERS = tuple(f"{way} {tensor}" for way in ("read", "write") for tensor in TENSORS)
 
 
 class Machine(NamedTuple):
@@ -75,16 +78,19 @@ def pack_machine(hardware: Accelerator) -> Machine:
         if memory.serial_folds is not None:
             columns[m, L.FOLD_CYCLES] = hardware.fold_cycles(m)
             columns[m, L.FOLD_TENSOR] = TENSORS.index(memory.serial_folds)
-        reads, columns[m, L.READ_SHARED] = memory.ports("read")
-        writes, columns[m, L.WRITE_SHARED] = memory.ports("write")
+        columns[m, L.START_CYCLES] = memory.start_cycles
+        columns[m, L.BURST_BITS] = 8 * (memory.burst_bytes or 0)
+        ports = hardware.ports(m)
+        columns[m, L.READ_PORT : L.READ_PORT + L.NUSER] = _ports_of_users(ports)
         energy = hardware.resolved_energy(m)
         for t, tensor in enumerate(TENSORS):
             holds[m, t] = tensor in memory.holds
             columns[m, L.CAPACITY + t] = 8.0 * parts[tensor] if tensor in parts else np.inf
-            columns[m, L.READ_CPB + t] = 1.0 / (8.0 * reads[tensor])
-            columns[m, L.WRITE_CPB + t] = 1.0 / (8.0 * writes[tensor])
             if tensor in memory.holds:
                 columns[m, L.READ_PJ + t], columns[m, L.WRITE_PJ + t] = energy[tensor]
+        for port in ports:
+            for user in port.users:
+                columns[m, L.READ_CPB + USERS.index(user)] = 1.0 / (8.0 * port.rate)
         names = [axis.axis for axis in memory.fanout]
         fan[m, :, L.LANES] = range(L.MAX_AXES)
         for a, axis in enumerate(memory.fanout):
@@ -93,8 +99,23 @@ def pack_machine(hardware: Accelerator) -> Machine:
             columns[m, L.HOP_PJ + a] = hardware.costs.hop_pj_per_bit[m][a]
     bits = hardware.precision_bits
     leak = hardware.leakage_mw * 1e3 / hardware.clock_mhz  # mW x us per cycle = nJ; in pJ
-    machine = (bits.weight, bits.input, bits.output, bits.psum, hardware.costs.mac.energy_pj, leak)
+    mac_pj = hardware.costs.mac.energy_pj
+    machine = (bits.weight, bits.input, bits.output, bits.psum, mac_pj, leak, hardware.layer_cycles)
     return Machine(holds, fan, columns, np.array(machine, float))
+
+
+def _ports_of_users(ports: Sequence[Port]) -> list[int]:
+    """Port of each user. Those of tensors that the memory passes by fill the pattern of the others up."""
+    found = [next((i for i, port in enumerate(ports) if user in port.users), None) for user in USERS]
+    spare = len(ports)
+    out = []
+    for way in (found[: L.NTENSOR], found[L.NTENSOR :]):
+        held = {port for port in way if port is not None}
+        for port in way:
+            if port is None and len(held) != 1:
+                port, spare = spare, spare + 1
+            out.append(next(iter(held)) if port is None else port)
+    return out
 
 
 class Counts(NamedTuple):
@@ -111,7 +132,7 @@ def price(
     problem: NDArray[np.int64], machine: Machine, batch: Batch
 ) -> tuple[NDArray[np.int32], NDArray[np.float64], NDArray[np.float64]]:
     """(status, latency in cycles, energy in pJ) of B mappings; illegal ones get infinity."""
-    from cost_models.loopnest import price_batch
+    from cost_models.batch import price_batch
 
     B = len(batch.tile)
     status, latency, energy = np.empty(B, np.int32), np.empty(B), np.empty(B)
@@ -174,7 +195,7 @@ def bare_machine(memories: list[dict[str, Any]]) -> Machine:
             fan[m, a, L.LANES] = a
         for a, axis in enumerate(item.get("fanout", [])):
             fan[m, a, : L.LANES] = (axis["size"], axis["multicast"], axis["reduction"], axis["forwarding"])
-    return Machine(holds, fan, memory, np.array([1.0, 1.0, 1.0, 1.0, 0.0, 0.0]))
+    return Machine(holds, fan, memory, np.array([1.0, 1.0, 1.0, 1.0, 0.0, 0.0, 0.0]))
 
 
 def price_case(
@@ -183,6 +204,19 @@ def price_case(
     """Counts of one mapping given in JSON forms, in the words of the contract (no capacity, no time)."""
     shape = Layer(**layer["dims"], stride=tuple(layer["stride"]), dilation=tuple(layer["dilation"]))
     machine = bare_machine(memories)
+    counts = count(pack_layer(shape), machine, case_batch(shape, memories, mapping))
+    if counts.status[0]:
+        code, place = counts.status[0] % 256, counts.status[0] // 256
+        raise ValueError(f"illegal mapping: code {code}, memory {place % 256}, index {place // 256}")
+    return {
+        "compute_steps": int(counts.summary[0, L.STEPS]),
+        "macs": shape.macs,
+        "traffic": traffic_rows([m["name"] for m in memories], machine.holds, counts.traffic[0]),
+    }
+
+
+def case_batch(shape: Layer, memories: list[dict[str, Any]], mapping: dict[str, Any]) -> Batch:
+    """Kernel arrays of one mapping given in its JSON form."""
     M = len(memories)
     batch = Batch.empty(1, M)
     inner = [getattr(shape, d) for d in DIMS]
@@ -197,12 +231,4 @@ def price_case(
                 d = DIMS.index(use["dim"])
                 batch.axis_dim[0, m, a], batch.axis_factor[0, m, a] = d, use["factor"]
                 inner[d] = -(-inner[d] // use["factor"])
-    counts = count(pack_layer(shape), machine, batch)
-    if counts.status[0]:
-        code, place = counts.status[0] % 256, counts.status[0] // 256
-        raise ValueError(f"illegal mapping: code {code}, memory {place % 256}, index {place // 256}")
-    return {
-        "compute_steps": int(counts.summary[0, L.STEPS]),
-        "macs": shape.macs,
-        "traffic": traffic_rows([m["name"] for m in memories], machine.holds, counts.traffic[0]),
-    }
+    return batch

@@ -68,7 +68,7 @@ def transfer(t, p, c, inside, child_rows, parent_rows, ws, iw):
             child_final = ws[X.SIZE + L.O]
     if p == 0 and iw[X.PROBLEM + L.RESIDENT + t]:
         return 0.0
-    return charge(t, p, c, parent, child, psum, final, child_final, ws, iw)
+    return charge(t, p, c, 0.0, parent, child, psum, final, child_final, ws, iw)
 
 
 @step

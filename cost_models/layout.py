@@ -32,23 +32,28 @@ FAN_COLS = 5
 CAPACITY = 0  # 0, 1, 2: bits of the partition of W, I, O (inf where the memory is not partitioned)
 CAPACITY_ALL = 3  # bits of the whole memory (inf = unlimited)
 BUFFERS = 4  # 2 where double-buffered, else 1
-READ_CPB = 5  # 5, 6, 7: cycles per bit of the read port for W, I, O (0 = unlimited)
-WRITE_CPB = 8  # 8, 9, 10
-READ_SHARED = 11  # 1 where one read port serves all tensors
-WRITE_SHARED = 12
-READ_PJ = 13  # 13, 14, 15: pJ per bit read, for W, I, O
-WRITE_PJ = 16  # 16, 17, 18
-HOP_PJ = 19  # 19, 20, 21: pJ per bit delivered over axis 0, 1, 2 below this memory
-OVERLAPS = 22  # 1 where fills hide behind compute, else their time adds up
-FOLD_CYCLES = 23  # idle cycles of the array above for each new tile of FOLD_TENSOR; 0 = none
-FOLD_TENSOR = 24
-MEM_COLS = 25
+READ_CPB = 5  # 5, 6, 7: cycles per bit of the port that reads W, I, O (0 = unlimited)
+WRITE_CPB = 8  # 8, 9, 10: that writes W, I, O
+READ_PORT = 11  # 11, 12, 13: which port reads W, I, O; users of one port take turns
+WRITE_PORT = 14  # 14, 15, 16: which one writes them
+READ_PJ = 17  # 17, 18, 19: pJ per bit read, for W, I, O
+WRITE_PJ = 20  # 20, 21, 22
+HOP_PJ = 23  # 23, 24, 25: pJ per bit delivered over axis 0, 1, 2 below this memory
+OVERLAPS = 26  # 1 where fills hide behind compute, else their time adds up
+FOLD_CYCLES = 27  # idle cycles of the array above for each new tile of FOLD_TENSOR; 0 = none
+FOLD_TENSOR = 28
+START_CYCLES = 29  # that each transfer with a child takes at the port before its first bit
+BURST_BITS = 30  # a mean transfer with a child moves whole bursts; 0 = any number of bits
+MEM_COLS = 31
+
+NUSER = 2 * NTENSOR  # users of a memory's ports: reads of W, I, O, then writes
 
 # machine: float64[MACHINE_COLS]
 BITS_W, BITS_I, BITS_O, BITS_PSUM = 0, 1, 2, 3
 MAC_PJ = 4
 LEAK_PJ = 5  # pJ per cycle of the whole chip
-MACHINE_COLS = 6
+LAYER_CYCLES = 6  # that a layer takes beyond its own work
+MACHINE_COLS = 7
 
 # traffic: float64[*, M + 1, 3, 4], indexed by the child (M = the MACs)
 FILLS, PARENT_WORDS, CHILD_WORDS, PSUM_READS = 0, 1, 2, 3

@@ -18,17 +18,18 @@ from cost_models import work as X
 from cost_models._jit import inlined, kernel, step
 from cost_models.inputs import rows, rows_alike
 from cost_models.nest import FREE_I, FREE_O, FREE_W, arrange, folds, free_tiles, geometry, steps
-from cost_models.ports import add_load, busiest, clear_loads, ramps, save_bits
+from cost_models.ports import add_load, add_starts, busiest, clear_loads, ramps, save_bits
 from cost_models.space import space
 
 _ALL = (1 << L.NDIM) - 1
 
 
 @inlined
-def charge(t, p, c, parent, child, psum, final, child_final, ws, iw):
+def charge(t, p, c, fills, parent, child, psum, final, child_final, ws, iw):
     """Put the words of one transfer, of which `final` and `child_final` leave complete, on the ports.
 
-    Final words of `O` carry output precision, the others psum precision. Returns the energy of the array's
+    Final words of `O` carry output precision, the others psum precision. `fills` is the number of transfers
+    at an instance of the parent, 0 if it does not matter. Returns the energy of the array's
     hops in pJ.
     """
     if t == L.O:
@@ -45,6 +46,8 @@ def charge(t, p, c, parent, child, psum, final, child_final, ws, iw):
         child_write = child * width
     kind = iw[X.KIND + c]
     add_load(kind, p, t, read, write, ws)
+    if iw[X.STARTS] and fills > 0.0:
+        add_starts(t, p, kind, fills, parent, psum, read, write, ws, iw)
     if c < (iw[X.MEMORIES] & 7):
         add_load(kind, c, t, child_read, child_write, ws)
     hops = 0.0
@@ -109,18 +112,21 @@ def _tensor(t, detail, ws, iw):
                 child_final = size
         if child > L.MAX_COUNT or parent > L.MAX_COUNT:
             return True, 0.0
+        fills = 0.0
+        if detail or iw[X.STARTS]:
+            fills = steps(_ALL & ~free, c, 0, c, ws, iw) * steps(free, level, outside, c, ws, iw)
         if p == 0 and iw[X.PROBLEM + L.RESIDENT + t]:
             child = 0.0
             parent = 0.0
             psum = 0.0
         else:
-            hops += charge(t, p, c, parent, child, psum, final, child_final, ws, iw)
+            hops += charge(t, p, c, fills, parent, child, psum, final, child_final, ws, iw)
         at = X.TRAFFIC + L.TRAFFIC_COLS * (L.NTENSOR * c + t)
         ws[at + L.PARENT_WORDS] = parent
         ws[at + L.CHILD_WORDS] = child
         ws[at + L.PSUM_READS] = psum
         if detail:
-            ws[at + L.FILLS] = steps(_ALL & ~free, c, 0, c, ws, iw) * steps(free, level, outside, c, ws, iw)
+            ws[at + L.FILLS] = fills
         p = c
     return False, hops
 
@@ -174,7 +180,7 @@ def price(b, detail, tile, order, axis_dim, axis_factor, ws, iw):
     if iw[X.PROBLEM + L.HAS_MACS] == 0:
         # Pooling and element-wise operators have their own unit, as wide as the array: they cost traffic.
         cycles = min(compute, np.ceil(points / ws[X.PES]))
-    latency = up + max(cycles, ports) + exposed + down
+    latency = up + max(cycles, ports) + exposed + down + ws[X.MACHINE + L.LAYER_CYCLES]
     macs = ws[X.MACHINE + L.MAC_PJ] * points if iw[X.PROBLEM + L.HAS_MACS] else 0.0
     leak = ws[X.MACHINE + L.LEAK_PJ] * latency
     ws[X.RESULT + L.LATENCY] = latency

@@ -1,10 +1,14 @@
 """Time on the memories' ports: what overlaps with compute, what adds up, and the first and last tiles.
 
+Users of a port are a tensor and a direction; those of one port take turns.
+
 Bits wait in the work array at LOAD, by kind: kind 0 hides behind compute, every single-buffered child has
 a kind of its own, whose time adds up.
 """
 
 from __future__ import annotations
+
+import numpy as np
 
 from cost_models import layout as L
 from cost_models import work as X
@@ -22,6 +26,9 @@ def clear_loads(ws, iw):
     """Empty all ports."""
     for i in range(X.LOAD, X.LOAD + _KIND * iw[X.KINDS]):
         ws[i] = 0.0
+    if iw[X.STARTS]:
+        for i in range(X.WAIT, X.WAIT + _KIND * iw[X.KINDS]):
+            ws[i] = 0.0
 
 
 @inlined
@@ -33,22 +40,63 @@ def add_load(kind, m, t, read, write, ws):
 
 
 @step
+def add_starts(t, p, kind, fills, parent, psum, read, write, ws, iw):
+    """Put the starts of `fills` transfers of `t` on the ports of parent `p`, and round them up to bursts.
+
+    Of outputs `psum` of `parent` words are read back, by as large a share of the transfers. `read` and
+    `write` are the bits that `add_load` has put there.
+    """
+    start = ws[X.MEMORY + L.MEM_COLS * p + L.START_CYCLES]
+    burst = ws[X.MEMORY + L.MEM_COLS * p + L.BURST_BITS]
+    transfers = fills * ws[X.INSTANCES + p]
+    for way in range(2):
+        bits = write if way else read
+        if bits <= 0.0:
+            continue
+        many = transfers * psum / parent if t == L.O and way == L.READ else transfers
+        at = _KIND * kind + _MEMORY * p + _PORT * way + t
+        ws[X.WAIT + at] += many * start
+        if burst > 0.0:
+            ws[X.LOAD + at] += many * burst * np.ceil(bits / (many * burst)) - bits
+
+
+@step
 def busiest(kind, ws, iw):
     """(cycles of the busiest port, pJ of all accesses) of one kind of load."""
     slowest = 0.0
     energy = 0.0
     for m in range(iw[X.MEMORIES] & 7):
-        instances = ws[X.INSTANCES + m]
         memory = X.MEMORY + L.MEM_COLS * m
-        for way in range(2):
-            at = X.LOAD + _KIND * kind + _MEMORY * m + _PORT * way
-            cpb = memory + L.READ_CPB + _PORT * way
-            pj = memory + L.READ_PJ + _PORT * way
-            w = ws[at] * ws[cpb]
-            i = ws[at + 1] * ws[cpb + 1]
-            o = ws[at + 2] * ws[cpb + 2]
-            time = w + i + o if ws[memory + L.READ_SHARED + way] else max(w, i, o)
-            slowest = max(slowest, time / instances)
+        load = X.LOAD + _KIND * kind + _MEMORY * m
+        form = iw[X.FORM + m]
+        most = 0.0
+        if form == X.ANY_PORTS:
+            # Users of one port stand side by side: their times add up, and a new port starts from nothing.
+            time = 0.0
+            for i in range(L.NUSER * m, L.NUSER * (m + 1)):
+                user = iw[X.USER + i]
+                own = ws[load + user] * ws[memory + L.READ_CPB + user]
+                if iw[X.STARTS]:
+                    own += ws[X.WAIT - X.LOAD + load + user]
+                time = time * ws[X.SAME + i] + own
+                most = max(most, time)
+        else:
+            w = ws[load] * ws[memory + L.READ_CPB]
+            i = ws[load + 1] * ws[memory + L.READ_CPB + 1]
+            o = ws[load + 2] * ws[memory + L.READ_CPB + 2]
+            w_in = ws[load + 3] * ws[memory + L.WRITE_CPB]
+            i_in = ws[load + 4] * ws[memory + L.WRITE_CPB + 1]
+            o_in = ws[load + 5] * ws[memory + L.WRITE_CPB + 2]
+            if form == X.OWN_PORTS:
+                most = max(w, i, o, w_in, i_in, o_in)
+            else:
+                out = w + i + o
+                into = w_in + i_in + o_in
+                most = out + into if form == X.ONE_PORT else max(out, into)
+        slowest = max(slowest, most / ws[X.INSTANCES + m])
+        for way in range(0, L.NUSER, L.NTENSOR):
+            pj = memory + L.READ_PJ + way
+            at = load + way
             energy += ws[at] * ws[pj] + ws[at + 1] * ws[pj + 1] + ws[at + 2] * ws[pj + 2]
     return slowest, energy
 
@@ -123,8 +171,10 @@ def _first_words(t, p, c, ws, iw):
 @step
 def _outer_time(t, p, c, way, ws, iw):
     """Cycles at the parent's port for the tiles of all children."""
-    cpb = ws[X.MEMORY + L.MEM_COLS * p + L.READ_CPB + _PORT * way + t]
-    return 0.0 if cpb == 0.0 else _first_words(t, p, c, ws, iw) * ws[X.MACHINE + L.BITS_W + t] * cpb
+    memory = X.MEMORY + L.MEM_COLS * p
+    cpb = ws[memory + L.READ_CPB + _PORT * way + t]
+    start = ws[memory + L.START_CYCLES]
+    return start if cpb == 0.0 else start + _first_words(t, p, c, ws, iw) * ws[X.MACHINE + L.BITS_W + t] * cpb
 
 
 @inlined
@@ -158,8 +208,8 @@ def ramps(ws, iw):
         if p_i >= 0:
             in_i = _inner_time(L.I, c, L.WRITE, ws)
             out_i = _outer_time(L.I, p_i, c, L.READ, ws, iw)
-        inner = in_w + in_i if ws[X.MEMORY + L.MEM_COLS * c + L.WRITE_SHARED] else max(in_w, in_i)
-        together = p_w == p_i and p_w >= 0 and ws[X.MEMORY + L.MEM_COLS * p_w + L.READ_SHARED] != 0.0
+        inner = in_w + in_i if iw[X.TOGETHER + 2 * c + L.WRITE] else max(in_w, in_i)
+        together = p_w == p_i and p_w >= 0 and iw[X.TOGETHER + 2 * p_w + L.READ]
         outer = out_w + out_i if together else max(out_w, out_i)
         up += max(inner, outer)
         if p_o >= 0:

@@ -108,23 +108,21 @@ def _bounds(problem, holds, fan, memory, machine, load):
         instances = 1.0
         slowest = 0.0
         for m in range(M):
-            for way in range(2):
-                shared = 0.0
-                alone = 0.0
-                for t in range(L.NTENSOR):
-                    bits = load[k, m, way, t]
-                    energy += bits * memory[m, L.READ_PJ + L.NTENSOR * way + t]
-                    time = bits * memory[m, L.READ_CPB + L.NTENSOR * way + t] / instances
-                    shared += time
-                    alone = max(alone, time)
-                slowest = max(slowest, shared if memory[m, L.READ_SHARED + way] else alone)
+            for port in range(L.NUSER):
+                time = 0.0
+                for user in range(L.NUSER):
+                    if memory[m, L.READ_PORT + user] == port:
+                        bits = load[k, m, user // L.NTENSOR, user % L.NTENSOR]
+                        time += bits * memory[m, L.READ_CPB + user] / instances
+                        energy += bits * memory[m, L.READ_PJ + user]
+                slowest = max(slowest, time)
             instances *= _share(fan, m, L.AXIS_SIZE)
         # `instances` now counts the lanes.
         if k == 0:
             overlapped = max(slowest, np.ceil(points / instances))
         else:
             exposed += slowest
-    latency = overlapped + exposed
+    latency = overlapped + exposed + machine[L.LAYER_CYCLES]
     return latency, energy + machine[L.LEAK_PJ] * latency
 
 

@@ -29,15 +29,17 @@ SIZE = WORDS + _M * L.NTENSOR  # [3] product of the sizes of W, of N G C, of O
 GAP = SIZE + L.NTENSOR  # [4] d', s' of the rows, d', s' of the columns
 PILE_SIZE = 24  # one more than the splits of a dimension: 5 temporal, 15 spatial
 PILE = GAP + 4  # [2, PILE_SIZE] tile multiset: sizes, counts
-LOAD = PILE + 2 * PILE_SIZE  # [M kinds, M, 2, 3] bits through each port, see `ports`
-RESULT = LOAD + _M * _M * 2 * L.NTENSOR  # [SUMMARY_COLS], see `layout`, as all that follows
+LOAD = PILE + 2 * PILE_SIZE  # [M kinds, M, 6] bits of each user of a memory's ports, see `ports`
+WAIT = LOAD + _M * _M * L.NUSER  # [M kinds, M, 6] cycles in which its transfers start
+RESULT = WAIT + _M * _M * L.NUSER  # [SUMMARY_COLS], see `layout`, as all that follows
 TRAFFIC = RESULT + L.SUMMARY_COLS  # [M + 1, 3, 4]
 BITS = TRAFFIC + (_M + 1) * L.NTENSOR * L.TRAFFIC_COLS  # [M, 3, 2], filled on demand
 USED_BITS = BITS + _M * L.NTENSOR * 2  # [M, 3]
 MEMORY = USED_BITS + _M * L.NTENSOR  # [M, MEM_COLS]
 MACHINE = MEMORY + _M * L.MEM_COLS  # [MACHINE_COLS]
 PES = MACHINE + L.MACHINE_COLS  # MACs of the whole array
-WS_SIZE = PES + 1
+SAME = PES + 1  # [M, 6] 1 where USER has the port of the user before it
+WS_SIZE = SAME + _M * L.NUSER
 
 # iw. Fan-outs are kept as sets of (memory, dimension): bit 8 m + d of one word.
 SPLIT = 0  # fan-out m splits the dimension ...
@@ -54,11 +56,21 @@ PARENT = AXES + _M  # [M, 3] next memory outside that holds the tensor; -1 = no 
 KIND = PARENT + _M * L.NTENSOR  # [M + 1] kind of load by child, see `ports`
 KINDS = KIND + _M + 1  # how many kinds there are
 FOLDED = KINDS + 1  # innermost memory with serial folds, 0 = none
-PROBLEM = FOLDED + 1  # [PROBLEM_COLS], see `layout`, as all that follows
+STARTS = FOLDED + 1  # 1 where some memory's transfers take cycles to start or move whole bursts
+USER = STARTS + 1  # [M, 6] users of a memory's ports, those of one port side by side
+TOGETHER = USER + _M * L.NUSER  # [M, 2] whether W and I share the port that reads, writes them
+FORM = TOGETHER + 2 * _M  # [M] which users share ports: a frequent pattern, or any
+PROBLEM = FORM + _M  # [PROBLEM_COLS], see `layout`, as all that follows
 MEMORIES = PROBLEM + L.PROBLEM_COLS  # M
 HOLDS = MEMORIES + 1  # [M, 3]
 FAN = HOLDS + _M * L.NTENSOR  # [M, 3, FAN_COLS]
 IW_SIZE = FAN + _M * L.MAX_AXES * L.FAN_COLS
+
+# FORM
+ANY_PORTS = 0
+OWN_PORTS = 1  # each user has a port
+TWO_PORTS = 2  # all reads share one, all writes another
+ONE_PORT = 3  # all users share one
 
 # Bit of INEXACT beside those of the dimensions.
 RELAXED = 1 << L.NDIM
@@ -83,6 +95,49 @@ def gap(stride, dilation):
 
 
 @step
+def form_of(memory, m):
+    """FORM of a memory's ports."""
+    pairs = 0
+    across = 0
+    for a in range(L.NUSER):
+        for b in range(a):
+            together = memory[m, L.READ_PORT + a] == memory[m, L.READ_PORT + b]
+            both_ways = a >= L.NTENSOR and b < L.NTENSOR
+            pairs += together and not both_ways
+            across += together and both_ways
+    if pairs + across == 0:
+        return OWN_PORTS
+    if across == 0 and pairs == 2 * L.NTENSOR:
+        return TWO_PORTS
+    return ONE_PORT if across == L.NTENSOR * L.NTENSOR else ANY_PORTS
+
+
+@step
+def line_up(memory, ws, iw):
+    """Put the users of each memory's ports in a line, those of one port side by side."""
+    iw[STARTS] = 0
+    for m in range(memory.shape[0]):
+        if memory[m, L.START_CYCLES] > 0.0 or memory[m, L.BURST_BITS] > 0.0:
+            iw[STARTS] = 1
+        for way in range(2):
+            at = L.READ_PORT + L.NTENSOR * way
+            iw[TOGETHER + 2 * m + way] = memory[m, at + L.W] == memory[m, at + L.I]
+        iw[FORM + m] = form_of(memory, m)
+        i = 0
+        for port in range(L.NUSER):
+            first = True
+            for user in range(L.NUSER):
+                if memory[m, L.READ_PORT + user] == port:
+                    iw[USER + L.NUSER * m + i] = user
+                    ws[SAME + L.NUSER * m + i] = 0.0 if first else 1.0
+                    first = False
+                    i += 1
+    if iw[STARTS]:
+        for m in range(memory.shape[0]):
+            iw[FORM + m] = ANY_PORTS
+
+
+@step
 def place(problem, holds, fan, memory, machine, ws, iw):
     """Put one problem and one machine into work arrays, as `prepare` does."""
     M = holds.shape[0]
@@ -100,6 +155,7 @@ def place(problem, holds, fan, memory, machine, ws, iw):
                 iw[FAN + L.FAN_COLS * (L.MAX_AXES * m + a) + i] = fan[m, a, i]
         for i in range(L.MEM_COLS):
             ws[MEMORY + L.MEM_COLS * m + i] = memory[m, i]
+    line_up(memory, ws, iw)
     ws[PES] = 1.0
     iw[KINDS] = 0
     iw[FOLDED] = 0

@@ -67,7 +67,7 @@ class Speed:
 
 def bench(seconds: float = 10.0, progress: Callable[[int, int], None] | None = None) -> Speed:
     """Measure for about so many seconds, compilation not counted."""
-    from cost_models.loopnest import price_batch
+    from cost_models.batch import price_batch
 
     price_batch(*prepared("3x3", 3, 1, True))
     kinds = [(layer, m, tiles) for layer in LAYERS for m in MACHINES for tiles in ("dividing", "any")]

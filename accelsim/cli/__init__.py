@@ -14,6 +14,7 @@ from accelsim.cli import (  # noqa: F401 (each adds its commands)
     listing,
     lut,
     map,
+    memory,
     search,
     space,
     study,

@@ -9,7 +9,7 @@ every lane that wants it.
 from __future__ import annotations
 
 from collections import OrderedDict
-from math import inf, log, prod
+from math import log, prod
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -281,14 +281,9 @@ class ChipSpace:
     def _total_rate(self, name: str) -> float | None:
         """Bytes per cycle as a bandwidth gene counts them: of the ports together, if a memory has any."""
         memory = self.base.memories[self.base.memory_index(name)]
-        rates = []
-        for way in ("read", "write"):
-            ports, shared = memory.ports(way)  # type: ignore[arg-type]
-            finite = [rate for rate in ports.values() if rate != inf]
-            rates.append(max(finite, default=0.0) if shared else sum(finite))
         if isinstance(memory.bandwidth, int | float):
             return float(memory.bandwidth)
-        return sum(rates) or None
+        return sum(rate for rate, _ in memory.given_ports()) or None
 
     # -- the envelope --------------------------------------------------------------------------------
 

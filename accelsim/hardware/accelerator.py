@@ -17,6 +17,7 @@ from accelsim.hardware.fields import (
     DIMENSIONS,
     Area,
     Bits,
+    Cycles,
     Dim,
     Energy,
     Megahertz,
@@ -29,6 +30,7 @@ from accelsim.hardware.fields import (
     Text,
 )
 from accelsim.hardware.memory import Memory
+from accelsim.hardware.ports import Port, ports_of
 from accelsim.hardware.search_space import SearchSpace
 
 TRUSTED = {"trusted": True}
@@ -102,6 +104,11 @@ class Accelerator(Sourced):
     technology_nm: Nanometres = Field(description="Technology node in nm, for default energy and area.")
     clock_mhz: Megahertz = Field(description="Clock in MHz: cycles to seconds.")
     precision_bits: Precision = Field(description="Bits of an element of each tensor.")
+    layer_cycles: Cycles = Field(
+        default=0.0,
+        description="Cycles that each layer takes beyond its work: registers to write, a pipeline to fill, "
+        "an interrupt to serve.",
+    )
     mac: MacUnit = Field(default_factory=MacUnit, description="The multiply-accumulate unit.")
     memories: tuple[Memory, ...] = Field(
         min_length=2,
@@ -146,9 +153,12 @@ class Accelerator(Sourced):
         """Instances of memory `m`; `m` = number of memories gives the MACs."""
         return math.prod(self.lanes(i) for i in range(m))
 
-    def fold_cycles(self, m: int) -> int:
+    def fold_cycles(self, m: int) -> float:
         """Cycles that each new tile of the tensor in `serial_folds` of memory `m` adds to compute."""
         tensor = self.memories[m].serial_folds
+        given = self.memories[m].fold_cycles
+        if tensor is not None and given is not None:
+            return given
         sizes = [axis.size for axis in self.memories[m - 1].fanout if axis.shares is None]
         if tensor is None or not sizes:
             return 0
@@ -184,6 +194,14 @@ class Accelerator(Sourced):
             tuple(d for d in DIMENSIONS if d not in order) + order
             for order in self.dataflow.orders.get(memory, ())
         )
+
+    def ports(self, m: int) -> tuple[Port, ...]:
+        """Ports of memory `m`, given or by default; every held tensor has one to read and one to write it."""
+        return self._ports[m]
+
+    @cached_property
+    def _ports(self) -> tuple[tuple[Port, ...], ...]:
+        return tuple(ports_of(self, m) for m in range(len(self.memories)))
 
     # -- energy and area -----------------------------------------------------------------------------
 

@@ -26,6 +26,7 @@ def cross_faults(raw: dict[str, Any]) -> list[Fault]:
     for m, memory in memories:
         path = f"memories[{m}]"
         faults += [*_tensors(memory, path, m), *_kind(memory, path, m), *_energy(memory, path)]
+        faults += _port_users(memory, f"{path}.bandwidth.ports")
         faults += [*_room(memory, path, raw.get("precision_bits")), *_fanout(memory, path)]
     if memories:
         faults += [*_dataflow(raw, memories), *_network(raw, memories), *_search(raw, memories)]
@@ -131,6 +132,21 @@ def _tensors(memory: dict[str, Any], path: str, m: int) -> Iterator[Fault]:
                 yield Fault(f"{path}.size_bytes.{tensor}", "is missing: this memory holds it")
 
 
+def _port_users(memory: dict[str, Any], path: str) -> Iterator[Fault]:
+    """Each tensor in each direction uses one port."""
+    holds = _texts(memory.get("holds"))
+    seen: dict[str, int] = {}
+    for i, port in _objects(_table(memory.get("bandwidth")).get("ports")):
+        for user in _texts(port.get("users")):
+            if user not in ("read", "write") and user[-1:] in TENSORS and user[-1] not in holds:
+                yield Fault(f"{path}[{i}].users", f"{user!r}: this memory holds only {', '.join(holds)}")
+            for one in [f"{user} {t}" for t in TENSORS] if user in ("read", "write") else [user]:
+                if one in seen:
+                    yield Fault(f"{path}[{i}].users", f"{one!r} already uses ports[{seen[one]}]")
+                    break
+                seen[one] = i
+
+
 def _kind(memory: dict[str, Any], path: str, m: int) -> Iterator[Fault]:
     """Keys that only one kind of memory has."""
     size = memory.get("size_bytes")
@@ -150,6 +166,8 @@ def _kind(memory: dict[str, Any], path: str, m: int) -> Iterator[Fault]:
             f"{path}.serial_folds",
             but_got("must name a tensor held by this memory, which must not be the outermost one", folds),
         )
+    if memory.get("fold_cycles") is not None and folds is None:
+        yield Fault(f"{path}.fold_cycles", "has no effect without serial_folds; leave it out")
     if memory.get("double_buffered") is True and memory.get("overlap") is False:
         yield Fault(f"{path}.overlap", "must not be false where double_buffered is true")
     if isinstance(memory.get("banks"), dict) and not isinstance(size, dict):

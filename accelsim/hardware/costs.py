@@ -9,13 +9,11 @@ from typing import TYPE_CHECKING
 from accelsim.hardware import technology
 from accelsim.hardware.fields import Tensor
 from accelsim.hardware.memory import AccessEnergy, Memory
+from accelsim.hardware.ports import SRAM_WIDTH_BITS
 from accelsim.hardware.technology import Mac, Storage
 
 if TYPE_CHECKING:
     from accelsim.hardware.accelerator import Accelerator
-
-SRAM_WIDTH_BITS = 64
-"""Access width of a buffer whose file does not give one."""
 
 Access = dict[str, tuple[float, float]]
 """(pJ per bit read, pJ per bit written) by tensor held."""

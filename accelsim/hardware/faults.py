@@ -12,7 +12,7 @@ from pydantic import BaseModel, Tag, ValidationError
 
 from accelsim.errors import AccelsimError, nearest
 
-TAGS = ("~number", "~object", "~ports")
+TAGS = ("~number", "~object", "~one", "~ports", "~list")
 """Marks in pydantic's locations that are no keys of the file; see `memory`."""
 
 _RULES = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,9 @@ from accelsim.errors import AccelsimError, nearest
 from accelsim.hardware.accelerator import Accelerator
 from accelsim.hardware.checks import cross_faults
 from accelsim.hardware.faults import Fault, HardwareError, from_pydantic, join, shown
+from accelsim.hardware.ports import assumed
+
+_LOG = logging.getLogger(__name__)
 
 
 def hardware_names() -> tuple[str, ...]:
@@ -92,7 +96,11 @@ def _parse_text(text: str, where: str) -> Accelerator:
         raise AccelsimError(f"{where}: malformed JSON: a number has too many digits") from None
     if not isinstance(data, dict):
         raise AccelsimError(f"{where}: must be an object, but got {shown(data)}")
-    return _parse(data, where, _repeated_keys(data, ""))
+    made = _parse(data, where, _repeated_keys(data, ""))
+    missing = assumed(made)
+    if missing:
+        _LOG.warning("%s", "\n  ".join([f"{where}: assumed what the file does not give", *missing]))
+    return made
 
 
 def _repeated_keys(value: Any, path: str) -> list[Fault]:

@@ -12,6 +12,7 @@ from accelsim.hardware.fields import (
     Area,
     BytesPerCycle,
     Count,
+    Cycles,
     Energy,
     Name,
     Part,
@@ -20,6 +21,8 @@ from accelsim.hardware.fields import (
     Tensor,
     is_number,
 )
+
+WAYS: tuple[Literal["read", "write"], ...] = ("read", "write")
 
 DramType = Literal["LPDDR4", "LPDDR", "DDR3", "HBM2", "HBM3"]
 
@@ -49,18 +52,37 @@ class EnergyPerTensor(Part):
 
 
 class Ports(Part):
-    """A read and a write port, in bytes per cycle and instance; missing or null = unlimited."""
+    """A read and a write port, in bytes per cycle and instance; missing or null = the default."""
 
     read: BytesPerCycle | None = Field(default=None, description="Read port, bytes per cycle.")
     write: BytesPerCycle | None = Field(default=None, description="Write port, bytes per cycle.")
 
 
+class OnePort(Part):
+    """One port on which all reads and writes take turns, like the data bus of a DRAM."""
+
+    read_write: BytesPerCycle = Field(description="Bytes per cycle, both directions together.")
+
+
 class PortsPerTensor(Part):
-    """Own ports for each tensor; missing or null = unlimited."""
+    """Own ports for each tensor; missing or null = the default."""
 
     W: Ports | None = Field(default=None, description="Ports of the weights.")
     I: Ports | None = Field(default=None, description="Ports of the inputs.")
     O: Ports | None = Field(default=None, description="Ports of the outputs and partial sums.")
+
+
+User = Literal["read", "write", "read W", "read I", "read O", "write W", "write I", "write O"]
+"""A tensor and a direction, or all tensors in one direction."""
+
+
+class SharedPort(Part):
+    """One port and who takes turns on it."""
+
+    bytes_per_cycle: BytesPerCycle = Field(description="Bytes per cycle, all users together.")
+    users: tuple[User, ...] = Field(
+        min_length=1, max_length=6, description='Who uses it: "read", "write", or "read W" and so on.'
+    )
 
 
 class SeparatePorts(Part):
@@ -69,19 +91,30 @@ class SeparatePorts(Part):
     ports: PortsPerTensor = Field(description="Ports by tensor.")
 
 
+class ListedPorts(Part):
+    """Any ports, each with its users."""
+
+    ports: tuple[SharedPort, ...] = Field(
+        min_length=1, max_length=6, description="Ports and who takes turns on each."
+    )
+
+
 def _form(value: Any) -> str | None:
     """Which way a value is written; tags start with ~ so that they can be told from keys."""
-    if isinstance(value, SeparatePorts) or (isinstance(value, dict) and "ports" in value):
-        return "~ports"
-    if isinstance(value, dict | Part):
-        return "~object"
+    if isinstance(value, dict):
+        if "ports" in value:
+            return "~list" if isinstance(value["ports"], list | tuple) else "~ports"
+        return "~one" if "read_write" in value else "~object"
+    if isinstance(value, Part):
+        kinds = {SeparatePorts: "~ports", ListedPorts: "~list", OnePort: "~one"}
+        return kinds.get(type(value), "~object")
     return "~number" if is_number(value) else None
 
 
 def _one_or_each(what: str) -> Discriminator:
     """Tells a number from an object with one per tensor."""
     return Discriminator(
-        lambda v: "~object" if _form(v) == "~ports" else _form(v),
+        lambda v: "~object" if isinstance(v, dict | Part) else _form(v),
         custom_error_type="form",
         custom_error_message=f"must be {what}, or an object with one for each of W, I, O",
     )
@@ -102,12 +135,15 @@ EnergyFigure = Annotated[
 Bandwidth = Annotated[
     Annotated[BytesPerCycle, Tag("~number")]
     | Annotated[Ports, Tag("~object")]
-    | Annotated[SeparatePorts, Tag("~ports")],
+    | Annotated[OnePort, Tag("~one")]
+    | Annotated[SeparatePorts, Tag("~ports")]
+    | Annotated[ListedPorts, Tag("~list")],
     Discriminator(
         _form,
         custom_error_type="form",
         custom_error_message="must be a number of bytes per cycle, null, "
-        'an object {"read", "write"}, or {"ports": {"W": {"read", "write"}, ...}}',
+        'an object {"read", "write"}, {"read_write"}, {"ports": {"W": {"read", "write"}, ...}}, or '
+        '{"ports": [{"bytes_per_cycle", "users"}, ...]}',
     ),
 ]
 
@@ -196,8 +232,20 @@ class Memory(Sourced):
     bandwidth: Bandwidth | None = Field(
         default=None,
         description="Bytes per cycle and instance. A number: one read port and one write port of that width "
-        'for all tensors. {"read", "write"}: each its own. {"ports": {"W": {"read", "write"}, ...}}: own '
-        "ports for each tensor. Missing or null = unlimited.",
+        'for all tensors. {"read", "write"}: each its own. {"read_write"}: one port on which all reads and '
+        'writes take turns. {"ports": {"W": {"read", "write"}, ...}}: own ports for each tensor. {"ports": '
+        '[{"bytes_per_cycle": 8, "users": ["read W", "write O"]}, ...]}: any ports, each with its users. '
+        "What is missing has a default: DRAM one port of 8 bytes for reads and writes; SRAM a read and a "
+        "write port of `width_bits` each; registers, for each tensor, "
+        "ports of one operand a lane below, two for sums.",
+    )
+    start_cycles: Cycles = Field(
+        default=0.0,
+        description="Cycles at the port before the first bit of each transfer with the memory below: a row "
+        "to open, a request to answer, a descriptor to read. A transfer is one fill or drain of one tensor.",
+    )
+    burst_bytes: Count | None = Field(
+        default=None, description="Transfers with the memory below move whole bursts of so many bytes."
     )
     energy: AccessEnergy = Field(default_factory=AccessEnergy, description="Energy and leakage.")
     dram_type: DramType | None = Field(
@@ -211,6 +259,9 @@ class Memory(Sourced):
         description="Equal banks that make up the memory, one of which an access wakes; default 1.",
     )
     area_mm2: Area | None = Field(default=None, description="Area of one instance in mm2.")
+    fold_cycles: Cycles | None = Field(
+        default=None, description="Cycles of a fold, see `serial_folds`, instead of the array's skew."
+    )
     fanout: tuple[Axis, ...] = Field(
         default=(), max_length=3, description="Axes of the array between this memory and the next (or MACs)."
     )
@@ -247,20 +298,30 @@ class Memory(Sourced):
         """Banks of a part as named by `parts`."""
         return 1 if self.banks is None else (_of(self.banks, part) or 1)
 
-    def ports(self, direction: Literal["read", "write"]) -> tuple[dict[str, float], bool]:
-        """Bytes per cycle by tensor (infinite = unlimited), and whether all tensors share one port."""
+    def given_ports(self) -> tuple[tuple[float, tuple[str, ...]], ...]:
+        """(bytes per cycle, users as "read W") of each port that the file gives, held tensors only."""
         given = self.bandwidth
-        if isinstance(given, SeparatePorts):
-            each = {t: getattr(given.ports, t) for t in TENSORS}
-            return {t: _limit(p and getattr(p, direction)) for t, p in each.items()}, False
-        one = getattr(given, direction) if isinstance(given, Ports) else given
-        return {t: _limit(one) for t in TENSORS}, True
+        out: list[tuple[float | None, list[str]]] = []
+        if isinstance(given, ListedPorts):
+            for port in given.ports:
+                out.append((port.bytes_per_cycle, [u for user in port.users for u in self._users(user)]))
+        elif isinstance(given, SeparatePorts):
+            for t in self.holds:
+                one = getattr(given.ports, t)
+                out += [(getattr(one, way), [f"{way} {t}"]) for way in WAYS if one is not None]
+        elif isinstance(given, OnePort):
+            out.append((given.read_write, [*self._users("read"), *self._users("write")]))
+        elif given is not None:
+            for way in WAYS:
+                out.append((getattr(given, way) if isinstance(given, Ports) else given, self._users(way)))
+        return tuple((rate, tuple(dict.fromkeys(users))) for rate, users in out if rate is not None)
+
+    def _users(self, user: str) -> list[str]:
+        """A user with its tensor, or those of all held tensors."""
+        ways = [f"{user} {t}" for t in TENSORS] if user in WAYS else [user]
+        return [way for way in ways if way[-1] in self.holds]
 
 
 def _of(value: Any, tensor: str) -> Any:
     """The figure of a tensor, of one number or of an object per tensor."""
     return getattr(value, tensor, None) if isinstance(value, Part) else value
-
-
-def _limit(value: float | None) -> float:
-    return math.inf if value is None else value

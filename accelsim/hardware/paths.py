@@ -52,7 +52,8 @@ def find(data: dict[str, Any], path: str, hw: Accelerator) -> Place:
         if isinstance(at, list):
             index = _index(at, step, steps[i - 1], path)
             at, where = at[index], join(where, index)
-            owner, entry = at, steps[i + 1] if i + 1 < len(steps) else ""
+            if steps[i - 1] in _NAMED:
+                owner, entry = at, steps[i + 1] if i + 1 < len(steps) else ""
             continue
         if not isinstance(at, dict) or not step:
             raise _nowhere(path, hw)
@@ -100,5 +101,9 @@ def leaves(value: dict[str, Any], path: str) -> Iterator[Place]:
     for key, item in value.items():
         if isinstance(item, dict):
             yield from leaves(item, join(path, key))
+        elif isinstance(item, list):
+            for i, one in enumerate(item):
+                if isinstance(one, dict):
+                    yield from leaves(one, join(path, key, i))
         elif is_number(item):
             yield Place(value, key, join(path, key), value, key)

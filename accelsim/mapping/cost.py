@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from accelsim.hardware.ports import short
 from accelsim.mapping.mapping import Mapping, MappingError
-from accelsim.pack import TENSORS, Batch, Counts, count, pack_layer, pack_machine, traffic_rows
+from accelsim.pack import TENSORS, USERS, Batch, Counts, count, pack_layer, pack_machine, traffic_rows
 from accelsim.workloads.layer import DIMS, Layer
 from cost_models import layout as L
 
@@ -41,7 +42,7 @@ class LayerCost:
 
     @property
     def latency_cycles(self) -> float:
-        """Ramp-up + max(compute, ports) + exposed fills + ramp-down."""
+        """Ramp-up + max(compute, ports) + exposed fills + ramp-down + the layer's start."""
         return self._summary(L.LATENCY)
 
     @property
@@ -84,25 +85,24 @@ class LayerCost:
         split["exposed fills"] = self._summary(L.EXPOSED_TIME)
         split["ramp-up"] = self._summary(L.RAMP_UP)
         split["ramp-down"] = self._summary(L.RAMP_DOWN)
+        if self.hardware.layer_cycles:
+            split["layer start"] = self.hardware.layer_cycles
         return split
 
     @cached_property
     def port_cycles(self) -> dict[str, float]:
-        """Busy cycles of each port with finite bandwidth, as `GLB read` or, with own ports, `GLB read I`."""
+        """Busy cycles of each port, as `GLB read`, `DRAM read+write` or, with own ports, `GLB read I`.
+
+        Bits only: what transfers take to start is in the latency.
+        """
         machine = self._machine
         out: dict[str, float] = {}
-        instances = self.instances
-        for m, memory in enumerate(self.hardware.memories):
-            for way, word in enumerate(WAYS):
-                start = L.READ_CPB if way == 0 else L.WRITE_CPB
-                cycles = self.counts.bits[0, m, :, way] / instances[m] * machine[m, start : start + 3]
-                if machine[m, L.READ_SHARED + way]:
-                    if machine[m, start] > 0:
-                        out[f"{memory.name} {word}"] = float(cycles.sum())
-                    continue
-                for t, tensor in enumerate(TENSORS):
-                    if machine[m, start + t] > 0 and tensor in memory.holds:
-                        out[f"{memory.name} {word} {tensor}"] = float(cycles[t])
+        for m, (memory, instances) in enumerate(zip(self.hardware.memories, self.instances, strict=False)):
+            bits = self.counts.bits[0, m].T.ravel()
+            cycles = dict(zip(USERS, bits / instances * machine[m, L.READ_CPB : L.READ_CPB + L.NUSER]))
+            for port in self.hardware.ports(m):
+                name = f"{memory.name} {short(port, memory.holds)}"
+                out[name] = float(sum(cycles[user] for user in port.users))
         return out
 
     @cached_property

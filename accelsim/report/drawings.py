@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from accelsim.hardware import Accelerator
 from accelsim.hardware.memory import Axis, Memory
+from accelsim.hardware.ports import ports_text
 from accelsim.mapping.cost import LayerCost
 from accelsim.report.style import FAINT, INK, TENSOR_STYLES, new_figure
 from accelsim.report.text import size_text
@@ -38,7 +39,7 @@ def hierarchy_figure(hardware: Accelerator) -> Figure:
             7.6, y - 0.31, f"{many:,} x" if many > 1 else "", fontsize=9, color=INK, ha="right", va="center"
         )
         axis.text(0.4, y - 0.59, memory_text(hardware, m), fontsize=7.5, color=INK, **_HOLD)
-        axis.text(0.4, y - 0.83, ports_text(memory), fontsize=7.5, color=INK, **_HOLD)
+        axis.text(0.4, y - 0.83, f"{ports_text(hardware, m)} B/cycle", fontsize=7.5, color=INK, **_HOLD)
         for tensor in memory.holds:
             dots[tensor].append(y - 0.55)
         if memory.fanout:
@@ -79,19 +80,6 @@ def memory_text(hardware: Accelerator, m: int) -> str:
     how = "double-buffered" if memory.double_buffered else "fills hidden" if memory.overlaps else ""
     texts = [size, f"{energy} pJ/bit read", how]
     return "; ".join(text for text in texts if text)
-
-
-def ports_text(memory: Memory) -> str:
-    """Bytes a cycle of each port."""
-    out = []
-    for way in ("read", "write"):
-        each, shared = memory.ports(way)  # type: ignore[arg-type]
-        finite = {t: each[t] for t in memory.holds if each[t] != float("inf")}
-        if finite and shared:
-            out.append(f"{way} {next(iter(finite.values())):g}")
-        elif finite:
-            out.append(f"{way} {' '.join(f'{t} {n:g}' for t, n in finite.items())}")
-    return f"{', '.join(out)} B/cycle" if out else "ports unlimited"
 
 
 def _fan(axis: Axes, top: float, bottom: float, memory: Memory) -> None:

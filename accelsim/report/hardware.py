@@ -10,8 +10,9 @@ from rich.text import Text
 
 from accelsim.errors import AccelsimError
 from accelsim.hardware import Accelerator
+from accelsim.hardware.ports import assumed, feeds, ports_text
 from accelsim.mapping.mapper import map_layer
-from accelsim.report.drawings import axis_text, memory_text, ports_text
+from accelsim.report.drawings import axis_text, memory_text
 from accelsim.report.roofline import roof
 from accelsim.report.text import quantity
 from accelsim.workloads.layer import Layer, touched
@@ -68,7 +69,8 @@ def _tree(hardware: Accelerator) -> RenderableType:
     for m, memory in enumerate(hardware.memories):
         many = hardware.instances(m)
         times = f"{many:,} x " if many > 1 else ""
-        what = f"{memory.name} [{' '.join(memory.holds)}]: {memory_text(hardware, m)}; {ports_text(memory)}"
+        what = f"{memory.name} [{' '.join(memory.holds)}]: {memory_text(hardware, m)}"
+        what += f"; {ports_text(hardware, m)} B/cycle"
         text.append(f"{indent}{times}{what}\n", style="not bold")
         for axis in memory.fanout:
             text.append(f"{indent}   / {axis_text(axis)}\n", style="not bold italic")
@@ -82,10 +84,8 @@ def _tree(hardware: Accelerator) -> RenderableType:
 def _peak(hardware: Accelerator) -> RenderableType:
     per_second = hardware.num_pes * hardware.clock_mhz * 1e6
     over = roof(hardware)
-    ridge = f"{over.memory} has no limit: no ridge"
-    if over.bandwidth < float("inf"):
-        least = f"{over.ridge:,.0f}" if over.ridge >= 100 else f"{over.ridge:.3g}"
-        ridge = f"from {least} MACs a byte on the array can be the limit; below, the port of {over.memory} is"
+    least = f"{over.ridge:,.0f}" if over.ridge >= 100 else f"{over.ridge:.3g}"
+    ridge = f"from {least} MACs a byte on the array can be the limit; below, the port of {over.memory} is"
     text = Text()
     text.append(f"peak    {hardware.peak_macs_per_cycle:,} MACs a cycle, {quantity(per_second, 'MAC/s')}\n")
     text.append(f"ridge   {ridge}\n")
@@ -149,10 +149,15 @@ def _probes(hardware: Accelerator) -> RenderableType:
 
 def remarks(hardware: Accelerator) -> Iterator[str]:
     """What is legal and yet often a slip."""
+    yield from assumed(hardware)
     for m, memory in enumerate(hardware.memories):
         here = f"memories[{m}]"
-        if memory.bandwidth is None and memory.technology != "register":
-            yield f"{here}.bandwidth: {memory.name} has none, so that it never limits"
+        share = feeds(hardware, m)
+        if share < 1 - 1e-9:
+            yield (
+                f"{here}.bandwidth: {memory.name} can never feed the array: its ports keep at most "
+                f"{share:.0%} of the MACs busy, however well reads are shared"
+            )
         for a, axis in enumerate(memory.fanout):
             if not (axis.multicast or axis.reduction) and axis.size > 1:
                 yield (

@@ -35,18 +35,16 @@ class Roof(NamedTuple):
 
 
 def roof(hardware: Accelerator, memory: str | None = None) -> Roof:
-    """The roof over the read port of a memory, by default the outermost; its bandwidth may be infinite.
+    """The roof over the ports that read a memory, by default the outermost, all together.
 
-    Ports per tensor count together. Raises AccelsimError for an unknown memory.
+    Raises AccelsimError for an unknown memory.
     """
     names = [m.name for m in hardware.memories]
     name = names[0] if memory is None else memory
     if name not in names:
         raise AccelsimError(f"{hardware.name} has no memory {name!r}{nearest(name, names)}")
     m = names.index(name)
-    each, shared = hardware.memories[m].ports("read")
-    held = [each[t] for t in hardware.memories[m].holds]
-    width = held[0] if shared else sum(held)
+    width = sum(port.rate for port in hardware.ports(m) if any(u.startswith("read") for u in port.users))
     return Roof(name, float(hardware.peak_macs_per_cycle), width * hardware.instances(m))
 
 

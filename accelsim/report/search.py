@@ -15,6 +15,7 @@ from accelsim.cosearch.result import Found, SearchResult
 from accelsim.costing import NetworkCost, NetworkMapping
 from accelsim.hardware import Accelerator
 from accelsim.hardware.brief import size
+from accelsim.hardware.ports import ports_text
 from accelsim.report.tables import energy_table
 from accelsim.report.text import quantity
 
@@ -148,12 +149,12 @@ def design_parts(result: SearchResult, found: Found) -> list[RenderableType]:
 def describe(chip: Accelerator) -> str:
     """Memories from outside in, each array drawn as a grid."""
     lines = []
-    for memory in chip.memories:
+    for m, memory in enumerate(chip.memories):
         held = "".join(memory.holds)
         inner = "unlimited" if memory.size_bytes is None else f"{size(memory.total_bytes)} bytes"
         parts = memory.parts() if memory.partitioned else {}
         split = " (" + ", ".join(f"{t} {size(b)}" for t, b in parts.items()) + ")" if parts else ""
-        lines.append(f"{memory.name}: {inner}{split}, holds {held}, {_rate(memory)}")
+        lines.append(f"{memory.name}: {inner}{split}, holds {held}, bytes a cycle: {ports_text(chip, m)}")
         for axis in memory.fanout:
             dims = " or ".join(chip.axis_dims(memory.name, axis.axis))
             also = [w for w, on in (("multicast", axis.multicast), ("adds up", axis.reduction)) if on]
@@ -161,16 +162,6 @@ def describe(chip: Accelerator) -> str:
         lines += _grid([axis.size for axis in memory.fanout if axis.shares is None])
     lines.append(f"{chip.num_pes} MACs, {size(chip.onchip_bytes)} bytes on chip, {chip.area_mm2:.3g} mm2")
     return "\n".join(lines)
-
-
-def _rate(memory: object) -> str:
-    rates = []
-    for way in ("read", "write"):
-        ports, shared = memory.ports(way)  # type: ignore[attr-defined]
-        finite = [rate for rate in ports.values() if math.isfinite(rate)]
-        total = (max(finite) if shared else sum(finite)) if finite else math.inf
-        rates.append("any" if math.isinf(total) else f"{total:.3g}")
-    return f"{rates[0]} bytes a cycle out, {rates[1]} in"
 
 
 def _grid(sizes: Sequence[int]) -> list[str]:

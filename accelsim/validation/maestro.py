@@ -164,7 +164,7 @@ def price(nest: Nest, noc_bw: float) -> tuple[Counts, dict[str, dict[str, Any]]]
     machine = bare_machine(memories)
     served = [m for m, memory in enumerate(memories[:-1]) if memory["holds"]]
     machine.memory[served, L.READ_CPB : L.WRITE_CPB + L.NTENSOR] = 1.0 / noc_bw
-    machine.memory[served, L.READ_SHARED] = machine.memory[served, L.WRITE_SHARED] = 1.0
+    machine.memory[served, L.WRITE_PORT : L.WRITE_PORT + L.NTENSOR] = 1.0
     counts = count(pack_layer(nest.layer), machine, batch)
     assert counts.status[0] == L.OK, counts.status
     rows = traffic_rows([m["name"] for m in memories], machine.holds, counts.traffic[0])

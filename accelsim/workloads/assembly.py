@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from accelsim.errors import AccelsimError
 from accelsim.workloads.layer import Layer
 from accelsim.workloads.network import INPUT, OUTSIDE, Edge, Network
+from accelsim.workloads.reach import FACTOR, UNKNOWN, Reads, seen
 from accelsim.workloads.tensor import Sources
 
 
@@ -21,6 +22,7 @@ class Assembly:
         self.layers: list[Layer] = []
         self.params: list[int] = []
         self._edges: list[Edge] = []
+        self._windows: list[Reads] = []
         self._weights: list[int] = []
         self._taken: dict[str, int] = {}
         self._read: set[int] = set()
@@ -28,18 +30,24 @@ class Assembly:
 
     def append(
         self, layer: Layer, inputs: Iterable[Sources], weights: int = 0, params: int = 0,
-        factors: Iterable[Sources] = (),
+        factors: Iterable[Sources] = (), windows: Sequence[Reads] = (),
     ) -> int:  # fmt: skip
-        """Add a layer that reads `inputs`, and `factors` in the place of weights; gives its index."""
+        """Add a layer that reads `inputs`, and `factors` in the place of weights; gives its index.
+
+        `windows` says what a piece reads of each input, the last one of all that follow.
+        """
         i = len(self.layers)
         edges, read = self._edges, self._read
-        for sources in inputs:
-            for producer, elements in sources:
+        for j, sources in enumerate(inputs):
+            window = windows[min(j, len(windows) - 1)] if windows else UNKNOWN
+            for producer, elements, view in sources:
                 edges.append(Edge(producer, i, elements))
+                self._windows.append(seen(window, view))
                 read.add(producer)
         for sources in factors:
-            for producer, elements in sources:
+            for producer, elements, _ in sources:
                 edges.append(Edge(producer, i, elements, "W"))
+                self._windows.append(FACTOR)
                 read.add(producer)
         self.layers.append(layer)
         self._weights.append(weights)
@@ -74,10 +82,11 @@ class Assembly:
 
     def build(self, outputs: Iterable[Sources] = ()) -> Network:
         """The network. Without `outputs`, what no layer reads leaves the network."""
-        chosen = sorted({i for sources in outputs for i, _ in sources if i != INPUT})
+        chosen = sorted({i for sources in outputs for i, *_ in sources if i != INPUT})
         if not chosen:
             chosen = [i for i in range(len(self.layers)) if i not in self._read]
         return Network(
             self.name, tuple(self.layers), tuple(self._edges), tuple(chosen), tuple(self._weights),
             tuple(self.params), self.input_shape, self.batch, tuple(self.notes),
+            tuple(self._windows),
         )  # fmt: skip

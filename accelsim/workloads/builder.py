@@ -7,7 +7,8 @@ from accelsim.workloads import tensor, window
 from accelsim.workloads.assembly import Assembly
 from accelsim.workloads.layer import Layer, check_size
 from accelsim.workloads.network import INPUT, Network
-from accelsim.workloads.tensor import Sources, Tensor, shape
+from accelsim.workloads.reach import SAME, Axis, Reads, Shift, View, Whole, Window, upsampled
+from accelsim.workloads.tensor import Source, Sources, Tensor, shape
 
 
 class NetworkBuilder:
@@ -23,7 +24,7 @@ class NetworkBuilder:
         for value, what in ((channels, "channels"), (height, "height"), (width, "width"), (batch, "batch")):
             check_size(value, f"network {name!r}: {what}", 1)
         self.batch = batch
-        self.input = Tensor(channels, height, width, ((INPUT, channels * height * width),))
+        self.input = Tensor(channels, height, width, (Source(INPUT, channels * height * width),))
         self._net = Assembly(name, (channels, height, width), batch)
 
     # -- layers with weights -------------------------------------------------------------------------
@@ -48,8 +49,9 @@ class NetworkBuilder:
             window.pair(stride), window.pair(dilation), "conv", name,
         )  # fmt: skip
         weights = out * (x.channels // groups) * r * s
-        i = self._append(layer, (x,), weights, weights + out * (bias + 2 * bn))
-        return Tensor(out, p, q, ((i, out * p * q),))
+        reads = _slides(layer, window.before(kernel, padding, dilation))
+        i = self._append(layer, (x,), weights, weights + out * (bias + 2 * bn), reads=(reads,))
+        return Tensor(out, p, q, (Source(i, out * p * q),))
 
     def depthwise(
         self, x: Tensor, kernel: window.Size, stride: window.Size = 1, padding: window.Padding | None = None,
@@ -88,8 +90,12 @@ class NetworkBuilder:
             N=self.batch, G=groups, stride=strides, name=name,
         )  # fmt: skip
         weights = out * (x.channels // groups) * r * s
-        i = self._append(layer, (x,), weights, weights + out * (bias + 2 * bn))
-        return Tensor(out, p, q, ((i, out * p * q),))
+        reads = Window(upsampled(r, strides[0], top), upsampled(s, strides[1], left))
+        i = self._append(layer, (x,), weights, weights + out * (bias + 2 * bn), reads=(reads,))
+        view: View | Whole = View(Shift(strides[0]), Shift(strides[1]))
+        if p > x.height * strides[0] or q > x.width * strides[1]:
+            view = Whole("the last rows of the transposed convolution lie outside its sub-pixels")
+        return Tensor(out, p, q, (Source(i, out * p * q, view),))
 
     def linear(self, x: Tensor, out: int, bias: bool = True, name: str | None = None) -> Tensor:
         """Fully connected over the channels, at every position (`flatten` first for the whole map)."""
@@ -97,7 +103,7 @@ class NetworkBuilder:
         layer = Layer(self.batch, 1, out, x.channels, x.height, x.width, op="gemm", name=name)
         weights = out * x.channels
         i = self._append(layer, (x,), weights, weights + out * bias)
-        return Tensor(out, x.height, x.width, ((i, out * x.height * x.width),))
+        return Tensor(out, x.height, x.width, (Source(i, out * x.height * x.width),))
 
     def matmul(
         self, x: Tensor, y: Tensor, *, groups: int, M: int, N: int, K: int, name: str | None = None
@@ -113,8 +119,12 @@ class NetworkBuilder:
                     f"layer {name!r}: the {what} factor needs {size} elements for {groups} groups of "
                     f"M={M} N={N} K={K}, but it has {factor.elements}"
                 )
-        i = self._append(Layer.gemm(batch=self.batch * groups, M=M, N=N, K=K, name=name), (x,), 0, 0, (y,))
-        return Tensor(groups * N, M, 1, ((i, groups * M * N),))
+        layer = Layer.gemm(batch=self.batch * groups, M=M, N=N, K=K, name=name)
+        rows: Reads = (
+            SAME if (x.height, x.width) == (M, 1) else Whole("the left factor is no column of M rows")
+        )
+        i = self._append(layer, (x,), 0, 0, (y,), (rows,))
+        return Tensor(groups * N, M, 1, (Source(i, groups * M * N),))
 
     # -- layers that move data -----------------------------------------------------------------------
 
@@ -126,11 +136,13 @@ class NetworkBuilder:
         name = self._net.new_name(name, "pool")
         stride = kernel if stride is None else stride
         p, q, (r, s) = window.output(name, x.height, x.width, kernel, stride, padding, 1, ceil_mode)
-        return self._pooled(x, p, q, r, s, window.pair(stride), name)
+        reads = _slides_by(window.pair(stride), (r, s), window.before(kernel, padding))
+        return self._pooled(x, p, q, r, s, window.pair(stride), name, reads)
 
     def global_pool(self, x: Tensor, name: str | None = None) -> Tensor:
         """Average or maximum over the whole map."""
-        return self._pooled(x, 1, 1, x.height, x.width, (1, 1), self._net.new_name(name, "global_pool"))
+        name = self._net.new_name(name, "global_pool")
+        return self._pooled(x, 1, 1, x.height, x.width, (1, 1), name, Whole("pooling over the whole map"))
 
     def adaptive_pool(self, x: Tensor, height: int, width: int, name: str | None = None) -> Tensor:
         """Pooling to a fixed output size; no layer at all where the size is already right.
@@ -142,7 +154,11 @@ class NetworkBuilder:
             return x
         sh, sw = max(x.height // height, 1), max(x.width // width, 1)
         r, s = max(x.height - (height - 1) * sh, 1), max(x.width - (width - 1) * sw, 1)
-        return self._pooled(x, height, width, r, s, (sh, sw), self._net.new_name(name, "adaptive_pool"))
+        reads: Reads = _slides_by((sh, sw), (r, s), (0, 0))
+        if height > x.height or width > x.width:
+            reads = Whole("pooling to a larger map repeats values")
+        name = self._net.new_name(name, "adaptive_pool")
+        return self._pooled(x, height, width, r, s, (sh, sw), name, reads)
 
     def add(self, *tensors: Tensor, name: str | None = None) -> Tensor:
         """Sum of tensors of one shape (a residual connection), one element-wise layer."""
@@ -161,7 +177,7 @@ class NetworkBuilder:
         """  # fmt: skip
         name = self._net.new_name(name, "multiply")
         if y[:3] == (x.channels, 1, 1):
-            return self._elementwise((x, y), 1, 0, name)
+            return self._elementwise((x, y), 1, 0, name, (SAME, Whole("one value a channel")))
         if y[:3] != x[:3]:
             raise AccelsimError(
                 f"layer {name!r}: cannot multiply {shape(x)} by {shape(y)}; it needs the same shape, "
@@ -199,22 +215,25 @@ class NetworkBuilder:
 
     # -- inside --------------------------------------------------------------------------------------
 
-    def _elementwise(self, tensors: tuple[Tensor, ...], operands: int, params: int, name: str) -> Tensor:
+    def _elementwise(
+        self, tensors: tuple[Tensor, ...], operands: int, params: int, name: str,
+        reads: tuple[Reads, ...] = (SAME,),
+    ) -> Tensor:  # fmt: skip
         c, h, w, _ = tensors[0]
         layer = Layer(self.batch, c, 1, operands, h, w, op="eltwise", name=name)
-        i = self._append(layer, tensors, 0, params)
-        return Tensor(c, h, w, ((i, c * h * w),))
+        i = self._append(layer, tensors, 0, params, reads=reads)
+        return Tensor(c, h, w, (Source(i, c * h * w),))
 
     def _pooled(
-        self, x: Tensor, p: int, q: int, r: int, s: int, stride: tuple[int, int], name: str
+        self, x: Tensor, p: int, q: int, r: int, s: int, stride: tuple[int, int], name: str, reads: Reads
     ) -> Tensor:
         layer = Layer(self.batch, x.channels, 1, 1, p, q, r, s, stride, op="pool", name=name)
-        i = self._append(layer, (x,), 0, 0)
-        return Tensor(x.channels, p, q, ((i, x.channels * p * q),))
+        i = self._append(layer, (x,), 0, 0, reads=(reads,))
+        return Tensor(x.channels, p, q, (Source(i, x.channels * p * q),))
 
     def _append(
         self, layer: Layer, inputs: tuple[Tensor, ...], weights: int, params: int,
-        factors: tuple[Tensor, ...] = (),
+        factors: tuple[Tensor, ...] = (), reads: tuple[Reads, ...] = (SAME,),
     ) -> int:  # fmt: skip
         return self._net.append(
             layer,
@@ -222,7 +241,19 @@ class NetworkBuilder:
             weights,
             params,
             [self._whole_batch(x) for x in factors],
+            reads,
         )
 
     def _whole_batch(self, x: Tensor) -> Sources:
-        return x.sources if self.batch == 1 else tuple((i, n * self.batch) for i, n in x.sources)
+        return x.sources if self.batch == 1 else tuple(Source(i, n * self.batch, v) for i, n, v in x.sources)
+
+
+def _slides(layer: Layer, pad: tuple[int, int]) -> Window:
+    return _slides_by(layer.stride, (layer.R, layer.S), pad, layer.dilation)
+
+
+def _slides_by(
+    stride: tuple[int, int], kernel: tuple[int, int], pad: tuple[int, int], dilation: tuple[int, int] = (1, 1)
+) -> Window:
+    rows, cols = (Axis(s, d, k, p) for s, d, k, p in zip(stride, dilation, kernel, pad))
+    return Window(rows, cols)

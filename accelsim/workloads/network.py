@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from accelsim.errors import AccelsimError
 from accelsim.workloads.layer import Layer
+from accelsim.workloads.reach import Reads, Whole, derived
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -46,6 +47,8 @@ class Network:
     input_shape  channels, height, width of one input
     batch        inputs processed at once (already inside every layer's sizes)
     notes        what an importer left out or took as a view, one sentence each
+    windows      per edge, which rows and columns of the producer (its layer's P x Q, or the input's) a piece
+                 of the consumer reads; left out, they follow from the sizes
 
     Raises AccelsimError for no layers, a repeated name, or an edge that does not lead forward.
     """
@@ -59,6 +62,7 @@ class Network:
     input_shape: tuple[int, int, int]
     batch: int = 1
     notes: tuple[str, ...] = field(default=(), compare=False)
+    windows: tuple[Reads, ...] = ()
 
     def __post_init__(self) -> None:
         count = len(self.layers)
@@ -79,6 +83,14 @@ class Network:
                     f"go to a later layer (below {count}), in the order of their consumers, and carry data"
                 )
             last = consumer
+        if not self.windows:
+            sizes = (self.size_of(e.producer) for e in self.edges)
+            found = (derived(self.layers[e.consumer], x, e.operand) for e, x in zip(self.edges, sizes))
+            object.__setattr__(self, "windows", tuple(found))
+        if len(self.windows) != len(self.edges):
+            raise AccelsimError(
+                f"network {self.name!r}: {len(self.edges)} edges need a window each, not {len(self.windows)}"
+            )
         if not self.outputs or not all(0 <= i < count for i in self.outputs):
             raise AccelsimError(
                 f"network {self.name!r}: outputs {self.outputs} must be layers 0 to {count - 1}"
@@ -96,9 +108,9 @@ class Network:
         unique = named(list(layers))
         if not unique:
             raise AccelsimError(f"network {name!r} has no layers; it needs at least one")
+        shape, batch = padded_input(unique[0]), unique[0].N
         edges = tuple(chain(unique, i) for i in range(len(unique)))
         weights = tuple(x.weight_elements for x in unique)
-        shape, batch = padded_input(unique[0]), unique[0].N
         return cls(name, tuple(unique), edges, (len(unique) - 1,), weights, weights, shape, batch)
 
     # -- counts --------------------------------------------------------------------------------------
@@ -148,6 +160,30 @@ class Network:
             if edge.producer != INPUT:
                 out[edge.producer].append(edge)
         return tuple(map(tuple, out))
+
+    @property
+    def whole_edges(self) -> tuple[str, ...]:
+        """Why a piece of a layer must have all of what it reads: one sentence for each such edge."""
+        return tuple(
+            f"{self.names[e.consumer]} reads all of "
+            f"{OUTSIDE if e.producer == INPUT else self.names[e.producer]}: {window.why}"
+            for e, window in zip(self.edges, self.windows)
+            if isinstance(window, Whole)
+        )
+
+    @cached_property
+    def reads_of(self) -> tuple[tuple[tuple[Edge, Reads], ...], ...]:
+        """Per layer, the edges that it reads, each with its window."""
+        out: list[list[tuple[Edge, Reads]]] = [[] for _ in self.layers]
+        for edge, window in zip(self.edges, self.windows):
+            out[edge.consumer].append((edge, window))
+        return tuple(map(tuple, out))
+
+    def size_of(self, producer: int) -> tuple[int, int]:
+        """Rows and columns of a layer's result, or of the input."""
+        if producer == INPUT:
+            return self.input_shape[1:]
+        return self.layers[producer].P, self.layers[producer].Q
 
     @cached_property
     def graph(self) -> nx.DiGraph:

@@ -3,8 +3,11 @@
 Minimal form, a plain chain: `{"version": 1, "name": "tiny", "layers": [{"op": "conv", "dims": {"K": 8}}]}`.
 Full form: a layer also has `inputs`, a list of `{"from": "conv1", "elements": 64, "operand": "W"}` (left
 out, `elements` is all that the producer makes and `operand` is "I"; "input" is the outside world), and
-`weights` and `params` where they differ from what its sizes say. Beside `layers` may stand `batch`,
-`input_shape` [channels, height, width], `outputs` (layer names) and `notes`.
+`weights` and `params` where they differ from what its sizes say. An input may state which rows and columns
+of its producer it reads, `"rows": {"stride": 1, "dilation": 1, "kernel": 3, "pad": 1, "upsample": 1}` and
+`"cols"` alike (what is left out is 1, and 0 for `pad`), or `"window": "whole"`; else it follows from the
+sizes. Beside `layers` may stand `batch`, `input_shape` [channels, height, width], `outputs` (layer names)
+and `notes`.
 """
 
 from __future__ import annotations
@@ -15,10 +18,11 @@ from typing import Any
 from accelsim.errors import AccelsimError, nearest
 from accelsim.workloads.layer import MAX_SIZE, Layer
 from accelsim.workloads.network import INPUT, OUTSIDE, Edge, Network, named, padded_input
+from accelsim.workloads.reach import Axis, Reads, Whole, Window, derived
 
 _KEYS = ("version", "name", "batch", "input_shape", "layers", "outputs", "notes")
 _LAYER_KEYS = ("op", "dims", "stride", "dilation", "name", "inputs", "weights", "params")
-_INPUT_KEYS = ("from", "elements", "operand")
+_INPUT_KEYS = ("from", "elements", "operand", "rows", "cols", "window", "why")
 _LARGEST = 2**53
 
 
@@ -28,10 +32,10 @@ def write(network: Network) -> dict[str, Any]:
     for i, layer in enumerate(network.layers):
         entry = layer.to_dict()
         entry["inputs"] = []
-        for producer, _, elements, operand in network.inputs_of[i]:
+        for (producer, _, elements, operand), reads in network.reads_of[i]:
             source = OUTSIDE if producer == INPUT else network.names[producer]
             flow = {"from": source, "elements": elements}
-            entry["inputs"].append(flow | ({"operand": operand} if operand != "I" else {}))
+            entry["inputs"].append(flow | ({"operand": operand} if operand != "I" else {}) | _written(reads))
         if network.weights_of[i] != layer.weight_elements:
             entry["weights"] = network.weights_of[i]
         if network.params_of[i] != network.weights_of[i]:
@@ -56,8 +60,8 @@ def read(data: Any) -> Network:
     layers = []
     for i, entry in enumerate(entries):
         _keys(entry, _LAYER_KEYS, f"layers[{i}]")
-        shape = {k: v for k, v in entry.items() if k not in ("inputs", "weights", "params")}
-        layers.append(Layer.from_dict(shape, f"layers[{i}]"))
+        sizes = {k: v for k, v in entry.items() if k not in ("inputs", "weights", "params")}
+        layers.append(Layer.from_dict(sizes, f"layers[{i}]"))
         if layers[-1].name == OUTSIDE:
             raise AccelsimError(f"layers[{i}].name: {OUTSIDE!r} stands for the outside world; choose another")
     _unique([x.name for x in layers])
@@ -66,6 +70,7 @@ def read(data: Any) -> Network:
     batch = _whole(data.get("batch", layers[0].N), "network.batch", 1, MAX_SIZE)
     for i, entry in enumerate(entries):
         _check_batch(i, layers[i], batch, plain="inputs" not in entry)
+    shape = _shape(data, layers)
     edges: list[Edge] = []
     weights, params = [], []
     for i, entry in enumerate(entries):
@@ -82,9 +87,10 @@ def read(data: Any) -> Network:
         _outputs(data, edges, index),
         tuple(weights),
         tuple(params),
-        _shape(data, layers),
+        shape,
         batch,
         tuple(_text(x, f"network.notes[{i}]") for i, x in enumerate(_list(data, "notes"))),
+        _windows(entries, layers, edges, shape),
     )
 
 
@@ -129,6 +135,46 @@ def _inputs(entries: Any, i: int, layers: list[Layer], index: dict[str, int]) ->
             raise AccelsimError(f'{at}.operand is "W", but a layer with op {layers[i].op!r} has no weights')
         out.append(Edge(producer, i, elements, operand))
     return out
+
+
+def _windows(
+    entries: list[Any], layers: list[Layer], edges: list[Edge], shape: tuple[int, int, int]
+) -> tuple[Reads, ...]:
+    stated = [
+        _window(flow, f"layers[{i}].inputs[{j}]")
+        for i, entry in enumerate(entries)
+        for j, flow in enumerate(entry.get("inputs", [{}]))
+    ]
+    sizes = [
+        shape[1:] if e.producer == INPUT else (layers[e.producer].P, layers[e.producer].Q) for e in edges
+    ]
+    return tuple(
+        reads or derived(layers[e.consumer], size, e.operand) for reads, e, size in zip(stated, edges, sizes)
+    )
+
+
+def _window(entry: dict[str, Any], at: str) -> Reads | None:
+    """What an input says of its window, None where it says nothing."""
+    axes = [key for key in ("rows", "cols") if key in entry]
+    if "window" in entry or "why" in entry:
+        if entry.get("window") != "whole":
+            raise AccelsimError(f'{at}.window must be "whole", but got {entry.get("window")!r:.80}')
+        if axes:
+            raise AccelsimError(f'{at}.{axes[0]}: an input whose window is "whole" has no rows and cols')
+        return Whole(_text(entry.get("why", "the network file says so"), f"{at}.why"))
+    return Window(*(_axis(entry.get(key, {}), f"{at}.{key}") for key in ("rows", "cols"))) if axes else None
+
+
+def _axis(entry: Any, at: str) -> Axis:
+    _keys(entry, Axis._fields, at)
+    least = {"pad": -MAX_SIZE}
+    return Axis(**{k: _whole(v, f"{at}.{k}", least.get(k, 1), MAX_SIZE) for k, v in entry.items()})
+
+
+def _written(reads: Reads) -> dict[str, Any]:
+    if isinstance(reads, Whole):
+        return {"window": "whole", "why": reads.why}
+    return {"rows": reads.rows._asdict(), "cols": reads.cols._asdict()}
 
 
 def _outputs(data: dict[str, Any], edges: list[Edge], index: dict[str, int]) -> tuple[int, ...]:

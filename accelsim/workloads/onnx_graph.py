@@ -11,9 +11,14 @@ from accelsim.errors import AccelsimError
 from accelsim.workloads.assembly import Assembly
 from accelsim.workloads.layer import Layer
 from accelsim.workloads.network import INPUT, Network
-from accelsim.workloads.tensor import Sources
+from accelsim.workloads.reach import SAME, Reads, Shift, View, Whole
+from accelsim.workloads.tensor import Source, Sources, scattered
 
 Shape = tuple[int, ...]
+
+
+VIEWS_IN_PLACE = ("Flatten", "Reshape", "Squeeze", "Unsqueeze", "Split", "Slice", "Gather")
+"""Views that leave rows and columns where they are if the map keeps its size."""
 
 
 class Graph:
@@ -34,7 +39,9 @@ class Graph:
         for tensor in graph.sparse_initializer:
             self._shapes[tensor.values.name] = tuple(tensor.dims)
         self.constants = constants
-        self.sources: dict[str, Sources] = {i: ((INPUT, self.elements(i)),) for i in inputs}
+        self.sources: dict[str, Sources] = {
+            i: (Source(INPUT, self.elements(i), self._outside(i, inputs[0])),) for i in inputs
+        }
         first = self.shape(inputs[0])
         self.net = Assembly(name or "onnx", input_shape(first), first[0] if first else 1)
         self.views: Counter[str] = Counter()
@@ -85,18 +92,45 @@ class Graph:
 
     def emit(
         self, node: Any, layer: Layer, inputs: Iterable[str], weights: int = 0, params: int = 0,
-        factors: Iterable[str] = (),
+        factors: Iterable[str] = (), reads: Reads | None = None,
     ) -> None:  # fmt: skip
-        """The node is a layer that reads activations `inputs` and `factors` and makes its first output."""
+        """The node is a layer that reads activations `inputs` and `factors` and makes its first output.
+
+        `reads` is the window on the first input; every other one is read position by position where it has
+        the layer's rows and columns.
+        """
+        inputs = list(inputs)
+        windows = [self._same(layer, x) for x in inputs]
+        if reads is not None:
+            windows[0] = reads
         i = self.net.append(
-            layer, [self.read(x) for x in inputs], weights, params, [self.read(x) for x in factors]
+            layer, [self.read(x) for x in inputs], weights, params, [self.read(x) for x in factors], windows
         )
-        self.sources[node.output[0]] = ((i, self.elements(node.output[0])),)
+        made = node.output[0]
+        scaled = self._plane(made) == (layer.P, layer.Q)
+        view = View() if scaled else Whole(f"{node.op_type} gives its result other axes than its nest")
+        self.sources[made] = (Source(i, self.elements(made), view),)
+
+    def _plane(self, tensor: str) -> tuple[int, int]:
+        return nest(self.shape(tensor))[2:]
+
+    def _same(self, layer: Layer, tensor: str) -> Reads:
+        plane = self._plane(tensor)
+        if plane == (layer.P, layer.Q):
+            return SAME
+        one = (
+            "one value a channel" if plane == (1, 1) else f"a map of {plane[0]}x{plane[1]} is read by others"
+        )
+        return Whole(one)
+
+    def _outside(self, tensor: str, first: str) -> View | Whole:
+        same = self._plane(tensor) == self._plane(first)
+        return View() if same else Whole("this input has another shape than the first")
 
     def fuse(self, node: Any, tensor: str, params: int = 0) -> None:
         """The node costs nothing: its output comes from where `tensor` comes; parameters go to that layer."""
         sources = self.read(tensor)
-        layers = [i for i, _ in sources if i != INPUT]
+        layers = [i for i, *_ in sources if i != INPUT]
         if params and layers:
             self.net.params[layers[-1]] += params
         if params and not layers:
@@ -106,7 +140,13 @@ class Graph:
 
     def view(self, node: Any, tensor: str, output: str) -> None:
         """The output is (part of) `tensor` in another shape."""
-        self.sources[output] = portion(self.read(tensor), self.elements(output))
+        before, after = nest(self.shape(tensor)), nest(self.shape(output))
+        taken = portion(self.read(tensor), self.elements(output))
+        moved = node.op_type not in VIEWS_IN_PLACE or before[2:] != after[2:]
+        if moved and before[2:] != (1, 1):
+            up = int(self.attributes(node).get("blocksize", 0)) if node.op_type == "DepthToSpace" else 0
+            taken = _spread(taken, up) if up else scattered(taken, f"{node.op_type} moves rows or columns")
+        self.sources[output] = taken
 
     def elementwise(self, node: Any, operands: int) -> Layer:
         """Element-wise layer of the output's size."""
@@ -146,7 +186,16 @@ def input_shape(shape: Shape) -> tuple[int, int, int]:
 
 def portion(sources: Sources, elements: int) -> Sources:
     """Sources of a part of a tensor: each gives its share, at least one; a larger one repeats them."""
-    whole = sum(n for _, n in sources)
+    whole = sum(n for _, n, _ in sources)
     if elements >= whole:
         return sources
-    return tuple((i, max(n * elements // whole, 1)) for i, n in sources)
+    return tuple(Source(i, max(n * elements // whole, 1), view) for i, n, view in sources)
+
+
+def _spread(sources: Sources, up: int) -> Sources:
+    out = []
+    for i, n, view in sources:
+        if isinstance(view, View):  # row v of the result is row v // up of the tensor before
+            view = View(*(Shift(s.upsample * up, s.offset * up) for s in view))
+        out.append(Source(i, n, view))
+    return tuple(out)

@@ -9,8 +9,10 @@ from typing import Any
 
 from accelsim.errors import AccelsimError
 from accelsim.workloads.layer import Layer
-from accelsim.workloads.onnx_graph import Graph
-from accelsim.workloads.onnx_window import check_broadcast, pool_window, weighted_window
+from accelsim.workloads.onnx_graph import Graph, nest
+from accelsim.workloads.onnx_window import check_broadcast, pool_window, slides, weighted_window
+from accelsim.workloads.reach import SAME, Axis, Reads, Whole, Window, all_of, upsampled
+from accelsim.workloads.tensor import scattered
 
 Handler = Callable[[Graph, Any], None]
 
@@ -57,13 +59,15 @@ def conv(graph: Graph, node: Any, weight: int = 1, bias: int = 2) -> None:
     """Convolution; `weight` and `bias` are positions among the inputs."""
     x, w = node.input[0], _weight(node, weight)
     attributes = graph.attributes(node)
-    (r, s), stride, dilation = weighted_window(attributes, graph.shape(x), graph.shape(w))
+    window = weighted_window(attributes, graph.shape(x), graph.shape(w))
+    (r, s), stride, dilation = window
     out, per_group = graph.shape(w)[:2]
     groups = attributes.get("group", 1)
     _check_channels(graph.shape(x)[1], per_group * groups, out, groups)
     n, _, p, q = planes(graph.shape(node.output[0]))
     layer = Layer(n, groups, out // groups, per_group, p, q, r, s, stride, dilation, "conv", graph.name(node))
-    _weighted(graph, node, layer, x, w, node.input[bias:][:1])
+    reads = slides(attributes, window, planes(graph.shape(x))[2:], (p, q))
+    _weighted(graph, node, layer, x, w, node.input[bias:][:1], reads)
 
 
 def conv_transpose(graph: Graph, node: Any) -> None:
@@ -79,7 +83,11 @@ def conv_transpose(graph: Graph, node: Any) -> None:
         K=per_group, C=channels // groups, P_in=p, Q_in=q, R=r, S=s, N=n, G=groups,
         stride=stride, name=graph.name(node),
     )  # fmt: skip
-    _weighted(graph, node, layer, x, w, node.input[2:3])
+    top, left = (*attributes.get("pads", (0, 0)), 0)[:2]
+    reads: Reads = Window(upsampled(r, stride[0], top), upsampled(s, stride[1], left))
+    if attributes.get("auto_pad", b"NOTSET") not in (b"NOTSET", b"VALID") or "output_shape" in attributes:
+        reads = Whole("the padding of the transposed convolution is not stated")
+    _weighted(graph, node, layer, x, w, node.input[2:3], reads)
 
 
 def gemm(graph: Graph, node: Any) -> None:
@@ -116,12 +124,14 @@ def matmul(graph: Graph, node: Any, right: int = 1) -> None:
     _weighted(graph, node, layer, x, w, ())
 
 
-def _weighted(graph: Graph, node: Any, layer: Layer, x: str, w: str, bias: Any) -> None:
+def _weighted(
+    graph: Graph, node: Any, layer: Layer, x: str, w: str, bias: Any, reads: Reads | None = None
+) -> None:
     if graph.activation(w):
         extra = [b for b in bias if graph.activation(b)]
-        graph.emit(node, layer, [x, *extra], 0, graph.params(bias), [w])
+        graph.emit(node, layer, [x, *extra], 0, graph.params(bias), [w], reads)
     else:
-        graph.emit(node, layer, [x], graph.elements(w), graph.params([w, *bias]))
+        graph.emit(node, layer, [x], graph.elements(w), graph.params([w, *bias]), reads=reads)
 
 
 # -- layers that move data ---------------------------------------------------------------------------
@@ -129,10 +139,13 @@ def _weighted(graph: Graph, node: Any, layer: Layer, x: str, w: str, bias: Any) 
 
 def pool(graph: Graph, node: Any) -> None:
     """Pooling window."""
-    (r, s), stride, dilation = pool_window(graph.attributes(node), graph.shape(node.input[0]))
+    attributes = graph.attributes(node)
+    window = pool_window(attributes, graph.shape(node.input[0]))
+    (r, s), stride, dilation = window
     n, c, p, q = planes(graph.shape(node.output[0]))
     layer = Layer(n, c, 1, 1, p, q, r, s, stride, dilation, "pool", graph.name(node))
-    graph.emit(node, layer, node.input[:1])
+    reads = slides(attributes, window, planes(graph.shape(node.input[0]))[2:], (p, q))
+    graph.emit(node, layer, node.input[:1], reads=reads)
 
 
 def reduce(graph: Graph, node: Any) -> None:
@@ -143,12 +156,49 @@ def reduce(graph: Graph, node: Any) -> None:
         layer = Layer(n, c, 1, 1, 1, 1, r, s, op="pool", name=graph.name(node))
     else:
         layer = Layer(G=made, R=prod(shape) // made, op="pool", name=graph.name(node))
-    graph.emit(node, layer, node.input[:1])
+    graph.emit(node, layer, node.input[:1], reads=Whole("a reduction over whole axes"))
 
 
 def one_pass(graph: Graph, node: Any) -> None:
     """Softmax, normalisations, resizing: each output element read and written once."""
-    graph.emit(node, graph.elementwise(node, 1), node.input[:1], params=graph.params(node.input[1:]))
+    layer, params = graph.elementwise(node, 1), graph.params(node.input[1:])
+    graph.emit(node, layer, node.input[:1], params=params, reads=_pass(graph, node))
+
+
+def _pass(graph: Graph, node: Any) -> Reads:
+    """What a position of a pass reads: itself, whole axes, or the pixel that resizing repeats."""
+    attributes, shape = graph.attributes(node), graph.shape(node.input[0])
+    if node.op_type in ("Resize", "Upsample"):
+        return _resized(attributes, planes(shape)[2:], planes(graph.shape(node.output[0]))[2:])
+    if node.op_type in (
+        "LRN",
+        "LpNormalization",
+        "RMSNormalization",
+        "LayerNormalization",
+        "Softmax",
+        "LogSoftmax",
+    ):
+        if node.op_type == "LRN":
+            return SAME
+        axis = attributes.get("axis", -1) % len(shape)
+        across = {2: (1,), 3: (2,)}.get(len(shape), (1,))  # the axes of channels: rank 3 is tokens
+        several = node.op_type.endswith("Normalization") and node.op_type != "LpNormalization"
+        axes = set(range(axis, len(shape))) if several else {axis}
+        if axes <= set(across):
+            return SAME
+        if len(shape) == 4 and axes <= {1, 3}:
+            return Window(Axis(), all_of(shape[3]))
+    return Whole(f"{node.op_type} takes its statistics over the whole map")
+
+
+def _resized(attributes: dict[str, Any], before: tuple[int, ...], after: tuple[int, ...]) -> Reads:
+    (ups, left), mode = (
+        zip(*(divmod(b, a) for a, b in zip(before, after))),
+        attributes.get("mode", b"nearest"),
+    )
+    if any(left) or min(ups) < 1 or mode != b"nearest":
+        return Whole("resizing by no whole factor, or with more than the nearest pixel")
+    return Window(Axis(upsample=ups[0]), Axis(upsample=ups[1]))
 
 
 def combine(graph: Graph, node: Any) -> None:
@@ -176,7 +226,8 @@ def gather(graph: Graph, node: Any) -> None:
     if graph.activation(table):
         view(graph, node)
     else:
-        graph.emit(node, graph.elementwise(node, 1), [indices], params=graph.params([table]))
+        why = Whole("rows are looked up in a table")
+        graph.emit(node, graph.elementwise(node, 1), [indices], params=graph.params([table]), reads=why)
 
 
 # -- no layer ----------------------------------------------------------------------------------------
@@ -205,8 +256,12 @@ def concat(graph: Graph, node: Any) -> None:
     """Sources one after the other; constants (a class token) are parameters of the next source."""
     data = [x for x in node.input if graph.activation(x)]
     params = graph.params(node.input)
-    graph.sources[node.output[0]] = tuple(s for x in data for s in graph.read(x))
-    layers = [i for i, _ in graph.sources[node.output[0]] if i >= 0]
+    sources = tuple(s for x in data for s in graph.read(x))
+    planes = {nest(graph.shape(x))[2:] for x in (*data, node.output[0])}
+    if len(planes) > 1:  # rows or columns one after the other
+        sources = scattered(sources, "Concat joins rows or columns")
+    graph.sources[node.output[0]] = sources
+    layers = [i for i, *_ in graph.sources[node.output[0]] if i >= 0]
     if params and layers:
         graph.net.params[layers[-1]] += params
 

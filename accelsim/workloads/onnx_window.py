@@ -11,6 +11,7 @@ from itertools import zip_longest
 from typing import Any, NamedTuple
 
 from accelsim.errors import AccelsimError, nearest
+from accelsim.workloads import reach
 
 AUTO_PAD = ("NOTSET", "SAME_UPPER", "SAME_LOWER", "VALID")
 
@@ -57,6 +58,22 @@ def _window(attributes: dict[str, Any], kernel: tuple[int, int], axes: int) -> W
         _sizes(attributes, "pads", 2 * axes, least=0)
     stride, dilation = (pair(_sizes(attributes, key, axes)) for key in ("strides", "dilations"))
     return Window(kernel, stride, dilation)
+
+
+def slides(
+    attributes: dict[str, Any], window: Window, size: tuple[int, ...], out: tuple[int, ...]
+) -> reach.Window:
+    """What a piece of a sliding window reads of a map of `size`, with the padding before that is meant."""
+    auto = attributes.get("auto_pad", b"NOTSET")
+    stated = attributes.get("pads", (0, 0, 0, 0))
+    pads = (*stated[: len(stated) // 2], 0)[:2]
+    axes = []
+    for k, s, d, pad, rows, made in zip(*window, pads, size, out):
+        if auto in (b"SAME_UPPER", b"SAME_LOWER"):
+            total = max((made - 1) * s + (k - 1) * d + 1 - rows, 0)
+            pad = (total + (auto == b"SAME_LOWER")) // 2
+        axes.append(reach.Axis(s, d, k, 0 if auto == b"VALID" else pad))
+    return reach.Window(axes[0], axes[1])
 
 
 def _sizes(attributes: dict[str, Any], key: str, count: int, least: int = 1) -> list[int]:

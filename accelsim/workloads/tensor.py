@@ -6,14 +6,24 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from accelsim.errors import AccelsimError
+from accelsim.workloads.reach import PLAIN, Shift, View, Whole
 
-Sources = tuple[tuple[int, int], ...]
+
+class Source(NamedTuple):
+    """Elements of a tensor that one layer made, and where its rows and columns lie in that layer's result."""
+
+    producer: int
+    elements: int
+    view: View | Whole = PLAIN
+
+
+Sources = tuple[Source, ...]
 
 
 class Tensor(NamedTuple):
     """Shape of one image's activations and where they come from.
 
-    `sources` lists (producing layer, elements of one image) in the order of the channels. Sequences of
+    `sources` lists who made it (elements of one image) in the order of the channels. Sequences of
     tokens are `channels` x `height` = tokens x `width` = 1.
     """
 
@@ -56,12 +66,27 @@ def crop(x: Tensor, height: int, width: int) -> Tensor:
     if not (1 <= height <= x.height and 1 <= width <= x.width):
         raise AccelsimError(f"cannot crop {shape(x)} to {height}x{width}")
     area = x.height * x.width
-    return Tensor(x.channels, height, width, tuple((i, n * height * width // area) for i, n in x.sources))
+    top, left = (x.height - height) // 2, (x.width - width) // 2
+    sources = (Source(i, n * height * width // area, _shifted(view, top, left)) for i, n, view in x.sources)
+    return Tensor(x.channels, height, width, tuple(sources))
+
+
+def _shifted(view: View | Whole, top: int, left: int) -> View | Whole:
+    if isinstance(view, Whole):
+        return view
+    (up, above), (along, before) = view
+    return View(Shift(up, above + top), Shift(along, before + left))
+
+
+def scattered(sources: Sources, why: str) -> Sources:
+    """The same elements, but nobody knows in which rows and columns of their makers they lie."""
+    return tuple(Source(i, n, Whole(why)) for i, n, _ in sources)
 
 
 def flatten(x: Tensor) -> Tensor:
     """All elements as channels."""
-    return Tensor(x.elements, 1, 1, x.sources)
+    flat = x.sources if (x.height, x.width) == (1, 1) else scattered(x.sources, "the map is flattened")
+    return Tensor(x.elements, 1, 1, flat)
 
 
 def reshape(x: Tensor, channels: int, height: int, width: int) -> Tensor:
@@ -71,16 +96,17 @@ def reshape(x: Tensor, channels: int, height: int, width: int) -> Tensor:
             f"cannot reshape {shape(x)} to {channels}x{height}x{width}: "
             f"{x.elements} and {channels * height * width} elements"
         )
-    return Tensor(channels, height, width, x.sources)
+    kept = (channels, height, width) == x[:3]
+    return Tensor(channels, height, width, x.sources if kept else scattered(x.sources, "the map is reshaped"))
 
 
 def part(sources: Sources, start: int, stop: int) -> Sources:
     """The sources of elements `start` to `stop` of a tensor."""
     out, at = [], 0
-    for producer, elements in sources:
+    for producer, elements, view in sources:
         share = min(stop, at + elements) - max(start, at)
         if share > 0:
-            out.append((producer, share))
+            out.append(Source(producer, share, view))
         at += elements
     return tuple(out)
 

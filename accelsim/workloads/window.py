@@ -26,6 +26,14 @@ def pads(value: Padding) -> tuple[int, int, int, int]:
     return value if len(value) == 4 else (value[0], value[1], value[0], value[1])
 
 
+def before(kernel: Size, padding: Padding | None, dilation: Size = 1) -> tuple[int, int]:
+    """Padding above and to the left; `padding` as in `output`."""
+    if padding is None:
+        (r, s), d = pair(kernel), pair(dilation)
+        return (r - 1) * d[0] // 2, (s - 1) * d[1] // 2
+    return pads(padding)[:2]
+
+
 def output(
     name: str, height: int, width: int, kernel: Size, stride: Size, padding: Padding | None,
     dilation: Size = 1, ceil_mode: bool = False,

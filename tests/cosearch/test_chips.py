@@ -27,7 +27,7 @@ def raw(file: str, **changes) -> dict:
 def one_part() -> dict:
     """The last memory has a single part, and genes follow its own."""
     data = raw("example")
-    data["memories"][2] |= {"holds": ["W"], "size_bytes": {"W": 64}}
+    data["memories"][2] |= {"holds": ["W"], "size_bytes": {"W": 64}, "bandwidth": 1}
     span = {"min": 1, "max": 100}
     return data | {"search": {"buffers": {"PE": span}, "bandwidths": {"buffer": {"min": 1, "max": 9.5}}}}
 
@@ -111,6 +111,8 @@ def made(space: ChipSpace, row: np.ndarray):
 
 def total(bandwidth) -> float:
     """The sum of a bandwidth's numbers, however it is written."""
+    if bandwidth is None or isinstance(bandwidth, str | tuple | list):
+        return 0.0 if bandwidth is None or isinstance(bandwidth, str) else sum(map(total, bandwidth))
     if not isinstance(bandwidth, dict | float | int):
         bandwidth = bandwidth.model_dump(exclude_none=True)
     return sum(map(total, bandwidth.values())) if isinstance(bandwidth, dict) else bandwidth

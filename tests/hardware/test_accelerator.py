@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import copy
+import json
 import math
+from pathlib import Path
 from typing import Any
 
 import jsonschema
 import pytest
 
 from accelsim.hardware import json_schema, load_hardware, technology
+from accelsim.hardware.ports import assumed, feeds
 
 
 def machine() -> dict[str, Any]:
@@ -148,16 +151,71 @@ def test_instances_multiply_down_the_hierarchy() -> None:
 def test_ports() -> None:
     data = machine()
     hw = load_hardware(data)
-    assert hw.memories[0].ports("read") == ({"W": 4.0, "I": 4.0, "O": 4.0}, True)
-    assert hw.memories[0].ports("write") == ({"W": 4.0, "I": 4.0, "O": 4.0}, True)
-    assert hw.memories[1].ports("read") == ({"W": 8.0, "I": 8.0, "O": 8.0}, True)
-    assert hw.memories[1].ports("write") == (dict.fromkeys("WIO", math.inf), True)
+    reads, writes = ("read W", "read I", "read O"), ("write W", "write I", "write O")
+    assert hw.ports(0) == ((4.0, reads, True), (4.0, writes, True))
+    assert hw.ports(1) == ((8.0, reads, True), (8.0, writes, False))  # of 64 bit, as nothing else is said
     data["memories"][1]["bandwidth"] = {
         "ports": {"W": {"read": 3}, "O": {"write": 5, "read": None}, "I": None}
     }
+    assert load_hardware(data).ports(1) == (
+        (3.0, ("read W",), True),
+        (5.0, ("write O",), True),
+        (8.0, ("read I", "read O"), False),
+        (8.0, ("write W", "write I"), False),
+    )
+    listed = [
+        {"bytes_per_cycle": 6, "users": ["read", "write O"]},
+        {"bytes_per_cycle": 2, "users": ["write I"]},
+    ]
+    data["memories"][1] |= {"bandwidth": {"ports": listed}, "width_bits": 32}
+    assert load_hardware(data).ports(1) == (
+        (6.0, (*reads, "write O"), True),
+        (2.0, ("write I",), True),
+        (4.0, ("write W",), False),
+    )
+    data["memories"][1]["bandwidth"] = {"read_write": 6}
+    assert load_hardware(data).ports(1) == ((6.0, (*reads, *writes), True),)
+
+
+def test_ports_by_default() -> None:
+    data = machine()
+    del data["memories"][0]["bandwidth"], data["memories"][1]["bandwidth"]
+    data["memories"][1]["kind"] = "register"
     hw = load_hardware(data)
-    assert hw.memories[1].ports("read") == ({"W": 3.0, "I": math.inf, "O": math.inf}, False)
-    assert hw.memories[1].ports("write") == ({"W": math.inf, "I": math.inf, "O": 5.0}, False)
+    assert [(port.rate, len(port.users)) for port in hw.ports(0)] == [(8.0, 6)]
+    # An operand for each of 12 lanes, and two sums: 8, 4 and 2 x 16 bit.
+    assert {port.users[0]: port.rate for port in hw.ports(1)} == {
+        f"{way} {t}": n for way in ("read", "write") for t, n in (("W", 12.0), ("I", 6.0), ("O", 48.0))
+    }
+    assert [text.split(":")[0] for text in assumed(hw)] == ["memories[0].bandwidth", "memories[1].bandwidth"]
+
+
+def test_a_file_that_lacks_bandwidth_gets_one_message(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    data = machine()
+    data["memories"][1]["bandwidth"] = {"read": 8, "write": 8}
+    path = tmp_path / "chip.json"
+    path.write_text(json.dumps(data))
+    load_hardware(path)
+    assert not caplog.records
+    del data["memories"][0]["bandwidth"]
+    path.write_text(json.dumps(data))
+    load_hardware(path)
+    assert len(caplog.records) == 1
+    said = caplog.records[0].getMessage()
+    assert "memories[0].bandwidth: far has none for this, taken as read+write 8 B/cycle" in said
+
+
+def test_ports_that_can_never_feed_the_array() -> None:
+    data = machine()
+    data["memories"][1]["bandwidth"] = {"read": 2, "write": 100}
+    # 12 MACs a cycle want 12 / 4 weights of a byte (x multicasts) and as many inputs of half a byte.
+    assert feeds(load_hardware(data), 1) == pytest.approx(2 / 4.5)
+    data["memories"][1]["bandwidth"] = {"read": 100, "write": 4}
+    assert feeds(load_hardware(data), 1) == pytest.approx(4 / (12 / 3 * 2))  # sums of 2 bytes, y adds up
+    data["memories"][1]["bandwidth"] = {"ports": {t: {"read": 3, "write": 8} for t in "WIO"}}
+    assert feeds(load_hardware(data), 1) == 1
 
 
 def test_overlap_follows_double_buffering_unless_said() -> None:

@@ -10,6 +10,7 @@ import jsonschema
 import pytest
 
 from accelsim.hardware import Accelerator, hardware_names, json_schema, load_hardware
+from accelsim.hardware.ports import assumed, feeds
 
 NAMES = (
     "dpu_zcu102",
@@ -102,10 +103,23 @@ def test_peak(name: str, pes: int, gmacs: float) -> None:
 )
 def test_off_chip_link(name: str, gbytes_per_s: float) -> None:
     hw = load_hardware(name)
-    for direction in ("read", "write"):
-        rates, shared = hw.memories[0].ports(direction)
-        assert shared
-        assert rates["W"] * hw.clock_mhz / 1e3 == pytest.approx(gbytes_per_s)
+    # One bus on which reads and writes take turns; USB, PCIe and AXI have lanes for each direction.
+    ways = 2 if name in ("edgetpu", "dpu_zcu102") else 1
+    assert [len(port.users) for port in hw.ports(0)] == [6 // ways] * ways
+    for port in hw.ports(0):
+        assert port.rate * hw.clock_mhz / 1e3 == pytest.approx(gbytes_per_s)
+
+
+@pytest.mark.parametrize("name", hardware_names())
+def test_every_port_is_given_and_feeds_the_array(name: str) -> None:
+    hw = load_hardware(name)
+    assert assumed(hw) == ()
+    assert [feeds(hw, m) for m in range(len(hw.memories))] == [1.0] * len(hw.memories)
+
+
+def rates(hw: Accelerator, name: str) -> dict[str, float]:
+    """Bytes a cycle of each user's port."""
+    return {user: port.rate for port in hw.ports(hw.memory_index(name)) for user in port.users}
 
 
 def test_eyeriss() -> None:
@@ -114,10 +128,9 @@ def test_eyeriss() -> None:
     assert glb.holds == ("I", "O")  # weights bypass it
     assert glb.parts() == {"all": 100 * 1024}
     assert {t: n // 2 for t, n in spad.parts().items()} == {"W": 224, "I": 12, "O": 24}  # 16-bit words
-    words = {d: {t: n / 2 for t, n in glb.ports(d)[0].items()} for d in ("read", "write")}
-    assert words["read"]["I"] == 1
-    assert words["read"]["O"] == words["write"]["O"] == 4
-    assert not glb.ports("read")[1]
+    words = {user: rate / 2 for user, rate in rates(hw, "GLB").items()}
+    assert words == {"read I": 1, "write I": 4, "read O": 4, "write O": 4}
+    assert len(hw.ports(1)) == 4
     rows, sets, cols = glb.fanout
     assert (rows.size, cols.size, sets.shares) == (12, 14, "rows")
     assert rows.reduction
@@ -151,7 +164,7 @@ def test_nvdla() -> None:
         # Partial sums stay in the accumulators: nothing between them and DRAM holds outputs.
         assert [x.name for x in hw.memories if "O" in x.holds] == ["DRAM", "CACC"]
         # Loading the next weights takes `kernels` cycles, the shortest stripe that hides it.
-        assert kernels * channels / memory(hw, "CBUF").ports("read")[0]["W"] == kernels
+        assert kernels * channels / rates(hw, "CBUF")["read W"] == kernels
 
 
 def test_shidiannao() -> None:

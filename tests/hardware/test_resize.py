@@ -61,10 +61,18 @@ def test_a_named_figure_is_not_scaled() -> None:
 
 
 def test_a_number_for_parts_is_their_sum() -> None:
-    new = resized("eyeriss", {"memories.spad.size_bytes": 261, "memories.GLB.bandwidth": 9})
+    new = resized("eyeriss", {"memories.spad.size_bytes": 261, "memories.GLB.bandwidth": 13})
     assert new.memories[2].parts() == {"W": 225, "I": 12, "O": 24}
-    assert new.memories[1].ports("read")[0] == {"W": float("inf"), "I": 1.0, "O": 4.0}
-    assert new.memories[1].ports("write")[0]["O"] == 4.0
+    assert [(port.rate, *port.users) for port in new.ports(1)] == [
+        (1.0, "read I"),
+        (4.0, "write I"),
+        (4.0, "read O"),
+        (4.0, "write O"),
+    ]
+    listed = [{"bytes_per_cycle": 2, "users": ["read"]}, {"bytes_per_cycle": 6, "users": ["write"]}]
+    data = resized("eyeriss", {"memories.GLB.size_bytes": 65536}).to_dict()
+    data["memories"][1]["bandwidth"] = {"ports": listed}
+    assert [port.rate for port in resized(data, {"memories.GLB.bandwidth": 4}).ports(1)] == [1.0, 3.0]
     energy = new.memories[2].energy.read_pj_per_word
     assert energy.W < energy.I < 1  # 448 to 225 bytes is nearer to SRAM than 24 to 12
     tiny = resized("example", {"memories.PE.size_bytes": 30}).memories[2].parts()

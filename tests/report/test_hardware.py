@@ -86,7 +86,7 @@ def test_largest_tile_is_the_largest_that_prices(name) -> None:
 def test_ridge_and_remarks() -> None:
     over = roof(accelsim.load_hardware("eyeriss"))
     assert (over.peak, over.bandwidth, over.ridge) == (168, 2.4, pytest.approx(70))
-    assert roof(accelsim.load_hardware("eyeriss"), "GLB").bandwidth == 10
+    assert roof(accelsim.load_hardware("eyeriss"), "GLB").bandwidth == 10  # read I 2, read O 8
     data = accelsim.load_hardware("example").to_dict()
     data["memories"][1]["fanout"][1] = {"axis": "cols", "size": 1}
     del data["dataflow"]["axes"]["buffer"]["cols"]
@@ -94,7 +94,7 @@ def test_ridge_and_remarks() -> None:
     data["search"] = {"max_pes": 8}
     said = "\n".join(remarks(accelsim.load_hardware(data)))
     for text in (
-        "buffer has none, so that it never limits",
+        "buffer has none for this, taken as read 8, write 8 B/cycle",
         "dataflow.axes.buffer.cols: not given",
         "cols has a single lane",
         "max_pes: 8 is below the machine's own 16",

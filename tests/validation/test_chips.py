@@ -21,7 +21,7 @@ def test_eyeriss(shipped) -> None:
     error = {(c.name, c.quantity): c.error for c in report.cases}
     assert all(abs(c.error) < 0.16 for c in report.of("processing ms"))
     assert abs(error["AlexNet total", "processing ms"]) < 0.115
-    assert abs(error["AlexNet total", "total ms"]) < 0.03
+    assert abs(error["AlexNet total", "total ms"]) < 0.06
     assert abs(error["AlexNet total", "buffer MB"]) < 0.09
     assert abs(error["AlexNet total", "DRAM MB"]) < 0.01
     assert abs(error["VGG16 total", "processing ms"]) < 0.065

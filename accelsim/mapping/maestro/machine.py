@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 UNLIMITED = 2**31 - 1
 """What the tool takes for a missing size or bandwidth."""
 
+ANY_BANDWIDTH = 1e12
+"""Bytes a cycle that no layer needs: for what the tool does not limit."""
+
 L1_ENERGY, L2_ENERGY = 1.68, 18.61
 """Energy of one access in energies of one MAC: the tool's constants, from CACTI at 28 nm for L1 of 2 kB and
 L2 of 1 MB (Kwon et al., MICRO 2019)."""
@@ -85,10 +88,8 @@ class MaestroMachine:
         element = hardware.precision_bits.input / 8
 
         def per_cycle(m: int, way: str) -> int:
-            given, shared = memories[m].ports(way)  # type: ignore[arg-type]
-            finite = [given[t] for t in memories[m].holds if given[t] < UNLIMITED]
-            width = finite[0] if shared and finite else sum(finite)
-            return max(1, int(width / element)) if finite else UNLIMITED
+            rates = [port.rate for port in hardware.ports(m) if any(u.startswith(way) for u in port.users)]
+            return min(UNLIMITED, max(1, int(sum(rates) / element)))
 
         def elements(m: int) -> int:
             size = memories[m].total_bytes / element
@@ -117,13 +118,13 @@ class MaestroMachine:
                 f"a machine for {len(units)} cluster levels needs more than {MAX_MEMORIES} memories"
             )
 
-        def limit(value: int) -> int | None:
-            return None if value >= UNLIMITED else value
+        def limit(value: int) -> float:
+            return ANY_BANDWIDTH if value >= UNLIMITED else value
 
         def access(times: float) -> dict[str, float]:
             return {f"{way}_pj_per_bit": times * self.mac_pj / 8 for way in ("read", "write")}
 
-        def level(name: str, energy: float, size: int | None, bandwidth: int | None) -> dict[str, Any]:
+        def level(name: str, energy: float, size: int | None, bandwidth: float) -> dict[str, Any]:
             return {
                 "name": name,
                 "kind": "sram",
@@ -140,7 +141,7 @@ class MaestroMachine:
             level("DRAM", 0.0, None, limit(self.offchip_bw)) | {"kind": "dram"},
             level("L2", L2_ENERGY, UNLIMITED, network),
             *(level(f"C{i}", 0.0, UNLIMITED, network) for i in range(1, len(units))),
-            level("L1", L1_ENERGY, UNLIMITED, None),
+            level("L1", L1_ENERGY, UNLIMITED, ANY_BANDWIDTH),
         ]
         for i, size in enumerate(units):
             axis = {"axis": f"a{i}", "size": size, "multicast": True, "reduction": True, "forwarding": True}

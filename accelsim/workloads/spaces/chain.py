@@ -31,4 +31,5 @@ def chain(name: str, blocks: Sequence[Network]) -> Network:
         tuple(flat.from_iterable(b.params_of for b in blocks)),
         blocks[0].input_shape,
         blocks[0].batch,
+        windows=tuple(flat.from_iterable(b.windows for b in blocks)),
     )

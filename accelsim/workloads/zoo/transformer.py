@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from accelsim.errors import AccelsimError
 from accelsim.workloads.builder import NetworkBuilder
-from accelsim.workloads.tensor import Tensor
+from accelsim.workloads.tensor import Tensor, scattered
 from accelsim.workloads.zoo.model import Model
 
 WIDTH, HEADS, HIDDEN, BLOCKS = 768, 12, 3072, 12  # the "base" size of both papers
@@ -23,7 +23,8 @@ def vit_b16(b: NetworkBuilder) -> Tensor:
     x = b.conv(b.input, WIDTH, 16, 16, 0, bias=True, bn=False, name="patches")
     tokens = x.height * x.width + 1
     # The class token joins here; it and the position embedding are parameters, added as a second operand.
-    x = b.eltwise(Tensor(WIDTH, tokens, 1, x.sources), 2, (tokens + 1) * WIDTH, name="positions")
+    x = Tensor(WIDTH, tokens, 1, scattered(x.sources, "the map of patches becomes a row of tokens"))
+    x = b.eltwise(x, 2, (tokens + 1) * WIDTH, name="positions")
     for i in range(BLOCKS):
         y = norm(b, x, f"block{i}.norm1")
         q, k, v = b.split(b.linear(y, 3 * WIDTH, name=f"block{i}.qkv"), [WIDTH] * 3)

@@ -1,0 +1,69 @@
+"""`accelsim memory`: where a network's activations live, and how much room they take."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from accelsim.cli.app import app, console
+from accelsim.errors import AccelsimError
+
+
+@app.command()
+def memory(
+    network: Annotated[
+        str, typer.Argument(help="A shipped network, a subnet as SPACE:ENCODING, or an .onnx or .json file.")
+    ],
+    hardware: Annotated[
+        str | None, typer.Option(help="Take its widths, and say whether its home of activations is enough.")
+    ] = None,
+    batch: Annotated[int | None, typer.Option(help="Inputs at once.")] = None,
+    resolution: Annotated[
+        int | None, typer.Option(help="Input height and width, or sequence length.")
+    ] = None,
+    in_place_depthwise: Annotated[
+        bool, typer.Option("--in-place-depthwise/--no-in-place-depthwise", help="Depthwise over its input.")
+    ] = True,
+    in_place_add: Annotated[
+        bool, typer.Option("--in-place-add", help="Element-wise layers write over an operand.")
+    ] = False,
+    workspace: Annotated[str, typer.Option(help="Buffers beside the tensors: none or tinyengine.")] = "none",
+    alignment: Annotated[int, typer.Option(help="Bytes that each tensor is rounded up to.")] = 1,
+    patches: Annotated[
+        str | None, typer.Option(help="LAYER:N runs the layers up to LAYER in N x N patches of its output.")
+    ] = None,
+    reorder: Annotated[
+        bool, typer.Option("--reorder/--no-reorder", help="Look for the order with the smallest peak.")
+    ] = True,
+    json_out: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
+    figure: Annotated[Path | None, typer.Option(help="Draw memory over time to this file.")] = None,
+) -> None:
+    """Plan a network's activations: the peak, who makes it, the order, and an address for every tensor."""
+    import json
+
+    from accelsim.hardware import load_hardware
+    from accelsim.liveness import Rules, memory_plan
+    from accelsim.report.memory import memory_figure, memory_report
+    from accelsim.workloads.load import load_network
+
+    net = load_network(network, batch=batch, resolution=resolution)
+    chip = load_hardware(hardware) if hardware is not None else None
+    rules = Rules(in_place_depthwise, in_place_add, workspace, alignment)
+    plan = memory_plan(net, chip, rules, patches=_patches(patches), reorder=reorder)
+    if json_out:
+        print(json.dumps(plan.to_dict(), indent=1))
+    else:
+        console().print(memory_report(plan, chip))
+    if figure is not None:
+        memory_figure(plan, figure)
+
+
+def _patches(text: str | None) -> tuple[str, int] | None:
+    if text is None:
+        return None
+    layer, _, grid = text.rpartition(":")
+    if not layer or not (grid.isascii() and grid.isdigit()):
+        raise AccelsimError(f"--patches {text}: write it like stage3.0.project:4, a layer and patches a side")
+    return layer, int(grid)

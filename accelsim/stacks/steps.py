@@ -1,0 +1,129 @@
+"""What a stack does for choices of tile and kept directions: regions, words, MACs and room."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from accelsim.errors import AccelsimError, nearest
+from accelsim.stacks.graph import KEPT, StackGraph
+from cost_models import stacks as S
+
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Steps:
+    """Counts of B choices for one stack, over all its images; nodes as in `StackGraph`.
+
+    rows, cols  int64[B, nodes, OUT_COLS] of `cost_models.stacks`, of one image
+    """
+
+    graph: StackGraph
+    rows: Ints
+    cols: Ints
+
+    @property
+    def count(self) -> Ints:
+        """[B] steps: tiles of the sink."""
+        return self.graph.images * self.rows[:, -1, S.ACTIVE] * self.cols[:, -1, S.ACTIVE]
+
+    @property
+    def words(self) -> Ints:
+        """[B, nodes] words computed, or loaded."""
+        return self._product(S.TOTAL) * self.graph.channels * self.graph.images
+
+    @property
+    def macs(self) -> Ints:
+        """[B] multiply-accumulates done."""
+        return np.asarray((self._product(S.TOTAL) * self.graph.macs).sum(axis=1) * self.graph.images)
+
+    @property
+    def macs_needed(self) -> Ints:
+        """[B] multiply-accumulates of what is ever needed, once."""
+        return np.asarray((self._product(S.HULL) * self.graph.macs).sum(axis=1) * self.graph.images)
+
+    @property
+    def window(self) -> Ints:
+        """[B, nodes] words of the largest step."""
+        return self._product(S.NEED) * self.graph.channels
+
+    @property
+    def kept_cols(self) -> Ints:
+        """[B, nodes] words kept from one step to the next."""
+        return np.asarray(self.rows[..., S.NEED] * self.cols[..., S.OVERLAP] * self.graph.channels)
+
+    @property
+    def kept_rows(self) -> Ints:
+        """[B, nodes] words kept from one row of tiles to the next."""
+        return np.asarray(self.rows[..., S.OVERLAP] * self.graph.sizes[1] * self.graph.channels)
+
+    @property
+    def missing(self) -> NDArray[np.bool_]:
+        """[B, nodes] tensors that are read outside the stack, which does not compute all of them."""
+        area = self.graph.sizes[0] * self.graph.sizes[1]
+        return np.asarray(self.graph.stored & (self._product(S.HULL) < area))
+
+    def room(self, bits: NDArray[np.float64], buffers: float = 1.0) -> NDArray[np.float64]:
+        """[B, layers, nodes] bits that each tensor takes while each layer runs, weights left out.
+
+        `bits` [nodes] is the width of a word; windows of loaded and stored tensors have `buffers`.
+        """
+        graph = self.graph
+        loaded = np.arange(len(graph.nodes)) < len(graph.loaded)
+        window = self.window * np.where(loaded | graph.stored, buffers, 1.0)
+        kept = self.kept_cols + self.kept_rows
+        return np.asarray((graph.live * window[:, None, :] + kept[:, None, :]) * bits)
+
+    def _product(self, column: int) -> Ints:
+        return np.asarray(self.rows[..., column] * self.cols[..., column])
+
+
+def steps(graph: StackGraph, tiles: Sequence[tuple[int, int]], kept: Sequence[str]) -> Steps:
+    """Walk the stack for each (rows, columns) of `tiles` with what `kept` says stays between steps.
+
+    Raises AccelsimError for a tile that is no part of the sink's output, or an unknown word in `kept`.
+    """
+    sink = graph.layers[-1]
+    for p, q in tiles:
+        for dim, size, whole in (("P", p, sink.P), ("Q", q, sink.Q)):
+            if not isinstance(size, (int, np.integer)) or isinstance(size, bool) or not 1 <= size <= whole:
+                raise AccelsimError(
+                    f"stack {graph.layers[0].name} to {sink.name}: tile {dim} must be a whole number from 1 "
+                    f"to {whole}, the {dim} of {sink.name}, but got {size!r}"
+                )
+    for word in kept:
+        if word not in KEPT:
+            raise AccelsimError(
+                f"stack: kept must be one of {', '.join(KEPT)}, not {word!r}{nearest(word, KEPT)}"
+            )
+    out = []
+    for axis in (0, 1):
+        reads, starts = graph.reads[axis]
+        choices = [(int(t[axis]), KEPT[k][axis]) for t, k in zip(tiles, kept, strict=True)]
+        distinct = list(dict.fromkeys(choices))
+        found = np.zeros((len(distinct), len(graph.nodes), S.OUT_COLS), np.int64)
+        sizes = np.ascontiguousarray(graph.sizes[axis])
+        tile = np.array([t for t, _ in distinct], np.int64)
+        S.axis_batch(sizes, reads, starts, tile, np.array([k for _, k in distinct]), found)
+        at = {choice: i for i, choice in enumerate(distinct)}
+        out.append(found[[at[c] for c in choices]])
+    return Steps(graph, out[0], out[1])
+
+
+def pieces(graph: StackGraph, tile: tuple[int, int], kept: str) -> list[list[tuple[int, int, int]]]:
+    """Per node the distinct (rows, columns) of its regions and how often each comes, over all images."""
+    times = []
+    for axis in (0, 1):
+        reads, starts = graph.reads[axis]
+        sizes = np.ascontiguousarray(graph.sizes[axis])
+        counts = np.zeros((len(graph.nodes), int(sizes.max()) + 1), np.int64)
+        S.axis_sizes(sizes, reads, starts, int(tile[axis]), KEPT[kept][axis], counts)
+        times.append([[(int(n), int(row[n])) for n in np.flatnonzero(row)] for row in counts])
+    return [
+        [(r, c, a * b * graph.images) for r, a in rows for c, b in cols]
+        for rows, cols in zip(times[0], times[1])
+    ]

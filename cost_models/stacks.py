@@ -1,0 +1,137 @@
+"""Which rows of which tensors a stack of layers computes or loads, step by step along one axis.
+
+A stack works through its last layer's output in tiles; rows and columns are independent, so a stack is two
+walks of this kind. Nodes are the tensors: those from outside first, then the layers' results in execution
+order, the last one being the sink. Counts over both axes are products: regions are rows x columns.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from cost_models._jit import kernel, step
+
+PRODUCER, CONSUMER, STRIDE, DILATION, KERNEL, PAD, UPSAMPLE, WHOLE = range(8)
+"""Columns of `reads`: node read, node that reads, and the window (`WHOLE` 1: all of it)."""
+
+READ_COLS = 8
+
+TOTAL, ACTIVE, NEED, OVERLAP, FIRST, LAST, HULL = range(7)
+"""Columns of `out`: rows computed over all steps; steps with any; the largest need of a step; the most rows
+of earlier steps that a step needs; rows of the first step that has any, and of the last one; rows needed at
+all, each once."""
+
+OUT_COLS = 7
+
+
+@step
+def _needs(size, reads, starts, first, end, need, region, node):
+    """What the readers of `node` need of it for their regions of this step, into `need`."""
+    lo = size
+    hi = 0
+    for e in range(starts[node], starts[node + 1]):
+        c = reads[e, CONSUMER]
+        a = region[c, 0]
+        b = region[c, 1]
+        if a >= b:
+            continue
+        if reads[e, WHOLE]:
+            from_, to = 0, size
+        else:
+            up = reads[e, UPSAMPLE]
+            from_ = max(0, a * reads[e, STRIDE] - reads[e, PAD]) // up
+            last = (b - 1) * reads[e, STRIDE] - reads[e, PAD] + (reads[e, KERNEL] - 1) * reads[e, DILATION]
+            to = min(size * up - 1, last) // up + 1
+        if from_ < to:
+            lo = min(lo, from_)
+            hi = max(hi, to)
+    if lo >= hi:
+        lo = hi = 0
+    need[node, 0] = lo
+    need[node, 1] = hi
+
+
+@step
+def _walk(sizes, reads, starts, tile, kept, out, need, region, end):
+    """All steps along one axis; fills `out` [nodes, OUT_COLS]."""
+    nodes = sizes.shape[0]
+    sink = nodes - 1
+    for n in range(nodes):
+        end[n] = 0
+        for c in range(OUT_COLS):
+            out[n, c] = 0
+    for at in range(0, sizes[sink], tile):
+        for n in range(sink, -1, -1):
+            if n == sink:
+                need[n, 0] = at
+                need[n, 1] = min(at + tile, sizes[n])
+            else:
+                _needs(sizes[n], reads, starts, 0, 0, need, region, n)
+            lo = need[n, 0]
+            hi = need[n, 1]
+            region[n, 0] = lo
+            region[n, 1] = hi
+            if lo >= hi:
+                continue
+            out[n, NEED] = max(out[n, NEED], hi - lo)
+            if end[n] > 0:
+                out[n, HULL] += max(0, hi - max(lo, end[n]))
+            else:
+                out[n, HULL] += hi - lo
+            if kept:
+                if end[n] > lo:
+                    out[n, OVERLAP] = max(out[n, OVERLAP], end[n] - lo)
+                region[n, 0] = lo = max(lo, end[n])
+            end[n] = max(end[n], hi)
+            if lo < hi:
+                out[n, TOTAL] += hi - lo
+                if out[n, ACTIVE] == 0:
+                    out[n, FIRST] = hi - lo
+                out[n, ACTIVE] += 1
+                out[n, LAST] = hi - lo
+            else:
+                region[n, 0] = region[n, 1] = 0
+
+
+@kernel
+def axis_batch(sizes, reads, starts, tile, kept, out):
+    """Walk B choices of tile along one axis.
+
+    sizes   int64[nodes] rows of each tensor
+    reads   int64[edges, READ_COLS] sorted by producer; `starts` int64[nodes + 1] is where each begins
+    tile    int64[B] rows of the sink done in a step
+    kept    bool[B] whether rows of earlier steps are kept (else they are computed again)
+    out     int64[B, nodes, OUT_COLS]
+    """
+    nodes = sizes.shape[0]
+    need = np.zeros((nodes, 2), np.int64)
+    region = np.zeros((nodes, 2), np.int64)
+    end = np.zeros(nodes, np.int64)
+    for b in range(tile.shape[0]):
+        _walk(sizes, reads, starts, tile[b], kept[b], out[b], need, region, end)
+
+
+@kernel
+def axis_sizes(sizes, reads, starts, tile, kept, times):
+    """How often each node's region has each number of rows: fills `times` int64[nodes, max(sizes) + 1]."""
+    nodes = sizes.shape[0]
+    need = np.zeros((nodes, 2), np.int64)
+    region = np.zeros((nodes, 2), np.int64)
+    end = np.zeros(nodes, np.int64)
+    sink = nodes - 1
+    for at in range(0, sizes[sink], tile):
+        for n in range(sink, -1, -1):
+            if n == sink:
+                need[n, 0] = at
+                need[n, 1] = min(at + tile, sizes[n])
+            else:
+                _needs(sizes[n], reads, starts, 0, 0, need, region, n)
+            lo = need[n, 0]
+            hi = need[n, 1]
+            if kept:
+                lo = max(lo, end[n])
+            if lo < hi:
+                end[n] = hi
+                times[n, hi - lo] += 1
+            region[n, 0] = lo if lo < hi else 0
+            region[n, 1] = hi if lo < hi else 0
