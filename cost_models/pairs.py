@@ -10,8 +10,8 @@ import numpy as np
 from cost_models import layout as L
 from cost_models import work as X
 from cost_models._jit import kernel, step
-from cost_models.breed import ROWS, advance
 from cost_models.genes import SCRATCH
+from cost_models.genetic import ROWS, advance
 from cost_models.greedy import BEGUN, SPENT, TALLY
 from cost_models.wishes import SIZES, WISH
 

@@ -33,7 +33,8 @@ _HOME = {
     "template": "accelsim.mapping.mapper:TemplateMapper",
     "random": "accelsim.mapping.random:RandomMapper",
     "genetic": "accelsim.mapping.genetic:GeneticMapper",
-    "genetic_index": "accelsim.mapping.genetic:IndexGeneticMapper",
+    "genetic_importance": "accelsim.mapping.naas:ImportanceGeneticMapper",
+    "genetic_index": "accelsim.mapping.naas:IndexGeneticMapper",
     "cmaes": "accelsim.mapping.cmaes:CmaesMapper",
     "optimal": "accelsim.mapping.optimal:OptimalMapper",
 }
