@@ -150,7 +150,7 @@ def smallest(wish, iw):
 def complete(
     objective, wish, cost, tally, orders, norders, scratch, tile, order, axis_dim, axis_factor, ws, iw
 ):  # fmt: skip
-    """Try what may fit where nothing else does: outputs are narrower than partial sums if they leave complete."""
+    """Try what may fit where nothing else does: outputs that leave complete are narrower."""
     M = iw[X.MEMORIES] & 7
     for x in range(M - 1):
         for k in range(norders[x] if norders[x] > 0 else FREE_ORDERS):
@@ -181,10 +181,11 @@ def start(
     list_sizes(sizes, iw)
     tally[SPENT] = 0
     tally[LIMIT] = limit
-    for row in range(ROWS):
-        cost[row, 0] = cost[row, 1] = np.inf
-        cost[row, CLIMBED] = 0.0
     smallest(wish, iw)
+    cost[NEW, 0] = cost[NEW, 1] = np.inf
+    for row in range(FIRST, ROWS):
+        copy(NEW, row, wish, cost)
+        cost[row, CLIMBED] = cost[row, KIND] = 0.0
     trial(objective, wish, cost, tally, orders, scratch, tile, order, axis_dim, axis_factor, ws, iw)
     while tally[SPENT] < min(DRAWN, limit) and varies(iw):
         draw(NEW, allowed, sizes, wish, norders, FREE_ORDERS, scratch, state, ws, iw)

@@ -26,7 +26,7 @@ def map_(
     budget: Annotated[
         int | None,
         typer.Option(
-            help="Evaluations a layer, beyond the template's. Default: 2000; for optimal, no limit."
+            help="Evaluations a layer, the template's among them. Default: 2000; for optimal, no limit."
         ),
     ] = None,
     seconds: Annotated[
