@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from accelsim.cli.app import app, console
-from accelsim.cli.search import EngineName, Plot, Scheduler, Workers, finish, watching
+from accelsim.cli.options import EngineName, Scheduler, Workers
+from accelsim.cli.search import Plot, finish, watching
 from accelsim.errors import AccelsimError
 
 studies = typer.Typer(
@@ -70,7 +71,7 @@ def resume(
         int | None, typer.Option(help="Candidates in all; default: as the search was begun with.")
     ] = None,
     engine: EngineName = "threads",
-    workers: Workers = 2,
+    workers: Workers = None,
     scheduler: Scheduler = None,
     export: Annotated[Path | None, typer.Option(help="Folder for the front's designs and a CSV.")] = None,
 ) -> None:

@@ -174,6 +174,7 @@ class OptimalMapper(Mapper):
     """`optimal` among the mappers. Without a budget the proof takes what it takes."""
 
     name = "optimal"
+    budget = None
 
     def search(self, task: Task, start: Batch) -> tuple[Batch, int, Status, Any]:
         """The best mapping of the space, or the start if that is better, with the certificate."""

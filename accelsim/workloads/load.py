@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,8 @@ def network_names() -> tuple[str, ...]:
 
 def load_network(
     source: str | Path | dict[str, Any] | Network, *,
-    batch: int | None = None, resolution: Resolution | None = None,
+    batch: int | None = None, resolution: Resolution | None = None, dims: Mapping[str, int] | None = None,
+    inputs: Mapping[str, tuple[int, ...]] | None = None, allow_unknown: bool = False,
 ) -> Network:  # fmt: skip
     """A network from its name, a file, a dict, or itself.
 
@@ -28,6 +30,9 @@ def load_network(
                 or .onnx file, the dict form of `Network.from_dict`, or a Network
     batch       inputs at once; None is 1, or what the network was made with
     resolution  height and width in one number, or (height, width); the length for a sequence model
+    dims        sizes of an ONNX file's symbols by name, as in {"seq": 128}
+    inputs      shapes of an ONNX file's inputs by name, with or without the batch; "" is the first one
+    allow_unknown  price operators of an ONNX file that nobody knows as element-wise estimates
 
     Batch and resolution shape shipped networks, subnets and the symbolic sizes of ONNX files; for a network
     whose sizes stand already they can only confirm them. Raises AccelsimError.
@@ -37,6 +42,11 @@ def load_network(
     resolution = _sides(resolution, f"{_called(source)}: resolution")
     if isinstance(source, Network):
         return _confirm(source, batch, resolution)
+    onnx_only = dims or inputs or allow_unknown
+    if onnx_only and not (isinstance(source, (str, Path)) and Path(source).suffix.lower() == ".onnx"):
+        raise AccelsimError(
+            f"{_called(source)}: sizes by name, shapes of inputs and unknown operators are for .onnx files"
+        )
     if isinstance(source, dict):
         return _confirm(Network.from_dict(source), batch, resolution)
     if not isinstance(source, (str, Path)):
@@ -45,9 +55,7 @@ def load_network(
     if path.suffix.lower() == ".json":
         return _confirm(read_json(path), batch, resolution)
     if path.suffix.lower() == ".onnx":
-        from accelsim.workloads.onnx_import import read_onnx
-
-        return read_onnx(path, batch=batch, resolution=resolution)
+        return read_onnx(path, batch, resolution, dims, inputs, allow_unknown)
     name = str(source)
     if "/" in name or "\\" in name or isinstance(source, Path):
         raise AccelsimError(
@@ -56,6 +64,24 @@ def load_network(
     if ":" in name:
         return _subnet(name, batch, resolution)
     return find(name).build(1 if batch is None else batch, resolution)
+
+
+def read_onnx(
+    path: Path, batch: int | None = None, resolution: Resolution | None = None,
+    dims: Mapping[str, int] | None = None, inputs: Mapping[str, tuple[int, ...]] | None = None,
+    allow_unknown: bool = False,
+) -> Network:  # fmt: skip
+    """The network of an .onnx file, arguments as in `load_network`. Raises AccelsimError."""
+    try:
+        import onnx  # noqa: F401
+    except ModuleNotFoundError:
+        raise AccelsimError(
+            f"{path}: reading ONNX needs the onnx package: pip install 'accelsim[onnx]'"
+        ) from None
+    from accelsim.workloads.onnx.read import read
+    from accelsim.workloads.onnx.sizes import Sizes
+
+    return read(path, Sizes(batch, resolution, dims or {}, inputs or {}), allow_unknown)
 
 
 def _called(source: object) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from accelsim.errors import AccelsimError
 from accelsim.workloads.layer import Layer
 from accelsim.workloads.reach import Reads, Whole, derived
+from accelsim.workloads.region import Region, distinct
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -33,6 +34,20 @@ class Edge(NamedTuple):
     consumer: int
     elements: int
     operand: str = "I"
+
+
+class Selection(NamedTuple):
+    """Which elements of which tensor an edge or a weight operand reads.
+
+    `tensor` tells several results of one layer, or several inputs of the network, apart ("" if there is only
+    one), or names weights. `region` is None for all of it, or where only the number of elements is known.
+    """
+
+    tensor: str = ""
+    region: Region | None = None
+
+
+ALL = Selection()
 
 
 @dataclass(frozen=True)
@@ -63,6 +78,8 @@ class Network:
     batch: int = 1
     notes: tuple[str, ...] = field(default=(), compare=False)
     windows: tuple[Reads, ...] = ()
+    selected: tuple[Selection, ...] = ()
+    held: tuple[tuple[Selection, ...], ...] = ()
 
     def __post_init__(self) -> None:
         count = len(self.layers)
@@ -75,6 +92,14 @@ class Network:
             )
         if not count == len(self.weights_of) == len(self.params_of):
             raise AccelsimError(f"network {self.name!r}: weights_of and params_of need one entry a layer")
+        for what, given, wanted in (
+            ("selected", self.selected, self.edges),
+            ("held", self.held, self.layers),
+        ):
+            if given and len(given) != len(wanted):
+                raise AccelsimError(
+                    f"network {self.name!r}: {what} needs {len(wanted)} entries, or none at all"
+                )
         last = 0
         for producer, consumer, elements, _ in self.edges:
             if not (INPUT <= producer < consumer < count and last <= consumer and elements >= 1):
@@ -127,8 +152,37 @@ class Network:
 
     @property
     def weights(self) -> int:
-        """Weight elements without biases and BatchNorm; factors that are activations do not count."""
-        return sum(self.weights_of)
+        """Distinct weight elements without biases and BatchNorm; activations as factors do not count."""
+        return self.distinct_weights(range(len(self.layers)))
+
+    def distinct_weights(self, layers: Iterable[int]) -> int:
+        """Distinct weight elements of some layers: those that several of them share count once."""
+        if not self.held:
+            return sum(self.weights_of[i] for i in layers)
+        total = 0
+        shared: dict[str, list[Region]] = {}
+        for i in layers:
+            own = self.weights_of[i]
+            for tensor, region in self.held[i]:
+                if region is not None:
+                    shared.setdefault(tensor, []).append(region)
+                    own -= region.elements
+            total += max(own, 0)
+        return total + sum(distinct(regions) for regions in shared.values())
+
+    @cached_property
+    def input_elements(self) -> int:
+        """Distinct elements that the network reads from outside, padding left out."""
+        read: dict[str, list[Region]] = {}
+        known: dict[str, int] = {}
+        for i, edge in enumerate(self.edges):
+            if edge.producer == INPUT:
+                tensor, region = self.selected[i] if self.selected else ALL
+                if region is None:
+                    known[tensor] = max(known.get(tensor, 0), edge.elements)
+                else:
+                    read.setdefault(tensor, []).append(region)
+        return sum(max(known.get(x, 0), distinct(read.get(x, ()))) for x in {*known, *read})
 
     @property
     def params(self) -> int:

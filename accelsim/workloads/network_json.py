@@ -6,7 +6,10 @@ out, `elements` is all that the producer makes and `operand` is "I"; "input" is 
 `weights` and `params` where they differ from what its sizes say. An input may state which rows and columns
 of its producer it reads, `"rows": {"stride": 1, "dilation": 1, "kernel": 3, "pad": 1, "upsample": 1}` and
 `"cols"` alike (what is left out is 1, and 0 for `pad`), or `"window": "whole"`; else it follows from the
-sizes. Beside `layers` may stand `batch`, `input_shape` [channels, height, width], `outputs` (layer names)
+sizes. Where a producer has several results, `"tensor"` names one; `"region": {"offset": 0, "factors": [[4,
+1]]}` says which of its elements are read: those at offset + a sum of i * stride with i below the size, for
+each [size, stride]. A layer's `shares` names in the same way the weight tensors that other layers use too.
+Beside `layers` may stand `batch`, `input_shape` [channels, height, width], `outputs` (layer names)
 and `notes`.
 """
 
@@ -17,12 +20,15 @@ from typing import Any
 
 from accelsim.errors import AccelsimError, nearest
 from accelsim.workloads.layer import MAX_SIZE, Layer
-from accelsim.workloads.network import INPUT, OUTSIDE, Edge, Network, named, padded_input
+from accelsim.workloads.network import ALL, INPUT, OUTSIDE, Edge, Network, Selection, named, padded_input
 from accelsim.workloads.reach import Axis, Reads, Whole, Window, derived
+from accelsim.workloads.region import Region
+from accelsim.workloads.region import region as make_region
 
 _KEYS = ("version", "name", "batch", "input_shape", "layers", "outputs", "notes")
-_LAYER_KEYS = ("op", "dims", "stride", "dilation", "name", "inputs", "weights", "params")
-_INPUT_KEYS = ("from", "elements", "operand", "rows", "cols", "window", "why")
+_LAYER_KEYS = ("op", "dims", "stride", "dilation", "name", "inputs", "weights", "params", "shares")
+_INPUT_KEYS = ("from", "elements", "operand", "rows", "cols", "window", "why", "tensor", "region")
+_SHARE_KEYS = ("tensor", "region")
 _LARGEST = 2**53
 
 
@@ -32,14 +38,17 @@ def write(network: Network) -> dict[str, Any]:
     for i, layer in enumerate(network.layers):
         entry = layer.to_dict()
         entry["inputs"] = []
-        for (producer, _, elements, operand), reads in network.reads_of[i]:
+        for (producer, _, elements, operand), reads, (tensor, region) in _read_by(network, i):
             source = OUTSIDE if producer == INPUT else network.names[producer]
             flow = {"from": source, "elements": elements}
-            entry["inputs"].append(flow | ({"operand": operand} if operand != "I" else {}) | _written(reads))
+            flow |= ({"operand": operand} if operand != "I" else {}) | _written(reads)
+            entry["inputs"].append(flow | _selection(tensor, region))
         if network.weights_of[i] != layer.weight_elements:
             entry["weights"] = network.weights_of[i]
         if network.params_of[i] != network.weights_of[i]:
             entry["params"] = network.params_of[i]
+        if network.held and network.held[i]:
+            entry["shares"] = [_selection(tensor, region) for tensor, region in network.held[i]]
         layers.append(entry)
     out: dict[str, Any] = {"version": 1, "name": network.name, "batch": network.batch}
     out["input_shape"] = list(network.input_shape)
@@ -60,7 +69,7 @@ def read(data: Any) -> Network:
     layers = []
     for i, entry in enumerate(entries):
         _keys(entry, _LAYER_KEYS, f"layers[{i}]")
-        sizes = {k: v for k, v in entry.items() if k not in ("inputs", "weights", "params")}
+        sizes = {k: v for k, v in entry.items() if k not in ("inputs", "weights", "params", "shares")}
         layers.append(Layer.from_dict(sizes, f"layers[{i}]"))
         if layers[-1].name == OUTSIDE:
             raise AccelsimError(f"layers[{i}].name: {OUTSIDE!r} stands for the outside world; choose another")
@@ -91,6 +100,64 @@ def read(data: Any) -> Network:
         batch,
         tuple(_text(x, f"network.notes[{i}]") for i, x in enumerate(_list(data, "notes"))),
         _windows(entries, layers, edges, shape),
+        _selected(entries),
+        _held(entries),
+    )
+
+
+def _read_by(network: Network, i: int) -> list[tuple[Edge, Reads, Selection]]:
+    first = sum(map(len, network.inputs_of[:i]))
+    several = network.reads_of[i]
+    chosen = network.selected[first : first + len(several)] if network.selected else [ALL] * len(several)
+    return [(edge, reads, one) for (edge, reads), one in zip(several, chosen)]
+
+
+def _selection(tensor: str, region: Region | None) -> dict[str, Any]:
+    out: dict[str, Any] = {"tensor": tensor} if tensor else {}
+    if region is not None:
+        out["region"] = {"offset": region.offset, "factors": [list(f) for f in region.factors]}
+    return out
+
+
+def _selected(entries: list[Any]) -> tuple[Selection, ...]:
+    out = []
+    for i, entry in enumerate(entries):
+        for j, one in enumerate(entry.get("inputs", [{}])):
+            out.append(_chosen(one, f"layers[{i}].inputs[{j}]"))
+    return tuple(out) if any(one != ALL for one in out) else ()
+
+
+def _held(entries: list[Any]) -> tuple[tuple[Selection, ...], ...]:
+    out = []
+    for i, entry in enumerate(entries):
+        path, shares = f"layers[{i}].shares", entry.get("shares", [])
+        if not isinstance(shares, list):
+            raise AccelsimError(f"{path} must be a list of weight tensors, but got {shares!r:.80}")
+        for j, one in enumerate(shares):
+            _keys(one, _SHARE_KEYS, f"{path}[{j}]")
+            _text(one.get("tensor"), f"{path}[{j}].tensor")
+        out.append(tuple(_chosen(one, f"{path}[{j}]") for j, one in enumerate(shares)))
+    return tuple(out) if any(out) else ()
+
+
+def _chosen(entry: dict[str, Any], path: str) -> Selection:
+    tensor = _text(entry["tensor"], f"{path}.tensor") if "tensor" in entry else ""
+    if "region" not in entry:
+        return Selection(tensor)
+    _keys(entry["region"], ("offset", "factors"), f"{path}.region")
+    factors = entry["region"].get("factors")
+    if not isinstance(factors, list) or not all(isinstance(f, list) and len(f) == 2 for f in factors):
+        raise AccelsimError(
+            f"{path}.region.factors must be a list of [size, stride], but got {factors!r:.80}"
+        )
+    pairs = [
+        (_whole(n, f"{path}.region.factors", 1), _whole(s, f"{path}.region.factors", 1)) for n, s in factors
+    ]
+    ends = sorted(pairs, key=lambda f: f[1])
+    if any(s <= sum((n - 1) * t for n, t in ends[:k]) for k, (_, s) in enumerate(ends)):
+        raise AccelsimError(f"{path}.region.factors {factors!r:.80} name an element twice")
+    return Selection(
+        tensor, make_region(_whole(entry["region"].get("offset", 0), f"{path}.region.offset", 0), pairs)
     )
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from accelsim.errors import AccelsimError
 from accelsim.workloads import Layer, Network, load_network
-from accelsim.workloads.onnx_import import read_onnx
+from accelsim.workloads.load import read_onnx
 
 TINY = {"name": "tiny", "layers": [{"dims": {"K": 8, "C": 3, "P": 4, "Q": 4}}]}
 

@@ -9,7 +9,7 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
-from accelsim.cosearch.engines.base import Engine, R, T
+from accelsim.engines.base import Engine, R, T
 from accelsim.errors import AccelsimError
 
 TRIES = 5
@@ -23,6 +23,8 @@ def _ignore_interrupt() -> None:
 
 class ProcessEngine(Engine):
     """A pool of processes, replaced when one of them dies."""
+
+    name = "processes"
 
     def __init__(self, workers: int = 1) -> None:
         self.workers = workers

@@ -1,0 +1,157 @@
+"""Attention as one operator: two products with the heads' groups told apart, and the softmax between."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from accelsim.errors import AccelsimError
+from accelsim.workloads.onnx import parts as P
+from accelsim.workloads.onnx.contract import product_of
+from accelsim.workloads.onnx.convolve import weight_input
+from accelsim.workloads.onnx.graph import Graph
+from accelsim.workloads.onnx.parts import Parts
+from accelsim.workloads.onnx.values import Shape
+
+
+def attention(graph: Graph, node: Any) -> None:
+    """ONNX's Attention (opset 23): heads in an axis of their own, or among the channels."""
+    q, k, v = node.input[:3]
+    attributes = graph.attributes(node)
+    heads, kv_heads = attributes.get("q_num_heads", 0), attributes.get("kv_num_heads", 0)
+    past = [x if len(node.input) > i and (x := node.input[i]) else "" for i in (4, 5)]
+    flat = len(graph.shape(q)) == 3
+    made = _attend(graph, node, q, k, v, heads, kv_heads or heads, past)
+    _result(graph, node, made, flat)
+
+
+def group_query(graph: Graph, node: Any) -> None:
+    """com.microsoft GroupQueryAttention and MultiHeadAttention with separate or packed q, k, v."""
+    attributes = graph.attributes(node)
+    heads = attributes["num_heads"]
+    kv_heads = attributes.get("kv_num_heads", heads)
+    q = node.input[0]
+    k, v = ([*node.input, "", ""][i] for i in (1, 2))
+    at = (3, 4) if node.op_type == "GroupQueryAttention" else (6, 7)
+    past = [node.input[i] if len(node.input) > i else "" for i in at]
+    if not k:
+        q, k, v = _unpacked(graph, node, q, heads, kv_heads)
+    made = _attend(graph, node, q, k, v, heads, kv_heads, past)
+    _result(graph, node, made, True)
+
+
+def fused_attention(graph: Graph, node: Any) -> None:
+    """com.microsoft Attention and QAttention: the projection of q, k and v first."""
+    attributes = graph.attributes(node)
+    heads = attributes["num_heads"]
+    x, w = node.input[0], weight_input(node)
+    width = graph.shape(w)[-1]
+    sizes = attributes.get("qkv_hidden_sizes") or [width // 3] * 3
+    name = f"{node.output[0]}:qkv"
+    i = product_of(graph, node, x, w, name, bias=node.input[2:3], suffix=".qkv")
+    graph.make(name, i)
+    q, k, v = (_slice(graph, name, f"{name}{j}", sum(sizes[:j]), sizes[j]) for j in range(3))
+    made = _attend(graph, node, q, k, v, heads, heads, ["", ""])
+    _result(graph, node, made, True)
+
+
+def _unpacked(graph: Graph, node: Any, q: str, heads: int, kv_heads: int) -> list[str]:
+    shape = graph.shape(q)
+    if len(shape) != 3:
+        raise AccelsimError(f"packed q, k and v of shape {list(shape)} are not supported")
+    depth = shape[-1] // (heads + 2 * kv_heads)
+    counts = [heads * depth, kv_heads * depth, kv_heads * depth]
+    base = node.output[0]
+    return [_slice(graph, q, f"{base}:{'qkv'[j]}", sum(counts[:j]), counts[j]) for j in range(3)]
+
+
+def _slice(graph: Graph, name: str, new: str, first: int, count: int) -> str:
+    shape = graph.shape(name)
+    parts = P.take(graph.read(name), shape, len(shape) - 1, first, count)
+    graph.values.define(new, (*shape[:-1], count), graph.values.kind(name))
+    graph.parts[new] = parts
+    return new
+
+
+def _headed(graph: Graph, name: str, heads: int) -> tuple[Parts, Shape]:
+    """A factor as [batch, heads, tokens, depth]."""
+    shape, parts = graph.shape(name), graph.read(name)
+    if len(shape) == 4:
+        return parts, shape
+    if len(shape) != 3 or not heads or shape[2] % heads:
+        raise AccelsimError(f"a factor of shape {list(shape)} does not split into {heads} heads")
+    apart = (shape[0], shape[1], heads, shape[2] // heads)
+    turned = P.transpose(P.reshape(parts, shape, apart), (0, 2, 1, 3))
+    return turned, (apart[0], heads, apart[1], apart[3])
+
+
+def _attend(
+    graph: Graph, node: Any, q: str, k: str, v: str, heads: int, kv_heads: int, past: list[str]
+) -> str:
+    """Scores, softmax and context; the name of the context [batch, kv heads, group, tokens, depth]."""
+    base = node.output[0]
+    pq, sq = _headed(graph, q, heads)
+    heads = sq[1]
+    several = []
+    for name, before in zip((k, v), past):
+        parts, shape = _headed(graph, name, kv_heads)
+        if before and graph.values.find(before) is not None and len(graph.shape(before)) == 4:
+            old = graph.shape(before)
+            parts = P.concat([(graph.read(before), old), (parts, shape)], 2)
+            shape = (*shape[:2], old[2] + shape[2], shape[3])
+        several.append((parts, shape))
+    (pk, sk), (pv, sv) = several
+    if heads % sk[1]:
+        raise AccelsimError(f"{heads} query heads do not share {sk[1]} key heads evenly")
+    group = heads // sk[1]
+    apart = (sq[0], sk[1], group, sq[2], sq[3])
+    one = _hold(graph, f"{base}:q", P.reshape(pq, sq, apart), apart, q)
+    two = _hold(graph, f"{base}:k", *_single(pk, sk), k)
+    three = _hold(graph, f"{base}:v", *_single(pv, sv), v)
+    scores = f"{base}:scores"
+    i = product_of(graph, node, one, two, scores, turn_w=True, suffix=".scores")
+    graph.make(scores, i)
+    soft = f"{base}:softmax"
+    graph.values.define(soft, graph.shape(scores))
+    n, g, m, s, t = graph.shape(scores)
+    flat = f"{base}:flat"
+    graph.values.define(flat, (n, g * m, s, t))
+    i = graph.emit(graph.elementwise(node, 1, flat, ".softmax"), [scores])
+    graph.make(soft, i)
+    context = f"{base}:context"
+    i = product_of(graph, node, soft, three, context, suffix=".context")
+    graph.make(context, i)
+    for y, (parts, shape) in zip(node.output[1:3], several):
+        if y:  # the cache with the new tokens
+            graph.values.define(y, shape, graph.values.kind(k))
+            graph.parts[y] = parts
+    for y in node.output[3:]:
+        if y:
+            graph.values.define(y, (n, g * m, s, t))
+            graph.parts[y] = P.reshape(graph.read(scores), (n, g, m, s, t), (n, g * m, s, t))
+    return context
+
+
+def _single(parts: Parts, shape: Shape) -> tuple[Parts, Shape]:
+    apart = (*shape[:2], 1, *shape[2:])
+    return P.reshape(parts, shape, apart), apart
+
+
+def _hold(graph: Graph, name: str, parts: Parts, shape: Shape, like: str) -> str:
+    graph.values.define(name, shape, graph.values.kind(like))
+    graph.parts[name] = parts
+    if not graph.activation(like):
+        graph.constants.add(name)
+    return name
+
+
+def _result(graph: Graph, node: Any, context: str, flat: bool) -> None:
+    n, g, m, s, d = graph.shape(context)
+    y = node.output[0]
+    parts = P.reshape(graph.read(context), (n, g, m, s, d), (n, g * m, s, d))
+    shape: Shape = (n, g * m, s, d)
+    if flat:
+        parts = P.transpose(parts, (0, 2, 1, 3))
+        parts = P.reshape(parts, (n, s, g * m, d), (n, s, g * m * d))
+        shape = (n, s, g * m * d)
+    graph.values.define(y, shape, graph.values.kind(node.input[0]))
+    graph.parts[y] = parts

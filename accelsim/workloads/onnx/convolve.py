@@ -1,0 +1,251 @@
+"""Convolutions, transposed convolutions and pooling with any number of spatial axes."""
+
+from __future__ import annotations
+
+from itertools import product
+from math import prod
+from typing import Any
+
+from accelsim.errors import AccelsimError
+from accelsim.workloads import phases
+from accelsim.workloads.layer import Layer, touched
+from accelsim.workloads.network import Selection
+from accelsim.workloads.onnx import parts as P
+from accelsim.workloads.onnx.graph import Graph, Operand
+from accelsim.workloads.onnx.values import Shape
+from accelsim.workloads.onnx.window import Window, pool_window, transposed_output, weighted_window
+from accelsim.workloads.reach import Axis, Reads, Shift, View, Whole, upsampled
+from accelsim.workloads.reach import Window as Rows
+from accelsim.workloads.region import Region, region
+
+
+def conv(graph: Graph, node: Any, weight: int = 1, bias: int = 2, last: bool = False) -> None:
+    """Convolution; `weight` and `bias` are positions among the inputs; `last`: channels stand last."""
+    x, w = node.input[0], weight_input(node, weight)
+    attributes = graph.attributes(node)
+    image, filters = graph.shape(x), graph.shape(w)
+    if last:
+        image, filters = channels_first(image), channels_first(filters)
+    window = weighted_window(attributes, image, filters)
+    out, per_group = filters[:2]
+    groups = attributes.get("group", 1)
+    check_channels(image[1], per_group * groups, out, groups)
+    made = window.outputs(image[2:])
+    y = node.output[0]
+    shape = (image[0], out, *made)
+    if last:
+        shape = (image[0], *made, out)
+    settle(graph, node, shape)
+    layer = nested(image[0], groups, out // groups, per_group, made, window, "conv", graph.name(node))
+    said_if_folded(graph, node, window)
+    reads = slides(window, image[2:])
+    weighted(graph, layer, x, w, node.input[bias:][:1], y, reads)
+
+
+def weighted(
+    graph: Graph, layer: Layer, x: str, w: str, bias: Any, y: str, reads: Reads | None = None
+) -> None:
+    """A layer with one weight operand, constant or not, and a bias."""
+    extra = [b for b in bias if graph.activation(b)]
+    constant = [b for b in (w, *bias) if not graph.activation(b)]
+    i = graph.emit(layer, [x, *extra], factors=[w], params=graph.params(constant), reads=reads)
+    graph.make(y, i)
+
+
+def slides(window: Window, size: Shape) -> Reads:
+    """What a piece of a sliding window reads of a map of `size`."""
+    if len(size) > 2:
+        return Whole("windows over three axes")
+    axes = [
+        Axis(s, d, k, before)
+        for k, s, d, (before, _) in zip(window.kernel, window.stride, window.dilation, window.padding(size))
+    ]
+    return Rows(*[*axes, Axis(), Axis()][:2])
+
+
+def conv_transpose(graph: Graph, node: Any) -> None:
+    """Transposed convolution, by the phases of its stride."""
+    x, w = node.input[0], weight_input(node)
+    attributes = graph.attributes(node)
+    image, filters = graph.shape(x), graph.shape(w)
+    window = weighted_window(attributes, image, filters)
+    channels, per_group = filters[:2]
+    groups = attributes.get("group", 1)
+    check_channels(image[1], channels, per_group * groups, groups)
+    before, made = transposed_output(attributes, window, image[2:])
+    settle(graph, node, (image[0], per_group * groups, *made))
+    axes = [
+        phases.pieces(*sizes)
+        for sizes in zip(image[2:], window.kernel, window.stride, window.dilation, before, made)
+    ]
+    if not all(axes):
+        raise AccelsimError("the kernel reaches no output")
+    several = list(product(*axes))
+    params = graph.params([b for b in (w, *node.input[2:3]) if not graph.activation(b)])
+    out = []
+    reads = _subpixel_window(window, before, len(several))
+    for j, piece in enumerate(several):
+        suffix = f".phase{j}" if len(several) > 1 else ""
+        members = prod(len(a.members) for a in piece)
+        layer = nested(
+            image[0], groups, per_group * members, channels // groups, tuple(a.outputs for a in piece),
+            Window(
+                tuple(a.taps for a in piece), (1,) * len(piece), tuple(a.dilation for a in piece),
+                ((0, 0),) * len(piece),
+            ),
+            "conv", graph.name(node, suffix),
+        )  # fmt: skip
+        inputs = [_rows(graph, x, piece)]
+        if graph.activation(w):
+            i = graph.emit(layer, inputs, factors=[w], params=params, reads=reads)
+        else:
+            held = _shares(w, filters, piece)
+            i = graph.emit(
+                layer, inputs, params=params, weights=held, weight_elements=layer.weight_elements, reads=reads
+            )
+        params = 0
+        out.append(i)
+    graph.make(node.output[0], *out, base=_subpixels(window, image[2:], made, reads))
+
+
+def _rows(graph: Graph, x: str, piece: tuple[phases.Piece, ...]) -> str | Operand:
+    """The rows of the input that a piece reads."""
+    parts, shape = graph.read(x), graph.shape(x)
+    if all(len(a.rows) == n for a, n in zip(piece, shape[2:])):
+        return x
+    for axis, one in enumerate(piece, 2):
+        rows = sorted(one.rows)
+        step = rows[1] - rows[0] if len(rows) > 1 else 1
+        if rows != list(range(rows[0], rows[-1] + 1, step)):
+            return Operand(P.loose(graph.read(x), prod(shape[:2]) * prod(len(a.rows) for a in piece)))
+        parts = P.take(parts, shape, axis, rows[0], len(rows), step)
+        shape = (*shape[:axis], len(rows), *shape[axis + 1 :])
+    return Operand(parts)
+
+
+def _subpixel_window(window: Window, before: Shape, several: int) -> Reads:
+    """What a piece of the one convolution on sub-pixels reads."""
+    if several > 1 or len(before) > 2 or max(window.dilation) > 1:
+        return Whole("its phases are convolutions of their own")
+    axes = [upsampled(k, s, pad) for k, s, pad in zip(window.kernel, window.stride, before)]
+    return Rows(*[*axes, Axis()][:2])
+
+
+def _subpixels(window: Window, size: Shape, made: Shape, reads: Reads) -> View | Whole:
+    """Where the rows and columns of the result lie in that convolution."""
+    if isinstance(reads, Whole):
+        return Whole("its phases lie between each other")
+    if any(m > n * s for m, n, s in zip(made, size, window.stride)):
+        return Whole("the last rows of the transposed convolution lie outside its sub-pixels")
+    shifts = [Shift(s) for s in window.stride]
+    return View(*[*shifts, Shift()][:2])
+
+
+def _shares(w: str, filters: Shape, piece: tuple[phases.Piece, ...]) -> list[Selection]:
+    """Which taps of the filters a piece uses."""
+    strides = [prod(filters[i + 1 :]) for i in range(2, len(filters))]
+    held = []
+    for members in product(*(a.members for a in piece)):
+        offset = sum(t.first * s for t, s in zip(members, strides))
+        taps = [(t.number, t.step * s) for t, s in zip(members, strides)]
+        part: Region = region(offset, [(filters[0] * filters[1], prod(filters[2:])), *taps])
+        held.append(Selection(w, part))
+    return held
+
+
+def pool(graph: Graph, node: Any, last: bool = False) -> None:
+    """Pooling window."""
+    image = graph.shape(node.input[0])
+    if last:
+        image = channels_first(image)
+    attributes = graph.attributes(node)
+    window = pool_window(attributes, image)
+    made = window.outputs(image[2:], bool(attributes.get("ceil_mode")))
+    said = graph.values.find(node.output[0])
+    if attributes.get("ceil_mode") and said is not None and len(said) == len(image):
+        made = said[1:-1] if last else said[2:]  # whether the last window counts differs between opsets
+    settle(graph, node, (image[0], *made, image[1]) if last else (image[0], image[1], *made))
+    layer = nested(image[0], image[1], 1, 1, made, window, "pool", graph.name(node))
+    said_if_folded(graph, node, window)
+    i = graph.emit(layer, node.input[:1], reads=slides(window, image[2:]))
+    for k, y in enumerate(node.output):  # MaxPool's indices
+        if y and graph.values.find(y) is not None:
+            graph.make(y, i, part=k)
+
+
+def global_pool(graph: Graph, node: Any, last: bool = False) -> None:
+    """Pooling over the whole map."""
+    image = graph.shape(node.input[0])
+    if last:
+        image = channels_first(image)
+    ones = (1,) * (len(image) - 2)
+    settle(graph, node, (image[0], *ones, image[1]) if last else (*image[:2], *ones))
+    window = Window(image[2:], ones, ones, ((0, 0),) * len(ones))
+    layer = nested(image[0], image[1], 1, 1, ones, window, "pool", graph.name(node))
+    reads = Whole("pooling over the whole map")
+    graph.make(node.output[0], graph.emit(layer, node.input[:1], reads=reads))
+
+
+def nested(n: int, groups: int, k: int, c: int, made: Shape, window: Window, op: str, name: str) -> Layer:
+    """The loop nest of a window over one, two, or more axes.
+
+    Two axes slide. Of more, the ones whose neighbouring windows share most do; the others become separate
+    images (N) with their kernel among the channels (C), which reads what such windows share again.
+    """
+    axes = list(zip(made, window.kernel, window.stride, window.dilation))
+    while len(axes) > 2:
+        lost = [p * r - touched(p, r, s, d) for p, r, s, d in axes]
+        p, r, _, _ = axes.pop(lost.index(min(lost)))
+        n *= p
+        if op == "pool":  # a pooling layer's channels are groups, its operands C
+            c *= r
+        else:
+            c *= r
+    if not axes:
+        axes = [(1, 1, 1, 1)]
+    if len(axes) == 1:
+        axes.append((1, 1, 1, 1))
+    (p, r, sh, dh), (q, s, sw, dw) = axes
+    return Layer(n, groups, k, c, p, q, r, s, (sh, sw), (dh, dw), op, name)
+
+
+def said_if_folded(graph: Graph, node: Any, window: Window) -> None:
+    """Note where a window of three axes that all overlap is read again along one."""
+    overlap = [k > s and k > 1 for k, s in zip(window.kernel, window.stride)]
+    if len(overlap) > 2 and all(overlap):
+        graph.note("windows over three axes slide along two; along the third what they share is read again")
+
+
+def settle(graph: Graph, node: Any, shape: Shape) -> None:
+    """The first output has this shape; shape inference must agree where it has an answer."""
+    agree(graph, node.output[0], shape)
+
+
+def agree(graph: Graph, name: str, shape: Shape) -> None:
+    """State a shape that the operator's layers make. Raises AccelsimError if inference says another."""
+    found = graph.values.find(name)
+    if found is None:
+        graph.values.define(name, shape, graph.values.kind(name))
+    elif found != shape:
+        raise AccelsimError(f"its layer makes {list(shape)}, but the graph says {list(found)}")
+
+
+def weight_input(node: Any, position: int = 1) -> str:
+    """The name of the weight operand."""
+    if len(node.input) <= position or not node.input[position]:
+        raise AccelsimError("the weight input is missing")
+    return str(node.input[position])
+
+
+def channels_first(shape: Shape) -> Shape:
+    """[N, ..., C] as [N, C, ...]."""
+    return (shape[0], shape[-1], *shape[1:-1])
+
+
+def check_channels(got: int, wanted: int, out: int, groups: int) -> None:
+    """Raises AccelsimError unless the channels of a map and of filters agree."""
+    if got != wanted or groups < 1 or out % groups or wanted % groups:
+        raise AccelsimError(
+            f"{got} input channels do not fit weights for {wanted} input and {out} output channels "
+            f"in {groups} groups"
+        )

@@ -1,0 +1,258 @@
+"""`Graph`: what the ONNX importer knows while it walks the operators, and the network so far."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from math import prod
+from typing import Any, NamedTuple
+
+import onnx
+
+from accelsim.errors import AccelsimError
+from accelsim.workloads.layer import Layer
+from accelsim.workloads.network import ALL, INPUT, OUTSIDE, Edge, Network, Selection
+from accelsim.workloads.onnx import parts as P
+from accelsim.workloads.onnx import place
+from accelsim.workloads.onnx.parts import WEIGHT, Parts, Source
+from accelsim.workloads.onnx.sizes import channels_last
+from accelsim.workloads.onnx.values import Shape, Values
+from accelsim.workloads.reach import FACTOR, Reads, View, Whole, seen
+from accelsim.workloads.region import whole
+
+
+class Operand(NamedTuple):
+    """What a layer reads: parts of a tensor of `shape`, None where that is not known."""
+
+    parts: Parts
+    shape: Shape | None = None
+
+
+class Graph:
+    """Tensors by name and the layers that they became.
+
+    A tensor is constant (weights, and arithmetic on weights and shapes) or an activation; either has parts.
+    """
+
+    def __init__(self, values: Values, title: str, inputs: Sequence[str]) -> None:
+        self.values = values
+        self.title = title
+        self.inputs = tuple(inputs)
+        self.constants: set[str] = set()
+        self.parts: dict[str, Parts] = {}
+        self.notes: list[str] = []
+        self.views: Counter[str] = Counter()
+        self.bits: Counter[str] = Counter()
+        self.unknown: dict[str, tuple[int, int]] = {}
+        self.layers: list[Layer] = []
+        self._edges: list[Edge] = []
+        self._windows: list[Reads] = []
+        self._selected: list[Selection] = []
+        self._bases: dict[Source, View | Whole] = {}
+        self._last: set[Source] = set()
+        self._weights: list[int] = []
+        self._params: list[int] = []
+        self._held: list[tuple[Selection, ...]] = []
+        self._names: set[str] = {OUTSIDE}
+        self._numbers: Counter[str] = Counter()
+        self._roots: dict[str, frozenset[str]] = {}
+        self._counted: set[str] = set()
+        self._loose_params = 0
+        first = values.shape(inputs[0]) if inputs else (1,)
+        self.batch = first[0] if first else 1
+        self.input_shape = (first[3], first[1], first[2]) if channels_last(first) else nest(first)[1:]
+        for name in inputs:
+            self.outside(name)
+
+    # -- tensors -------------------------------------------------------------------------------------
+
+    def shape(self, name: str) -> Shape:
+        """Sizes of a tensor. Raises AccelsimError if nothing could tell."""
+        return self.values.shape(name)
+
+    def elements(self, name: str) -> int:
+        """Number of elements of its shape."""
+        return prod(self.shape(name))
+
+    def activation(self, name: str) -> bool:
+        """Whether the tensor is data (and not a constant, nor an input left out)."""
+        return bool(name) and name not in self.constants
+
+    def data(self, names: Iterable[str]) -> list[str]:
+        """The activations among them."""
+        return [x for x in names if self.activation(x)]
+
+    def read(self, name: str) -> Parts:
+        """Where the tensor's elements lie."""
+        if name not in self.parts:
+            raise AccelsimError(f"tensor {name!r} is read, but nothing before makes it")
+        return self.parts[name]
+
+    def outside(self, name: str) -> None:
+        """The tensor comes from outside the network."""
+        source = Source(INPUT, name if len(self.inputs) > 1 else "", self.shape(name))
+        self.parts[name] = P.made(source)
+        if channels_last(source.shape):
+            self._last.add(source)
+        rows, cols = source.shape[1:3] if source in self._last else place.plane(source.shape)
+        same = (rows, cols) == self.input_shape[1:]
+        self._bases[source] = View() if same else Whole("this input has another shape than the first")
+
+    def weight(self, name: str) -> None:
+        """The tensor stands in the model file."""
+        self.constants.add(name)
+        self._roots[name] = frozenset([name])
+        self.parts[name] = P.made(Source(WEIGHT, name, self.shape(name)))
+
+    def constant(self, node: Any, parameters: Sequence[str]) -> None:
+        """The node's results do not depend on activations; they come from `parameters`."""
+        roots = frozenset().union(*(self._roots.get(x, frozenset()) for x in parameters if x))
+        for name in node.output:
+            if name:
+                self.constants.add(name)
+                self._roots[name] = roots
+                shape = self.values.find(name)
+                if name not in self.parts and shape is not None:
+                    self.parts[name] = P.made(Source(WEIGHT, name, shape))
+
+    def params(self, names: Iterable[str]) -> int:
+        """Elements of the parameters behind constants, each counted once; single values do not count."""
+        total = 0
+        for name in names:
+            for root in self._roots.get(name, ()):
+                if root not in self._counted and self.elements(root) > 1:
+                    self._counted.add(root)
+                    total += self.elements(root)
+        return total
+
+    def attributes(self, node: Any) -> dict[str, Any]:
+        """Attributes by name."""
+        return {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
+
+    # -- results -------------------------------------------------------------------------------------
+
+    def name(self, node: Any, suffix: str = "") -> str:
+        """A new name for a layer of the node: its own, else its output's."""
+        base = str(node.name or next((x for x in node.output if x), "layer")) + suffix
+        if base and base not in self._names:
+            return base
+        while True:
+            self._numbers[base] += 1
+            name = f"{base or 'layer'}_{self._numbers[base]}"
+            if name not in self._names:
+                return name
+
+    def emit(
+        self, layer: Layer, inputs: Iterable[str | Operand], *, factors: Iterable[str | Operand] = (),
+        params: int = 0, weights: Sequence[Selection] | None = None, weight_elements: int = 0,
+        reads: Reads | None = None,
+    ) -> int:  # fmt: skip
+        """Add a layer that reads `inputs`, and `factors` in the place of weights; gives its index.
+
+        Constants among the factors are its weights, unless `weights` states them. `reads` is the window on
+        the first input; others are read position by position where they have the layer's rows and columns.
+        """
+        i = len(self.layers)
+        held: list[Selection] = list(weights or ())
+        several: list[tuple[str, Operand, Reads]] = []
+        for operand, tensors in (("I", inputs), ("W", factors)):
+            for k, x in enumerate(tensors):
+                one = Operand(self.read(x), self.shape(x)) if isinstance(x, str) else x
+                window = FACTOR if operand == "W" else place.default(layer, one.shape)
+                several.append((operand, one, reads if reads is not None and not (k or several) else window))
+        done: dict[str, Parts] = {"I": (), "W": ()}
+        for operand, (parts, shape), window in several:
+            for part, source, region, elements in P.reads(parts, done[operand]):
+                if source.producer != WEIGHT:
+                    self._edges.append(Edge(source.producer, i, elements, operand))
+                    self._selected.append(Selection(source.tensor, region))
+                    base = self._bases.get(source, Whole("pieces of it lie between each other"))
+                    view = place.view(part, shape, base, source in self._last)
+                    self._windows.append(seen(window, view))
+                elif operand == "W":
+                    held.append(Selection(source.tensor, region or whole(prod(source.shape))))
+                    weight_elements += elements
+            done[operand] += parts
+        self.layers.append(layer)
+        self._names.add(layer.name)
+        self._weights.append(weight_elements)
+        self._params.append(params + self._loose_params)
+        self._held.append(tuple(held))
+        self._loose_params = 0
+        return i
+
+    def make(self, name: str, *layers: int, part: int = 0, base: View | Whole | None = None) -> None:
+        """The tensor is the result of one layer, or of several in pieces; `part` tells several apart.
+
+        `base` says where its rows and columns lie in the layer's, where the sizes do not.
+        """
+        if not name:
+            return
+        shape = self.shape(name)
+        tensor = str(part) if part else ""
+        if len(layers) == 1:
+            source = Source(layers[0], tensor, shape)
+            self.parts[name] = P.made(source)
+            self._bases[source] = base or place.own(self.layers[layers[0]], shape)
+            return
+        pieces = [P.made(Source(i, tensor, (self.layers[i].output_elements,))) for i in layers]
+        self.parts[name] = P.loose(tuple(p for piece in pieces for p in piece))
+
+    def fuse(self, node: Any, name: str, params: int = 0) -> None:
+        """The node costs nothing: its output is `name`; parameters go to the layer that made that."""
+        parts = self.read(name)
+        self.parts[node.output[0]] = parts
+        if params:
+            makers = [p.source.producer for p in parts if p.source.producer >= 0]
+            if makers:
+                self._params[makers[-1]] += params
+            else:
+                i = self.emit(self.elementwise(node, 1), [name], params=params)
+                self.make(node.output[0], i)
+
+    def add_params(self, parts: Parts, params: int) -> None:
+        """Parameters of the layer that made `parts`, or of the next one."""
+        makers = [p.source.producer for p in parts if p.source.producer >= 0]
+        if makers:
+            self._params[makers[-1]] += params
+        else:
+            self._loose_params += params
+
+    def elementwise(self, node: Any, operands: int, name: str = "", suffix: str = "") -> Layer:
+        """Element-wise layer of the size of the output, or of tensor `name`."""
+        n, c, h, w = nest(self.shape(name or node.output[0]))
+        return Layer(n, c, 1, operands, h, w, op="eltwise", name=self.name(node, suffix))
+
+    def note(self, text: str) -> None:
+        """Say something about the network, once."""
+        if text not in self.notes:
+            self.notes.append(text)
+
+    def build(self, outputs: Iterable[str]) -> Network:
+        """The network, with its notes."""
+        if not self.layers:
+            raise AccelsimError("the model has no operators that compute or move data")
+        leaving = {p.source.producer for x in outputs for p in self.parts.get(x, ())} - {INPUT, WEIGHT}
+        if not leaving:
+            read = {e.producer for e in self._edges}
+            leaving = {i for i in range(len(self.layers)) if i not in read}
+        self.notes += [f"{n} {op} taken as views, moving no data" for op, n in sorted(self.views.items())]
+        uses = Counter(tensor for held in self._held for tensor in {h.tensor for h in held})
+        counted = ((x.N if x.op == "conv" else x.output_elements) for x in self.layers)
+        batch = self.batch if all(n % self.batch == 0 for n in counted) else 1  # the first axis was another
+        shared = tuple(tuple(h for h in held if uses[h.tensor] > 1) for held in self._held)
+        return Network(
+            self.title, tuple(self.layers), tuple(self._edges), tuple(sorted(leaving)), tuple(self._weights),
+            tuple(self._params), self.input_shape, batch, tuple(self.notes),
+            tuple(self._windows), tuple(self._selected) if any(s != ALL for s in self._selected) else (),
+            shared if any(shared) else (),
+        )  # fmt: skip
+
+
+def nest(shape: Shape) -> tuple[int, int, int, int]:
+    """Batch, channels, rows, columns. Three axes are tokens: batch, rows, channels."""
+    if len(shape) == 3:
+        return shape[0], shape[2], shape[1], 1
+    if len(shape) < 2:
+        return 1, prod(shape), 1, 1
+    return shape[0], shape[1], prod(shape[2:3]), prod(shape[3:])

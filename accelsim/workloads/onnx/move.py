@@ -1,0 +1,277 @@
+"""Operators that move data: element-wise functions, reductions, resizing, look-ups, normalisations."""
+
+from __future__ import annotations
+
+from itertools import product
+from math import prod
+from typing import Any
+
+from accelsim.errors import AccelsimError
+from accelsim.workloads.layer import Layer
+from accelsim.workloads.onnx import parts as P
+from accelsim.workloads.onnx.convolve import agree
+from accelsim.workloads.onnx.graph import Graph, Operand
+from accelsim.workloads.onnx.values import Shape
+from accelsim.workloads.onnx.window import check_broadcast
+from accelsim.workloads.reach import SAME, Axis, Reads, Whole, Window, all_of
+
+
+def move(graph: Graph, node: Any, inputs: list[str], reads: int, writes: int, suffix: str = "") -> int:
+    """A layer that reads and writes so many elements; exact where one number divides the other."""
+    name = graph.name(node, suffix)
+    if reads % writes == 0:
+        layer = Layer(G=writes, C=reads // writes, op="eltwise", name=name)
+    elif writes % reads == 0:
+        layer = Layer(G=reads, K=writes // reads, op="eltwise", name=name)
+    else:
+        layer = Layer(G=max(reads, writes), op="eltwise", name=name)
+    return graph.emit(layer, inputs)
+
+
+def one_pass(graph: Graph, node: Any) -> None:
+    """Softmax, normalisations and the like: each element read and written once."""
+    shape = graph.shape(node.input[0])
+    agree(graph, node.output[0], shape)
+    layer = graph.elementwise(node, 1)
+    others = [x for x in node.input[1:] if graph.activation(x)]
+    params = graph.params(x for x in node.input[1:] if x)
+    i = graph.emit(layer, [node.input[0], *others], params=params, reads=_pass(graph, node))
+    for k, y in enumerate(node.output):
+        if y and graph.values.find(y) is not None:
+            graph.make(y, i, part=k)
+
+
+def _pass(graph: Graph, node: Any) -> Reads:
+    """What a position of a pass reads: itself, or whole axes."""
+    if node.op_type == "LRN":
+        return SAME
+    shape, attributes = graph.shape(node.input[0]), graph.attributes(node)
+    if node.op_type in ("LpNormalization", "RMSNormalization", "LayerNormalization", "Softmax", "LogSoftmax"):
+        axis = attributes.get("axis", -1) % len(shape)
+        channels = {3: 2}.get(len(shape), 1)  # three axes are tokens
+        several = node.op_type in ("RMSNormalization", "LayerNormalization")
+        axes = set(range(axis, len(shape))) if several else {axis}
+        if axes <= {channels}:
+            return SAME
+        if len(shape) == 4 and axes <= {1, 3}:
+            return Window(Axis(), all_of(shape[3]))
+    return Whole(f"{node.op_type} takes its statistics over the whole map")
+
+
+def combine(graph: Graph, node: Any) -> None:
+    """Sum, product and their like.
+
+    Fused into the layer before: constants of one value a channel, single values, and a tensor with itself
+    (x * sigmoid(x)). Smaller activations (squeeze-excite) ride along without a place in the loop nest.
+    """
+    inputs = [x for x in node.input if x]
+    if not graph.attributes(node).get("broadcast"):  # before opset 7 it aligns the shapes at another axis
+        check_broadcast(graph.shape(x) for x in inputs)
+        rank = max(len(graph.shape(x)) for x in inputs)
+        padded = [(1,) * (rank - len(s)) + s for s in map(graph.shape, inputs)]
+        agree(graph, node.output[0], tuple(0 if 0 in sizes else max(sizes) for sizes in zip(*padded)))
+    shape = graph.shape(node.output[0])
+    size = prod(shape)
+    constants = [x for x in inputs if not graph.activation(x)]
+    batch = shape[0] if shape else 1
+    large = [x for x in constants if _varies(graph.shape(x)) and graph.elements(x) * batch >= size]
+    params = graph.params(constants)
+    data = graph.data(inputs)
+    wide = [x for x in data if graph.elements(x) > 1] or data
+    if not large and len({graph.read(x) for x in wide}) == 1 and graph.elements(wide[0]) == size:
+        graph.fuse(node, wide[0], params)
+        return
+    full = [x for x in dict.fromkeys(data) if graph.elements(x) == size and not P.repeats(graph.read(x))]
+    operands = len(full) + len(large)
+    layer = graph.elementwise(node, max(operands, 1))
+    if not operands:
+        layer = _spread(graph, node, wide, size, layer)
+    graph.make(node.output[0], graph.emit(layer, data, params=params))
+
+
+def _spread(graph: Graph, node: Any, data: list[str], size: int, layer: Layer) -> Layer:
+    """Operands that all repeat: the largest is read once and makes several results an element."""
+    largest = max(P.elements(graph.read(x)) for x in data)
+    if not largest or size % largest:
+        return layer
+    return Layer(G=largest, K=size // largest, op="eltwise", name=layer.name)
+
+
+def _varies(shape: Shape) -> bool:
+    return sum(size > 1 for size in shape) > 1
+
+
+def fused(graph: Graph, node: Any) -> None:
+    """Function of single values, done on the way by the layer before."""
+    graph.fuse(node, node.input[0], graph.params(node.input[1:]) if node.op_type == "PRelu" else 0)
+
+
+def batch_norm(graph: Graph, node: Any) -> None:
+    """Scale and shift are parameters; the running statistics are not."""
+    graph.fuse(node, node.input[0], graph.params(node.input[1:3]))
+
+
+def quantize(graph: Graph, node: Any) -> None:
+    """Scales with a value a channel are no parameters; the width is noted."""
+    graph.fuse(node, node.input[0])
+
+
+def dynamic_quantize(graph: Graph, node: Any) -> None:
+    """A pass that finds the range and writes the quantised tensor; scale and zero point are its results."""
+    i = graph.emit(graph.elementwise(node, 1, node.input[0]), node.input[:1])
+    for k, y in enumerate(node.output):
+        graph.make(y, i, part=k)
+
+
+def reduce(graph: Graph, node: Any) -> None:
+    """Reduction over some axes; over the plane of a map it is global pooling."""
+    shape, made = graph.shape(node.input[0]), graph.elements(node.output[0])
+    if made == prod(shape):  # nothing to reduce, or no axes and nothing to do
+        graph.fuse(node, node.input[0])
+        graph.parts[node.output[0]] = P.reshape(graph.read(node.input[0]), shape, graph.shape(node.output[0]))
+        return
+    name = graph.name(node)
+    if len(shape) == 4 and made == shape[0] * shape[1] and _plane(graph, node):
+        n, c, r, s = shape
+        layer = Layer(n, c, 1, 1, 1, 1, r, s, op="pool", name=name)
+    else:
+        layer = Layer(G=made, R=prod(shape) // made, op="pool", name=name)
+    reads = Whole("a reduction over whole axes")
+    graph.make(node.output[0], graph.emit(layer, node.input[:1], reads=reads))
+
+
+def _plane(graph: Graph, node: Any) -> bool:
+    out = graph.shape(node.output[0])
+    return len(out) != 4 or out[2:] == (1, 1)
+
+
+def resize(graph: Graph, node: Any) -> None:
+    """Resizing reads each element that it needs once; by pieces where the factors are not whole."""
+    x, y = node.input[0], node.output[0]
+    old, new = graph.shape(x), graph.shape(y)
+    attributes = graph.attributes(node)
+    if len(old) != len(new):
+        raise AccelsimError(f"cannot resize {list(old)} to {list(new)}")
+    if old == new:
+        graph.fuse(node, x)
+        return
+    nearest = attributes.get("mode", b"nearest") == b"nearest"
+    changed = [i for i in range(len(old)) if old[i] != new[i]]
+    if len(changed) > 2:
+        i = move(graph, node, [x], prod(old), prod(new))
+        graph.make(y, i)
+        return
+    axes = [_resized(old[i], new[i], nearest) for i in changed]
+    if len(axes) == 1:
+        axes.append([(1, 1, 1, 1)])
+    rest = [n for i, n in enumerate(old) if i not in changed]
+    images = rest[0] if len(rest) > 1 else 1
+    channels = prod(rest[1:] if len(rest) > 1 else rest)
+    out = []
+    several = list(product(*axes))
+    for j, ((p, ku, r, sh), (q, kv, s, sw)) in enumerate(several):
+        name = graph.name(node, f".part{j}" if len(several) > 1 else "")
+        op = "eltwise" if r == s == sh == sw == 1 else "pool"
+        layer = Layer(images, channels, ku * kv, 1, p, q, r, s, (sh, sw), op=op, name=name)
+        one = len(several) == 1
+        inputs = [x if one else Operand(P.loose(graph.read(x), layer.input_elements))]
+        whole_factor = one and nearest and op == "eltwise"
+        reads = (
+            None
+            if whole_factor
+            else Whole("resizing by no whole factor, or with more than the nearest pixel")
+        )
+        out.append(graph.emit(layer, inputs, reads=reads))
+    graph.make(y, *out)
+
+
+def _resized(old: int, new: int, nearest: bool) -> list[tuple[int, int, int, int]]:
+    """Pieces of one axis: (rows, results a row, window, stride)."""
+    if new >= old:
+        times, more = divmod(new, old)
+        return [(n, k, 1, 1) for n, k in ((old - more, times), (more, times + 1)) if n]
+    stride = old // new
+    if nearest:
+        return [(new, 1, 1, stride)]
+    return [(new, 1, 2 if stride > 1 else old - new + 1, stride)]
+
+
+def gather(graph: Graph, node: Any) -> None:
+    """Look-up in a constant table (an embedding) is a pass over the rows found.
+
+    In an activation, known positions at even distances are a view; others are read and written.
+    """
+    table, indices = node.input[:2]
+    y = node.output[0]
+    if not graph.activation(table):
+        made = graph.elementwise(node, 1)
+        graph.make(y, graph.emit(made, [indices], params=graph.params([table])))
+        return
+    shape, at = graph.shape(table), graph.values.data(indices)
+    axis = graph.attributes(node).get("axis", 0) % max(len(shape), 1)
+    if at is not None and node.op_type == "Gather":
+        positions = [int(v) % shape[axis] for v in at.ravel()]
+        step = positions[1] - positions[0] if len(positions) > 1 else 1
+        if step and positions == list(range(positions[0], positions[0] + step * len(positions), step)):
+            graph.views[node.op_type] += 1
+            found = P.take(graph.read(table), shape, axis, positions[0], len(positions), step)
+            cut = (*shape[:axis], len(positions), *shape[axis + 1 :])
+            graph.parts[y] = P.reshape(found, cut, graph.shape(y))
+            return
+    size = graph.elements(y)
+    parts = graph.read(table)
+    layer = graph.elementwise(node, 1)
+    graph.make(y, graph.emit(layer, [Operand(P.loose(parts, size)), *graph.data([indices])]))
+
+
+def traffic(graph: Graph, node: Any) -> None:
+    """Scatter, sort, sampling, suppression: an estimate that reads the operands and writes the results."""
+    data = graph.data(node.input)
+    outputs = [y for y in node.output if y]
+    if node.op_type == "NonMaxSuppression":
+        _boxes(graph, node)
+    for y in outputs:
+        graph.shape(y)
+    reads = sum(P.elements(graph.read(x)) for x in data)
+    i = move(graph, node, data, max(reads, 1), max(sum(graph.elements(y) for y in outputs), 1))
+    for k, y in enumerate(outputs):
+        graph.make(y, i, part=k)
+
+
+def _boxes(graph: Graph, node: Any) -> None:
+    boxes, scores = (graph.shape(x) for x in node.input[:2])
+    limit = graph.values.ints(node.input[2]) if len(node.input) > 2 and node.input[2] else [0]
+    if limit is None:
+        limit = [boxes[1]]
+    count = scores[0] * scores[1] * min(limit[0], boxes[1])
+    graph.values.define(node.output[0], (count, 3), 7)
+    graph.note("NonMaxSuppression keeps as many boxes as it may; what follows it is an upper bound")
+
+
+def nonzero(graph: Graph, node: Any) -> None:
+    """All elements may be other than zero."""
+    shape = graph.shape(node.input[0])
+    graph.values.define(node.output[0], (max(len(shape), 1), prod(shape)), 7)
+    graph.note("NonZero finds as many positions as there are; what follows it is an upper bound")
+    traffic(graph, node)
+
+
+def same_shape(graph: Graph, node: Any) -> None:
+    """An element-wise operator of another domain: a pass, or fused where it has one operand."""
+    x = graph.data(node.input)[0]
+    if graph.values.find(node.output[0]) is None:
+        graph.values.define(node.output[0], graph.shape(x), graph.values.kind(x))
+    one_pass(graph, node)
+
+
+def estimate(graph: Graph, node: Any) -> None:
+    """An operator that nobody knows, as an element-wise one."""
+    data = graph.data(node.input)
+    for y in node.output:
+        if y and graph.values.find(y) is None:
+            graph.values.define(y, graph.shape(data[0]))
+    size = sum(graph.elements(y) for y in node.output if y)
+    key = f"{node.domain}.{node.op_type}" if node.domain not in ("", "ai.onnx") else str(node.op_type)
+    n, elements = graph.unknown.get(key, (0, 0))
+    graph.unknown[key] = (n + 1, elements + size)
+    traffic(graph, node)

@@ -1,0 +1,259 @@
+"""Where the elements of an ONNX tensor really lie: views, slices and concatenations of what layers made.
+
+A tensor is a list of parts. A part fills a box of it from one source, affinely (see `workloads.region`), or
+is loose: its elements are known, but not where they stand. What no part fills is padding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from math import prod
+from typing import NamedTuple
+
+from accelsim.workloads.region import Axes, Axis, Region, contiguous, cut, distinct, length, region, regroup
+from accelsim.workloads.region import whole as whole_region
+
+Shape = tuple[int, ...]
+
+WEIGHT = -2
+"""Producer of what stands in the model file."""
+
+
+class Source(NamedTuple):
+    """A tensor that holds data: made by a layer, an input of the model (`INPUT`), or in its file."""
+
+    producer: int
+    tensor: str
+    shape: Shape
+
+
+class Part(NamedTuple):
+    """Elements of `source`. A loose part has no `axes`; `region` then holds its elements and maybe more."""
+
+    source: Source
+    region: Region
+    elements: int
+    start: Shape = ()
+    axes: Axes | None = None
+    offset: int = 0
+
+    @property
+    def shape(self) -> Shape:
+        """Sizes of the box."""
+        return tuple(map(length, self.axes or ()))
+
+
+Parts = tuple[Part, ...]
+
+
+def made(source: Source) -> Parts:
+    """A whole tensor."""
+    axes = contiguous(source.shape)
+    n = prod(source.shape)
+    return (Part(source, whole_region(n), n, (0,) * len(axes), axes),)
+
+
+def loose(parts: Parts, elements: int | None = None) -> Parts:
+    """The same elements in unknown places; given `elements`, that many of them, in even shares."""
+    whole = sum(p.elements for p in parts)
+    if elements is None or elements >= whole:
+        return tuple(Part(p.source, p.region, p.elements) for p in parts)
+    return tuple(Part(p.source, p.region, max(p.elements * elements // whole, 1)) for p in parts)
+
+
+def _box(part: Part, start: Sequence[int], axes: Axes, offset: int) -> Part:
+    touched = region(offset, (f for axis in axes for f in axis))
+    return Part(part.source, touched, touched.elements, tuple(start), axes, offset)
+
+
+def transpose(parts: Parts, order: Sequence[int]) -> Parts:
+    """Axis i of the result is axis `order[i]`."""
+    out = []
+    for p in parts:
+        if p.axes is None:
+            out.append(p)
+        else:
+            axes = p.axes
+            out.append(p._replace(start=tuple(p.start[i] for i in order), axes=tuple(axes[i] for i in order)))
+    return tuple(out)
+
+
+def take(parts: Parts, shape: Shape, axis: int, first: int, count: int, step: int = 1) -> Parts:
+    """Positions first, first + step, ... of an axis of a tensor of `shape`."""
+    if (first, count, step) == (0, shape[axis], 1):
+        return parts
+    out: list[Part] = []
+    for p in parts:
+        if p.axes is None:
+            return loose(parts, prod(shape) // max(shape[axis], 1) * count)
+        begin, size = p.start[axis], length(p.axes[axis])
+        hits = (
+            [i for i in range(count) if begin <= first + i * step < begin + size]
+            if step != 1
+            else range(max(0, begin - first), min(count, begin + size - first))
+        )
+        if not len(hits):
+            continue
+        found = cut(p.axes[axis], first + hits[0] * step - begin, len(hits), step)
+        if found is None:
+            return loose(parts, prod(shape) // max(shape[axis], 1) * count)
+        more, new = found
+        start = (*p.start[:axis], hits[0], *p.start[axis + 1 :])
+        out.append(_box(p, start, (*p.axes[:axis], new, *p.axes[axis + 1 :]), p.offset + more))
+    return tuple(out)
+
+
+def pad(parts: Parts, before: Sequence[int]) -> Parts:
+    """The tensor begins `before` positions earlier along each axis; what comes in is padding."""
+    return tuple(
+        p if p.axes is None else p._replace(start=tuple(a + b for a, b in zip(p.start, before)))
+        for p in parts
+    )
+
+
+def expand(parts: Parts, old: Shape, new: Shape) -> Parts:
+    """NumPy's broadcast to `new`: leading axes and axes of size 1 repeat."""
+    lead = len(new) - len(old)
+    out = []
+    for p in parts:
+        if p.axes is None:
+            out.append(p)
+            continue
+        axes: list[Axis] = [((n, 0),) if n > 1 else () for n in new[:lead]]
+        for axis, was, now in zip(p.axes, old, new[lead:]):
+            axes.append(((now, 0),) if was == 1 and now > 1 else axis)
+        out.append(p._replace(start=(0,) * lead + p.start, axes=tuple(axes)))
+    return tuple(out)
+
+
+def tile(parts: Parts, shape: Shape, repeats: Sequence[int]) -> Parts:
+    """Each axis several times over."""
+    out = []
+    for p in parts:
+        if p.axes is None or any(r > 1 and n != size for r, n, size in zip(repeats, p.shape, shape)):
+            return loose(parts)
+        axes = tuple(((r, 0), *axis) if r > 1 else axis for r, axis in zip(repeats, p.axes))
+        out.append(p._replace(axes=axes))
+    return tuple(out)
+
+
+def concat(several: Iterable[tuple[Parts, Shape]], axis: int) -> Parts:
+    """One after the other along an axis."""
+    out: list[Part] = []
+    at = 0
+    for parts, shape in several:
+        out += pad(parts, [at if i == axis else 0 for i in range(len(shape))])
+        at += shape[axis]
+    return tuple(out)
+
+
+def reshape(parts: Parts, old: Shape, new: Shape) -> Parts:
+    """The same elements in row-major order under other sizes."""
+    if old == new:
+        return parts
+    if not all(old) or not all(new):
+        return ()
+    groups = _groups(old, new)
+    out = []
+    for p in parts:
+        found = None if p.axes is None else _reshaped(p, old, new, groups)
+        if found is None:
+            return loose(parts)
+        out.append(found)
+    return tuple(out)
+
+
+def _groups(old: Shape, new: Shape) -> list[tuple[range, range]]:
+    """Smallest runs of axes of both shapes that hold the same elements."""
+    out, i, j = [], 0, 0
+    while i < len(old) or j < len(new):
+        a, b = i, j
+        n = m = 1
+        while True:
+            if n <= m and i < len(old) and (n < m or i == a):
+                n *= old[i]
+                i += 1
+            elif (m < n and j < len(new)) or (j == b and j < len(new)):
+                m *= new[j]
+                j += 1
+            else:
+                break
+            if n == m and j > b and i > a:
+                break
+        while i < len(old) and old[i] == 1 and j == len(new):
+            i += 1
+        while j < len(new) and new[j] == 1 and i == len(old):
+            j += 1
+        out.append((range(a, i), range(b, j)))
+    return out
+
+
+def _reshaped(p: Part, old: Shape, new: Shape, groups: list[tuple[range, range]]) -> Part | None:
+    assert p.axes is not None
+    axes: list[Axis] = []
+    start: list[int] = []
+    for a, b in groups:
+        sizes = [new[j] for j in b]
+        partial = [i for i in a if length(p.axes[i]) != old[i]]
+        factors = [f for i in a for f in p.axes[i]]
+        if not partial:
+            found = regroup(factors, sizes)
+            begin = [0] * len(sizes)
+        else:
+            # One axis is not full, all before it are of size 1: a stretch of the group's elements.
+            i = partial[0]
+            if len(partial) > 1 or any(old[k] != 1 for k in a if k < i):
+                return None
+            inner = prod(old[k] for k in a if k > i)
+            first, count = p.start[i] * inner, length(p.axes[i]) * inner
+            k = next((k for k, size in enumerate(sizes) if size > 1), 0)
+            below = prod(sizes[k + 1 :])
+            if first % below or count % below:
+                return None
+            found = regroup(factors, [*sizes[:k], count // below, *sizes[k + 1 :]])
+            begin = [first // below if m == k else 0 for m in range(len(sizes))]
+        if found is None:
+            return None
+        axes += found
+        start += begin
+    return p._replace(start=tuple(start), axes=tuple(axes))
+
+
+def elements(parts: Parts) -> int:
+    """Distinct elements, over all sources."""
+    return sum(n for *_, n in reads(parts))
+
+
+def reads(parts: Parts, before: Parts = ()) -> list[tuple[Part, Source, Region | None, int]]:
+    """(part, source, region, elements) of what reading the tensor once takes, each element once.
+
+    What `before` holds has been read already. The region is None for all of the source, or where it is not
+    known.
+    """
+    out: list[tuple[Part, Source, Region | None, int]] = []
+    seen: dict[Source, list[Region]] = {}
+    for p in before:
+        if p.axes is not None or p.elements == p.region.elements:
+            seen.setdefault(p.source, []).append(p.region)
+    for p in parts:
+        full = prod(p.source.shape)
+        had = seen.setdefault(p.source, [])
+        if p.axes is None and p.elements < p.region.elements:  # some elements, nobody knows which
+            left = full - distinct(had)
+            if left > 0:
+                out.append((p, p.source, None, min(p.elements, left)))
+            continue
+        if p.region in had:
+            continue
+        old = distinct(had)
+        had.append(p.region)
+        fresh = distinct(had) - old
+        if fresh:
+            exact = fresh == p.region.elements and fresh < full
+            out.append((p, p.source, p.region if exact else None, fresh))
+    return out
+
+
+def repeats(parts: Parts) -> bool:
+    """Whether some element stands in several places."""
+    return any(p.axes is not None and any(s == 0 and n > 1 for x in p.axes for n, s in x) for p in parts)

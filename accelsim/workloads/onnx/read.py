@@ -1,0 +1,81 @@
+"""Read an ONNX model as a `Network`; needs the `onnx` extra."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import onnx
+import onnx.inliner
+
+from accelsim.errors import AccelsimError
+from accelsim.workloads.network import Network
+from accelsim.workloads.onnx.graph import Graph
+from accelsim.workloads.onnx.sizes import Sizes, bind
+from accelsim.workloads.onnx.values import Values
+from accelsim.workloads.onnx.walk import Walk, declared, ordered, place, refusal
+
+
+def read(path: Path, sizes: Sizes, allow_unknown: bool) -> Network:
+    """The network of an .onnx file. Raises AccelsimError naming the file and the node."""
+    try:
+        model = onnx.load(str(path), load_external_data=False)
+    except OSError as fault:
+        raise AccelsimError(f"{path}: cannot read the model: {fault.strerror or fault}") from None
+    except Exception as fault:  # protobuf's own errors differ from version to version
+        raise AccelsimError(f"{path}: not an ONNX model, or a damaged one: {_line(fault)}") from None
+    try:
+        return _convert(model, path.stem, sizes, allow_unknown)
+    except AccelsimError as fault:
+        raise AccelsimError(f"{path}: {fault}") from None
+
+
+def _convert(model: Any, title: str, sizes: Sizes, allow_unknown: bool) -> Network:
+    if not model.graph.node:
+        raise AccelsimError("the model has no operators; is the file damaged?")
+    if model.functions:
+        try:
+            model = onnx.inliner.inline_local_functions(model)
+        except Exception as fault:  # the checks inside onnx raise many types
+            raise AccelsimError(f"inlining functions failed: {_line(fault)}") from None
+    source = model.graph
+    sparse = {x.values.name: x for x in source.sparse_initializer}
+    weights = {x.name for x in source.initializer} | set(sparse)
+    inputs = [x for x in source.input if x.name not in weights]
+    if not inputs:
+        raise AccelsimError("the model has no inputs")
+    shapes, rebound = bind(inputs, sizes)
+    outputs = [x.name for x in source.output]
+    live, dead = ordered(source, outputs)
+    values = Values(model)
+    for x in inputs:
+        values.define(x.name, shapes[x.name], x.type.tensor_type.elem_type)
+    graph = Graph(values, title or "onnx", [x.name for x in inputs])
+    for tensor in source.initializer:
+        values.initializer(tensor)
+        graph.weight(tensor.name)
+    for name, one in sparse.items():
+        values.define(name, tuple(one.dims), one.values.data_type)
+        graph.weight(name)
+    Walk(graph, {} if rebound else declared(source))(live)
+    if graph.unknown and not allow_unknown:
+        raise AccelsimError(refusal(graph))
+    _say(graph, dead)
+    return graph.build(outputs)
+
+
+def _say(graph: Graph, dead: list[Any]) -> None:
+    if dead:
+        kinds = Counter(node.op_type for node in dead)
+        what = ", ".join(f"{n} {op}" for op, n in sorted(kinds.items()))
+        graph.note(f"left out, as no output needs them: {what}; the first is {place(dead[0])}")
+    total = sum(layer.output_elements for layer in graph.layers)
+    for key, (n, elements) in sorted(graph.unknown.items()):
+        share = 100 * elements / max(total, 1)
+        graph.note(f"{n} {key} not known, estimated as element-wise: {share:.1f} % of all elements made")
+
+
+def _line(fault: Exception) -> str:
+    text = " ".join(str(fault).split())
+    return f"{type(fault).__name__}: {text[:300]}" if text else type(fault).__name__

@@ -1,0 +1,205 @@
+"""`Values`: shapes of all tensors, and the values of those that shapes are computed from.
+
+Both come from the onnx package, operator by operator: its shape inference with the values known so far, and
+its reference evaluator where every input is known. So shape arithmetic of any kind folds away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import prod
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import helper, numpy_helper, shape_inference
+from onnx.reference import ReferenceEvaluator
+
+from accelsim.errors import AccelsimError
+
+Shape = tuple[int, ...]
+
+LIMIT = 1 << 16
+"""Elements of the largest tensor whose value is kept; weights and masks need only their shapes."""
+
+RANDOM = frozenset({
+    "RandomNormal", "RandomUniform", "RandomNormalLike", "RandomUniformLike", "Bernoulli", "Multinomial",
+})  # fmt: skip
+
+
+class Values:
+    """What is known of each tensor by name."""
+
+    def __init__(self, model: Any) -> None:
+        self.opsets = {x.domain or "": x.version for x in model.opset_import}
+        self._imports = list(model.opset_import)
+        self._ir = model.ir_version
+        self._types: dict[str, Any] = {}
+        self._data: dict[str, NDArray[Any]] = {}
+        self.why: dict[str, str] = {}
+
+    # -- what is known -------------------------------------------------------------------------------
+
+    def shape(self, name: str) -> Shape:
+        """Sizes of a tensor. Raises AccelsimError if nothing could tell."""
+        found = self.find(name)
+        if found is None:
+            why = self.why.get(name, "")
+            raise AccelsimError(
+                f"the shape of tensor {name!r} is unknown after shape inference"
+                + (f" ({why})" if why else "; export with fixed sizes")
+            )
+        return found
+
+    def find(self, name: str) -> Shape | None:
+        """Sizes of a tensor, or None."""
+        kind = self._types.get(name)
+        return None if kind is None else sizes_of(kind)
+
+    def kind(self, name: str) -> int:
+        """Element type, an `onnx.TensorProto` number; 0 if unknown."""
+        kind = self._types.get(name)
+        return int(kind.tensor_type.elem_type) if kind is not None else 0
+
+    def data(self, name: str) -> NDArray[Any] | None:
+        """The value, where it is known."""
+        return self._data.get(name)
+
+    def ints(self, name: str) -> list[int] | None:
+        """The value as a flat list of whole numbers, where it is known."""
+        value = self._data.get(name)
+        return None if value is None else [int(v) for v in np.ravel(value)]
+
+    # -- what comes to be known ----------------------------------------------------------------------
+
+    def define(self, name: str, shape: Shape, kind: int = 1) -> None:
+        """State a tensor's shape and element type."""
+        self._types[name] = helper.make_tensor_type_proto(kind or 1, shape)
+
+    def hold(self, name: str, value: NDArray[Any]) -> None:
+        """State a tensor's value."""
+        self._types[name] = helper.make_tensor_type_proto(
+            helper.np_dtype_to_tensor_dtype(value.dtype), value.shape
+        )
+        self._data[name] = value
+
+    def alias(self, name: str, other: str) -> None:
+        """`name` is the tensor `other`."""
+        for table in (self._types, self._data):
+            table.pop(name, None)  # type: ignore[attr-defined]
+            if other in table:
+                table[name] = table[other]  # type: ignore[index]
+
+    def initializer(self, tensor: Any) -> None:
+        """Take a weight: its shape, and its value if it is small and at hand."""
+        shape = tuple(tensor.dims)
+        self.define(tensor.name, shape, tensor.data_type)
+        external = tensor.data_location == onnx.TensorProto.EXTERNAL
+        if not external and prod(shape) <= LIMIT and (_filled(tensor) or not prod(shape)):
+            self._data[tensor.name] = numpy_helper.to_array(tensor)
+
+    def infer(self, node: Any, constant: bool) -> None:
+        """Shapes of a node's outputs, and their values if `constant` and every input is known."""
+        for name in node.output:
+            self._types.pop(name, None)
+            self._data.pop(name, None)
+        if node.op_type in ("Shape", "Size") and node.domain in ("", "ai.onnx"):
+            self._measure(node)
+            return
+        if constant and self._fold(node):
+            return
+        try:
+            schema = onnx.defs.get_schema(
+                node.op_type, self.opsets.get(node.domain, 1), "" if node.domain == "ai.onnx" else node.domain
+            )
+        except Exception:  # no schema: the operator's handler states the shape
+            return
+        inputs = {x for x in node.input if x}
+        types = {x: self._types[x] for x in inputs if x in self._types}
+        if len(types) < len(inputs):
+            lost = next(x for x in node.input if x and x not in types)
+            why = self.why.get(lost, f"that of {lost!r} is")
+            self.why.update((x, why) for x in node.output)
+            return
+        known = {x: numpy_helper.from_array(self._data[x]) for x in inputs if x in self._data}
+        try:
+            found = shape_inference.infer_node_outputs(
+                schema, node, types, known, None, self._imports, self._ir
+            )
+        except Exception as fault:  # the checks inside onnx raise many types
+            text = " ".join(str(fault).split())
+            self.why.update((x, text[:200]) for x in node.output)
+            return
+        for name, kind in found.items():
+            if name:
+                self._types[name] = kind
+
+    def _measure(self, node: Any) -> None:
+        shape = self.shape(node.input[0])
+        if node.op_type == "Size":
+            self.hold(node.output[0], np.array(prod(shape), np.int64))
+            return
+        part = {a.name: a.i for a in node.attribute}
+        self.hold(node.output[0], np.array(shape[part.get("start", 0) : part.get("end")], np.int64))
+
+    def _fold(self, node: Any) -> bool:
+        if any(x and x not in self._data for x in node.input) or node.op_type in RANDOM:
+            return False
+        if node.op_type in ("ConstantOfShape", "Expand", "Tile", "Range", "OneHot") and not self._small(node):
+            return False
+        try:
+            function = helper.make_function(
+                "accelsim", "fold", sorted({x for x in node.input if x}), [x for x in node.output if x],
+                [node], self._imports,
+            )  # fmt: skip
+            feed = {x: self._data[x] for x in node.input if x}
+            with np.errstate(all="ignore"):
+                found = ReferenceEvaluator(function).run(None, feed, attributes={})
+        except Exception:  # what the evaluator cannot do, shape inference may
+            return False
+        for name, value in zip((x for x in node.output if x), found):
+            if not isinstance(value, (np.ndarray, np.generic)):
+                return False
+            self.hold(name, np.asarray(value))
+        return True
+
+    def _small(self, node: Any) -> bool:
+        """Whether the result of an operator that can make much of little stays small."""
+        last = self._data[node.input[-1]] if node.input else np.zeros(0)
+        if node.op_type == "Range":
+            start, limit, delta = (float(self._data[x].item()) for x in node.input)
+            return delta != 0 and abs((limit - start) / delta) <= LIMIT
+        if node.op_type == "OneHot":
+            size = self._data[node.input[0]].size * int(np.ravel(self._data[node.input[1]])[0])
+        else:
+            size = int(np.prod(last.astype(np.float64))) if last.size else 1
+            size *= self._data[node.input[0]].size if node.op_type == "Tile" else 1
+        return 0 <= size <= LIMIT
+
+
+def sizes_of(kind: Any) -> Shape | None:
+    """Static sizes of a type, or None where one is symbolic or the type is no tensor."""
+    if not kind.HasField("tensor_type") or not kind.tensor_type.HasField("shape"):
+        return None
+    dims = kind.tensor_type.shape.dim
+    if not all(d.WhichOneof("value") == "dim_value" for d in dims):
+        return None
+    return tuple(d.dim_value for d in dims)
+
+
+def inner_graphs(node: Any) -> Iterator[Any]:
+    """The graphs inside a node."""
+    for attribute in node.attribute:
+        if attribute.HasField("g"):
+            yield attribute.g
+        yield from attribute.graphs
+
+
+def _filled(tensor: Any) -> bool:
+    return bool(tensor.raw_data) or any(
+        len(getattr(tensor, field))
+        for field in (
+            "float_data", "int32_data", "int64_data", "double_data", "uint64_data", "string_data",
+        )
+    )  # fmt: skip

@@ -1,0 +1,177 @@
+"""The walk over a model's operators, in an order in which each finds its inputs."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
+from typing import Any
+
+import networkx as nx
+
+from accelsim.errors import AccelsimError
+from accelsim.workloads.onnx import control, move
+from accelsim.workloads.onnx.graph import Graph
+from accelsim.workloads.onnx.table import CONSTANT_VIEWS, HANDLERS, MICROSOFT, handler
+from accelsim.workloads.onnx.values import RANDOM, Shape, inner_graphs, sizes_of
+
+CONTROL = {"If": control.branch, "Loop": control.loop, "Scan": control.scan}
+
+MEASURES = frozenset({"Shape", "Size"})
+"""Their results are constants whatever they read."""
+
+
+class Walk:
+    """Adds operators to a graph; unknown ones are counted, and estimated so that the walk goes on."""
+
+    def __init__(self, graph: Graph, declared: dict[str, Shape]) -> None:
+        self.graph = graph
+        self.declared = declared
+        self.undecided: Counter[str] = Counter()
+
+    def __call__(self, nodes: Iterable[Any]) -> None:
+        """Each operator in turn. Raises AccelsimError naming the node."""
+        for node in nodes:
+            try:
+                self._node(node)
+            except AccelsimError as fault:
+                if str(fault).startswith("node "):
+                    raise
+                raise AccelsimError(f"{place(node)}: {fault}") from None
+            except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as fault:
+                raise AccelsimError(
+                    f"{place(node)}: malformed operator: {type(fault).__name__}: {fault}"
+                ) from None
+
+    def _node(self, node: Any) -> None:
+        graph = self.graph
+        standard = node.domain in ("", "ai.onnx")
+        if standard and node.op_type in CONTROL and any(inner_graphs(node)):
+            if not CONTROL[node.op_type](graph, node, self):
+                self.undecided[node.op_type] += 1
+                raise AccelsimError(
+                    f"{'the condition' if node.op_type == 'If' else 'how often it runs'} depends on data; "
+                    f"only constant branches and trips can be priced"
+                )
+            return
+        constant = standard and (node.op_type in MEASURES or all(not graph.activation(x) for x in node.input))
+        if standard and node.op_type in RANDOM:
+            graph.values.infer(node, False)
+            for name in node.output:
+                graph.outside(name)
+            graph.note("random numbers come from outside and are no weights")
+            return
+        for name in node.output:
+            graph.constants.discard(name)
+            graph.parts.pop(name, None)
+        graph.values.infer(node, constant)
+        if constant:
+            self._constant(node)
+        else:
+            found = handler(node.domain, node.op_type)
+            if found is None:
+                self._unknown(node)
+            else:
+                found(graph, node)
+        self._agree(node)
+
+    def _constant(self, node: Any) -> None:
+        graph = self.graph
+        if (
+            node.op_type in CONSTANT_VIEWS
+            and all(x in graph.parts for x in node.input[:1])
+            and graph.values.find(node.output[0]) is not None
+        ):
+            CONSTANT_VIEWS[node.op_type](graph, node)
+        own = 1 if node.op_type in CONSTANT_VIEWS and node.op_type != "Concat" else len(node.input)
+        parameters = [] if node.op_type in MEASURES else node.input[:own]
+        graph.constant(node, parameters)
+        if node.op_type in ("Constant", "ConstantOfShape"):  # some files write their weights so
+            for name in node.output:
+                if graph.values.find(name) is not None:
+                    graph.weight(name)
+
+    def _unknown(self, node: Any) -> None:
+        key = node.op_type if node.domain in ("", "ai.onnx") else f"{node.domain}.{node.op_type}"
+        try:
+            move.estimate(self.graph, node)
+        except AccelsimError:
+            self.graph.unknown[key] = self.graph.unknown.get(key, (1, 0))
+            raise AccelsimError(refusal(self.graph, f", and nothing tells what shape {key} makes")) from None
+
+    def _agree(self, node: Any) -> None:
+        """What the file says of a result must be what the operator makes."""
+        for name in node.output:
+            said, made = self.declared.get(name), self.graph.values.find(name)
+            if said is not None and made is not None and said != made:
+                raise AccelsimError(
+                    f"it makes {name!r} of shape {list(made)}, but the file says {list(said)}"
+                )
+
+
+def refusal(graph: Graph, more: str = "") -> str:
+    """All unknown operators with their counts."""
+    parts = []
+    for key, (n, _) in sorted(graph.unknown.items()):
+        names = MICROSOFT if key.startswith("com.microsoft.") else HANDLERS
+        close = get_close_matches(key.rpartition(".")[2], names, n=1)
+        parts.append(f"{n} {key}" + (f" (did you mean {close[0]!r}?)" if close else ""))
+    return (
+        f"operators not supported: {', '.join(parts)}{more}; --allow-unknown prices them as element-wise "
+        f"estimates"
+    )
+
+
+def place(node: Any) -> str:
+    """The node, for messages."""
+    return f"node {node.name or (node.output[0] if node.output else '?')!r} ({node.op_type})"
+
+
+def ordered(graph: Any, outputs: Sequence[str]) -> tuple[list[Any], list[Any]]:
+    """(operators that lead to an output, in an order that works; those that lead to none).
+
+    Raises AccelsimError for a cycle and for outputs that nothing makes.
+    """
+    flow: nx.DiGraph[int] = nx.DiGraph()
+    flow.add_nodes_from(range(len(graph.node)))
+    maker = {name: i for i, node in enumerate(graph.node) for name in node.output if name}
+    for i, node in enumerate(graph.node):
+        for name in _reads(node):
+            if name in maker:
+                flow.add_edge(maker[name], i)
+    given = {x.name for x in (*graph.input, *graph.initializer)} | {
+        x.values.name for x in graph.sparse_initializer
+    }
+    lost = [name for name in outputs if name not in maker and name not in given]
+    if lost:
+        raise AccelsimError(f"nothing makes the output{'s' * (len(lost) > 1)} {', '.join(map(repr, lost))}")
+    ends = {maker[name] for name in outputs if name in maker}
+    alive = ends.union(*(nx.ancestors(flow, i) for i in ends))
+    try:
+        order = list(nx.lexicographical_topological_sort(flow))
+    except nx.NetworkXUnfeasible:
+        loop = nx.find_cycle(flow)
+        names = ", ".join(place(graph.node[i]) for i, *_ in loop[:3])
+        raise AccelsimError(f"operators read each other's results in a circle: {names}") from None
+    live = [graph.node[i] for i in order if i in alive]
+    dead = [graph.node[i] for i in order if i not in alive and any(graph.node[i].output)]
+    return live, dead
+
+
+def _reads(node: Any) -> set[str]:
+    """Names that a node reads, inner graphs included."""
+    found = {x for x in node.input if x}
+    for inner in inner_graphs(node):
+        own = {x.name for x in (*inner.input, *inner.initializer)} | {x for n in inner.node for x in n.output}
+        found |= set().union(*(_reads(n) for n in inner.node), {x.name for x in inner.output}) - own
+    return found
+
+
+def declared(graph: Any) -> dict[str, Shape]:
+    """Shapes that the file states for results."""
+    out = {}
+    for value in (*graph.value_info, *graph.output):
+        shape = sizes_of(value.type)
+        if shape is not None and all(shape):
+            out[value.name] = shape
+    return out
