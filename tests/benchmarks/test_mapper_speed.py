@@ -35,7 +35,7 @@ def least_time(work, rounds=5) -> float:
 @pytest.mark.parametrize("budget", [0, 2000])
 @pytest.mark.parametrize("hardware", ["eyeriss", "example"])
 def test_search_against_pricing(benchmark, hardware, layer, budget):
-    """The mappings of a search, the template alone or with the genetic search, against as many found at its end."""
+    """The mappings of a search, template or genetic, against the pricing of as many as it found."""
     hw, pairs = accelsim.load_hardware(hardware), 20
     machines = Machines.stack([pack_machine(hw)], [Allowed.of(hw)])
     problem = pack_layer(LAYERS[layer])
