@@ -32,6 +32,12 @@ def evaluate(
     engine: EngineName = "threads",
     workers: Workers = None,
     scheduler: Scheduler = None,
+    fuse: Annotated[
+        str | None,
+        typer.Option(
+            help="auto: look for the best stacks; none; or a schedule file. Default: the hardware's."
+        ),
+    ] = None,
     batch: Annotated[
         int | None, typer.Option(help="Inputs at once; default: the network's own, mostly 1.")
     ] = None,
@@ -90,6 +96,18 @@ def evaluate(
         return
     if dataflow is not None or compat:
         raise AccelsimError("evaluate: --dataflow and --compat need --model maestro")
+    if fuse not in (None, "auto", "none"):
+        if mapping is not None:
+            raise AccelsimError(
+                "evaluate: --fuse FILE and --mapping both give a schedule; leave one of them out"
+            )
+        mapping, fuse = Path(fuse), None
+        if not mapping.exists():
+            raise AccelsimError(
+                f"--fuse {mapping}: must be auto, none or a schedule file, and there is no such file"
+            )
+    if fuse is not None and layer is not None:
+        raise AccelsimError("evaluate: --fuse is for networks, not a single --layer")
     hw = load_hardware(hardware)
     workload: Any
     if layer is not None:
@@ -103,7 +121,7 @@ def evaluate(
         cost, stopped = until_stopped(
             lambda stop: run(
                 hw, workload, given, mapper, objective, budget, seed, engine=engine, workers=workers,
-                scheduler=scheduler, cancel=stop, progress=tick,
+                scheduler=scheduler, fuse=fuse, cancel=stop, progress=tick,
             )
         )  # fmt: skip
     if plot is not None and isinstance(cost, NetworkCost):

@@ -33,6 +33,12 @@ def map_(
     engine: EngineName = "threads",
     workers: Workers = None,
     scheduler: Scheduler = None,
+    fuse: Annotated[
+        str | None,
+        typer.Option(
+            help="auto: look for the best stacks of layers too; none. Default: as the hardware says."
+        ),
+    ] = None,
     save: Annotated[
         Path | None, typer.Option("--save", help="Write mapping JSON, which `evaluate --mapping` reads.")
     ] = None,
@@ -49,6 +55,8 @@ def map_(
     check_writable(save)
     if (network is None) == (layer is None):
         raise AccelsimError("map: give either a network or --layer")
+    if fuse is not None and layer is not None:
+        raise AccelsimError("map: --fuse is for networks, not a single --layer")
     with progress("mapping layers") as tick:
         if layer is not None:
             one = parse_layer(layer)
@@ -62,7 +70,8 @@ def map_(
             result, stopped = until_stopped(
                 lambda stop: map_network(
                     hardware, str(network), mapper, objective, budget, seed, tiles=tiles, seconds=seconds,
-                    engine=engine, workers=workers, scheduler=scheduler, cancel=stop, progress=tick,
+                    engine=engine, workers=workers, scheduler=scheduler, fuse=fuse, cancel=stop,
+                    progress=tick,
                 )
             )  # fmt: skip
             report, saved = network_mapping_report(result), result.to_dict()
