@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -11,21 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 from accelsim.errors import AccelsimError, nearest
 from accelsim.mapping.cost import LayerCost, price_mapping
-from accelsim.mapping.mapper import (
-    Cancel,
-    Mapper,
-    MappingResult,
-    Task,
-    TemplateMapper,
-    as_question,
-    check_options,
-    load_mapper,
-    map_layer,
-    nothing_fits,
-)
+from accelsim.mapping.mapper import Cancel, Mapper, MappingResult, as_question, map_layer, nothing_fits
 from accelsim.mapping.mapping import Mapping, MappingError, check_keys, check_version
 from accelsim.mapping.optimal_space import Tiles
-from accelsim.residency import Residency, plan
+from accelsim.pricing.ask import Ask, Schedule
+from accelsim.pricing.models.base import CostModel
+from accelsim.pricing.models.loopnest import LoopNest
+from accelsim.pricing.network import Key, Run, overhead_cycles, settle
+from accelsim.pricing.residency import Residency, plan
+from accelsim.pricing.way import DEFAULT_MAPPER, Way
 from accelsim.workloads.layer import Layer
 from accelsim.workloads.network import Network
 
@@ -51,7 +45,7 @@ class NetworkCost:
     @property
     def overhead_cycles(self) -> float:
         """What one batch takes beyond its layers, `network.overhead_us` of the hardware, in cycles."""
-        return self.hardware.network.overhead_us * self.hardware.clock_mhz
+        return overhead_cycles(self.hardware)
 
     @property
     def latency_s(self) -> float:
@@ -117,6 +111,14 @@ def evaluate(
     workload: Layer | Network | str | dict[str, Any],
     mapping: Mapping | dict[str, Any] | None = None,
     *,
+    mapper: str | Mapper = DEFAULT_MAPPER,
+    objective: str = "edp",
+    budget: int | None = None,
+    seed: int = 0,
+    tiles: Tiles = "divisors",
+    seconds: float | None = None,
+    workers: int = 1,
+    cancel: Cancel | None = None,
     progress: Progress | None = None,
 ) -> LayerCost | NetworkCost:
     """Price a layer or a network.
@@ -124,24 +126,34 @@ def evaluate(
     hardware  an `Accelerator`, or anything that `load_hardware` reads
     workload  a `Layer`, a `Network`, or anything that `load_network` reads
     mapping   of a layer: a `Mapping` or its JSON form, priced as it is. Of a network: a dict from layer
-              name to mapping, or {"layers": {...}}; layers not named get the template mapping. Its section
+              name to mapping, or {"layers": {...}}; layers not named are mapped. Its section
               "resident", {"kept": [...], "weights": [...]}, names the layers whose results and weights
-              stay on chip. Without a mapping, the template mapping of the chip's dataflow.
-    progress  called with (layers done, layers in all)
+              stay on chip. Without a mapping, what `map_layer` or `map_network` finds.
+    Others as in `map_network`, for the layers without a mapping.
 
     Raises AccelsimError where something cannot be read or does not fit.
     """
     from accelsim.hardware import load_hardware
     from accelsim.workloads.load import load_network
 
-    hw = load_hardware(hardware)
+    way = Way.of(mapper, objective, budget, seed, tiles, seconds)
+    hw, question = load_hardware(hardware), as_question(cancel)
     if isinstance(workload, Layer):
         if mapping is None:
-            return map_layer(hw, workload, "template").cost
+            return map_layer(
+                hw, workload, way.mapper, objective, budget, seed, tiles=tiles, seconds=seconds,
+                cancel=question,
+            ).cost  # fmt: skip
         given = mapping if isinstance(mapping, Mapping) else Mapping.from_dict(mapping)
         return price_mapping(hw, workload, given)
     network = load_network(workload)
-    return _network_cost(hw, network, mapping, progress)
+    named = _layer_mappings(network, mapping)
+    residency = _given_residency(hw, network, mapping, named)
+    found = map_with(
+        LoopNest(way), hw, network, [named.get(layer.name) for layer in network.layers], residency,
+        workers=workers, cancel=question, progress=progress,
+    )  # fmt: skip
+    return found.cost
 
 
 def _layer_mappings(network: Network, mapping: Any) -> dict[str, Mapping]:
@@ -172,7 +184,7 @@ def _layer_mappings(network: Network, mapping: Any) -> dict[str, Mapping]:
 def map_network(
     hardware: Accelerator | str | dict[str, Any],
     network: Network | str | dict[str, Any],
-    mapper: str | Mapper = "genetic",
+    mapper: str | Mapper = DEFAULT_MAPPER,
     objective: str = "edp",
     budget: int | None = None,
     seed: int = 0,
@@ -194,21 +206,64 @@ def map_network(
     from accelsim.hardware import load_hardware
     from accelsim.workloads.load import load_network
 
-    wanted = check_options(objective, budget, seed, tiles, seconds)
+    way = Way.of(mapper, objective, budget, seed, tiles, seconds)
+    hw, net = load_hardware(hardware), load_network(network)
+    return map_with(LoopNest(way), hw, net, workers=workers, cancel=cancel, progress=progress)
+
+
+def map_with(
+    model: CostModel,
+    hw: Accelerator,
+    network: Network,
+    schedules: Sequence[Schedule] | None = None,
+    residency: Residency | None = None,
+    *,
+    workers: int = 1,
+    cancel: Cancel | None = None,
+    progress: Progress | None = None,
+) -> NetworkMapping:
+    """`map_network` by any model.
+
+    schedules  of the layers: a mapping or genes that are priced as they are, None where the model finds one
+    residency  what stays on chip between the layers; it gives way where tiles need the room
+    """
     if isinstance(workers, bool) or not isinstance(workers, int) or workers < 1:
         raise AccelsimError(f"workers: must be a whole number from 1, but got {workers!r}")
-    hw, net, question = load_hardware(hardware), load_network(network), as_question(cancel)
-    chosen = load_mapper(mapper)
+    question = as_question(cancel)
+    run = Run(hw, hw.hash.encode(), network, {}, schedules, residency)
+    known: dict[Key, MappingResult | None] = {}
 
-    def solve(layer: Layer, flags: str, reserved: Any) -> MappingResult | None:
-        task = Task(hw, layer, wanted, budget, seed, flags, reserved, question, seconds, tiles)
-        return chosen.map(task)
+    def answer(asks: dict[Key, Ask]) -> None:
+        uses = Counter(run.keys)
+        done = sum(uses[key] for key in asks if key in known)
 
-    residency = plan(hw, net)
-    results = _map_layers(hw, net, {}, residency, solve, workers, progress)
-    kept = tuple(net.names[i] for i in sorted(residency.kept))
-    weights = tuple(net.names[i] for i in sorted(residency.weights))
-    return NetworkMapping(_total(hw, net, results), tuple(results), kept, weights)
+        def ask(one: Ask) -> MappingResult | None:
+            try:
+                return model.mapping(one, question)
+            except MappingError as fault:
+                if one.reserved_bits is not None and not run.residency.told:
+                    return None  # others make room for it
+                raise MappingError(f"layer {one.layer.name}: {fault}") from None
+
+        for key, result in _solved({k: v for k, v in asks.items() if k not in known}, ask, workers):
+            known[key] = result
+            done += uses[key]
+            if progress is not None:
+                progress(done, len(network.layers))
+
+    settle([run], answer, lambda key: known[key] is not None)
+    results = []
+    for layer, key in zip(network.layers, run.keys, strict=True):
+        found = known[key]
+        if found is None:
+            raise nothing_fits(hw, layer)
+        old = found.cost
+        cost = LayerCost(hw, layer, old.mapping, old.counts, old.resident)
+        results.append(replace(found, cost=cost))
+    kept = tuple(network.names[i] for i in sorted(run.residency.kept))
+    weights = tuple(network.names[i] for i in sorted(run.residency.weights))
+    total = NetworkCost(hw, network, tuple(result.cost for result in results))
+    return NetworkMapping(total, tuple(results), kept, weights)
 
 
 @dataclass(frozen=True)
@@ -236,62 +291,16 @@ class NetworkMapping:
         return out
 
 
-Solve = Callable[[Layer, str, Any], MappingResult | None]
-
-
-def _map_layers(
-    hw: Accelerator,
-    network: Network,
-    given: dict[str, MappingResult],
-    residency: Residency,
-    solve: Solve,
-    workers: int = 1,
-    progress: Progress | None = None,
-) -> list[MappingResult]:
-    """A result per layer; `residency` gives way where tiles need the room."""
-    cache: dict[Any, MappingResult | None] = {}
-    while True:
-        todo: dict[Any, tuple[Layer, str, Any]] = {}
-        keys: list[Any] = []
-        for layer, (flags, reserved) in zip(network.layers, residency.table(), strict=True):
-            keys.append(None if layer.name in given else (layer, flags, reserved.tobytes()))
-            if keys[-1] is not None:
-                todo.setdefault(keys[-1], (layer, flags, reserved))
-        uses = Counter(keys)
-        done = sum(uses[key] for key in uses if key is None or key in cache)
-        for key, result in _solved({k: v for k, v in todo.items() if k not in cache}, solve, workers):
-            cache[key] = result
-            if result is None:
-                break
-            done += uses[key]
-            if progress is not None:
-                progress(done, len(network.layers))
-        failed = next((i for i, key in enumerate(keys) if key in cache and cache[key] is None), None)
-        if failed is None:
-            break
-        _, flags, reserved = todo[keys[failed]]
-        if not flags and not reserved.any():
-            raise nothing_fits(hw, network.layers[failed])
-        residency.give_way(failed)
-    out = []
-    for layer, key in zip(network.layers, keys, strict=True):
-        found = given[layer.name] if key is None else cache[key]
-        assert found is not None
-        old = found.cost
-        out.append(replace(found, cost=LayerCost(hw, layer, old.mapping, old.counts, old.resident)))
-    return out
-
-
 def _solved(
-    todo: dict[Any, tuple[Layer, str, Any]], solve: Solve, workers: int
-) -> Iterator[tuple[Any, MappingResult | None]]:
+    todo: dict[Key, Ask], solve: Callable[[Ask], MappingResult | None], workers: int
+) -> Iterator[tuple[Key, MappingResult | None]]:
     """Results in the order of `todo`, from threads if there are several workers."""
     if workers == 1 or len(todo) < 2:
-        for key, arguments in todo.items():
-            yield key, solve(*arguments)
+        for key, ask in todo.items():
+            yield key, solve(ask)
         return
     with ThreadPoolExecutor(workers) as pool:
-        futures = {key: pool.submit(solve, *arguments) for key, arguments in todo.items()}
+        futures = {key: pool.submit(solve, ask) for key, ask in todo.items()}
         try:
             for key, future in futures.items():
                 yield key, future.result()
@@ -300,40 +309,18 @@ def _solved(
                 future.cancel()
 
 
-def _total(hw: Accelerator, network: Network, results: list[MappingResult]) -> NetworkCost:
-    return NetworkCost(hw, network, tuple(result.cost for result in results))
-
-
-def _as_given(cost: LayerCost) -> MappingResult:
-    return MappingResult(cost.mapping, cost, 0, 0, "done", "given", "edp", 0)
-
-
-def _network_cost(hw: Accelerator, network: Network, mapping: Any, progress: Progress | None) -> NetworkCost:
-    given = _layer_mappings(network, mapping)
+def _given_residency(hw: Accelerator, network: Network, mapping: Any, named: dict[str, Mapping]) -> Residency:
+    """What stays on chip beside the layers whose mapping is given."""
     stay = _resident(network, mapping)
     if stay is None:
         # A given mapping is priced as it is: nothing around its layer may rely on staying on chip.
-        residency = plan(hw, network, without=[network.names.index(name) for name in given])
-    else:
-        residency = plan(hw, network)
-        residency.kept &= stay[0]
-        residency.weights &= stay[1]
-        residency.settle()
-    priced: dict[str, MappingResult] = {}
-    for i, layer in enumerate(network.layers):
-        if layer.name not in given:
-            continue
-        flags, reserved = residency.of(i) if stay is not None else ("", None)
-        try:
-            cost = price_mapping(hw, layer, given[layer.name], resident=flags, reserved_bits=reserved)
-        except MappingError as fault:
-            raise MappingError(f"layer {layer.name}: {fault}") from None
-        priced[layer.name] = _as_given(cost)
-
-    def solve(layer: Layer, flags: str, reserved: Any) -> MappingResult | None:
-        return TemplateMapper().map(Task(hw, layer, resident=flags, reserved_bits=reserved))
-
-    return _total(hw, network, _map_layers(hw, network, priced, residency, solve, progress=progress))
+        return plan(hw, network, without=[network.names.index(name) for name in named])
+    residency = plan(hw, network)
+    residency.kept &= stay[0]
+    residency.weights &= stay[1]
+    residency.settle()
+    residency.told = True
+    return residency
 
 
 def _resident(network: Network, mapping: Any) -> tuple[set[int], set[int]] | None:

@@ -16,15 +16,19 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from accelsim.accuracy.statistics import kendall
+from accelsim.engines import Engine, started
 from accelsim.errors import AccelsimError
 from accelsim.hardware.loader import load_hardware
 from accelsim.json_text import read_json
 from accelsim.mapping.mapper import Mapper, nothing_fits
-from accelsim.residency import plan
-from accelsim.sweeps.pricing import ChipPricer, Want, Way
+from accelsim.pricing.ask import Ask
+from accelsim.pricing.models import load_model
+from accelsim.pricing.models.base import CostModel
+from accelsim.pricing.network import NetworkPricer, overhead_cycles
+from accelsim.pricing.residency import plan
+from accelsim.pricing.way import DEFAULT_MAPPER, Way
 from accelsim.workloads.network import Network
 from accelsim.workloads.spaces import Space, load_space
-from cost_models import layout as L
 
 if TYPE_CHECKING:
     from accelsim.hardware import Accelerator
@@ -128,21 +132,22 @@ def build_table(
     hardware: Accelerator | str | dict[str, Any],
     space: Space | str,
     *,
-    mapper: str | Mapper = "template",
+    mapper: str | Mapper = DEFAULT_MAPPER,
     objective: str = "edp",
-    budget: int = 500,
+    budget: int | None = None,
     seed: int = 0,
+    model: str | CostModel = "accelsim",
     resolutions: tuple[int, ...] | None = None,
     subnets: int = 1000,
+    engine: str | Engine = "threads",
     workers: int = 1,
     progress: Progress | None = None,
 ) -> BlockTable:
     """Price every distinct block of a space on a chip; equal layers are mapped once.
 
-    hardware, mapper, objective, budget, seed  as in `accelsim.sweep`
+    hardware, mapper, objective, budget, seed, model, engine, workers  as in `accelsim.sweep`
     resolutions  input sizes, instead of the space's own
     subnets      random subnets to check sums with, drawn with the same seed
-    workers      threads; the table does not depend on them
     progress     called with (blocks and subnets done, all of them)
 
     Raises AccelsimError for bad input and where a block fits nowhere.
@@ -152,26 +157,39 @@ def build_table(
     if resolutions:
         family = family.at(*resolutions)
     way = Way.of(mapper, objective, budget, seed)
-    pricer = ChipPricer(hw, way, workers=workers)
-    total = family.num_blocks + subnets
+    with started(engine, workers) as running:
+        pricer = NetworkPricer(load_model(model, way), running)
+        about = {"mapper": way.mapper.name, "objective": objective, "budget": budget, "seed": seed}
+        return _table(hw, family, pricer, about, seed, subnets, progress)
+
+
+def _table(
+    hw: Accelerator,
+    space: Space,
+    pricer: NetworkPricer,
+    about: dict[str, Any],
+    seed: int,
+    subnets: int,
+    progress: Progress | None,
+) -> BlockTable:
+    total = space.num_blocks + subnets
 
     def tick(done: int) -> None:
         if progress is not None:
             progress(done, total)
 
     keeps = (hw.network.activations, hw.network.weights) != ("dram", "dram")
-    costs = (_in_place if keeps else _alone)(pricer, family, seed, tick)
-    about = {"mapper": way.mapper.name, "objective": objective, "budget": budget, "seed": seed}
+    costs = (_in_place if keeps else _alone)(pricer, hw, space, seed, tick)
     latency, energy = np.ascontiguousarray(costs.T)
-    extra = pricer.overhead_cycles
-    table = BlockTable(family, hw.name, hw.hash, hw.clock_mhz, latency, energy, extra, about)
+    extra = overhead_cycles(hw)
+    table = BlockTable(space, hw.name, hw.hash, hw.clock_mhz, latency, energy, extra, about)
     if not subnets:
         return table
-    genomes = family.sample(np.random.default_rng(seed), subnets)
+    genomes = space.sample(np.random.default_rng(seed), subnets)
     whole = np.empty((subnets, 2))
     for rows in _chunks(subnets):
-        whole[rows] = _totals(pricer, [family.to_network(genomes[i]) for i in rows])
-        tick(family.num_blocks + rows.stop)
+        whole[rows] = _totals(pricer, hw, [space.to_network(genomes[i]) for i in rows])
+        tick(space.num_blocks + rows.stop)
     whole[:, 0] += extra
     return replace(table, check=compare(np.stack(table.price(genomes), axis=1), whole))
 
@@ -189,34 +207,35 @@ def compare(sums: NDArray[np.float64], whole: NDArray[np.float64]) -> dict[str, 
     return out
 
 
-def _alone(pricer: ChipPricer, space: Space, seed: int, tick: Callable[[int], None]) -> NDArray[np.float64]:
+def _alone(
+    pricer: NetworkPricer, hw: Accelerator, space: Space, seed: int, tick: Callable[[int], None]
+) -> NDArray[np.float64]:
     """(latency in cycles, energy in pJ) float64[blocks, 2] of blocks that nothing outside can change."""
     out = np.zeros((space.num_blocks, 2))
     for rows in _chunks(len(out)):
         there = [i for i in rows if _exists(space, i)]
-        out[there] = _totals(pricer, [space.block(i) for i in there])
+        out[there] = _totals(pricer, hw, [space.block(i) for i in there])
         tick(rows.stop)
     return out
 
 
 def _in_place(
-    pricer: ChipPricer, space: Space, seed: int, tick: Callable[[int], None]
+    pricer: NetworkPricer, hw: Accelerator, space: Space, seed: int, tick: Callable[[int], None]
 ) -> NDArray[np.float64]:
     """As `_alone`, each block with the resident tensors that it has in a random subnet."""
     rng = np.random.default_rng(seed)
     out = np.zeros((space.num_blocks, 2))
-    nothing = np.zeros((len(pricer.hardware.memories), L.CAPACITY_ALL + 1))
     for rows in _chunks(len(out)):
         there = [i for i in rows if _exists(space, i)]
-        wants: list[list[Want]] = []
+        wants: list[list[Ask]] = []
         for i in there:
             genome = _subnet_with(space, i, rng)
             ids = space.block_ids(genome)[0]
             ids = ids[ids >= 0].tolist()
             first = sum(len(space.block(j).layers) for j in ids[: ids.index(i)])
-            stays = plan(pricer.hardware, space.to_network(genome))
+            stays = plan(hw, space.to_network(genome))
             layers = space.block(i).layers
-            wants.append([Want(x, stays.of(first + n)[0], nothing) for n, x in enumerate(layers)])
+            wants.append([Ask(hw, x, stays.of(first + n)[0]) for n, x in enumerate(layers)])
         prices = iter(pricer.layers([want for block in wants for want in block]))
         for i, block in zip(there, wants, strict=True):
             found = [next(prices) for _ in block]
@@ -224,7 +243,7 @@ def _in_place(
             alone = pricer.layers([want._replace(resident="") for want in block]) if None in found else found
             costs = [one or other for one, other in zip(found, alone, strict=True)]
             if None in costs:
-                raise nothing_fits(pricer.hardware, block[costs.index(None)].layer)
+                raise nothing_fits(hw, block[costs.index(None)].layer)
             out[i] = np.sum([cost for cost in costs if cost is not None], axis=0)
         tick(rows.stop)
     return out
@@ -252,9 +271,9 @@ def _subnet_with(space: Space, block_id: int, rng: np.random.Generator) -> NDArr
     return genome
 
 
-def _totals(pricer: ChipPricer, networks: list[Network]) -> NDArray[np.float64]:
+def _totals(pricer: NetworkPricer, hw: Accelerator, networks: list[Network]) -> NDArray[np.float64]:
     """Float64[n, 2]. Raises AccelsimError where something fits nowhere."""
-    found = pricer.price(networks)
+    found = pricer.networks(hw, networks, overhead=False)
     for price in found:
         if isinstance(price, AccelsimError):
             raise price

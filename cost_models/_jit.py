@@ -15,6 +15,8 @@ from typing import Any
 import numba
 from numba import njit, types
 
+from cost_models._steps import StepCompiler
+
 
 def _cache_dir() -> Path:
     """Folder for compiled kernels: `ACCELSIM_CACHE_DIR`, else the user's cache folder."""
@@ -53,6 +55,7 @@ def step(function: Callable[..., Any], forceinline: bool = False) -> Any:
         "no_cpython_wrapper": True,
         "no_cfunc_wrapper": True,
         "forceinline": forceinline,
+        "pipeline_class": StepCompiler,
     }
     dispatcher = _compile(function, **options)
     if not hasattr(dispatcher, "get_call_template"):  # NUMBA_DISABLE_JIT

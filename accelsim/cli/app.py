@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 import typer
 
@@ -28,6 +29,37 @@ LayerText = Annotated[
     str | None, typer.Option("--layer", help="One layer, as in 'K=64 C=3 P=112 Q=112 R=7 S=7 stride=2'.")
 ]
 Hardware = Annotated[str, typer.Argument(help="A shipped accelerator (see `accelsim list`) or a JSON file.")]
+MapperName = Annotated[
+    str,
+    typer.Option("--mapper", help="How each layer is mapped: genetic, optimal, cmaes, random or template."),
+]
+Objective = Annotated[str, typer.Option("--objective", help="What mappings minimise: edp, latency, energy.")]
+Budget = Annotated[
+    int | None,
+    typer.Option(
+        "--budget",
+        help="Evaluations a layer in all, the template's among them. Default: 1000; optimal: no limit.",
+    ),
+]
+Seconds = Annotated[
+    float | None, typer.Option("--seconds", help="A layer, after which optimal gives its best and the gap.")
+]
+TileSizes = Annotated[
+    Literal["divisors", "all"], typer.Option("--tiles", help="Tile sizes that optimal searches.")
+]
+Seed = Annotated[int, typer.Option("--seed", help="Of all random choices.")]
+ModelName = Annotated[str, typer.Option("--model", help="Who prices the layers: accelsim or maestro.")]
+EngineName = Annotated[str, typer.Option("--engine", help="threads, processes or dask.")]
+Scheduler = Annotated[str | None, typer.Option("--scheduler", help="Address of a running Dask scheduler.")]
+Workers = Annotated[
+    int | None,
+    typer.Option("--workers", help="Threads or processes, default one a processor; the answer is the same."),
+]
+
+
+def default_workers(workers: int | None) -> int:
+    """As many as processors, unless given."""
+    return workers if workers is not None else os.cpu_count() or 1
 
 
 def console() -> Console:

@@ -7,7 +7,22 @@ from typing import Annotated, Any
 
 import typer
 
-from accelsim.cli.app import Hardware, LayerText, NetworkName, app, console, progress
+from accelsim.cli.app import (
+    Budget,
+    Hardware,
+    LayerText,
+    MapperName,
+    NetworkName,
+    Objective,
+    Seconds,
+    Seed,
+    TileSizes,
+    Workers,
+    app,
+    console,
+    default_workers,
+    progress,
+)
 from accelsim.errors import AccelsimError
 
 
@@ -17,8 +32,16 @@ def evaluate(
     network: NetworkName = None,
     layer: LayerText = None,
     mapping: Annotated[
-        Path | None, typer.Option("--mapping", help="Mapping JSON to price as it is; default: the template.")
+        Path | None,
+        typer.Option("--mapping", help="Mapping JSON to price as it is; others are mapped."),
     ] = None,
+    mapper: MapperName = "genetic",
+    objective: Objective = "edp",
+    budget: Budget = None,
+    seconds: Seconds = None,
+    tiles: TileSizes = "divisors",
+    seed: Seed = 0,
+    workers: Workers = 1,
     batch: Annotated[
         int | None, typer.Option(help="Inputs at once; default: the network's own, mostly 1.")
     ] = None,
@@ -83,7 +106,10 @@ def evaluate(
     if mapping is not None and not isinstance(given, dict):
         raise AccelsimError(f"--mapping {mapping}: must hold an object, but holds {str(given)[:60]}")
     with progress("pricing layers") as tick:
-        cost = run(hw, workload, given, progress=tick)
+        cost = run(
+            hw, workload, given, mapper=mapper, objective=objective, budget=budget, seed=seed, tiles=tiles,
+            seconds=seconds, workers=default_workers(workers), progress=tick,
+        )  # fmt: skip
     if plot is not None and isinstance(cost, NetworkCost):
         from accelsim.report import figures
 

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from accelsim.cli.app import Hardware, app, progress
-from accelsim.errors import AccelsimError
+from accelsim.cli.app import (
+    Budget,
+    EngineName,
+    Hardware,
+    MapperName,
+    ModelName,
+    Objective,
+    Seed,
+    Workers,
+    app,
+    default_workers,
+    progress,
+)
 
 
 @app.command()
@@ -20,16 +30,16 @@ def lut(
     resolution: Annotated[
         list[int] | None, typer.Option(help="Input size, once for each; default: the space's own.")
     ] = None,
-    mapper: Annotated[str, typer.Option(help="How each layer is mapped, as for `map`.")] = "template",
-    objective: Annotated[str, typer.Option(help="What mappings minimise: edp, latency or energy.")] = "edp",
-    budget: Annotated[int, typer.Option(help="Evaluations of the mapper a layer.")] = 500,
-    seed: Annotated[int, typer.Option(help="Of the mapper, and of the subnets to check.")] = 0,
+    mapper: MapperName = "genetic",
+    objective: Objective = "edp",
+    budget: Budget = None,
+    seed: Seed = 0,
+    model: ModelName = "accelsim",
+    engine: EngineName = "threads",
     check: Annotated[
         int, typer.Option(help="Random subnets whose sums are compared with the whole.", min=0, max=100_000)
     ] = 1000,
-    workers: Annotated[
-        int | None, typer.Option(help="Threads, default one a processor; the answer is the same.")
-    ] = None,
+    workers: Workers = None,
 ) -> None:
     """Write a table of latency and energy by block, and check its sums against whole subnets."""
     from accelsim.hardware import load_hardware
@@ -38,13 +48,12 @@ def lut(
     from accelsim.sweeps.journal import check_suffix, write_whole
 
     check_suffix(output, (".json",))
-    if workers is not None and workers < 1:
-        raise AccelsimError(f"workers: must be a whole number from 1, but got {workers}")
     hw = load_hardware(hardware)
     with progress("pricing blocks") as tick:
         table = build_table(
             hw, space, mapper=mapper, objective=objective, budget=budget, seed=seed,
-            resolutions=tuple(resolution or ()), subnets=check, workers=workers or os.cpu_count() or 1,
+            resolutions=tuple(resolution or ()), subnets=check, model=model, engine=engine,
+            workers=default_workers(workers),
             progress=tick,
         )  # fmt: skip
     write_whole(output, format_json(table.to_dict(), 160).encode())

@@ -4,14 +4,28 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
-from accelsim.cli.app import Hardware, LayerText, NetworkName, app, console, progress, until_stopped
+from accelsim.cli.app import (
+    Budget,
+    Hardware,
+    LayerText,
+    MapperName,
+    NetworkName,
+    Objective,
+    Seconds,
+    Seed,
+    TileSizes,
+    Workers,
+    app,
+    console,
+    default_workers,
+    progress,
+    until_stopped,
+)
 from accelsim.errors import AccelsimError
-
-TileSizes = Literal["divisors", "all"]
 
 
 @app.command("map")
@@ -19,24 +33,13 @@ def map_(
     hardware: Hardware,
     network: NetworkName = None,
     layer: LayerText = None,
-    mapper: Annotated[
-        str, typer.Option(help="How to search: genetic, optimal, cmaes, random or template.")
-    ] = "genetic",
-    objective: Annotated[str, typer.Option(help="What to minimise: edp, latency or energy.")] = "edp",
-    budget: Annotated[
-        int | None,
-        typer.Option(
-            help="Evaluations a layer, beyond the template's. Default: 2000; for optimal, no limit."
-        ),
-    ] = None,
-    seconds: Annotated[
-        float | None, typer.Option(help="Seconds a layer, after which optimal gives its best and the gap.")
-    ] = None,
-    tiles: Annotated[
-        TileSizes, typer.Option(help="Tile sizes that optimal searches: divisors or all.")
-    ] = "divisors",
-    seed: Annotated[int, typer.Option(help="Of all random choices.")] = 0,
-    workers: Annotated[int, typer.Option(help="Threads; the answer does not depend on them.")] = 1,
+    mapper: MapperName = "genetic",
+    objective: Objective = "edp",
+    budget: Budget = None,
+    seconds: Seconds = None,
+    tiles: TileSizes = "divisors",
+    seed: Seed = 0,
+    workers: Workers = 1,
     save: Annotated[
         Path | None, typer.Option("--save", help="Write mapping JSON, which `evaluate --mapping` reads.")
     ] = None,
@@ -64,7 +67,7 @@ def map_(
             result, stopped = until_stopped(
                 lambda stop: map_network(
                     hardware, str(network), mapper, objective, budget, seed, tiles=tiles, seconds=seconds,
-                    workers=workers, cancel=stop, progress=tick,
+                    workers=default_workers(workers), cancel=stop, progress=tick,
                 )
             )  # fmt: skip
             report, saved = network_mapping_report(result), result.to_dict()

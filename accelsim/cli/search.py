@@ -13,16 +13,25 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from accelsim.cli.app import Hardware, app, console
+from accelsim.cli.app import (
+    Budget,
+    EngineName,
+    Hardware,
+    MapperName,
+    ModelName,
+    Scheduler,
+    Seed,
+    Workers,
+    app,
+    console,
+    default_workers,
+)
 
 if TYPE_CHECKING:
     from accelsim.cosearch.result import SearchResult
     from accelsim.cosearch.run import Progress
 
-Workers = Annotated[int, typer.Option(help="Threads or processes; the result does not depend on them.")]
-EngineName = Annotated[str, typer.Option("--engine", help="threads, processes or dask.")]
 Plot = Annotated[Path | None, typer.Option(help="Draw the designs and the front: .png, .svg or .pdf.")]
-Scheduler = Annotated[str | None, typer.Option(help="Address of a running Dask scheduler.")]
 
 
 @app.command()
@@ -52,9 +61,9 @@ def search(
     optimiser: Annotated[str, typer.Option(help="nsga2, random, or cmaes for one objective.")] = "nsga2",
     evaluations: Annotated[int, typer.Option(help="Candidates, in whole generations.")] = 2000,
     population: Annotated[int, typer.Option(help="Candidates of a generation.")] = 64,
-    mapper: Annotated[str, typer.Option(help="How each layer is mapped, as in `accelsim map`.")] = "genetic",
-    budget: Annotated[int, typer.Option(help="Evaluations of the mapper for each layer.")] = 500,
-    seed: Annotated[int, typer.Option(help="Of all random choices.")] = 0,
+    mapper: MapperName = "genetic",
+    budget: Budget = None,
+    seed: Seed = 0,
     fix: Annotated[
         str, typer.Option(help="What stays as it is, of hardware, dataflow, network, mapping.")
     ] = "",
@@ -62,11 +71,11 @@ def search(
         str,
         typer.Option(help="Where accuracies come from: surrogate, published, predictor:FILE, table:FILE."),
     ] = "surrogate",
-    model: Annotated[str, typer.Option(help="Who prices the layers: accelsim or maestro.")] = "accelsim",
+    model: ModelName = "accelsim",
     batch: Annotated[int, typer.Option(help="Inputs at once.")] = 1,
     resolution: Annotated[int | None, typer.Option(help="Input height and width.")] = None,
     engine: EngineName = "threads",
-    workers: Workers = 2,
+    workers: Workers = None,
     scheduler: Scheduler = None,
     study: Annotated[
         Path | None,
@@ -104,7 +113,7 @@ def search(
     path = study or default_study(hardware, space or (network or [""])[0], config.hash)
     with watching() as (stop, watch):
         result = search_configured(
-            config, evaluations, path, engine, workers, scheduler, cancel=stop, watch=watch
+            config, evaluations, path, engine, default_workers(workers), scheduler, cancel=stop, watch=watch
         )
     finish(result, export, plot)
 

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from accelsim.cli.app import app, console
-from accelsim.cli.search import EngineName, Plot, Scheduler, Workers, finish, watching
+from accelsim.cli.app import EngineName, Scheduler, Workers, app, console, default_workers
+from accelsim.cli.search import Plot, finish, watching
 from accelsim.errors import AccelsimError
 
 studies = typer.Typer(
@@ -70,7 +70,7 @@ def resume(
         int | None, typer.Option(help="Candidates in all; default: as the search was begun with.")
     ] = None,
     engine: EngineName = "threads",
-    workers: Workers = 2,
+    workers: Workers = None,
     scheduler: Scheduler = None,
     export: Annotated[Path | None, typer.Option(help="Folder for the front's designs and a CSV.")] = None,
 ) -> None:
@@ -79,7 +79,13 @@ def resume(
 
     with watching() as (stop, watch):
         result = go_on(
-            file, evaluations, engine=engine, workers=workers, scheduler=scheduler, cancel=stop, watch=watch
+            file,
+            evaluations,
+            engine=engine,
+            workers=default_workers(workers),
+            scheduler=scheduler,
+            cancel=stop,
+            watch=watch,
         )
     finish(result, export)
 

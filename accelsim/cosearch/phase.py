@@ -13,12 +13,12 @@ from accelsim.cosearch.chips import ChipSpace, FixedChip
 from accelsim.cosearch.genes import Genome, Genomes
 from accelsim.cosearch.goals import COLUMN, NAMES, Goals
 from accelsim.cosearch.mapgenes import MappingGenes
-from accelsim.cosearch.mapping import ByMaestro, ByMapper, GeneMapper
 from accelsim.cosearch.nets import Nets
-from accelsim.cosearch.pricing import Candidate, Pricer
 from accelsim.hardware import Accelerator
 from accelsim.hardware.brief import brief
-from accelsim.mapping.mapper import Mapper
+from accelsim.pricing.ask import Candidate
+from accelsim.pricing.network import NetworkPricer
+from accelsim.workloads.layer import Layer
 from accelsim.workloads.network import Network
 
 DRAWS = 20_000
@@ -46,7 +46,7 @@ class Phase:
         nets: Nets,
         chips: ChipSpace | FixedChip,
         goals: Goals,
-        pricer: Pricer,
+        pricer: NetworkPricer,
         mappings: MappingGenes | None = None,
         max_power_mw: float | None = None,
     ) -> None:
@@ -163,12 +163,11 @@ class Phase:
             out["power budget"] = float((values[:, COLUMN["power"]] > self.max_power_mw).mean())
         return {name: share for name, share in out.items() if share > 0}
 
-    def mapper(self, row: NDArray[np.int64]) -> Mapper:
-        """What maps the layers of a candidate."""
+    def genes(self, row: NDArray[np.int64]) -> Callable[[Layer], NDArray[np.float64]] | None:
+        """The mapping genes of each layer of a candidate, None where a mapper maps them."""
         if self.mappings is None:
-            assert isinstance(self.pricer.map_chunk, ByMapper | ByMaestro)
-            return self.pricer.map_chunk.as_mapper()
-        return GeneMapper(self.mappings.of(self.genome.split(row[None, :])[2][0]))
+            return None
+        return self.mappings.of(self.genome.split(row[None, :])[2][0])
 
     def note(self, rows: Genomes) -> None:
         """Remember rows that were evaluated."""

@@ -11,14 +11,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from accelsim.cosearch.engines.threads import ThreadEngine
 from accelsim.cosearch.goals import METRICS, NAMES, front
 from accelsim.cosearch.phase import Design, Phase
-from accelsim.cosearch.pricing import Candidate, Pricer
 from accelsim.cosearch.setup import SearchConfig, Setup
 from accelsim.cosearch.study import Generation
-from accelsim.costing import NetworkMapping, map_network
+from accelsim.costing import NetworkMapping, map_with
 from accelsim.hardware import Accelerator
+from accelsim.pricing.ask import Candidate
+from accelsim.pricing.network import NetworkPricer
 
 LOGARITHMIC = ("edp", "latency", "energy")
 """Metrics that span decades: hypervolumes take their logarithm to base ten."""
@@ -167,15 +167,13 @@ class SearchResult:
         """The mappings that the candidate was priced with, one set a network: found again, same seed."""
         g, row = self._place(found.index)
         phase, genome = self._phases[g], self.generations[g].rows[row]
-        design = phase.design(genome)
+        design, genes = phase.design(genome), phase.genes(genome)
         return tuple(
-            map_network(
+            map_with(
+                phase.pricer.model,
                 design.chip,
                 net,
-                phase.mapper(genome),
-                self.setup.mapping_objective,
-                self.config.budget,
-                self.config.seed,
+                None if genes is None else [genes(x) for x in net.layers],
             )
             for net in design.networks
         )
@@ -183,19 +181,14 @@ class SearchResult:
     def priced(self, found: Found, chip: Accelerator) -> tuple[float, float]:
         """(seconds, joules) of the candidate's networks on any chip, by the search's model and mapper."""
         g, _ = self._place(found.index)
-        candidate = Candidate(chip, chip.hash.encode(), self.design(found).networks)
-        pricer = Pricer(self._phases[g].pricer.map_chunk, ThreadEngine())
-        latency, energy = pricer.price([candidate])[0]
+        pricer = NetworkPricer(self._phases[g].pricer.model)
+        latency, energy = pricer.price([Candidate.of(chip, *self.design(found).networks)])[0]
         return float(latency), float(energy)
 
     def baseline(self, found: Found, mapper: str = "template") -> tuple[NetworkMapping, ...]:
         """The base chip on the candidate's networks: with its own dataflow, mapped by `mapper`."""
-        config = self.config
-        how = self.setup.mapper(mapper).as_mapper()
-        return tuple(
-            map_network(self.setup.base, net, how, self.setup.mapping_objective, config.budget, config.seed)
-            for net in self.design(found).networks
-        )
+        model = self.setup.model(mapper)
+        return tuple(map_with(model, self.setup.base, net) for net in self.design(found).networks)
 
     def to_rows(self) -> list[dict[str, Any]]:
         """Every candidate as a flat dict, front members marked."""

@@ -5,24 +5,24 @@ from __future__ import annotations
 import math
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from accelsim.cosearch.engines import Engine, load_engine
 from accelsim.cosearch.goals import Goals
 from accelsim.cosearch.phase import DRAWS
 from accelsim.cosearch.result import SearchResult
 from accelsim.cosearch.setup import SearchConfig, Setup, file_hash
 from accelsim.cosearch.strategies import Strategy, load_strategy
 from accelsim.cosearch.study import Generation, Study
+from accelsim.engines import Engine, started
 from accelsim.errors import AccelsimError
 from accelsim.hardware import Accelerator, load_hardware
-from accelsim.mapping.mapper import Cancel, as_question, load_mapper
+from accelsim.mapping.mapper import Cancel, as_question
+from accelsim.pricing.way import DEFAULT_MAPPER, Way
 from accelsim.workloads.load import load_network
 from accelsim.workloads.network import Network
 
@@ -51,8 +51,8 @@ def configure(
     strategy: str = "nested",
     optimiser: str = "nsga2",
     population: int = 64,
-    mapper: str = "genetic",
-    budget: int = 500,
+    mapper: str = DEFAULT_MAPPER,
+    budget: int | None = None,
     seed: int = 0,
     fix: Sequence[str] | str = (),
     accuracy: str = "surrogate",
@@ -65,7 +65,6 @@ def configure(
         raise AccelsimError("search: give either a space of subnets or networks")
     for name, value, least in (
         ("population", population, 2),
-        ("budget", budget, 1),
         ("batch", batch, 1),
         ("seed", seed, 0),
     ):
@@ -81,7 +80,7 @@ def configure(
         objectives = ("edp", "accuracy") if space is not None else ("edp",)
     bounds = {name: value for name, value in (limits or {}).items() if value is not None}
     goals = Goals.of(objectives, bounds)
-    load_mapper(mapper)
+    Way.of(mapper, budget=budget, seed=seed)
     fixed = tuple(fix.replace(",", " ").split()) if isinstance(fix, str) else tuple(fix)
     config = SearchConfig(
         hardware=load_hardware(hardware).to_dict(),
@@ -173,10 +172,10 @@ def search_configured(
 ) -> SearchResult:
     """`search` with a configuration of `configure`."""
     check_evaluations(evaluations)
-    with _engine(engine, workers, scheduler) as started:
+    with started(engine, workers, scheduler) as running:
         if path is None or not path.exists():
             created = Study.create(path, config, evaluations)
-            return _run(created, started, evaluations, cancel, watch, new=True)
+            return _run(created, running, evaluations, cancel, watch, new=True)
         opened = Study.open(path, write=True)
         if opened.config.hash != config.hash:
             opened.close()
@@ -184,7 +183,7 @@ def search_configured(
                 f"study {path}: was made by another search ({difference(opened.config, config)}); choose "
                 "another file, or resume this one"
             )
-        return _run(opened, started, evaluations, cancel, watch)
+        return _run(opened, running, evaluations, cancel, watch)
 
 
 def resume(
@@ -203,9 +202,9 @@ def resume(
     """
     if evaluations is not None:
         check_evaluations(evaluations)
-    with _engine(engine, workers, scheduler) as started:
+    with started(engine, workers, scheduler) as running:
         opened = Study.open(Path(study), write=True)
-        return _run(opened, started, evaluations or opened.evaluations, cancel, watch)
+        return _run(opened, running, evaluations or opened.evaluations, cancel, watch)
 
 
 def load_study(study: str | Path) -> SearchResult:
@@ -224,16 +223,6 @@ def load_study(study: str | Path) -> SearchResult:
             f"study {study}: holds no generation yet; go on with: accelsim study resume {study}"
         )
     return result
-
-
-@contextmanager
-def _engine(engine: str | Engine, workers: int, scheduler: str | None) -> Iterator[Engine]:
-    """The engine, closed afterwards if it was named."""
-    if isinstance(engine, Engine):
-        yield engine
-    else:
-        with load_engine(engine, workers, scheduler) as started:
-            yield started
 
 
 def check_evaluations(evaluations: object) -> None:

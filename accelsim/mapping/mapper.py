@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from importlib import import_module
 from threading import Event
 from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 
@@ -18,6 +17,7 @@ from accelsim.mapping.cost import LayerCost, explain, price_mapping
 from accelsim.mapping.mapping import Mapping
 from accelsim.mapping.optimal_space import Tiles
 from accelsim.mapping.template import Objective, template
+from accelsim.names import Registry
 from accelsim.pack import Batch, Machine, count, pack_layer, pack_machine, price
 from accelsim.workloads.layer import Layer
 from cost_models import layout as L
@@ -25,21 +25,26 @@ from cost_models import layout as L
 if TYPE_CHECKING:
     from accelsim.hardware import Accelerator
 
-DEFAULT_BUDGET = 2000
+DEFAULT_BUDGET = 1000
+"""Evaluations a layer in all, of every verb and every mapper that searches until its budget is spent."""
 Cancel = Callable[[], bool] | Event
 Status = Literal["done", "budget", "cancelled", "optimal"]
 
-_HOME = {
-    "template": "accelsim.mapping.mapper:TemplateMapper",
-    "random": "accelsim.mapping.random:RandomMapper",
-    "genetic": "accelsim.mapping.genetic:GeneticMapper",
-    "genetic_index": "accelsim.mapping.genetic:IndexGeneticMapper",
-    "cmaes": "accelsim.mapping.cmaes:CmaesMapper",
-    "optimal": "accelsim.mapping.optimal:OptimalMapper",
-}
+MAPPERS = Registry(
+    "mapper",
+    {
+        "template": "accelsim.mapping.mapper:TemplateMapper",
+        "random": "accelsim.mapping.random:RandomMapper",
+        "genetic": "accelsim.mapping.genetic:GeneticMapper",
+        "genetic_index": "accelsim.mapping.genetic:IndexGeneticMapper",
+        "cmaes": "accelsim.mapping.cmaes:CmaesMapper",
+        "optimal": "accelsim.mapping.optimal:OptimalMapper",
+    },
+)
 
 
-def _never() -> bool:
+def never() -> bool:
+    """Nobody asks to stop."""
     return False
 
 
@@ -49,7 +54,7 @@ class Task:
 
     objective      what falls: edp, latency or energy
     budget         evaluations in all, those of the template mapping first, which always completes; None:
-                   2000, and as many as it takes for the exact mapper, which counts from the template on
+                   `DEFAULT_BUDGET`; for the exact mapper, which counts from the template on, no limit
     seed           of all random choices
     resident       tensors that lie on chip and need no traffic with the outermost memory
     reserved_bits  float64[M, 4], taken off each memory's parts for W, I, O and off its whole
@@ -68,7 +73,7 @@ class Task:
     seed: int = 0
     resident: str = ""
     reserved_bits: NDArray[np.float64] | None = field(default=None, compare=False)
-    cancelled: Callable[[], bool] = _never
+    cancelled: Callable[[], bool] = never
     seconds: float | None = None
     tiles: Tiles = "divisors"
     start: Literal["template", "none"] = "template"
@@ -157,6 +162,21 @@ class Mapper(ABC):
             mapping, cost, evaluations, spent, status, self.name, task.objective, task.seed, certificate
         )
 
+    def costs(self, tasks: Sequence[Task]) -> NDArray[np.float64]:
+        """Latency in cycles, energy in pJ and evaluations float64[n, 3], infinite where nothing fits.
+
+        What `map` finds, in figures only, for many layers at once: searches, sweeps and tables ask this way.
+        Mappers that map many layers in one kernel call override it.
+        """
+        out = np.full((len(tasks), 3), np.inf)
+        for i, task in enumerate(tasks):
+            found = self.map(task)
+            spent = 1.0 if found is None else found.evaluations + found.start_evaluations
+            out[i, 2] = spent
+            if found is not None:
+                out[i, :2] = found.cost.latency_cycles, found.cost.energy_pj
+        return out
+
     def _start(self, task: Task) -> tuple[Batch, int] | None:
         """The mapping to start from, and the evaluations that it took."""
         if task.start == "none":
@@ -180,21 +200,24 @@ class TemplateMapper(Mapper):
         """The start itself."""
         return start, 0, "done", None
 
+    def costs(self, tasks: Sequence[Task]) -> NDArray[np.float64]:
+        """See `Mapper.costs`: one kernel call."""
+        from accelsim.mapping.pairs import map_tasks
+
+        return map_tasks(tasks, 0)
+
 
 def mapper_names() -> tuple[str, ...]:
     """Names that `map_layer` knows."""
-    return tuple(_HOME)
+    return MAPPERS.names()
 
 
-def load_mapper(mapper: str | Mapper) -> Mapper:
-    """A mapper by name, or itself. Raises AccelsimError for an unknown name."""
+def load_mapper(mapper: str | Mapper | type[Mapper]) -> Mapper:
+    """A mapper by name or class, or itself. Raises AccelsimError for an unknown name."""
     if isinstance(mapper, Mapper):
         return mapper
-    if mapper not in _HOME:
-        raise AccelsimError(f"mapper: must be one of {', '.join(_HOME)}, but got {mapper!r}"
-                            f"{nearest(str(mapper), _HOME)}")  # fmt: skip
-    module, _, name = _HOME[mapper].partition(":")
-    return cast(Mapper, getattr(import_module(module), name)())
+    kind = mapper if isinstance(mapper, type) and issubclass(mapper, Mapper) else MAPPERS.load(mapper)  # type: ignore[arg-type]
+    return cast(Mapper, kind())
 
 
 def check_options(
@@ -223,7 +246,7 @@ def check_options(
 def as_question(cancel: Cancel | None) -> Callable[[], bool]:
     """A function that tells whether to stop."""
     if cancel is None:
-        return _never
+        return never
     return cancel.is_set if isinstance(cancel, Event) else cancel
 
 
@@ -245,7 +268,7 @@ def map_layer(
     mapper     a name from `mapper_names`, or a `Mapper`
     objective  edp, latency or energy
     budget     evaluations in all, those of the template mapping first, which always completes; by default
-               2000, and as many as it takes for the exact mapper, which counts from the template on
+               `DEFAULT_BUDGET`; for the exact mapper, which counts from the template on, no limit
     tiles      divisors or all: the space of the exact mapper, see `MapSpace`
     seconds    after which the exact mapper returns its best so far
     cancel     function or event; once true, the best so far is returned

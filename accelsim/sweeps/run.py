@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from accelsim.engines import Engine, started
 from accelsim.errors import AccelsimError
 from accelsim.hardware.loader import load_hardware
 from accelsim.hardware.paths import value_at
 from accelsim.hardware.resize import resized
 from accelsim.mapping.mapper import Cancel, Mapper, as_question
+from accelsim.pricing.models import load_model
+from accelsim.pricing.models.base import CostModel
+from accelsim.pricing.network import NetworkPricer
+from accelsim.pricing.way import DEFAULT_MAPPER, Way
 from accelsim.sweeps.axes import Axis, as_axes, points
 from accelsim.sweeps.journal import Journal, check_suffix
-from accelsim.sweeps.pricing import ChipPricer, Way
 from accelsim.sweeps.table import FIGURES, FORMATS, SweepTable, parquet_modules
 from accelsim.workloads.load import load_network
 from accelsim.workloads.network import Network
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from accelsim.hardware import Accelerator
 
 _AHEAD = 4
-"""Machines that wait for a free worker, for each worker."""
+"""Machines that are handed out at a time, for each worker of several."""
 
 
 class Interrupted(AccelsimError):
@@ -41,7 +42,7 @@ class _Job:
 
     key: str
     hardware: Accelerator
-    way: Way
+    model: CostModel
 
 
 def sweep(
@@ -49,11 +50,14 @@ def sweep(
     networks: Network | str | Sequence[Network | str],
     vary: Iterable[str | Axis] | Mapping[str, Any],
     *,
-    mapper: str | Mapper = "genetic",
+    mapper: str | Mapper = DEFAULT_MAPPER,
     objective: str | Sequence[str] = "edp",
-    budget: int = 500,
+    budget: int | None = None,
     seed: int = 0,
+    model: str | CostModel = "accelsim",
+    engine: str | Engine = "threads",
     workers: int | None = None,
+    scheduler: str | None = None,
     out: Path | str | None = None,
     fresh: bool = False,
     cancel: Cancel | None = None,
@@ -64,9 +68,10 @@ def sweep(
     hardware   anything that `load_hardware` reads
     networks   one or several, each anything that `load_network` reads
     vary       texts such as "memories.GLB.size_bytes=16KiB:512KiB:x2", or {path: values}
-    mapper, objective, budget, seed   as in `map_network`, except that `budget` bounds all evaluations that
-               the genetic mapper spends on a layer; several objectives give a row each
-    workers    threads, default one a processor; the answer does not depend on them
+    mapper, objective, budget, seed   as in `map_network`; several objectives give a row each
+    model      who prices the layers, a name of `accelsim.pricing.models.MODELS` or a `CostModel` class
+    engine     threads, processes or dask, with `workers` of them, by default one a processor; the answer
+               does not depend on it
     out        .csv, .json or .parquet to write; beside it lies a journal (.part) until all is done, from
                which the same call goes on after an interruption
     fresh      forget an unfinished journal
@@ -98,23 +103,24 @@ def sweep(
         part = out.with_name(out.name + ".part")
         if fresh:
             part.unlink(missing_ok=True)
-        journal = Journal(part, _question(ways, nets))
+        journal = Journal(part, _question(ways, nets, model))
 
     machines, reasons = _machines(base, axes)
     known: dict[str, Any] = journal.known if journal is not None else {}
     jobs = {
-        key: _Job(key, machine, way)
+        key: _Job(key, machine, load_model(model, way))
         for way in ways
         for machine in machines
         if machine is not None and (key := _key(machine, way)) not in known
     }
     total = len({_key(m, way) for way in ways for m in machines if m is not None})
-    for done, (job, prices) in enumerate(_run(list(jobs.values()), nets, workers, cancelled)):
-        if journal is not None:
-            journal.add(job.key, prices)
-        known[job.key] = prices
-        if progress is not None:
-            progress(total - len(jobs) + done + 1, total)
+    with started(engine, workers, scheduler) as running:
+        for done, (job, prices) in enumerate(_run(list(jobs.values()), nets, running, cancelled)):
+            if journal is not None:
+                journal.add(job.key, prices)
+            known[job.key] = prices
+            if progress is not None:
+                progress(total - len(jobs) + done + 1, total)
     if any(key not in known for key in jobs):
         where = f"; the same command goes on from {journal.path}" if journal is not None else ""
         raise Interrupted(f"stopped after {sum(k in known for k in jobs)} of {len(jobs)} points{where}")
@@ -153,13 +159,14 @@ def _key(machine: Accelerator, way: Way) -> str:
     return f"{machine.hash}:{way.objective}"
 
 
-def _question(ways: list[Way], nets: list[Network]) -> dict[str, Any]:
+def _question(ways: list[Way], nets: list[Network], model: str | CostModel) -> dict[str, Any]:
     """What must be equal for results of a journal to hold."""
     from accelsim import __version__
 
     text = repr([(net.name, net.layers, net.edges, net.outputs, net.weights_of) for net in nets])
     return {
         "version": __version__,
+        "model": model if isinstance(model, str) else type(model).__name__,
         "mapper": ways[0].mapper.name,
         "budget": ways[0].budget,
         "seed": ways[0].seed,
@@ -169,42 +176,23 @@ def _question(ways: list[Way], nets: list[Network]) -> dict[str, Any]:
 
 
 def _run(
-    jobs: list[_Job], nets: list[Network], workers: int, cancelled: Callable[[], bool]
+    jobs: list[_Job], nets: list[Network], engine: Engine, cancelled: Callable[[], bool]
 ) -> Iterator[tuple[_Job, list[Any]]]:
     """Results in the order of the jobs; fewer than jobs if cancelled."""
+    step = engine.workers * (1 if engine.workers == 1 else _AHEAD)
+    for i in range(0, len(jobs), step):
+        some = jobs[i : i + step]
+        results = engine.map(_solve, [(job, nets) for job in some])
+        if cancelled():
+            return
+        yield from zip(some, results, strict=True)
 
-    def solve(job: _Job) -> list[Any]:
-        pricer = ChipPricer(job.hardware, job.way, cancelled=cancelled)
-        extra = pricer.overhead_cycles
-        return [
-            str(x) if isinstance(x, AccelsimError) else [x.latency_cycles + extra, x.energy_pj]
-            for x in pricer.price(nets)
-        ]
 
-    if workers == 1:
-        for job in jobs:
-            result = solve(job)
-            if cancelled():
-                return
-            yield job, result
-        return
-    waiting: deque[tuple[_Job, Future[list[Any]]]] = deque()
-    left = iter(jobs)
-    with ThreadPoolExecutor(workers) as pool:
-        try:
-            while True:
-                for job in islice(left, _AHEAD * workers - len(waiting)):
-                    waiting.append((job, pool.submit(solve, job)))
-                if not waiting:
-                    return
-                first, future = waiting.popleft()
-                result = future.result()
-                if cancelled():
-                    return
-                yield first, result
-        finally:
-            for _, future in waiting:
-                future.cancel()
+def _solve(work: tuple[_Job, list[Network]]) -> list[Any]:
+    """Latency in cycles and energy in pJ of each network, or why it fits nowhere."""
+    job, nets = work
+    prices = NetworkPricer(job.model).networks(job.hardware, nets)
+    return [str(x) if isinstance(x, AccelsimError) else list(x) for x in prices]
 
 
 def _rows(

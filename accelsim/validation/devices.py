@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from accelsim.mapping.mapper import Task, TemplateMapper, nothing_fits
-from accelsim.residency import plan
+from accelsim.pricing.residency import plan
 from accelsim.validation.facts import facts, missing, read_rows, reference
 from accelsim.validation.result import Case, Rank, Report, spearman
 from accelsim.workloads.builder import NetworkBuilder

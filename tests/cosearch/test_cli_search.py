@@ -228,7 +228,7 @@ def without_seconds(text: str) -> str:
         (("--network", "lenet5", "--optimiser", "nsga3"), "nsga2"),
         (("--space", "ofa_mbv3", "--optimiser", "cmaes"), "one objective"),
         (("--network", "lenet5", "--mapper", "genetics"), "genetic"),
-        (("--network", "lenet5", "--budget", "0"), "budget"),
+        (("--network", "lenet5", "--budget", "-1"), "budget"),
         (("--network", "lenet5", "--population", "1"), "population"),
         (("--network", "lenet5", "--evaluations", "0"), "evaluations"),
         (("--network", "lenet5", "--seed", "-1"), "seed"),

@@ -19,7 +19,7 @@ from distributed.client import FutureCancelledError
 
 import accelsim
 from accelsim import AccelsimError
-from accelsim.cosearch.engines import Engine, engine_names, load_engine
+from accelsim.engines import Engine, engine_names, load_engine
 from tests.cosearch.small import TINY, same
 
 SEARCHES = {"nested": TINY, "joint": TINY | {"strategy": "joint"}}
@@ -153,7 +153,7 @@ class TestASearchIsTheSameBitForBit:
 
 @pytest.mark.parametrize("name", ["processes", "dask"])
 def test_workers_that_keep_dying(name, monkeypatch) -> None:
-    monkeypatch.setattr("accelsim.cosearch.engines.processes.TRIES", 2)
+    monkeypatch.setattr("accelsim.engines.processes.TRIES", 2)
     with dask.config.set({"distributed.scheduler.allowed-failures": 0}), load_engine(name, 1) as engine:
         with pytest.raises(AccelsimError) as fault:
             engine.map(die, [1])
@@ -186,7 +186,7 @@ def test_a_scheduler_that_is_lost(engine, name, monkeypatch) -> None:
     ],
 )
 def test_bad_engines(options, words, monkeypatch) -> None:
-    monkeypatch.setattr("accelsim.cosearch.engines.dask.TIMEOUT_S", 0.5)
+    monkeypatch.setattr("accelsim.engines.dask.TIMEOUT_S", 0.5)
     with pytest.raises(AccelsimError) as fault:
         load_engine(**options)
     assert all(word in str(fault.value) for word in words)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from accelsim.cosearch.engines.base import Engine, R, T
+from accelsim.engines.base import Engine, R, T
 
 
 class ThreadEngine(Engine):

@@ -28,12 +28,14 @@ class Residency:
 
     kept     layers whose result stays on chip until its last consumer has read it
     weights  layers whose weights are loaded once and stay
+    told     a mapping file names them: given mappings that do not fit beside them are an error
     """
 
     hardware: Accelerator
     network: Network
     kept: set[int]
     weights: set[int]
+    told: bool = False
 
     def table(self) -> list[tuple[str, NDArray[np.float64]]]:
         """Per layer: its resident tensors, and bits float64[M, 4] that other layers' keep from it.

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
-from importlib import import_module
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, TypeVar, cast
 
-from accelsim.errors import AccelsimError, nearest
+from accelsim.errors import AccelsimError
+from accelsim.names import Registry
 
 T = TypeVar("T")
 R = TypeVar("R")
 
-_HOME = {
-    "threads": "accelsim.cosearch.engines.threads:ThreadEngine",
-    "processes": "accelsim.cosearch.engines.processes:ProcessEngine",
-    "dask": "accelsim.cosearch.engines.dask:DaskEngine",
-}
+ENGINES = Registry(
+    "engine",
+    {
+        "threads": "accelsim.engines.threads:ThreadEngine",
+        "processes": "accelsim.engines.processes:ProcessEngine",
+        "dask": "accelsim.engines.dask:DaskEngine",
+    },
+)
 
 
 class Engine(ABC):
@@ -28,6 +32,8 @@ class Engine(ABC):
     """
 
     workers: int
+    takes_scheduler = False
+    """Whether its class is called with (workers, address of a scheduler or None)."""
 
     @abstractmethod
     def map(self, function: Callable[[T], R], chunks: Sequence[T]) -> list[R]:
@@ -46,7 +52,7 @@ class Engine(ABC):
 
 def engine_names() -> tuple[str, ...]:
     """Names that `load_engine` knows."""
-    return tuple(_HOME)
+    return ENGINES.names()
 
 
 def load_engine(name: str, workers: int = 1, scheduler: str | None = None) -> Engine:
@@ -54,14 +60,21 @@ def load_engine(name: str, workers: int = 1, scheduler: str | None = None) -> En
 
     Raises AccelsimError for an unknown name, a bad number of workers, or a library that is not there.
     """
-    if name not in _HOME:
-        raise AccelsimError(
-            f"engine: must be one of {', '.join(_HOME)}, but got {name!r}{nearest(name, _HOME)}"
-        )
+    kind: Any = ENGINES.load(name)
     if isinstance(workers, bool) or not isinstance(workers, int) or workers < 1:
         raise AccelsimError(f"workers: must be a whole number from 1, but got {workers!r}")
-    if scheduler is not None and name != "dask":
+    if kind.takes_scheduler:
+        return cast(Engine, kind(workers, scheduler))
+    if scheduler is not None:
         raise AccelsimError(f"scheduler: is for the engine dask, but the engine is {name}")
-    module, _, cls = _HOME[name].partition(":")
-    kind: Any = getattr(import_module(module), cls)
-    return cast(Engine, kind(workers, scheduler) if name == "dask" else kind(workers))
+    return cast(Engine, kind(workers))
+
+
+@contextmanager
+def started(engine: str | Engine, workers: int = 1, scheduler: str | None = None) -> Iterator[Engine]:
+    """The engine, closed afterwards if it was named."""
+    if isinstance(engine, Engine):
+        yield engine
+    else:
+        with load_engine(engine, workers, scheduler) as running:
+            yield running

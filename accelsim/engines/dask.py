@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError
 from typing import Any
 
-from accelsim.cosearch.engines.base import Engine, R, T
+from accelsim.engines.base import Engine, R, T
 from accelsim.errors import AccelsimError
 
 RETRIES = 5
@@ -15,6 +15,8 @@ TIMEOUT_S = 20
 
 class DaskEngine(Engine):
     """Chunks as Dask tasks; the scheduler repeats those whose worker died."""
+
+    takes_scheduler = True
 
     def __init__(self, workers: int = 1, scheduler: str | None = None) -> None:
         try:
