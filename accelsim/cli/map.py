@@ -25,6 +25,7 @@ from accelsim.cli.app import (
     progress,
     until_stopped,
 )
+from accelsim.cli.network import AllowUnknown, Dims, Shapes, load
 from accelsim.errors import AccelsimError
 
 
@@ -40,6 +41,11 @@ def map_(
     tiles: TileSizes = "divisors",
     seed: Seed = 0,
     workers: Workers = 1,
+    batch: Annotated[int | None, typer.Option(help="Inputs at once.")] = None,
+    resolution: Annotated[int | None, typer.Option(help="Input height and width.")] = None,
+    dims: Dims = None,
+    shapes: Shapes = None,
+    allow_unknown: AllowUnknown = False,
     save: Annotated[
         Path | None, typer.Option("--save", help="Write mapping JSON, which `evaluate --mapping` reads.")
     ] = None,
@@ -54,9 +60,12 @@ def map_(
 
     if (network is None) == (layer is None):
         raise AccelsimError("map: give either a network or --layer")
+    if layer is not None and any((batch is not None, resolution is not None, dims, shapes, allow_unknown)):
+        raise AccelsimError("map: --batch, --resolution and sizes are for networks; --layer has N, P, Q")
+    net = None if network is None else load(network, batch, resolution, dims, shapes, allow_unknown)
     with progress("mapping layers") as tick:
-        if layer is not None:
-            one = parse_layer(layer)
+        if net is None:
+            one = parse_layer(str(layer))
             found, stopped = until_stopped(
                 lambda stop: map_layer(
                     hardware, one, mapper, objective, budget, seed, tiles=tiles, seconds=seconds, cancel=stop
@@ -66,7 +75,7 @@ def map_(
         else:
             result, stopped = until_stopped(
                 lambda stop: map_network(
-                    hardware, str(network), mapper, objective, budget, seed, tiles=tiles, seconds=seconds,
+                    hardware, net, mapper, objective, budget, seed, tiles=tiles, seconds=seconds,
                     workers=default_workers(workers), cancel=stop, progress=tick,
                 )
             )  # fmt: skip

@@ -59,7 +59,8 @@ def _whole(text: str) -> bool:
 @app.command("network")
 def network_(
     network: Annotated[
-        str, typer.Argument(help="A shipped network, a subnet as SPACE:ENCODING, or a file of any known form.")
+        str,
+        typer.Argument(help="A shipped network, a subnet as SPACE:ENCODING, or a file."),
     ],
     batch: Annotated[int | None, typer.Option(help="Inputs at once.")] = None,
     resolution: Annotated[int | None, typer.Option(help="Input height and width, or length.")] = None,

@@ -61,7 +61,9 @@ def main(arguments):
             name = f"{model['package']} {model['version']}", model["file"]
             if table:
                 counted = "yes" if model["macs"] is not None else "inner graphs"
-                print(f"| {name[0]} | `{name[1]}` | {layers} | {macs:,} | {weights:,} | {differs or counted} |")
+                print(
+                    f"| {name[0]} | `{name[1]}` | {layers} | {macs:,} | {weights:,} | {differs or counted} |"
+                )
             else:
                 print("BAD" if differs else "ok ", *name, macs, weights, differs, flush=True)
     counted = sum(m["macs"] is not None for m in MODELS)

@@ -1,7 +1,8 @@
 """Multiply-accumulates and weights of an ONNX file counted by execution, with nothing of accelsim.
 
-The file runs in onnxruntime, unoptimised, with every operand of a product as an extra output; their shapes at
-run time give the count. Products of constants are none. A transposed convolution does inputs x taps. Inner graphs are not looked into.
+The file runs in onnxruntime, unoptimised, with every operand of a product as an extra output; their shapes
+at run time give the count. Products of constants are none. A transposed convolution does inputs x taps. Inner
+graphs are not looked into.
 """
 
 from math import prod
@@ -65,12 +66,10 @@ def constants(graph):
     """Tensors that only come from weights, each with the weight behind it."""
     found = {x.name: x.name for x in graph.initializer}
     for n in graph.node:
-        if n.op_type == "Constant":
-            found[n.output[0]] = n.output[0]
-        elif n.op_type in ("Shape", "Size"):
+        if n.op_type == "Constant" or n.op_type in ("Shape", "Size"):
             found[n.output[0]] = n.output[0]
         elif n.input and n.input[0] and all(not x or x in found for x in n.input):
-            found |= {y: found[n.input[0]] for y in n.output}
+            found |= dict.fromkeys(n.output, found[n.input[0]])
     return found
 
 
