@@ -1,64 +1,61 @@
-"""`Registry`: things that users choose by name, imported when they are asked for."""
+"""`Registry`: things by name, imported when asked for; other packages add theirs by an entry point."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Mapping
 from importlib import import_module
-from importlib.metadata import entry_points
-from typing import Any
+from typing import Any, Generic, TypeVar, cast
 
 from accelsim.errors import AccelsimError, nearest
 
+T = TypeVar("T")
 
-class Registry:
-    """Names of one kind, each with the place of what it stands for, as "module:attribute".
 
-    Packages add to it by an entry point of the group "accelsim.<kind>", programs by `register`.
+class Registry(Generic[T]):
+    """Names of one kind of thing.
+
+    kind   what messages call it
+    home   name -> "module:attribute" of what is shipped
+    group  entry-point group in which installed packages name theirs; shipped names win
     """
 
-    def __init__(self, kind: str, home: dict[str, str]) -> None:
+    def __init__(self, kind: str, home: Mapping[str, str], group: str) -> None:
         self.kind = kind
-        self._home: dict[str, Any] = dict(home)
-        self._asked = False
+        self.group = group
+        self._home = dict(home)
+        self._added: dict[str, T] = {}
 
     def names(self) -> tuple[str, ...]:
-        """All names, our own first."""
-        self._ask_packages()
-        return tuple(self._home)
+        """All names: shipped, registered, and those of installed packages."""
+        return tuple(dict.fromkeys((*self._home, *self._added, *self._installed())))
 
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.names())
+    def check(self, name: object) -> None:
+        """Raises AccelsimError for an unknown name."""
+        if not isinstance(name, str) or (name not in self._home and name not in self._added):
+            known = self.names()
+            if name not in known:
+                raise AccelsimError(
+                    f"{self.kind}: must be one of {', '.join(known)}, but got {name!r}"
+                    f"{nearest(str(name), known)}"
+                )
 
-    def check(self, name: object) -> str:
-        """The name. Raises AccelsimError where there is none such."""
-        if not isinstance(name, str) or (name not in self._home and name not in self.names()):
-            known = ", ".join(self.names())
-            raise AccelsimError(
-                f"{self.kind}: must be one of {known}, but got {name!r:.80}{nearest(str(name), self.names())}"
-            )
-        return name
+    def load(self, name: str) -> T:
+        """What a name stands for. Raises AccelsimError for an unknown one."""
+        self.check(name)
+        if name in self._added:
+            return self._added[name]
+        if name in self._home:
+            module, _, attribute = self._home[name].partition(":")
+            return cast(T, getattr(import_module(module), attribute))
+        return cast(T, self._installed()[name].load())
 
-    def load(self, name: str) -> Any:
-        """What the name stands for. Raises AccelsimError for an unknown name, or one that does not import."""
-        target = self._home[self.check(name)]
-        if not isinstance(target, str):
-            return target
-        module, _, attribute = target.partition(":")
-        try:
-            return getattr(import_module(module), attribute)
-        except (ImportError, AttributeError) as fault:
-            if module.startswith("accelsim."):
-                raise
-            raise AccelsimError(f"{self.kind} {name}: {target} cannot be imported: {fault}") from None
-
-    def register(self, name: str, target: Any) -> None:
-        """Add a name of an object, or of "module:attribute". Raises AccelsimError if it is taken."""
+    def register(self, name: str, thing: T) -> None:
+        """Give a thing a name in this process. Raises AccelsimError for a name that is taken."""
         if name in self.names():
-            raise AccelsimError(f"{self.kind}: the name {name!r} is taken; choose another")
-        self._home[name] = target
+            raise AccelsimError(f"{self.kind}: there is one of the name {name!r} already")
+        self._added[name] = thing
 
-    def _ask_packages(self) -> None:
-        if not self._asked:
-            self._asked = True
-            for point in entry_points(group=f"accelsim.{self.kind}"):
-                self._home.setdefault(point.name, point.value)
+    def _installed(self) -> dict[str, Any]:
+        from importlib.metadata import entry_points
+
+        return {point.name: point for point in entry_points(group=self.group)}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -62,10 +61,6 @@ def pack_layer(layer: Layer, resident: str = "") -> NDArray[np.int64]:
     for t, tensor in enumerate(TENSORS):
         problem[L.RESIDENT + t] = tensor in resident
     return problem
-
-
-packed_layer = lru_cache(maxsize=65536)(pack_layer)
-"""`pack_layer`, remembered: not to be written to."""
 
 
 def pack_machine(hardware: Accelerator) -> Machine:

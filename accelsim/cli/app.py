@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
@@ -29,44 +28,37 @@ LayerText = Annotated[
     str | None, typer.Option("--layer", help="One layer, as in 'K=64 C=3 P=112 Q=112 R=7 S=7 stride=2'.")
 ]
 Hardware = Annotated[str, typer.Argument(help="A shipped accelerator (see `accelsim list`) or a JSON file.")]
-MapperName = Annotated[
-    str,
-    typer.Option("--mapper", help="How each layer is mapped: genetic, optimal, cmaes, random or template."),
-]
-Objective = Annotated[str, typer.Option("--objective", help="What mappings minimise: edp, latency, energy.")]
-Budget = Annotated[
-    int | None,
-    typer.Option(
-        "--budget",
-        help="Evaluations a layer in all, the template's among them. Default: 1000; optimal: no limit.",
-    ),
-]
-Seconds = Annotated[
-    float | None, typer.Option("--seconds", help="A layer, after which optimal gives its best and the gap.")
-]
-TileSizes = Annotated[
-    Literal["divisors", "all"], typer.Option("--tiles", help="Tile sizes that optimal searches.")
-]
-Seed = Annotated[int, typer.Option("--seed", help="Of all random choices.")]
-ModelName = Annotated[str, typer.Option("--model", help="Who prices the layers: accelsim or maestro.")]
-EngineName = Annotated[str, typer.Option("--engine", help="threads, processes or dask.")]
-Scheduler = Annotated[str | None, typer.Option("--scheduler", help="Address of a running Dask scheduler.")]
-Workers = Annotated[
-    int | None,
-    typer.Option("--workers", help="Threads or processes, default one a processor; the answer is the same."),
-]
-
-
-def default_workers(workers: int | None) -> int:
-    """As many as processors, unless given."""
-    return workers if workers is not None else os.cpu_count() or 1
 
 
 def console() -> Console:
-    """Where reports go: files and pipes get whole lines; a terminal gets its own width."""
-    from rich.console import Console
+    """Where reports go: files and pipes get whole lines; a terminal gets its own width.
 
-    return Console(width=None if sys.stdout.isatty() else 140, highlight=False, soft_wrap=False)
+    Names come from files: what looks like markup, an emoji or a control sequence is printed as it stands.
+    """
+    from rich.console import Console
+    from rich.segment import Segment
+
+    from accelsim.errors import printable
+
+    class Plain(Console):
+        def render_str(self, text: str, **options: Any) -> Any:
+            return super().render_str(printable(text), **options)
+
+        def render(self, renderable: Any, options: Any = None) -> Any:
+            for piece in super().render(renderable, options):
+                text = piece.text
+                if piece.control or text.isprintable() or text == "\n":
+                    yield piece
+                else:
+                    yield Segment(printable(text), piece.style)
+
+    return Plain(
+        width=None if sys.stdout.isatty() else 140,
+        highlight=False,
+        soft_wrap=False,
+        markup=False,
+        emoji=False,
+    )
 
 
 _Result = TypeVar("_Result")

@@ -2,29 +2,20 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from accelsim.cli.app import (
-    Budget,
-    Hardware,
-    LayerText,
-    MapperName,
-    NetworkName,
-    Objective,
-    Seconds,
-    Seed,
-    TileSizes,
-    Workers,
-    app,
-    console,
-    default_workers,
-    progress,
-)
+from accelsim.cli.app import Hardware, LayerText, NetworkName, app, console, progress, until_stopped
 from accelsim.cli.network import AllowUnknown, Dims, Shapes, load
+from accelsim.cli.options import Budget, EngineName, MapperName, ObjectiveName, Scheduler, Seed, Workers
 from accelsim.errors import AccelsimError
+
+if TYPE_CHECKING:
+    from accelsim.costing import NetworkCost
+    from accelsim.mapping.cost import LayerCost
 
 
 @app.command()
@@ -33,16 +24,21 @@ def evaluate(
     network: NetworkName = None,
     layer: LayerText = None,
     mapping: Annotated[
-        Path | None,
-        typer.Option("--mapping", help="Mapping JSON to price as it is; others are mapped."),
+        Path | None, typer.Option("--mapping", help="Mapping JSON to price as it is, instead of searching.")
     ] = None,
     mapper: MapperName = "genetic",
-    objective: Objective = "edp",
+    objective: ObjectiveName = "edp",
     budget: Budget = None,
-    seconds: Seconds = None,
-    tiles: TileSizes = "divisors",
     seed: Seed = 0,
-    workers: Workers = 1,
+    engine: EngineName = "threads",
+    workers: Workers = None,
+    scheduler: Scheduler = None,
+    fuse: Annotated[
+        str | None,
+        typer.Option(
+            help="auto: look for the best stacks; none; or a schedule file. Default: the hardware's."
+        ),
+    ] = None,
     batch: Annotated[
         int | None, typer.Option(help="Inputs at once; default: the network's own, mostly 1.")
     ] = None,
@@ -85,20 +81,36 @@ def evaluate(
         )
     if plot is not None and layer is not None:
         raise AccelsimError("evaluate: --plot draws networks, not a single --layer")
+    if plot is not None:
+        from accelsim.report import style
+
+        style.check_path(plot)
     if model not in ("accelsim", "maestro"):
         raise AccelsimError(f"evaluate: --model must be accelsim or maestro, but got {model!r}")
     if model == "maestro":
         from accelsim.cli import maestro_model
 
-        if mapping is not None or explain or plot is not None:
+        if mapping is not None or explain or plot is not None or budget is not None:
             raise AccelsimError(
-                "evaluate: --model maestro takes --dataflow, and no --mapping, --explain or --plot"
+                "evaluate: --model maestro takes --dataflow, and no --mapping, --budget, --explain or --plot"
             )
         flow = dataflow or "kcp_ws"
         maestro_model.run(hardware, network, layer, flow, compat, batch, resolution, as_json, as_csv)
         return
     if dataflow is not None or compat:
         raise AccelsimError("evaluate: --dataflow and --compat need --model maestro")
+    if fuse not in (None, "auto", "none"):
+        if mapping is not None:
+            raise AccelsimError(
+                "evaluate: --fuse FILE and --mapping both give a schedule; leave one of them out"
+            )
+        mapping, fuse = Path(fuse), None
+        if not mapping.exists():
+            raise AccelsimError(
+                f"--fuse {mapping}: must be auto, none or a schedule file, and there is no such file"
+            )
+    if fuse is not None and layer is not None:
+        raise AccelsimError("evaluate: --fuse is for networks, not a single --layer")
     hw = load_hardware(hardware)
     workload: Any
     if layer is not None:
@@ -109,21 +121,33 @@ def evaluate(
     if mapping is not None and not isinstance(given, dict):
         raise AccelsimError(f"--mapping {mapping}: must hold an object, but holds {str(given)[:60]}")
     with progress("pricing layers") as tick:
-        cost = run(
-            hw, workload, given, mapper=mapper, objective=objective, budget=budget, seed=seed, tiles=tiles,
-            seconds=seconds, workers=default_workers(workers), progress=tick,
+        cost, stopped = until_stopped(
+            lambda stop: run(
+                hw, workload, given, mapper, objective, budget, seed, engine=engine, workers=workers,
+                scheduler=scheduler, fuse=fuse, cancel=stop, progress=tick,
+            )
         )  # fmt: skip
     if plot is not None and isinstance(cost, NetworkCost):
         from accelsim.report import figures
 
         figures.save(figures.network_figure(cost), plot)
+    _print(cost, as_json, as_csv, explain)
+    if network is not None and ":" in network and not as_json and not as_csv:
+        _print_accuracy(network, resolution)
+    if stopped:
+        print("accelsim: stopped on request; priced under the best mappings so far", file=sys.stderr)
+        raise typer.Exit(130)
+
+
+def _print(cost: LayerCost | NetworkCost, as_json: bool, as_csv: bool, explain: bool) -> None:
+    from accelsim.costing import NetworkCost
+    from accelsim.report import tables
+
     if as_json:
         import json
 
         print(json.dumps(cost.to_dict(), indent=1))
         return
-    from accelsim.report import tables
-
     if isinstance(cost, NetworkCost):
         table, report = tables.network_csv(cost), tables.network_report(cost, explain=explain)
     else:
@@ -132,8 +156,6 @@ def evaluate(
         print(table, end="")
     else:
         console().print(report)
-        if network is not None and ":" in network:
-            _print_accuracy(network, resolution)
 
 
 def _print_accuracy(name: str, resolution: int | None) -> None:

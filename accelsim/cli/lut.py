@@ -7,18 +7,16 @@ from typing import Annotated
 
 import typer
 
-from accelsim.cli.app import (
+from accelsim.cli.app import Hardware, app, progress
+from accelsim.cli.options import (
     Budget,
     EngineName,
-    Hardware,
     MapperName,
     ModelName,
-    Objective,
+    ObjectiveName,
+    Scheduler,
     Seed,
     Workers,
-    app,
-    default_workers,
-    progress,
 )
 
 
@@ -31,32 +29,32 @@ def lut(
         list[int] | None, typer.Option(help="Input size, once for each; default: the space's own.")
     ] = None,
     mapper: MapperName = "genetic",
-    objective: Objective = "edp",
+    objective: ObjectiveName = "edp",
     budget: Budget = None,
     seed: Seed = 0,
     model: ModelName = "accelsim",
-    engine: EngineName = "threads",
     check: Annotated[
         int, typer.Option(help="Random subnets whose sums are compared with the whole.", min=0, max=100_000)
     ] = 1000,
+    engine: EngineName = "threads",
     workers: Workers = None,
+    scheduler: Scheduler = None,
 ) -> None:
     """Write a table of latency and energy by block, and check its sums against whole subnets."""
+    from accelsim.files import check_suffix, write_whole
     from accelsim.hardware import load_hardware
     from accelsim.json_text import format_json
     from accelsim.lut import build_table
-    from accelsim.sweeps.journal import check_suffix, write_whole
 
     check_suffix(output, (".json",))
     hw = load_hardware(hardware)
     with progress("pricing blocks") as tick:
         table = build_table(
-            hw, space, mapper=mapper, objective=objective, budget=budget, seed=seed,
-            resolutions=tuple(resolution or ()), subnets=check, model=model, engine=engine,
-            workers=default_workers(workers),
-            progress=tick,
+            hw, space, mapper=mapper, objective=objective, budget=budget, seed=seed, model=model,
+            resolutions=tuple(resolution or ()), subnets=check, engine=engine, workers=workers,
+            scheduler=scheduler, progress=tick,
         )  # fmt: skip
-    write_whole(output, format_json(table.to_dict(), 160).encode())
+    write_whole(output, format_json(table.to_dict(), 160))
     print(f"{output}: {table.space.num_blocks} blocks of {table.space.name} on {hw.name}, mapper {mapper}")
     if not check:
         return

@@ -4,29 +4,16 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
-from accelsim.cli.app import (
-    Budget,
-    Hardware,
-    LayerText,
-    MapperName,
-    NetworkName,
-    Objective,
-    Seconds,
-    Seed,
-    TileSizes,
-    Workers,
-    app,
-    console,
-    default_workers,
-    progress,
-    until_stopped,
-)
+from accelsim.cli.app import Hardware, LayerText, NetworkName, app, console, progress, until_stopped
 from accelsim.cli.network import AllowUnknown, Dims, Shapes, load
+from accelsim.cli.options import Budget, EngineName, MapperName, ObjectiveName, Scheduler, Seed, Workers
 from accelsim.errors import AccelsimError
+
+TileSizes = Literal["divisors", "all", "legal"]
 
 
 @app.command("map")
@@ -35,17 +22,29 @@ def map_(
     network: NetworkName = None,
     layer: LayerText = None,
     mapper: MapperName = "genetic",
-    objective: Objective = "edp",
+    objective: ObjectiveName = "edp",
     budget: Budget = None,
-    seconds: Seconds = None,
-    tiles: TileSizes = "divisors",
+    seconds: Annotated[
+        float | None, typer.Option(help="Seconds a layer, after which optimal gives its best and the gap.")
+    ] = None,
+    tiles: Annotated[
+        TileSizes, typer.Option(help="Tile sizes that optimal searches: divisors, all or legal.")
+    ] = "all",
     seed: Seed = 0,
-    workers: Workers = 1,
     batch: Annotated[int | None, typer.Option(help="Inputs at once.")] = None,
     resolution: Annotated[int | None, typer.Option(help="Input height and width.")] = None,
     dims: Dims = None,
     shapes: Shapes = None,
     allow_unknown: AllowUnknown = False,
+    engine: EngineName = "threads",
+    workers: Workers = None,
+    scheduler: Scheduler = None,
+    fuse: Annotated[
+        str | None,
+        typer.Option(
+            help="auto: look for the best stacks of layers too; none. Default: as the hardware says."
+        ),
+    ] = None,
     save: Annotated[
         Path | None, typer.Option("--save", help="Write mapping JSON, which `evaluate --mapping` reads.")
     ] = None,
@@ -54,12 +53,16 @@ def map_(
     import json
 
     from accelsim.costing import map_network
+    from accelsim.files import check_writable, write_whole
     from accelsim.mapping.mapper import map_layer
     from accelsim.report.mappings import layer_mapping_report, network_mapping_report
     from accelsim.workloads.layer_text import parse_layer
 
+    check_writable(save)
     if (network is None) == (layer is None):
         raise AccelsimError("map: give either a network or --layer")
+    if fuse is not None and layer is not None:
+        raise AccelsimError("map: --fuse is for networks, not a single --layer")
     if layer is not None and any((batch is not None, resolution is not None, dims, shapes, allow_unknown)):
         raise AccelsimError("map: --batch, --resolution and sizes are for networks; --layer has N, P, Q")
     net = None if network is None else load(network, batch, resolution, dims, shapes, allow_unknown)
@@ -76,15 +79,13 @@ def map_(
             result, stopped = until_stopped(
                 lambda stop: map_network(
                     hardware, net, mapper, objective, budget, seed, tiles=tiles, seconds=seconds,
-                    workers=default_workers(workers), cancel=stop, progress=tick,
+                    engine=engine, workers=workers, scheduler=scheduler, fuse=fuse, cancel=stop,
+                    progress=tick,
                 )
             )  # fmt: skip
             report, saved = network_mapping_report(result), result.to_dict()
     if save is not None:
-        try:
-            save.write_text(json.dumps(saved, indent=1) + "\n", encoding="utf-8")
-        except OSError as fault:
-            raise AccelsimError(f"--save {save}: {fault.strerror or fault}") from None
+        write_whole(save, json.dumps(saved, indent=1) + "\n")
     console().print(report)
     if stopped:
         print("accelsim: stopped on request; these are the best mappings found so far", file=sys.stderr)

@@ -76,12 +76,12 @@ def network_(
 
     from rich.table import Table
 
+    from accelsim.files import check_writable, write_whole
+
+    check_writable(save)
     net = load(network, batch, resolution, dims, shapes, allow_unknown)
     if save is not None:
-        try:
-            save.write_text(json.dumps(net.to_dict(), indent=1) + "\n", encoding="utf-8")
-        except OSError as fault:
-            raise AccelsimError(f"--save {save}: {fault.strerror or fault}") from None
+        write_whole(save, json.dumps(net.to_dict(), indent=1) + "\n")
     table = Table(title=f"{net.name}: {len(net.layers)} layers, inputs {'x'.join(map(str, net.input_shape))}")
     for column in ("layer", "nest", "MACs", "weights", "inputs"):
         table.add_column(column, justify="left" if column in ("layer", "nest") else "right")

@@ -13,19 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from accelsim.cli.app import (
-    Budget,
-    EngineName,
-    Hardware,
-    MapperName,
-    ModelName,
-    Scheduler,
-    Seed,
-    Workers,
-    app,
-    console,
-    default_workers,
-)
+from accelsim.cli.app import Hardware, app, console
+from accelsim.cli.options import Budget, EngineName, MapperName, ModelName, Scheduler, Seed, Workers
 
 if TYPE_CHECKING:
     from accelsim.cosearch.result import SearchResult
@@ -87,7 +76,7 @@ def search(
     """Search networks, mappings and accelerators together; every candidate is kept in a study file."""
     from accelsim.cosearch.run import configure, search_configured
 
-    _check_plot(plot)
+    check_outputs(export, plot)
     limits = {
         "accuracy": min_accuracy, "latency": max_latency, "energy": max_energy, "edp": max_edp,
         "power": max_power, "area": max_area, "macs": max_macs,
@@ -113,13 +102,16 @@ def search(
     path = study or default_study(hardware, space or (network or [""])[0], config.hash)
     with watching() as (stop, watch):
         result = search_configured(
-            config, evaluations, path, engine, default_workers(workers), scheduler, cancel=stop, watch=watch
+            config, evaluations, path, engine, workers, scheduler, cancel=stop, watch=watch
         )
     finish(result, export, plot)
 
 
-def _check_plot(plot: Path | None) -> None:
-    """Before a long search: whether its figure can be written."""
+def check_outputs(export: Path | None = None, plot: Path | None = None) -> None:
+    """Before a long search: whether its figure and its designs can be written."""
+    from accelsim.files import check_folder
+
+    check_folder(export)
     if plot is not None:
         from accelsim.report.style import check_path
 
@@ -193,7 +185,7 @@ def watching() -> Iterator[tuple[Event, Any]]:
         columns = [
             BarColumn(),
             TimeRemainingColumn(),
-            TextColumn("{task.fields[figures]}"),
+            TextColumn("{task.fields[figures]}", markup=False),
         ]
         with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
             task = bar.add_task("search", total=None, figures="compiling or loading kernels ...")

@@ -7,19 +7,8 @@ from typing import Annotated
 
 import typer
 
-from accelsim.cli.app import (
-    Budget,
-    EngineName,
-    Hardware,
-    MapperName,
-    ModelName,
-    Scheduler,
-    Seed,
-    Workers,
-    app,
-    console,
-    progress,
-)
+from accelsim.cli.app import Hardware, app, console, progress
+from accelsim.cli.options import Budget, EngineName, MapperName, ModelName, Scheduler, Seed, Workers
 from accelsim.errors import AccelsimError
 
 
@@ -66,8 +55,8 @@ def sweep(
         with progress("pricing machines") as tick:
             table = run(
                 hardware, networks, vary, mapper=mapper, objective=objective or ["edp"], budget=budget,
-                seed=seed, model=model, engine=engine, workers=workers,
-                scheduler=scheduler, out=output, fresh=fresh, progress=tick,
+                seed=seed, model=model, engine=engine, workers=workers, scheduler=scheduler,
+                out=output, fresh=fresh, progress=tick,
             )  # fmt: skip
     except KeyboardInterrupt:
         left = f"; the same command goes on from {output}.part" if output is not None else ""

@@ -12,13 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from accelsim.cosearch.goals import Goals
-from accelsim.cosearch.phase import DRAWS
+from accelsim.cosearch.goals import NAMES, Goals
+from accelsim.cosearch.phase import DRAWS, Phase
 from accelsim.cosearch.result import SearchResult
 from accelsim.cosearch.setup import SearchConfig, Setup, file_hash
 from accelsim.cosearch.strategies import Strategy, load_strategy
 from accelsim.cosearch.study import Generation, Study
-from accelsim.engines import Engine, started
+from accelsim.engines.base import Engine, as_engine
 from accelsim.errors import AccelsimError
 from accelsim.hardware import Accelerator, load_hardware
 from accelsim.mapping.mapper import Cancel, as_question
@@ -80,7 +80,7 @@ def configure(
         objectives = ("edp", "accuracy") if space is not None else ("edp",)
     bounds = {name: value for name, value in (limits or {}).items() if value is not None}
     goals = Goals.of(objectives, bounds)
-    Way.of(mapper, budget=budget, seed=seed)
+    way = Way.of(mapper, budget=budget, seed=seed)
     fixed = tuple(fix.replace(",", " ").split()) if isinstance(fix, str) else tuple(fix)
     config = SearchConfig(
         hardware=load_hardware(hardware).to_dict(),
@@ -94,7 +94,7 @@ def configure(
         optimiser=optimiser,
         population=population,
         mapper=mapper,
-        budget=budget,
+        budget=way.budget,
         seed=seed,
         fix=tuple(dict.fromkeys(word for word in fixed if word != "network" or space is not None)),
         accuracy=accuracy,
@@ -112,8 +112,8 @@ def search(
     *,
     evaluations: int = 2000,
     study: str | Path | None = None,
-    engine: str | Engine = "threads",
-    workers: int = 1,
+    engine: str | Engine | type[Engine] = "threads",
+    workers: int | None = 1,
     scheduler: str | None = None,
     cancel: Cancel | None = None,
     watch: Watch | None = None,
@@ -139,7 +139,8 @@ def search(
     min_*, max_* limits: per cent, joule-seconds, seconds, joules, milliwatts, mm2, multiply-accumulates
 
     Options: `objectives` (names of accelsim.cosearch.goals.METRICS), `strategy` (nested, joint,
-    sequential), `optimiser` (nsga2, random, cmaes), `population`, `mapper` and its `budget` a layer, `seed`,
+    sequential), `optimiser` (nsga2, random, cmaes), `population`, `mapper` and its `budget` a layer as in
+    `map_network`, `seed`, `model` (accelsim, maestro),
     `fix` (hardware, dataflow, network, mapping), `accuracy` (a source as in `load_source`), `batch`,
     `resolution`.
 
@@ -164,18 +165,18 @@ def search_configured(
     config: SearchConfig,
     evaluations: int,
     path: Path | None,
-    engine: str | Engine = "threads",
-    workers: int = 1,
+    engine: str | Engine | type[Engine] = "threads",
+    workers: int | None = 1,
     scheduler: str | None = None,
     cancel: Cancel | None = None,
     watch: Watch | None = None,
 ) -> SearchResult:
     """`search` with a configuration of `configure`."""
     check_evaluations(evaluations)
-    with started(engine, workers, scheduler) as running:
+    with as_engine(engine, workers, scheduler) as started:
         if path is None or not path.exists():
             created = Study.create(path, config, evaluations)
-            return _run(created, running, evaluations, cancel, watch, new=True)
+            return _run(created, started, evaluations, cancel, watch, new=True)
         opened = Study.open(path, write=True)
         if opened.config.hash != config.hash:
             opened.close()
@@ -183,15 +184,15 @@ def search_configured(
                 f"study {path}: was made by another search ({difference(opened.config, config)}); choose "
                 "another file, or resume this one"
             )
-        return _run(opened, running, evaluations, cancel, watch)
+        return _run(opened, started, evaluations, cancel, watch)
 
 
 def resume(
     study: str | Path,
     evaluations: int | None = None,
     *,
-    engine: str | Engine = "threads",
-    workers: int = 1,
+    engine: str | Engine | type[Engine] = "threads",
+    workers: int | None = 1,
     scheduler: str | None = None,
     cancel: Cancel | None = None,
     watch: Watch | None = None,
@@ -202,9 +203,9 @@ def resume(
     """
     if evaluations is not None:
         check_evaluations(evaluations)
-    with started(engine, workers, scheduler) as running:
+    with as_engine(engine, workers, scheduler) as started:
         opened = Study.open(Path(study), write=True)
-        return _run(opened, running, evaluations or opened.evaluations, cancel, watch)
+        return _run(opened, started, evaluations or opened.evaluations, cancel, watch)
 
 
 def load_study(study: str | Path) -> SearchResult:
@@ -216,6 +217,7 @@ def load_study(study: str | Path) -> SearchResult:
         for known in opened.generations():
             while strategy.phase.name != known.phase and strategy.skip():
                 pass
+            _check_fits(opened, known, strategy.phase)
             result.add(known, strategy.phase)
             strategy.follow(known.rows, known.values)
     if not len(result):
@@ -223,6 +225,23 @@ def load_study(study: str | Path) -> SearchResult:
             f"study {study}: holds no generation yet; go on with: accelsim study resume {study}"
         )
     return result
+
+
+def _check_fits(study: Study, known: Generation, phase: Phase) -> None:
+    """Raise AccelsimError where a generation is none of the search that its study names."""
+    genome, limits = phase.genome, len(study.config.limits) + 1
+    fits = (
+        known.phase == phase.name
+        and known.rows.shape == (len(known.values), len(genome.genes))
+        and bool(((known.rows >= 0) & (known.rows <= genome.upper)).all())
+        and known.values.shape[1] == len(NAMES)
+        and known.excess.shape == (len(known.values), limits)
+    )
+    if not fits:
+        raise AccelsimError(
+            f"study {study.path}: is damaged: a generation of phase {known.phase!r:.40} does not belong to "
+            "its search; restore a copy or begin a new study"
+        )
 
 
 def check_evaluations(evaluations: object) -> None:

@@ -20,10 +20,10 @@ from accelsim.engines import Engine
 from accelsim.engines.threads import ThreadEngine
 from accelsim.errors import AccelsimError, nearest
 from accelsim.hardware import load_hardware
+from accelsim.mapping.mapper import Mapper, load_mapper
 from accelsim.mapping.template import Objective
-from accelsim.pricing.models import MODELS, load_model
-from accelsim.pricing.models.base import CostModel
-from accelsim.pricing.models.vectors import Vectors
+from accelsim.pricing.models import MODELS, CostModel
+from accelsim.pricing.models.loopnest import LoopNest
 from accelsim.pricing.network import NetworkPricer, Tally
 from accelsim.pricing.way import Way
 from accelsim.workloads.network import Network
@@ -40,8 +40,8 @@ class SearchConfig:
 
     hardware  JSON form of the base chip; its `search` section spans the chips
     space     name of a space of subnets, or None with `networks` in JSON form
-    mapper, budget, seed  how layers are mapped, see `Way`; the seed is of the search, too
-    model     which of MODELS prices the layers
+    mapper, budget, seed  see `Way`; budget None: no limit
+    model     name of the cost model that prices the layers
     """
 
     hardware: dict[str, Any]
@@ -107,6 +107,7 @@ class Setup:
         self.base = load_hardware(config.hardware)
         self.nets = self._nets()
         self.chips = self._chips()
+        self._mappers: dict[str, Mapper] = {}
         self._pricers: dict[CostModel, NetworkPricer] = {}
         self.clock: defaultdict[str, float] = defaultdict(float)
         """Seconds of this process by kind of work."""
@@ -140,11 +141,12 @@ class Setup:
         named = [name for name in get_args(Objective) if name in self.goals.objectives]
         return named[0] if len(named) == 1 else "edp"
 
-    def model(self, mapper: str | None = None) -> CostModel:
-        """What prices the layers of a phase."""
+    def way(self, mapper: str | None = None) -> Way:
+        """How a phase maps layers, if not by genes."""
         chosen = mapper or ("template" if "mapping" in self.config.fix else self.config.mapper)
-        way = Way.of(chosen, self.mapping_objective, self.config.budget, self.config.seed)
-        return load_model(self.config.model, way)
+        if chosen not in self._mappers:  # one object, so that equal ways are equal
+            self._mappers[chosen] = load_mapper(chosen)
+        return Way(self._mappers[chosen], self.mapping_objective, self.config.budget, self.config.seed)
 
     def phase(
         self,
@@ -154,13 +156,18 @@ class Setup:
         mapper: str | None = None,
         mappings: MappingGenes | None = None,
     ) -> Phase:
-        """A phase that shares what is known of pairs with all phases of the same model."""
-        model = self.model(mapper) if mappings is None else Vectors(self.mapping_objective)
+        """A phase that shares what is known of pairs with all phases of the same mapper."""
+        model = MODELS.load(self.config.model).of(self.way(mapper))
         if model not in self._pricers:
             self._pricers[model] = NetworkPricer(model, self.engine)
         section = self.base.search
         power = section.max_power_mw if section is not None and isinstance(chips, ChipSpace) else None
         return Phase(name, nets, chips, self.goals, self._pricers[model], mappings, power)
+
+    def mapped(self, phase: Phase) -> CostModel:
+        """What maps a phase's layers: its model, or accelsim's own where that has no mappings."""
+        model = phase.pricer.model
+        return model if type(model).mapping is not CostModel.mapping else LoopNest(self.way())
 
     @property
     def tally(self) -> Tally:

@@ -1,5 +1,5 @@
-"""Where chunks of work are done, for every verb: threads, processes or a Dask cluster."""
+"""Where the work of every verb is done: threads, processes or a Dask cluster."""
 
-from accelsim.engines.base import ENGINES, Engine, engine_names, load_engine, started
+from accelsim.engines.base import Engine, engine_names, load_engine
 
-__all__ = ["ENGINES", "Engine", "engine_names", "load_engine", "started"]
+__all__ = ["Engine", "engine_names", "load_engine"]

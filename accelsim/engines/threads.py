@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 
 from accelsim.engines.base import Engine, R, T
 
 
 class ThreadEngine(Engine):
     """Threads of this process; no copy of anything."""
+
+    name = "threads"
+    shares_memory = True
 
     def __init__(self, workers: int = 1) -> None:
         self.workers = workers
@@ -20,6 +24,23 @@ class ThreadEngine(Engine):
         if self._pool is None:
             return [function(chunk) for chunk in chunks]
         return list(self._pool.map(function, chunks))
+
+    def stream(self, function: Callable[[T], R], chunks: Sequence[T]) -> Iterator[R]:
+        """See `Engine.stream`."""
+        if self._pool is None:
+            yield from map(function, chunks)
+            return
+        waiting: deque[Future[R]] = deque()
+        try:
+            for chunk in chunks:
+                waiting.append(self._pool.submit(function, chunk))
+                if len(waiting) >= 4 * self.workers:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()
 
     def close(self) -> None:
         """Free the threads."""

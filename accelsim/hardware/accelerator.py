@@ -85,6 +85,11 @@ class Residency(Sourced):
         default="dram",
         description="resident_if_fit: weights that fit the chip are not fetched again for every inference.",
     )
+    stacks: Literal["none", "auto"] = Field(
+        default="none",
+        description="auto: layers may be fused, and are by default where that is better; none: it ends "
+        "one layer before the next.",
+    )
     overhead_us: Microseconds = Field(
         default=0.0,
         description="Microseconds that each inference of a network takes beyond its layers: driver, command "

@@ -25,26 +25,12 @@ from cost_models import layout as L
 if TYPE_CHECKING:
     from accelsim.hardware import Accelerator
 
-DEFAULT_BUDGET = 1000
-"""Evaluations a layer in all, of every verb and every mapper that searches until its budget is spent."""
+DEFAULT_BUDGET = 2000
 Cancel = Callable[[], bool] | Event
 Status = Literal["done", "budget", "cancelled", "optimal"]
 
-MAPPERS = Registry(
-    "mapper",
-    {
-        "template": "accelsim.mapping.mapper:TemplateMapper",
-        "random": "accelsim.mapping.random:RandomMapper",
-        "genetic": "accelsim.mapping.genetic:GeneticMapper",
-        "genetic_index": "accelsim.mapping.genetic:IndexGeneticMapper",
-        "cmaes": "accelsim.mapping.cmaes:CmaesMapper",
-        "optimal": "accelsim.mapping.optimal:OptimalMapper",
-    },
-)
 
-
-def never() -> bool:
-    """Nobody asks to stop."""
+def _never() -> bool:
     return False
 
 
@@ -54,7 +40,7 @@ class Task:
 
     objective      what falls: edp, latency or energy
     budget         evaluations in all, those of the template mapping first, which always completes; None:
-                   `DEFAULT_BUDGET`; for the exact mapper, which counts from the template on, no limit
+                   2000, and as many as it takes for the exact mapper, which counts from the template on
     seed           of all random choices
     resident       tensors that lie on chip and need no traffic with the outermost memory
     reserved_bits  float64[M, 4], taken off each memory's parts for W, I, O and off its whole
@@ -73,9 +59,9 @@ class Task:
     seed: int = 0
     resident: str = ""
     reserved_bits: NDArray[np.float64] | None = field(default=None, compare=False)
-    cancelled: Callable[[], bool] = never
+    cancelled: Callable[[], bool] = _never
     seconds: float | None = None
-    tiles: Tiles = "divisors"
+    tiles: Tiles = "all"
     start: Literal["template", "none"] = "template"
     spent: int = 0
 
@@ -142,6 +128,8 @@ class Mapper(ABC):
     """
 
     name: str
+    budget: int | None = DEFAULT_BUDGET
+    """Evaluations a layer if none are asked for; None: as many as it takes."""
 
     @abstractmethod
     def search(self, task: Task, start: Batch) -> tuple[Batch, int, Status, Any]:
@@ -162,19 +150,20 @@ class Mapper(ABC):
             mapping, cost, evaluations, spent, status, self.name, task.objective, task.seed, certificate
         )
 
-    def costs(self, tasks: Sequence[Task]) -> NDArray[np.float64]:
-        """Latency in cycles, energy in pJ and evaluations float64[n, 3], infinite where nothing fits.
+    def batch(self, tasks: Sequence[Task]) -> NDArray[np.float64]:
+        """What `map` finds for each task, in figures: cycles, pJ and evaluations float64[n, 3].
 
-        What `map` finds, in figures only, for many layers at once: searches, sweeps and tables ask this way.
-        Mappers that map many layers in one kernel call override it.
+        Cycles and pJ are infinite where nothing fits. The tasks differ in their chip, layer and what is
+        resident alone, and the chips have the same number of memories, so that a mapper may override this
+        by one kernel call (see `accelsim.mapping.batch`); searches and sweeps ask nothing else.
         """
         out = np.full((len(tasks), 3), np.inf)
-        for i, task in enumerate(tasks):
+        out[:, 2] = 0.0
+        for row, task in zip(out, tasks, strict=True):
             found = self.map(task)
-            spent = 1.0 if found is None else found.evaluations + found.start_evaluations
-            out[i, 2] = spent
             if found is not None:
-                out[i, :2] = found.cost.latency_cycles, found.cost.energy_pj
+                spent = found.evaluations + found.start_evaluations
+                row[:] = found.cost.latency_cycles, found.cost.energy_pj, spent
         return out
 
     def _start(self, task: Task) -> tuple[Batch, int] | None:
@@ -200,11 +189,26 @@ class TemplateMapper(Mapper):
         """The start itself."""
         return start, 0, "done", None
 
-    def costs(self, tasks: Sequence[Task]) -> NDArray[np.float64]:
-        """See `Mapper.costs`: one kernel call."""
-        from accelsim.mapping.pairs import map_tasks
+    def batch(self, tasks: Sequence[Task]) -> NDArray[np.float64]:
+        """In one kernel call."""
+        from accelsim.mapping.batch import map_at_once
 
-        return map_tasks(tasks, 0)
+        return map_at_once(tasks, 0)
+
+
+MAPPERS: Registry[type[Mapper]] = Registry(
+    "mapper",
+    {
+        "template": "accelsim.mapping.mapper:TemplateMapper",
+        "random": "accelsim.mapping.random:RandomMapper",
+        "genetic": "accelsim.mapping.genetic:GeneticMapper",
+        "genetic_importance": "accelsim.mapping.naas:ImportanceGeneticMapper",
+        "genetic_index": "accelsim.mapping.naas:IndexGeneticMapper",
+        "cmaes": "accelsim.mapping.cmaes:CmaesMapper",
+        "optimal": "accelsim.mapping.optimal:OptimalMapper",
+    },
+    "accelsim.mappers",
+)
 
 
 def mapper_names() -> tuple[str, ...]:
@@ -216,12 +220,13 @@ def load_mapper(mapper: str | Mapper | type[Mapper]) -> Mapper:
     """A mapper by name or class, or itself. Raises AccelsimError for an unknown name."""
     if isinstance(mapper, Mapper):
         return mapper
-    kind = mapper if isinstance(mapper, type) and issubclass(mapper, Mapper) else MAPPERS.load(mapper)  # type: ignore[arg-type]
-    return cast(Mapper, kind())
+    if isinstance(mapper, type) and issubclass(mapper, Mapper):
+        return mapper()
+    return MAPPERS.load(mapper)()
 
 
 def check_options(
-    objective: str, budget: int | None, seed: int, tiles: str = "divisors", seconds: float | None = None
+    objective: str, budget: int | None, seed: int, tiles: str = "all", seconds: float | None = None
 ) -> Objective:
     """The objective. Raises AccelsimError for options out of range."""
     if objective not in get_args(Objective):
@@ -246,30 +251,30 @@ def check_options(
 def as_question(cancel: Cancel | None) -> Callable[[], bool]:
     """A function that tells whether to stop."""
     if cancel is None:
-        return never
+        return _never
     return cancel.is_set if isinstance(cancel, Event) else cancel
 
 
 def map_layer(
     hardware: Accelerator | str | dict[str, Any],
     layer: Layer,
-    mapper: str | Mapper = "genetic",
+    mapper: str | Mapper | type[Mapper] = "genetic",
     objective: str = "edp",
     budget: int | None = None,
     seed: int = 0,
     *,
-    tiles: Tiles = "divisors",
+    tiles: Tiles = "all",
     seconds: float | None = None,
     cancel: Cancel | None = None,
 ) -> MappingResult:
     """Find a mapping of a layer.
 
     hardware   an `Accelerator`, or anything that `load_hardware` reads
-    mapper     a name from `mapper_names`, or a `Mapper`
+    mapper     a name from `mapper_names`, a `Mapper`, or its class
     objective  edp, latency or energy
     budget     evaluations in all, those of the template mapping first, which always completes; by default
-               `DEFAULT_BUDGET`; for the exact mapper, which counts from the template on, no limit
-    tiles      divisors or all: the space of the exact mapper, see `MapSpace`
+               2000, and as many as it takes for the exact mapper, which counts from the template on
+    tiles      divisors, all or legal: the space of the exact mapper, see `MapSpace`
     seconds    after which the exact mapper returns its best so far
     cancel     function or event; once true, the best so far is returned
 

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from accelsim.mapping.encoding import OBJECTIVES, Allowed
-from accelsim.pack import Batch, Machine, pack_machine, packed_layer
-
-if TYPE_CHECKING:
-    from accelsim.hardware import Accelerator
-    from accelsim.mapping.mapper import Task
+from accelsim.pack import Batch, Machine
 
 START = 1000
 """Evaluations after which the greedy start stops, if it has not ended before."""
@@ -88,39 +83,3 @@ def map_pairs(
         OBJECTIVES.index(objective), *out[:-1], *out.batch,
     )  # fmt: skip
     return out
-
-
-def map_tasks(tasks: Sequence[Task], budget: int) -> NDArray[np.float64]:
-    """Latency in cycles, energy in pJ and evaluations float64[n, 3] of tasks of one objective."""
-    out = np.empty((len(tasks), 3))
-    memories = np.array([len(task.hardware.memories) for task in tasks])
-    for M in np.unique(memories).tolist():  # accelerators of unlike depth do not stack
-        rows = np.flatnonzero(memories == M).tolist()
-        some = [tasks[i] for i in rows]
-        machines, index = stacked([task.hardware for task in some])
-        found = map_pairs(
-            np.array([packed_layer(task.layer, task.resident) for task in some]),
-            machines,
-            index,
-            budget,
-            np.array([task.seed for task in some], np.uint64),
-            some[0].objective,
-            reserved=reserved([task.reserved_bits for task in some], M),
-        )
-        out[rows] = np.column_stack([found.latency, found.energy, found.spent.sum(axis=1)])
-    return out
-
-
-def stacked(chips: Sequence[Accelerator]) -> tuple[Machines, NDArray[np.int64]]:
-    """Kernel arrays of the distinct ones among P accelerators, and int64[P], which of them each one is."""
-    numbers: dict[int, int] = {}
-    index = np.array([numbers.setdefault(id(chip), len(numbers)) for chip in chips], np.int64)
-    distinct = list({id(chip): chip for chip in chips}.values())
-    return Machines.stack([pack_machine(x) for x in distinct], [Allowed.of(x) for x in distinct]), index
-
-
-def reserved(bits: Sequence[NDArray[np.float64] | None], memories: int) -> NDArray[np.float64]:
-    """float64[P, M, 4], or [0, M, 4] where nothing is taken off."""
-    if all(one is None for one in bits):
-        return np.empty((0, memories, 4))
-    return np.array([np.zeros((memories, 4)) if one is None else one for one in bits])

@@ -1,9 +1,8 @@
-"""`Ask`: one question to a cost model; `Candidate`: a chip and the networks whose price is wanted."""
+"""`Ask`: one layer to be priced on one chip, and `Answers` to many of them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Hashable
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -11,43 +10,52 @@ from numpy.typing import NDArray
 
 from accelsim.mapping.mapping import Mapping
 from accelsim.workloads.layer import Layer
-from accelsim.workloads.network import Network
 
 if TYPE_CHECKING:
     from accelsim.hardware import Accelerator
 
-Schedule = Mapping | NDArray[np.float64] | None
-"""A mapping to price as it is, mapping genes float64[M * BLOCK], or None: the model finds one."""
+Schedule = NDArray[np.float64] | Mapping
+"""A mapping, or the vector of `cost_models.genes` that decodes to one."""
 
 
 class Ask(NamedTuple):
-    """What does this layer cost on this chip?
+    """A layer on a chip, beside what other layers keep there.
 
-    resident       tensors that lie on chip and need no traffic with the outermost memory
-    reserved_bits  float64[M, 4], taken off each memory's parts for W, I, O and off its whole; None: nothing
-    schedule       part of the question, so that two equal layers may have unlike mappings
+    resident       tensors of W, I, O that lie on chip and need no traffic with the outermost memory
+    reserved_bits  float64[M, 4] that others keep from W, I, O and the whole of each memory; None: nothing
+    schedule       how it is mapped, if that is given; None: the model's mapper decides. Equal layers with
+                   unlike schedules are unlike questions
     """
 
     chip: Accelerator
     layer: Layer
     resident: str = ""
     reserved_bits: NDArray[np.float64] | None = None
-    schedule: Schedule = None
+    schedule: Schedule | None = None
+
+    def key(self, chip: Hashable, layer: Hashable) -> Hashable:
+        """Equal for equal questions; `chip` and `layer` stand for those, as hashing them is dear."""
+        taken = b"" if self.reserved_bits is None else self.reserved_bits.tobytes()
+        given = self.schedule
+        schedule = (
+            given.tobytes() if isinstance(given, np.ndarray) else None if given is None else repr(given)
+        )
+        return chip, layer, self.resident, taken, schedule
 
 
-@dataclass(frozen=True)
-class Candidate:
-    """A chip and the networks that run on it. `genes(layer)` fix a layer's mapping in a joint genome.
+class Answers(NamedTuple):
+    """Costs of n asks.
 
-    chip_key  equal for equal chips
+    latency_cycles  float64[n], infinite where no mapping fits
+    energy_pj       float64[n], the same
+    evaluations     float64[n], mappings priced on the way
     """
 
-    chip: Accelerator
-    chip_key: bytes
-    networks: tuple[Network, ...]
-    genes: Callable[[Layer], NDArray[np.float64]] | None = None
+    latency_cycles: NDArray[np.float64]
+    energy_pj: NDArray[np.float64]
+    evaluations: NDArray[np.float64]
 
     @classmethod
-    def of(cls, chip: Accelerator, *networks: Network) -> Candidate:
-        """Of one chip."""
-        return cls(chip, chip.hash.encode(), networks)
+    def empty(cls, n: int) -> Answers:
+        """Nothing fits, nothing tried."""
+        return cls(np.full(n, np.inf), np.full(n, np.inf), np.zeros(n))

@@ -1,45 +1,78 @@
-"""What networks cost: the one loop over their layers, in which equal questions are asked once."""
+"""What a network costs on a chip, written once: every verb asks here.
+
+A `Run` is a network on a chip. Its plan (`residency`) says what stays on chip around each layer, which makes
+an `Ask` of each; equal asks are answered once by the cost model, through an engine. Where a layer's tiles
+find no room, what stays gives way and the run asks again. Layers follow one another, so that costs add up,
+and the chip's overhead of an inference comes on top.
+"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, NamedTuple, TypeVar
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from accelsim.engines import Engine
+from accelsim.engines.base import Engine
 from accelsim.engines.threads import ThreadEngine
-from accelsim.errors import AccelsimError
-from accelsim.hardware import Accelerator
-from accelsim.mapping.mapper import nothing_fits
-from accelsim.pricing.ask import Ask, Candidate, Schedule
-from accelsim.pricing.models.base import CostModel
+from accelsim.mapping.cost import LayerCost
+from accelsim.mapping.mapper import MappingResult, nothing_fits
+from accelsim.pricing.ask import Ask, Schedule
+from accelsim.pricing.models.base import CostModel, never
 from accelsim.pricing.residency import Residency, plan
 from accelsim.workloads.layer import Layer
 from accelsim.workloads.network import Network
 
+if TYPE_CHECKING:
+    from accelsim.hardware import Accelerator
+
 CHUNKS_PER_WORKER = 16
 """Chunks of a call for each worker: enough to even out, few enough to cost nothing."""
 
-Key = tuple[bytes, int, str, bytes, Any]
-"""Chip, number of the layer, what stays on chip, bits taken off, schedule."""
-
-Answer = TypeVar("Answer")
+Progress = Callable[[int, int], None]
 
 
-class Price(NamedTuple):
-    """Latency in cycles and energy in pJ."""
+@dataclass(frozen=True)
+class Run:
+    """A network on a chip.
 
-    latency_cycles: float
-    energy_pj: float
+    key        equal for equal chips; None: the chip's hash
+    schedule   the schedule of a layer, None where the model's mapper decides
+    residency  what stays on chip at first; None: `plan`. It is changed where something gives way
+    engine     the part of the chip that a layer runs on, as an accelerator with the same memories
+    fused      layers that are part of a stack: nobody asks for them here, and nothing around them stays
+    """
+
+    chip: Accelerator
+    network: Network
+    key: Hashable = None
+    schedule: Callable[[Layer], Schedule | None] | None = None
+    residency: Residency | None = None
+    engine: Callable[[Layer], Accelerator] | None = None
+    fused: frozenset[int] = frozenset()
+
+
+class Figures(NamedTuple):
+    """Costs of n runs.
+
+    latency_cycles  float64[n], overhead included; infinite where a layer has no mapping
+    energy_pj       float64[n], the same
+    failed          int64[n], the layer that fits nowhere, or -1
+    """
+
+    latency_cycles: NDArray[np.float64]
+    energy_pj: NDArray[np.float64]
+    failed: NDArray[np.int64]
 
 
 @dataclass
 class Tally:
-    """What pricing did so far: layers asked for, pairs priced, mappings evaluated, seconds spent on them."""
+    """What pricing did so far: layers asked for, pairs mapped, mappings evaluated, seconds spent mapping."""
 
     layers: int = 0
     pairs: int = 0
@@ -47,165 +80,157 @@ class Tally:
     seconds: float = 0.0
 
 
-class Run:
-    """One network on one chip; what stays on chip gives way where tiles need the room.
+class NetworkPricer:
+    """Prices runs by a cost model, on an engine; what was answered once is known.
 
-    numbers    of the layers met so far, shared by all runs whose keys are compared
-    schedules  per layer
+    Answers depend neither on the engine nor on what is asked together. Once `cancelled()` is true, models
+    return their best so far.
     """
 
     def __init__(
-        self,
-        chip: Accelerator,
-        chip_key: bytes,
-        network: Network,
-        numbers: dict[Layer, int],
-        schedules: Sequence[Schedule] | None = None,
-        residency: Residency | None = None,
+        self, model: CostModel, engine: Engine | None = None, cancelled: Callable[[], bool] = never
     ) -> None:
-        self.chip, self.chip_key, self.network = chip, chip_key, network
-        self.numbers = [numbers.setdefault(layer, len(numbers)) for layer in network.layers]
-        self.schedules = schedules or [None] * len(network.layers)
-        self.residency = residency or plan(chip, network)
-        self.keys: list[Key] = []
+        self.model = model
+        self.engine = engine or ThreadEngine()
+        self.cancelled = cancelled
+        self.tally = Tally()
+        self._known: dict[Hashable, tuple[float, float]] = {}
+        self._layers: dict[Layer, int] = {}
 
-    def asks(self) -> dict[Key, Ask]:
-        """Distinct questions about the network as things stand."""
-        out: dict[Key, Ask] = {}
-        self.keys = []
-        stays = bool(self.residency.kept or self.residency.weights)
-        rows = zip(self.network.layers, self.numbers, self.residency.table(), self.schedules, strict=True)
-        for layer, number, (flags, bits), schedule in rows:
-            reserved = bits if stays and bits.any() else None
-            key = (
-                self.chip_key,
-                number,
-                flags,
-                b"" if reserved is None else reserved.tobytes(),
-                schedule.tobytes() if isinstance(schedule, np.ndarray) else schedule and str(schedule),
-            )
-            self.keys.append(key)
-            if key not in out:
-                out[key] = Ask(self.chip, layer, flags, reserved, schedule)
+    def price(self, runs: Sequence[Run]) -> Figures:
+        """Figures of runs on chips with the same number of memories."""
+        places = [_Place(run, self._layers) for run in runs]
+        self.tally.layers += sum(len(run.network.layers) for run in runs)
+        pending = places
+        while pending:
+            self._price({key: ask for place in pending for key, ask in place.asks().items()})
+            pending = [place for place in pending if place.gives_way(self._fits)]
+        n = len(runs)
+        out = Figures(np.zeros(n), np.zeros(n), np.full(n, -1))
+        for i, place in enumerate(places):
+            for key in place.keys:
+                out.latency_cycles[i] += self._known[key][0]
+                out.energy_pj[i] += self._known[key][1]
+            out.latency_cycles[i] += overhead_cycles(place.run.chip)
+            out.failed[i] = place.failed
         return out
 
-    def failed(self, fits: Callable[[Key], bool]) -> int | None:
-        """The first layer without a mapping that fits."""
-        return next((i for i, key in enumerate(self.keys) if not fits(key)), None)
+    def answers(self, asks: Sequence[Ask]) -> NDArray[np.float64]:
+        """(cycles, pJ) float64[n, 2] of single layers; infinite where nothing fits."""
+        layers = self._layers
+        keys = [a.key(a.chip.hash, layers.setdefault(a.layer, len(layers))) for a in asks]
+        self._price(dict(zip(keys, asks, strict=True)))
+        return np.array([self._known[key] for key in keys]).reshape(-1, 2)
 
-    def gives_way(self, fits: Callable[[Key], bool]) -> bool:
+    def mappings(self, run: Run, progress: Progress | None = None) -> tuple[list[MappingResult], Residency]:
+        """A result per layer, and what stays on chip. `progress` is called with (layers done, in all).
+
+        Raises AccelsimError where a layer fits nowhere, or the model has no mappings.
+        """
+        place = _Place(run, self._layers)
+        found: dict[Hashable, MappingResult | None] = {}
+        while True:
+            asks = place.asks()
+            uses = Counter(place.keys)
+            new = {key: ask for key, ask in asks.items() if key not in found}
+            done = sum(uses[key] for key in uses if key in found)
+            for key, result in zip(new, self._mapped(list(new.values()))):
+                found[key] = result
+                if result is None:
+                    break
+                done += uses[key]
+                if progress is not None:
+                    progress(done, len(place.keys))
+            if not place.gives_way(lambda key: found.get(key, True) is not None):
+                break
+        if place.failed >= 0:
+            raise nothing_fits(run.chip, run.network.layers[place.failed])
+        results = []
+        for i, key in zip(place.alone, place.keys, strict=True):
+            layer, one = run.network.layers[i], found[key]
+            assert one is not None
+            old = one.cost
+            cost = LayerCost(old.hardware, layer, old.mapping, old.counts, old.resident)
+            results.append(replace(one, cost=cost))
+        return results, place.residency
+
+    def _fits(self, key: Hashable) -> bool:
+        return self._known[key][0] < np.inf
+
+    def _price(self, asks: dict[Hashable, Ask]) -> None:
+        """Price what is not known yet."""
+        new = {key: ask for key, ask in asks.items() if key not in self._known}
+        if not new:
+            return
+        size = max(1, -(-len(new) // (CHUNKS_PER_WORKER * self.engine.workers)))
+        items = list(new.values())
+        chunks = [items[i : i + size] for i in range(0, len(items), size)]
+        began = time.perf_counter()
+        price = partial(self.model.price, **self._cancel())
+        latency, energy, spent = (np.concatenate(x) for x in zip(*self.engine.map(price, chunks)))
+        self.tally.seconds += time.perf_counter() - began
+        self._known |= zip(new, zip(latency.tolist(), energy.tolist()))
+        self.tally.pairs += len(new)
+        self.tally.mappings += int(spent.sum())
+
+    def _mapped(self, asks: list[Ask]) -> Iterator[MappingResult | None]:
+        """The mapping of each ask, in their order, as they come."""
+        done = 0
+        for result in self.engine.stream(partial(self.model.mapping, **self._cancel()), asks):
+            yield result
+            done += 1
+            if self.cancelled() and not self.engine.shares_memory:
+                break  # the workers cannot hear of it; what is left ends at once here
+        for ask in asks[done:]:
+            yield self.model.mapping(ask, self.cancelled)
+
+    def _cancel(self) -> dict[str, Any]:
+        """How a worker asks whether to stop, where it can."""
+        return {"cancelled": self.cancelled} if self.engine.shares_memory else {}
+
+
+class _Place:
+    """One run as it is priced; what stays on chip gives way where tiles need the room."""
+
+    def __init__(self, run: Run, layers: dict[Layer, int]) -> None:
+        self.run = run
+        self.chip_key = run.chip.hash if run.key is None else run.key
+        self.numbers = [layers.setdefault(layer, len(layers)) for layer in run.network.layers]
+        self.residency = plan(run.chip, run.network) if run.residency is None else run.residency
+        self.alone = [i for i in range(len(run.network.layers)) if i not in run.fused]
+        for i in run.fused:
+            self.residency.drop(i)
+        self.keys: list[Hashable] = []
+        self.failed = -1
+        self._rows: list[Ask] = []
+
+    def asks(self) -> dict[Hashable, Ask]:
+        """The distinct questions of the network as things stand."""
+        run = self.run
+        self._rows = []
+        table = self.residency.table()
+        for i in self.alone:
+            layer, (flags, bits) = run.network.layers[i], table[i]
+            chip = run.chip if run.engine is None else run.engine(layer)
+            schedule = None if run.schedule is None else run.schedule(layer)
+            self._rows.append(Ask(chip, layer, flags, bits if bits.any() else None, schedule))
+        self.keys = [
+            ask.key(self.chip_key if ask.chip is run.chip else ask.chip.hash, number)
+            for ask, number in zip(self._rows, (self.numbers[i] for i in self.alone), strict=True)
+        ]
+        return dict(zip(self.keys, self._rows, strict=True))
+
+    def gives_way(self, fits: Callable[[Hashable], bool]) -> bool:
         """Whether a layer does not fit and something that stays on chip was sent away for it."""
-        i = self.failed(fits)
-        if i is None:
+        at = next((i for i, key in enumerate(self.keys) if not fits(key)), -1)
+        self.failed = self.alone[at] if at >= 0 else -1
+        if at < 0:
             return False
-        key = self.keys[i]
-        return bool(key[2] or key[3]) and self.residency.give_way(i)
-
-    def total(self, known: Mapping[Key, tuple[float, float]], overhead: bool = True) -> Price:
-        """The layers one after another, and what an inference costs beyond them."""
-        latency = energy = 0.0
-        for key in self.keys:
-            latency += known[key][0]
-            energy += known[key][1]
-        return Price(latency + overhead_cycles(self.chip) if overhead else latency, energy)
+        ask = self._rows[at]
+        stays = bool(ask.resident) or ask.reserved_bits is not None
+        return stays and self.residency.give_way(self.failed)
 
 
 def overhead_cycles(chip: Accelerator) -> float:
-    """What an inference takes beyond its layers."""
+    """What an inference takes beyond its layers, `network.overhead_us` of the hardware, in cycles."""
     return chip.network.overhead_us * chip.clock_mhz
-
-
-def settle(
-    runs: Iterable[Run], answer: Callable[[dict[Key, Ask]], None], fits: Callable[[Key], bool]
-) -> None:
-    """Ask until every layer fits, or nothing is left to give way. `answer` makes the keys known to `fits`."""
-    pending = list(runs)
-    while pending:
-        answer({key: ask for run in pending for key, ask in run.asks().items()})
-        pending = [run for run in pending if run.gives_way(fits)]
-
-
-class NetworkPricer:
-    """Figures of networks on chips, through an engine; every distinct question is asked once."""
-
-    def __init__(self, model: CostModel, engine: Engine | None = None) -> None:
-        self.model = model
-        self.engine = engine or ThreadEngine()
-        self.tally = Tally()
-        self._known: dict[Key, tuple[float, float]] = {}
-        self._numbers: dict[Layer, int] = {}
-
-    def price(self, candidates: Sequence[Candidate]) -> NDArray[np.float64]:
-        """Latency in seconds and energy in joules float64[n, 2], geometric means over the networks.
-
-        Infinite where a layer has no mapping that fits.
-        """
-        rows = self._settled(candidates)
-        out = np.empty((len(candidates), 2))
-        for i, row in enumerate(rows):
-            values = np.array([run.total(self._known) for run in row])
-            latency, energy = np.exp(np.log(values).mean(axis=0)) if len(row) > 1 else values[0]
-            out[i] = latency / (candidates[i].chip.clock_mhz * 1e6), energy * 1e-12
-        return out
-
-    def networks(
-        self, chip: Accelerator, networks: Sequence[Network], overhead: bool = True
-    ) -> list[Price | AccelsimError]:
-        """The price of each network on one chip, or why a layer of it fits nowhere.
-
-        overhead  whether what an inference costs beyond its layers counts
-        """
-        out: list[Price | AccelsimError] = []
-        for run in self._settled([Candidate.of(chip, *networks)])[0]:
-            failed = run.failed(self._fits)
-            if failed is None:
-                out.append(run.total(self._known, overhead))
-            else:
-                out.append(nothing_fits(chip, run.network.layers[failed]))
-        return out
-
-    def layers(self, asks: Sequence[Ask]) -> list[Price | None]:
-        """A price per question; None where no mapping fits."""
-        keys: list[Key] = [
-            (
-                ask.chip.hash.encode(),
-                self._numbers.setdefault(ask.layer, len(self._numbers)),
-                ask.resident,
-                b"" if ask.reserved_bits is None else ask.reserved_bits.tobytes(),
-                None,
-            )
-            for ask in asks
-        ]
-        self._answer(dict(zip(keys, asks, strict=True)))
-        return [Price(*self._known[key]) if self._fits(key) else None for key in keys]
-
-    def _settled(self, candidates: Sequence[Candidate]) -> list[list[Run]]:
-        rows = []
-        for c in candidates:
-            row = []
-            for net in c.networks:
-                genes = None if c.genes is None else [c.genes(layer) for layer in net.layers]
-                row.append(Run(c.chip, c.chip_key, net, self._numbers, genes))
-                self.tally.layers += len(net.layers)
-            rows.append(row)
-        settle((run for row in rows for run in row), self._answer, self._fits)
-        return rows
-
-    def _fits(self, key: Key) -> bool:
-        return self._known[key][0] != np.inf
-
-    def _answer(self, wanted: dict[Key, Ask]) -> None:
-        """Price what is not known yet."""
-        new = {key: ask for key, ask in wanted.items() if key not in self._known}
-        if not new:
-            return
-        chips: dict[bytes, Accelerator] = {}
-        asks = [ask._replace(chip=chips.setdefault(key[0], ask.chip)) for key, ask in new.items()]
-        size = max(1, -(-len(new) // (CHUNKS_PER_WORKER * self.engine.workers)))
-        began = time.perf_counter()
-        chunks = [asks[i : i + size] for i in range(0, len(asks), size)]
-        found = np.concatenate(self.engine.map(self.model.price, chunks))
-        self.tally.seconds += time.perf_counter() - began
-        self._known |= {key: (row[0], row[1]) for key, row in zip(new, found.tolist(), strict=True)}
-        self.tally.pairs += len(new)
-        self.tally.mappings += int(found[:, 2].sum())

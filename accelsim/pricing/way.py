@@ -1,10 +1,10 @@
-"""`Way`: how layers are mapped. One meaning and one default for every verb."""
+"""`Way`: how layers are mapped. One value, one default and one meaning of budget in every verb."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from accelsim.mapping.mapper import Mapper, check_options, load_mapper
+from accelsim.mapping.mapper import Mapper, Task, check_options, load_mapper
 from accelsim.mapping.optimal_space import Tiles
 from accelsim.mapping.template import Objective
 
@@ -13,33 +13,33 @@ DEFAULT_MAPPER = "genetic"
 
 @dataclass(frozen=True)
 class Way:
-    """How each layer is mapped.
+    """Mapper, objective, budget and seed of each layer.
 
     objective  what falls: edp, latency or energy
-    budget     evaluations a layer in all, those of the template mapping, which always completes, among them;
-               None: `DEFAULT_BUDGET`, and as many as it takes for the exact mapper
-    seed       of all random choices
-    tiles      of the exact mapper's space, see `MapSpace`
-    seconds    a layer, after which the exact mapper returns its best so far
+    budget     mappings priced a layer, those of the template that every search starts from included; the
+               template always completes, so that a budget of 0 is the template; None: no limit
+    seed       of all random choices; the same for every layer, so that equal layers are mapped alike
+    tiles, seconds  of the exact mapper, see `map_layer`; with `seconds` the answer depends on the clock
     """
 
     mapper: Mapper
     objective: Objective = "edp"
     budget: int | None = None
     seed: int = 0
-    tiles: Tiles = "divisors"
+    tiles: Tiles = Task.tiles
     seconds: float | None = None
 
     @classmethod
     def of(
         cls,
-        mapper: str | Mapper = DEFAULT_MAPPER,
+        mapper: str | Mapper | type[Mapper] = DEFAULT_MAPPER,
         objective: str = "edp",
         budget: int | None = None,
         seed: int = 0,
-        tiles: Tiles = "divisors",
+        tiles: Tiles = Task.tiles,
         seconds: float | None = None,
     ) -> Way:
-        """Checked. Raises AccelsimError."""
+        """Checked; without a budget, the mapper's own: 2000, none for the exact one. Raises AccelsimError."""
         wanted = check_options(objective, budget, seed, tiles, seconds)
-        return cls(load_mapper(mapper), wanted, budget, seed, tiles, seconds)
+        chosen = load_mapper(mapper)
+        return cls(chosen, wanted, chosen.budget if budget is None else budget, seed, tiles, seconds)

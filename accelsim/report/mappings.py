@@ -43,17 +43,28 @@ def network_mapping_report(found: NetworkMapping, *, nests: bool = True) -> Rend
             result.status,
             *((f"{sure.gap:.2%}", f"{sure.nodes:,}") if (sure := result.certificate) is not None else ()),
         )
+    how = (
+        f"mapper {found.results[0].mapper}, objective {found.results[0].objective}: " if found.results else ""
+    )
     total = (
-        f"\nmapper {found.results[0].mapper}, objective {found.results[0].objective}: "
+        f"\n{how}"
         f"latency {cost.latency_cycles:,.0f} cycles ({quantity(cost.latency_s, 's')}), "
         f"energy {quantity(cost.energy_pj * 1e-12, 'J')}, EDP {cost.edp_js:.3g} Js\n"
     )
     if proofs:
         worst = max(proof.gap for proof in proofs)
         proved = sum(proof.complete for proof in proofs)
-        among = "dividing tiles" if proofs[0].tiles == "divisors" else "tiles of all trip counts"
-        total += f"proved among {among}: {proved} of {len(proofs)} layers, largest gap {worst:.2%}\n"
+        outside = sum(proof.complete and not proof.inside for proof in proofs)
+        total += (
+            f"proved among {proofs[0].covers}: {proved} of {len(proofs)} layers, largest gap {worst:.2%}\n"
+        )
+        if outside:
+            total += f"{outside} mappings lie outside that space: none in it is better\n"
     parts: list[RenderableType] = [table, Text(total)]
+    if cost.stacks:
+        from accelsim.report.fusion import stacks_table
+
+        parts.insert(1, stacks_table(cost))
     if nests:
         blocks: dict[str, list[str]] = {}
         for result in found.results:
@@ -67,11 +78,15 @@ def _how(result: MappingResult) -> str:
     proof = ""
     if result.certificate is not None:
         sure = result.certificate
-        proof = (
-            f"\ncertificate: gap {sure.gap:.2%} among {sure.space_size:.3g} mappings with "
-            f"{'dividing tiles' if sure.tiles == 'divisors' else 'tiles of all trip counts'}, "
-            f"{sure.nodes:,} candidates in {sure.seconds:.2f} s; cut by "
-            + ", ".join(f"{rule} {n:,}" for rule, n in sure.pruned.items() if n)
+        among = f"{sure.space_size:.3g} mappings with {sure.covers}"
+        if sure.inside:
+            proof = f"\ncertificate: gap {sure.gap:.2%} among {among}, "
+        elif sure.complete:
+            proof = f"\ncertificate: none of {among} is better; this one lies outside them; "
+        else:
+            proof = f"\ncertificate: gap {sure.gap:.2%} to {among}; this one lies outside them; "
+        proof += f"{sure.nodes:,} candidates in {sure.seconds:.2f} s; cut by " + ", ".join(
+            f"{rule} {n:,.0f}" for rule, n in sure.pruned.items() if n
         )
     return (
         f"mapper {result.mapper}, objective {result.objective}, seed {result.seed}: {result.status} after "

@@ -98,10 +98,14 @@ def test_evaluate_prices_a_network_mapping_to_the_same_numbers(hardware) -> None
     assert (again.latency_cycles, again.energy_pj) == (found.cost.latency_cycles, found.cost.energy_pj)
 
 
-def test_evaluate_is_the_template_mapper() -> None:
-    assert accelsim.map_network("edgetpu", "lenet5", "template").cost.to_dict() == (
-        accelsim.evaluate("edgetpu", "lenet5").to_dict()
-    )
+@pytest.mark.parametrize(
+    "way", [{}, {"mapper": "template"}, {"budget": 300, "seed": 3, "objective": "energy"}]
+)
+def test_evaluate_costs_what_map_finds(way) -> None:
+    found = accelsim.map_network("edgetpu", "lenet5", **way)
+    assert found.cost.to_dict() == accelsim.evaluate("edgetpu", "lenet5", **way).to_dict()
+    layer = accelsim.map_layer("edgetpu", CONV, **way).cost
+    assert layer.to_dict() == accelsim.evaluate("edgetpu", CONV, **way).to_dict()
 
 
 def test_equal_layers_are_mapped_once() -> None:
@@ -243,7 +247,7 @@ def test_importance_encoding_beats_the_index_encoding() -> None:
     for layer in list(dict.fromkeys(accelsim.load_network("resnet18").layers))[::3]:
         values = [
             load_mapper(name).map(Task(hw, layer, seed=3, start="none")).value
-            for name in ("genetic_index", "genetic")
+            for name in ("genetic_index", "genetic_importance")
         ]
         ratios.append(values[0] / values[1])
     assert np.exp(np.mean(np.log(ratios))) > 1.0

@@ -103,7 +103,9 @@ def test_equal_machines_are_mapped_once(monkeypatch) -> None:
 
     asked = []
     known = module._solve
-    monkeypatch.setattr(module, "_solve", lambda work: asked.append(work[0].hardware.hash) or known(work))
+    monkeypatch.setattr(
+        module, "_solve", lambda job, *a, **b: asked.append(job.hardware.hash) or known(job, *a, **b)
+    )
     table = accelsim.sweep(
         "eyeriss", "lenet5", {"search.max_pes": [100, 168], "clock_mhz": [100, 200]}, mapper="template"
     )

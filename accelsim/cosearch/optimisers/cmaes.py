@@ -25,8 +25,6 @@ ROUNDS = 50
 class CmaEs(Optimiser):
     """The covariance matrix adaptation of Hansen's `cma`."""
 
-    single = True
-
     def __init__(self, phase: Phase, population: int, seed: int) -> None:
         super().__init__(phase, population, seed)
         import cma

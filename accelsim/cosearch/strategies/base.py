@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from importlib import import_module
 from typing import cast
 
 import numpy as np
@@ -13,16 +14,13 @@ from accelsim.cosearch.goals import NAMES
 from accelsim.cosearch.optimisers import Optimiser, load_optimiser
 from accelsim.cosearch.phase import Phase
 from accelsim.cosearch.setup import Setup
-from accelsim.names import Registry
+from accelsim.errors import AccelsimError, nearest
 
-STRATEGIES = Registry(
-    "strategy",
-    {
-        "nested": "accelsim.cosearch.strategies.nested:Nested",
-        "joint": "accelsim.cosearch.strategies.joint:Joint",
-        "sequential": "accelsim.cosearch.strategies.sequential:Sequential",
-    },
-)
+_HOME = {
+    "nested": "accelsim.cosearch.strategies.nested:Nested",
+    "joint": "accelsim.cosearch.strategies.joint:Joint",
+    "sequential": "accelsim.cosearch.strategies.sequential:Sequential",
+}
 
 
 class Strategy(ABC):
@@ -95,14 +93,19 @@ class Strategy(ABC):
 
 def strategy_names() -> tuple[str, ...]:
     """Names that `load_strategy` knows."""
-    return STRATEGIES.names()
+    return tuple(_HOME)
 
 
 def check_strategy(name: str) -> None:
     """Raises AccelsimError for an unknown name."""
-    STRATEGIES.check(name)
+    if name not in _HOME:
+        raise AccelsimError(
+            f"strategy: must be one of {', '.join(_HOME)}, but got {name!r}{nearest(str(name), _HOME)}"
+        )
 
 
 def load_strategy(setup: Setup) -> Strategy:
     """The strategy that the configuration names."""
-    return cast(Strategy, STRATEGIES.load(setup.config.strategy)(setup))
+    check_strategy(setup.config.strategy)
+    module, _, cls = _HOME[setup.config.strategy].partition(":")
+    return cast(Strategy, getattr(import_module(module), cls)(setup))

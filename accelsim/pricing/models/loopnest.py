@@ -1,4 +1,4 @@
-"""Our own model: each layer under the mapping that a mapper finds, or under one that is given."""
+"""accelsim's own cost model: each layer under the mapping that its ask gives, or else that a mapper finds."""
 
 from __future__ import annotations
 
@@ -6,51 +6,72 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from accelsim.mapping.cost import price_mapping
-from accelsim.mapping.mapper import MappingResult, Task, never
-from accelsim.mapping.mapping import Mapping
-from accelsim.pricing.ask import Ask
-from accelsim.pricing.models.base import CostModel
+from accelsim.mapping.mapper import MappingResult, Task
+from accelsim.mapping.mapping import Mapping, MappingError
+from accelsim.pricing.ask import Answers, Ask
+from accelsim.pricing.models import vectors
+from accelsim.pricing.models.base import CostModel, never
 from accelsim.pricing.way import Way
 
 
 @dataclass(frozen=True)
 class LoopNest(CostModel):
-    """Mapped in one way; asks that come with a mapping are priced as they are."""
+    """`cost_models.loopnest`, layers mapped in a way.
+
+    A schedule that is a mapping is priced as it is, one that is a vector decoded (see `vectors`), and asks
+    without one go to the mapper, all in one call of its `batch`.
+    """
 
     way: Way
+    name = "accelsim"
 
-    def price(self, asks: Sequence[Ask]) -> NDArray[np.float64]:
-        """See `CostModel.price`: all layers in one call of the mapper."""
-        out = np.zeros((len(asks), 3))
+    @classmethod
+    def of(cls, way: Way) -> LoopNest:
+        """Of that way."""
+        return cls(way)
+
+    def price(self, asks: Sequence[Ask], cancelled: Callable[[], bool] = never) -> Answers:
+        """See `CostModel.price`. Raises MappingError for a given mapping that is illegal."""
+        out = Answers.empty(len(asks))
         free = [i for i, ask in enumerate(asks) if ask.schedule is None]
         if free:
-            out[free] = self.way.mapper.costs([self._task(asks[i]) for i in free])
+            found = self.way.mapper.batch([self._task(asks[i], cancelled) for i in free])
+            for column, figures in zip(out, np.asarray(found).T, strict=True):
+                column[free] = figures
+        coded = [i for i, ask in enumerate(asks) if isinstance(ask.schedule, np.ndarray)]
+        if coded:
+            for column, figures in zip(out, vectors.price([asks[i] for i in coded]), strict=True):
+                column[coded] = figures
         for i, ask in enumerate(asks):
-            if ask.schedule is not None:
-                found = self._given(ask)
-                out[i, :2] = found.cost.latency_cycles, found.cost.energy_pj
+            if isinstance(ask.schedule, Mapping):
+                cost = _given(ask, ask.schedule).cost
+                out.latency_cycles[i], out.energy_pj[i] = cost.latency_cycles, cost.energy_pj
+                out.evaluations[i] = 1
         return out
 
-    def mapping(self, ask: Ask, cancelled: Callable[[], bool] | None = None) -> MappingResult | None:
-        """See `CostModel.mapping`."""
+    def mapping(self, ask: Ask, cancelled: Callable[[], bool] = never) -> MappingResult | None:
+        """See `CostModel.mapping`. Raises MappingError for a given mapping that is illegal."""
+        if isinstance(ask.schedule, Mapping):
+            return _given(ask, ask.schedule)
         if ask.schedule is not None:
-            return self._given(ask)
+            return vectors.mapping(ask)
         return self.way.mapper.map(self._task(ask, cancelled))
 
-    def _task(self, ask: Ask, cancelled: Callable[[], bool] | None = None) -> Task:
+    def _task(self, ask: Ask, cancelled: Callable[[], bool]) -> Task:
         way = self.way
         return Task(
             ask.chip, ask.layer, way.objective, way.budget, way.seed, ask.resident, ask.reserved_bits,
-            cancelled or never, way.seconds, way.tiles,
+            cancelled, way.seconds, way.tiles,
         )  # fmt: skip
 
-    def _given(self, ask: Ask) -> MappingResult:
-        """Raises MappingError where the mapping does not fit."""
-        assert isinstance(ask.schedule, Mapping)
+
+def _given(ask: Ask, mapping: Mapping) -> MappingResult:
+    try:
         cost = price_mapping(
-            ask.chip, ask.layer, ask.schedule, resident=ask.resident, reserved_bits=ask.reserved_bits
+            ask.chip, ask.layer, mapping, resident=ask.resident, reserved_bits=ask.reserved_bits
         )
-        return MappingResult(cost.mapping, cost, 0, 0, "done", "given", self.way.objective, self.way.seed)
+    except MappingError as fault:
+        raise MappingError(f"layer {ask.layer.name}: {fault}" if ask.layer.name else str(fault)) from None
+    return MappingResult(cost.mapping, cost, 0, 0, "done", "given", "edp", 0)

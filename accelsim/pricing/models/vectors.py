@@ -1,55 +1,42 @@
-"""Our own model, each layer under the mapping that genes fix: the joint genome of a search."""
+"""Asks whose schedule is a vector of `cost_models.genes`: decoded, tiles shrunk until they fit, priced."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
+from accelsim.mapping.batch import pack
 from accelsim.mapping.cost import price_mapping
 from accelsim.mapping.mapper import MappingResult
 from accelsim.mapping.mapping import Mapping
-from accelsim.mapping.pairs import reserved, stacked
-from accelsim.mapping.template import Objective
-from accelsim.pack import Batch, packed_layer
-from accelsim.pricing.ask import Ask
-from accelsim.pricing.models.base import CostModel
+from accelsim.pack import Batch
+from accelsim.pricing.ask import Answers, Ask
 
 
-@dataclass(frozen=True)
-class Vectors(CostModel):
-    """Tiles that do not fit shrink together until they do."""
+def price(asks: Sequence[Ask]) -> Answers:
+    """Costs of asks on chips with the same number of memories, in one kernel call."""
+    return _decoded(asks)[0]
 
-    objective: Objective = "edp"
 
-    def price(self, asks: Sequence[Ask]) -> NDArray[np.float64]:
-        """See `CostModel.price`."""
-        latency, energy, spent, _ = self._priced(asks)
-        return np.column_stack([latency, energy, spent])
+def mapping(ask: Ask) -> MappingResult | None:
+    """The mapping that a vector stands for; None if not even the smallest tiles fit."""
+    found, batch = _decoded([ask])
+    if not np.isfinite(found.latency_cycles[0]):
+        return None
+    made = Mapping.from_arrays(ask.chip, ask.layer, batch)
+    cost = price_mapping(ask.chip, ask.layer, made, resident=ask.resident)
+    return MappingResult(made, cost, int(found.evaluations[0]), 0, "done", "genes", "edp", 0)
 
-    def mapping(self, ask: Ask, cancelled: Callable[[], bool] | None = None) -> MappingResult | None:
-        """See `CostModel.mapping`."""
-        latency, _, spent, batch = self._priced([ask])
-        if not np.isfinite(latency[0]):
-            return None
-        mapping = Mapping.from_arrays(ask.chip, ask.layer, batch)
-        cost = price_mapping(ask.chip, ask.layer, mapping, resident=ask.resident)
-        return MappingResult(mapping, cost, int(spent[0]), 0, "done", "genes", self.objective, 0)
 
-    def _priced(
-        self, asks: Sequence[Ask]
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64], Batch]:
-        from cost_models.joint import price_vectors
+def _decoded(asks: Sequence[Ask]) -> tuple[Answers, Batch]:
+    from cost_models.joint import price_vectors
 
-        machines, index = stacked([ask.chip for ask in asks])
-        P, M = len(asks), machines.machine.holds.shape[1]
-        vectors = np.array([ask.schedule for ask in asks], float)
-        latency, energy, spent, batch = np.empty(P), np.empty(P), np.empty(P, np.int64), Batch.empty(P, M)
-        price_vectors(
-            np.array([packed_layer(ask.layer, ask.resident) for ask in asks]), index,
-            reserved([ask.reserved_bits for ask in asks], M), *machines.machine, *machines.allowed, vectors,
-            latency, energy, spent, *batch,
-        )  # fmt: skip
-        return latency, energy, spent, batch
+    problems, machines, index, reserved = pack([ask[:4] for ask in asks])
+    n, M = len(asks), machines.machine.holds.shape[1]
+    latency, energy, spent, batch = np.empty(n), np.empty(n), np.empty(n, np.int64), Batch.empty(n, M)
+    price_vectors(
+        problems, index, np.empty((0, M, 4)) if reserved is None else reserved, *machines.machine,
+        *machines.allowed, np.array([ask.schedule for ask in asks], float), latency, energy, spent, *batch,
+    )  # fmt: skip
+    return Answers(latency, energy, spent.astype(float)), batch
