@@ -77,7 +77,7 @@ def evaluate(
         raise AccelsimError("evaluate: give either --json or --csv")
     if layer is not None and any((batch is not None, resolution is not None, dims, shapes, allow_unknown)):
         raise AccelsimError(
-            "evaluate: --batch, --resolution and sizes are for networks; give --layer its N, P and Q"
+            "evaluate: sizes, --batch and --resolution are for networks; give --layer its N, P and Q"
         )
     if plot is not None and layer is not None:
         raise AccelsimError("evaluate: --plot draws networks, not a single --layer")

@@ -64,7 +64,7 @@ def map_(
     if fuse is not None and layer is not None:
         raise AccelsimError("map: --fuse is for networks, not a single --layer")
     if layer is not None and any((batch is not None, resolution is not None, dims, shapes, allow_unknown)):
-        raise AccelsimError("map: --batch, --resolution and sizes are for networks; --layer has N, P, Q")
+        raise AccelsimError("map: sizes, --batch and --resolution are for networks; --layer has N, P, Q")
     net = None if network is None else load(network, batch, resolution, dims, shapes, allow_unknown)
     with progress("mapping layers") as tick:
         if net is None:
