@@ -44,7 +44,8 @@ class Run:
     key        equal for equal chips; None: the chip's hash
     schedule   the schedule of a layer, None where the model's mapper decides
     residency  what stays on chip at first; None: `plan`. It is changed where something gives way
-    engine     the part of the chip that a layer runs on, as an accelerator with the same memories
+    engine     the part of the chip that a layer runs on, as an accelerator with the same memories; None: as
+               the chip's `engines` say
     fused      layers that are part of a stack: nobody asks for them here, and nothing around them stays
     """
 
@@ -211,7 +212,7 @@ class _Place:
         table = self.residency.table()
         for i in self.alone:
             layer, (flags, bits) = run.network.layers[i], table[i]
-            chip = run.chip if run.engine is None else run.engine(layer)
+            chip = run.chip.for_layer(layer) if run.engine is None else run.engine(layer)
             schedule = None if run.schedule is None else run.schedule(layer)
             self._rows.append(Ask(chip, layer, flags, bits if bits.any() else None, schedule))
         self.keys = [
