@@ -27,9 +27,6 @@ if TYPE_CHECKING:
     from accelsim.fusion.stack_cost import Solve
     from accelsim.hardware import Accelerator
 
-FUSE_SECONDS = 60.0
-"""After which a search over stacks returns its best schedule so far, and its gap."""
-
 
 @dataclass(frozen=True)
 class NetworkCost:
@@ -283,9 +280,8 @@ def _fused(
             raise nothing_fits(hw, layer)
         singles.append(one)
     stacks, proof = fuse(
-        hw, network, singles, solve, way.objective, cancelled=pricer.cancelled, seconds=FUSE_SECONDS,
-        overhead=overhead_cycles(hw),
-    )  # fmt: skip
+        hw, network, singles, solve, way.objective, cancelled=pricer.cancelled, overhead=overhead_cycles(hw)
+    )
     cost = plain.cost
     latency, energy = cost.latency_cycles, cost.energy_pj
     if {"latency": latency, "energy": energy}.get(way.objective, latency * energy) <= proof.value:

@@ -30,6 +30,7 @@ def best_path(
         for a in sorted(into[cut]):
             before, choice = labels[a][0], points[a, cut]
             usable = np.flatnonzero(np.isfinite(choice).all(axis=1))
+            usable = usable[_front(choice[usable], objective)]
             if not len(before) or not len(usable):
                 continue
             total = before[:, None, :] + choice[None, usable, :]

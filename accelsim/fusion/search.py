@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 LONGEST = 12
 """Layers of a stack at most, unless asked for more."""
 
+MOST = 400
+"""Choices that are mapped and priced, unless asked for more: seconds, and most proofs need half of them."""
+
 
 @dataclass(frozen=True)
 class FusionCertificate:
@@ -75,6 +78,7 @@ def fuse(
     objective: str = "edp",
     *,
     longest: int = LONGEST,
+    most: int = MOST,
     seconds: float | None = None,
     cancelled: Callable[[], bool] = lambda: False,
     overhead: float = 0.0,
@@ -84,6 +88,7 @@ def fuse(
     singles   costs of the layers one by one, nothing resident
     solve     finds the mapping of a piece
     longest   layers of a stack at most
+    most      choices priced, after which the best schedule so far is returned, with its gap
     seconds   after which the best schedule so far is returned, with its gap
     overhead  cycles that every schedule takes beside its layers
     """
@@ -99,7 +104,7 @@ def fuse(
         bound, path = best_path(count, search.points, objective, overhead, best)
         todo = [arc for arc in path if not search.priced[arc[0]][arc[1]]]
         late = seconds is not None and time.monotonic() - started > seconds
-        if not todo or late or cancelled():
+        if not todo or late or cancelled() or search.count_priced >= most:
             break
         for key, n in todo:
             search.price(key, n)

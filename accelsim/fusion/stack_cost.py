@@ -15,7 +15,7 @@ from accelsim.fusion.schedule import Stack
 from accelsim.hardware.ports import short
 from accelsim.mapping.cost import LayerCost, price_mapping
 from accelsim.mapping.mapping import MappingError
-from accelsim.pack import USERS, pack_machine
+from accelsim.pack import USERS, Machine, pack_machine
 from accelsim.stacks import StackGraph, Steps, pieces, steps
 from accelsim.workloads.layer import Layer
 from accelsim.workloads.network import Network
@@ -161,7 +161,7 @@ class StackCost:
         for piece in self.pieces:
             for name, part in piece.cost.memory_energy_pj().items():
                 total[name] = total.get(name, 0.0) + piece.times * part
-        machine, home = pack_machine(self.hardware), home_of(self.hardware)
+        machine, home = self._machine, home_of(self.hardware)
         reads, writes = slice(L.READ_PJ, L.READ_PJ + 3), slice(L.WRITE_PJ, L.WRITE_PJ + 3)
         loads, stores = self._moved[:, 0], self._moved[:, 1]
         for m, taken, put in ((0, loads, stores), (home, stores, loads)):
@@ -171,6 +171,10 @@ class StackCost:
         beyond = max(0.0, self.latency_cycles - self.compute_cycles)
         total["leakage"] = total.get("leakage", 0.0) + float(machine.machine[L.LEAK_PJ]) * beyond
         return total
+
+    @cached_property
+    def _machine(self) -> Machine:
+        return pack_machine(self.hardware)
 
     # -- bits ----------------------------------------------------------------------------------------
 
@@ -203,7 +207,7 @@ class StackCost:
 
     def _ports(self, m: int, moved: NDArray[np.float64]) -> dict[str, float]:
         """Busy cycles of the ports of memory 0, which is read for loads, or of the home, which is written."""
-        machine, memory = pack_machine(self.hardware).memory, self.hardware.memories[m]
+        machine, memory = self._machine.memory, self.hardware.memories[m]
         reads, writes = (moved[:, 0], moved[:, 1]) if m == 0 else (moved[:, 1], moved[:, 0])
         cycles = dict(
             zip(USERS, np.concatenate([reads, writes]) * machine[m, L.READ_CPB : L.READ_CPB + L.NUSER])
