@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from accelsim.cosearch.goals import Goals
-from accelsim.cosearch.phase import DRAWS
+from accelsim.cosearch.goals import NAMES, Goals
+from accelsim.cosearch.phase import DRAWS, Phase
 from accelsim.cosearch.result import SearchResult
 from accelsim.cosearch.setup import SearchConfig, Setup, file_hash
 from accelsim.cosearch.strategies import Strategy, load_strategy
@@ -217,6 +217,7 @@ def load_study(study: str | Path) -> SearchResult:
         for known in opened.generations():
             while strategy.phase.name != known.phase and strategy.skip():
                 pass
+            _check_fits(opened, known, strategy.phase)
             result.add(known, strategy.phase)
             strategy.follow(known.rows, known.values)
     if not len(result):
@@ -224,6 +225,23 @@ def load_study(study: str | Path) -> SearchResult:
             f"study {study}: holds no generation yet; go on with: accelsim study resume {study}"
         )
     return result
+
+
+def _check_fits(study: Study, known: Generation, phase: Phase) -> None:
+    """Raise AccelsimError where a generation is none of the search that its study names."""
+    genome, limits = phase.genome, len(study.config.limits) + 1
+    fits = (
+        known.phase == phase.name
+        and known.rows.shape == (len(known.values), len(genome.genes))
+        and bool(((known.rows >= 0) & (known.rows <= genome.upper)).all())
+        and known.values.shape[1] == len(NAMES)
+        and known.excess.shape == (len(known.values), limits)
+    )
+    if not fits:
+        raise AccelsimError(
+            f"study {study.path}: is damaged: a generation of phase {known.phase!r:.40} does not belong to "
+            "its search; restore a copy or begin a new study"
+        )
 
 
 def check_evaluations(evaluations: object) -> None:

@@ -57,7 +57,10 @@ def test_workers_do_not_change_the_report(capsys) -> None:
         (("example", "lenet5", "--budget", "-1"), "budget"),
         (("example", "lenet5", "--seed", "-1"), "seed"),
         (("example", "lenet5", "--workers", "0"), "workers"),
-        (("example", "--layer", LAYER, "--budget", "9", "--save", "/nowhere/at/all.json"), "--save"),
+        (
+            ("example", "--layer", LAYER, "--budget", "9", "--save", "/nowhere/at/all.json"),
+            "/nowhere/at/all.json: there is no",
+        ),
     ],
 )
 def test_faults(capsys, words, said) -> None:
