@@ -315,7 +315,10 @@ def _with_sourced(short: Any, full: Any) -> Any:
 def without_sources(value: Any) -> Any:
     """JSON form without the keys that describe and do not count."""
     if isinstance(value, dict):
-        return {k: without_sources(v) for k, v in value.items() if k not in ("notes", "source", "sources")}
+        counted = {k: v for k, v in value.items() if k not in ("notes", "source", "sources")}
+        out = {k: without_sources(v) for k, v in counted.items()}
+        # An object that only said where defaults come from says nothing.
+        return {k: v for k, v in out.items() if v != {} or counted[k] == {}}
     return [without_sources(v) for v in value] if isinstance(value, list) else value
 
 
