@@ -61,7 +61,15 @@ def network_report(cost: NetworkCost, *, explain: bool = False) -> RenderableTyp
             one.bound_by,
         )
     parts: list[RenderableType] = [table, Text(""), energy_table(cost.memory_energy_pj), Text("")]
+    if cost.stacks:
+        from accelsim.report.fusion import stacks_table
+
+        parts[1:1] = [Text(""), stacks_table(cost)]
     if explain:
+        from accelsim.report.fusion import stack_report
+
+        for stack in cost.stacks:
+            parts += [stack_report(stack), Text("")]
         for one in cost.layers:
             parts += [layer_report(one, explain=True), Text("")]
     parts.append(_network_totals(cost))
@@ -69,8 +77,27 @@ def network_report(cost: NetworkCost, *, explain: bool = False) -> RenderableTyp
 
 
 def network_csv(cost: NetworkCost) -> str:
-    """A line a layer."""
-    return _csv([layer_row(one) for one in cost.layers])
+    """A line a layer, and after them a line a piece of each stack and one for the stack."""
+    rows = [layer_row(one) for one in cost.layers]
+    for stack in cost.stacks:
+        rows += [layer_row(piece.cost) | {"times": piece.times} for piece in stack.pieces]
+        last = layer_row(stack.pieces[0].cost)
+        latency_s = stack.latency_cycles / (cost.hardware.clock_mhz * 1e6)
+        whole = {
+            "layer": f"{stack.layers[0]} .. {stack.layers[-1]}",
+            "op": "stack",
+            "macs": stack.macs,
+            "latency_cycles": stack.latency_cycles,
+            "latency_s": latency_s,
+            "energy_pj": stack.energy_pj,
+            "edp_js": stack.energy_pj * 1e-12 * latency_s,
+            "bound_by": stack.bound_by,
+            "times": 1,
+        } | {f"energy_{name}_pj": pj for name, pj in stack.memory_energy_pj.items()}
+        rows.append(dict.fromkeys(last, "") | whole)
+    if cost.stacks:
+        rows = [{**row, "times": row.get("times", 1)} for row in rows]
+    return _csv(rows)
 
 
 def layer_csv(cost: LayerCost) -> str:
@@ -131,6 +158,15 @@ def _network_totals(cost: NetworkCost) -> Text:
     if cost.hardware.estimated:
         text.append(f"\n{len(cost.hardware.estimated)} hardware figures come from the technology fit")
         text.append(" (--json lists them)")
+    if cost.fusion is not None:
+        proof = cost.fusion
+        sure = (
+            "no schedule of the space is better" if proof.proved else f"one could be {proof.gap:.1%} better"
+        )
+        text.append(
+            f"\n{len(cost.stacks)} stacks; {sure}: {proof.choices:,} choices, {proof.unfit:,} do not fit, "
+            f"{proof.beaten:,} beaten by their bound, {proof.priced:,} priced"
+        )
     for note in cost.network.notes:
         text.append(f"\nnote: {note}")
     return text

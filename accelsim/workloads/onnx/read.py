@@ -6,8 +6,10 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnx
 import onnx.inliner
+from onnx import helper
 
 from accelsim.errors import AccelsimError
 from accelsim.workloads.network import Network
@@ -15,6 +17,9 @@ from accelsim.workloads.onnx.graph import Graph
 from accelsim.workloads.onnx.sizes import Sizes, bind
 from accelsim.workloads.onnx.values import Values
 from accelsim.workloads.onnx.walk import Walk, declared, ordered, place, refusal
+
+_MOST_OPERATORS = 20_000
+"""Operators that functions may stand for."""
 
 
 def read(path: Path, sizes: Sizes, allow_unknown: bool) -> Network:
@@ -35,6 +40,7 @@ def _convert(model: Any, title: str, sizes: Sizes, allow_unknown: bool) -> Netwo
     if not model.graph.node:
         raise AccelsimError("the model has no operators; is the file damaged?")
     if model.functions:
+        _check_functions(model)
         try:
             model = onnx.inliner.inline_local_functions(model)
         except Exception as fault:  # the checks inside onnx raise many types
@@ -51,18 +57,50 @@ def _convert(model: Any, title: str, sizes: Sizes, allow_unknown: bool) -> Netwo
     values = Values(model)
     for x in inputs:
         values.define(x.name, shapes[x.name], x.type.tensor_type.elem_type)
+        if not shapes[x.name] and x.name in sizes.inputs:  # a sampling rate, a switch: its value decides
+            kind = helper.tensor_dtype_to_np_dtype(x.type.tensor_type.elem_type)
+            values.hold(x.name, np.array(sizes.inputs[x.name][0], kind))
     graph = Graph(values, title or "onnx", [x.name for x in inputs])
+    graph.constants.update(x.name for x in inputs if values.data(x.name) is not None)
     for tensor in source.initializer:
         values.initializer(tensor)
         graph.weight(tensor.name)
     for name, one in sparse.items():
         values.define(name, tuple(one.dims), one.values.data_type)
         graph.weight(name)
-    Walk(graph, {} if rebound else declared(source))(live)
+    try:
+        Walk(graph, {} if rebound else declared(source))(live)
+    except AccelsimError as fault:
+        if graph.unknown and not allow_unknown and "not supported" not in str(fault):
+            raise AccelsimError(refusal(graph, f", and then {fault}")) from None
+        raise
     if graph.unknown and not allow_unknown:
         raise AccelsimError(refusal(graph))
     _say(graph, dead)
     return graph.build(outputs)
+
+
+def _check_functions(model: Any) -> None:
+    """Raise AccelsimError where functions that call functions stand for too many operators.
+
+    A file of a kilobyte may double itself with each of 40 functions.
+    """
+    known = {(f.domain, f.name): f for f in model.functions}
+    sizes: dict[tuple[str, str], int] = {}
+
+    def size(nodes: Any, above: tuple[tuple[str, str], ...]) -> int:
+        total = 0
+        for node in nodes:
+            key = (node.domain, node.op_type)
+            if key in known and key not in sizes:
+                if key in above or len(above) > 100:
+                    raise AccelsimError(f"function {node.op_type!r} calls itself, or functions 100 deep")
+                sizes[key] = size(known[key].node, (*above, key))
+            total += sizes.get(key, 1)
+        return total
+
+    if size(model.graph.node, ()) > _MOST_OPERATORS:
+        raise AccelsimError(f"its functions stand for more than {_MOST_OPERATORS} operators")
 
 
 def _say(graph: Graph, dead: list[Any]) -> None:
