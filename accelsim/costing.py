@@ -192,7 +192,7 @@ def map_network(
     budget: int | None = None,
     seed: int = 0,
     *,
-    tiles: Tiles = "divisors",
+    tiles: Tiles = "all",
     seconds: float | None = None,
     engine: str | Engine | type[Engine] = "threads",
     workers: int | None = 1,

@@ -72,6 +72,10 @@ def evaluate(
         )
     if plot is not None and layer is not None:
         raise AccelsimError("evaluate: --plot draws networks, not a single --layer")
+    if plot is not None:
+        from accelsim.report import style
+
+        style.check_path(plot)
     if model not in ("accelsim", "maestro"):
         raise AccelsimError(f"evaluate: --model must be accelsim or maestro, but got {model!r}")
     if model == "maestro":

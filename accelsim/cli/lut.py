@@ -41,10 +41,10 @@ def lut(
     scheduler: Scheduler = None,
 ) -> None:
     """Write a table of latency and energy by block, and check its sums against whole subnets."""
+    from accelsim.files import check_suffix, write_whole
     from accelsim.hardware import load_hardware
     from accelsim.json_text import format_json
     from accelsim.lut import build_table
-    from accelsim.sweeps.journal import check_suffix, write_whole
 
     check_suffix(output, (".json",))
     hw = load_hardware(hardware)
@@ -54,7 +54,7 @@ def lut(
             resolutions=tuple(resolution or ()), subnets=check, engine=engine, workers=workers,
             scheduler=scheduler, progress=tick,
         )  # fmt: skip
-    write_whole(output, format_json(table.to_dict(), 160).encode())
+    write_whole(output, format_json(table.to_dict(), 160))
     print(f"{output}: {table.space.num_blocks} blocks of {table.space.name} on {hw.name}, mapper {mapper}")
     if not check:
         return

@@ -12,7 +12,7 @@ from accelsim.cli.app import Hardware, LayerText, NetworkName, app, console, pro
 from accelsim.cli.options import Budget, EngineName, MapperName, ObjectiveName, Scheduler, Seed, Workers
 from accelsim.errors import AccelsimError
 
-TileSizes = Literal["divisors", "all"]
+TileSizes = Literal["divisors", "all", "legal"]
 
 
 @app.command("map")
@@ -27,8 +27,8 @@ def map_(
         float | None, typer.Option(help="Seconds a layer, after which optimal gives its best and the gap.")
     ] = None,
     tiles: Annotated[
-        TileSizes, typer.Option(help="Tile sizes that optimal searches: divisors or all.")
-    ] = "divisors",
+        TileSizes, typer.Option(help="Tile sizes that optimal searches: divisors, all or legal.")
+    ] = "all",
     seed: Seed = 0,
     engine: EngineName = "threads",
     workers: Workers = None,
@@ -41,10 +41,12 @@ def map_(
     import json
 
     from accelsim.costing import map_network
+    from accelsim.files import check_writable, write_whole
     from accelsim.mapping.mapper import map_layer
     from accelsim.report.mappings import layer_mapping_report, network_mapping_report
     from accelsim.workloads.layer_text import parse_layer
 
+    check_writable(save)
     if (network is None) == (layer is None):
         raise AccelsimError("map: give either a network or --layer")
     with progress("mapping layers") as tick:
@@ -65,10 +67,7 @@ def map_(
             )  # fmt: skip
             report, saved = network_mapping_report(result), result.to_dict()
     if save is not None:
-        try:
-            save.write_text(json.dumps(saved, indent=1) + "\n", encoding="utf-8")
-        except OSError as fault:
-            raise AccelsimError(f"--save {save}: {fault.strerror or fault}") from None
+        write_whole(save, json.dumps(saved, indent=1) + "\n")
     console().print(report)
     if stopped:
         print("accelsim: stopped on request; these are the best mappings found so far", file=sys.stderr)

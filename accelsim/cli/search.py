@@ -76,7 +76,7 @@ def search(
     """Search networks, mappings and accelerators together; every candidate is kept in a study file."""
     from accelsim.cosearch.run import configure, search_configured
 
-    _check_plot(plot)
+    check_outputs(export, plot)
     limits = {
         "accuracy": min_accuracy, "latency": max_latency, "energy": max_energy, "edp": max_edp,
         "power": max_power, "area": max_area, "macs": max_macs,
@@ -107,8 +107,11 @@ def search(
     finish(result, export, plot)
 
 
-def _check_plot(plot: Path | None) -> None:
-    """Before a long search: whether its figure can be written."""
+def check_outputs(export: Path | None = None, plot: Path | None = None) -> None:
+    """Before a long search: whether its figure and its designs can be written."""
+    from accelsim.files import check_folder
+
+    check_folder(export)
     if plot is not None:
         from accelsim.report.style import check_path
 
@@ -182,7 +185,7 @@ def watching() -> Iterator[tuple[Event, Any]]:
         columns = [
             BarColumn(),
             TimeRemainingColumn(),
-            TextColumn("{task.fields[figures]}"),
+            TextColumn("{task.fields[figures]}", markup=False),
         ]
         with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
             task = bar.add_task("search", total=None, figures="compiling or loading kernels ...")

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 
 from accelsim.accuracy import KNOWN, AccuracySource
-from accelsim.cosearch.goals import Goals
+from accelsim.cosearch.goals import NAMES, Goals
 from accelsim.cosearch.optimisers.base import OPTIMISERS, Optimiser
-from accelsim.cosearch.phase import DRAWS
+from accelsim.cosearch.phase import DRAWS, Phase
 from accelsim.cosearch.result import SearchResult
 from accelsim.cosearch.setup import SearchConfig, Setup, file_hash
 from accelsim.cosearch.strategies.base import STRATEGIES, Strategy, load_strategy
@@ -226,6 +226,7 @@ def load_study(study: str | Path) -> SearchResult:
         for known in opened.generations():
             while strategy.phase.name != known.phase and strategy.skip():
                 pass
+            _check_fits(opened, known, strategy.phase)
             result.add(known, strategy.phase)
             strategy.follow(known.rows, known.values)
     if not len(result):
@@ -233,6 +234,23 @@ def load_study(study: str | Path) -> SearchResult:
             f"study {study}: holds no generation yet; go on with: accelsim study resume {study}"
         )
     return result
+
+
+def _check_fits(study: Study, known: Generation, phase: Phase) -> None:
+    """Raise AccelsimError where a generation is none of the search that its study names."""
+    genome, limits = phase.genome, len(study.config.limits) + 1
+    fits = (
+        known.phase == phase.name
+        and known.rows.shape == (len(known.values), len(genome.genes))
+        and bool(((known.rows >= 0) & (known.rows <= genome.upper)).all())
+        and known.values.shape[1] == len(NAMES)
+        and known.excess.shape == (len(known.values), limits)
+    )
+    if not fits:
+        raise AccelsimError(
+            f"study {study.path}: is damaged: a generation of phase {known.phase!r:.40} does not belong to "
+            "its search; restore a copy or begin a new study"
+        )
 
 
 def check_evaluations(evaluations: object) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -13,6 +14,24 @@ from accelsim.names import Registry
 
 T = TypeVar("T")
 R = TypeVar("R")
+
+
+@contextmanager
+def deaf() -> Iterator[None]:
+    """Processes and threads started meanwhile never hear Ctrl-C: a terminal sends it to all processes of a
+    command, and it is for the first of them, which finishes its generation and then ends the others.
+    """  # fmt: skip
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    from multiprocessing import resource_tracker
+
+    resource_tracker.ensure_running()  # it clears the mask where it is started
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 class Engine(ABC):

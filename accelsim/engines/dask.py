@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError
 from typing import Any
 
-from accelsim.engines.base import Engine, R, T
+from accelsim.engines.base import Engine, R, T, deaf
 from accelsim.errors import AccelsimError
 
 RETRIES = 5
@@ -34,13 +35,15 @@ class DaskEngine(Engine):
         self._cluster: Any = None
         try:
             if scheduler is None:
-                self._cluster = LocalCluster(
-                    n_workers=workers,
-                    threads_per_worker=1,
-                    host="127.0.0.1",
-                    dashboard_address="127.0.0.1:0",  # any free port: the usual one may be taken
-                    scheduler_kwargs={"dashboard": False},
-                )
+                with deaf():
+                    self._cluster = LocalCluster(
+                        n_workers=workers,
+                        threads_per_worker=1,
+                        host="127.0.0.1",
+                        dashboard_address="127.0.0.1:0",  # any free port: the usual one may be taken
+                        scheduler_kwargs={"dashboard": False},
+                        silence_logs=logging.CRITICAL,  # what goes wrong is raised here; an end is no fault
+                    )
             self._client = Client(self._cluster or scheduler, timeout=TIMEOUT_S)
         except (OSError, ValueError, TimeoutError) as fault:
             raise AccelsimError(f"scheduler {scheduler}: cannot be reached: {fault}") from None

@@ -61,7 +61,7 @@ class Task:
     reserved_bits: NDArray[np.float64] | None = field(default=None, compare=False)
     cancelled: Callable[[], bool] = _never
     seconds: float | None = None
-    tiles: Tiles = "divisors"
+    tiles: Tiles = "all"
     start: Literal["template", "none"] = "template"
     spent: int = 0
 
@@ -222,7 +222,7 @@ def load_mapper(mapper: str | Mapper | type[Mapper]) -> Mapper:
 
 
 def check_options(
-    objective: str, budget: int | None, seed: int, tiles: str = "divisors", seconds: float | None = None
+    objective: str, budget: int | None, seed: int, tiles: str = "all", seconds: float | None = None
 ) -> Objective:
     """The objective. Raises AccelsimError for options out of range."""
     if objective not in get_args(Objective):
@@ -259,7 +259,7 @@ def map_layer(
     budget: int | None = None,
     seed: int = 0,
     *,
-    tiles: Tiles = "divisors",
+    tiles: Tiles = "all",
     seconds: float | None = None,
     cancel: Cancel | None = None,
 ) -> MappingResult:
@@ -270,7 +270,7 @@ def map_layer(
     objective  edp, latency or energy
     budget     evaluations in all, those of the template mapping first, which always completes; by default
                2000, and as many as it takes for the exact mapper, which counts from the template on
-    tiles      divisors or all: the space of the exact mapper, see `MapSpace`
+    tiles      divisors, all or legal: the space of the exact mapper, see `MapSpace`
     seconds    after which the exact mapper returns its best so far
     cancel     function or event; once true, the best so far is returned
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from accelsim.engines.base import Engine, as_engine, check_workers
 from accelsim.errors import AccelsimError
+from accelsim.files import check_suffix
 from accelsim.hardware.loader import load_hardware
 from accelsim.hardware.paths import value_at
 from accelsim.hardware.resize import resized
@@ -20,7 +21,7 @@ from accelsim.pricing.models.base import never
 from accelsim.pricing.network import NetworkPricer, Run
 from accelsim.pricing.way import DEFAULT_MAPPER, Way
 from accelsim.sweeps.axes import Axis, as_axes, points
-from accelsim.sweeps.journal import Journal, check_suffix
+from accelsim.sweeps.journal import Journal
 from accelsim.sweeps.table import FIGURES, FORMATS, SweepTable, parquet_modules
 from accelsim.workloads.load import load_network
 from accelsim.workloads.network import Network
@@ -97,10 +98,31 @@ def sweep(
         if out.suffix.lower() == ".parquet":
             parquet_modules()
         part = out.with_name(out.name + ".part")
-        if fresh:
-            part.unlink(missing_ok=True)
-        journal = Journal(part, _question(ways[0], models[0], nets))
+        journal = Journal(part, _question(ways[0], models[0], nets), len(nets), fresh)
+    try:
+        with as_engine(engine, workers, scheduler) as started:
+            table = _priced(base, axes, ways, models, nets, started, cancelled, progress, journal)
+        if out is not None and journal is not None:
+            table.write(out)
+            journal.remove()
+        return table
+    finally:
+        if journal is not None:
+            journal.close()
 
+
+def _priced(
+    base: Accelerator,
+    axes: tuple[Axis, ...],
+    ways: list[Way],
+    models: list[CostModel],
+    nets: list[Network],
+    started: Engine,
+    cancelled: Callable[[], bool],
+    progress: Callable[[int, int], None] | None,
+    journal: Journal | None,
+) -> SweepTable:
+    """The whole table, from what the journal knows and the points left. Raises Interrupted."""
     machines, reasons = _machines(base, axes)
     known: dict[str, Any] = journal.known if journal is not None else {}
     jobs = {
@@ -110,25 +132,20 @@ def sweep(
         if machine is not None and (key := _key(machine, way)) not in known
     }
     total = len({_key(m, way) for way in ways for m in machines if m is not None})
-    with as_engine(engine, workers, scheduler) as started:
-        stop = cancelled if started.shares_memory else never
-        found = started.stream(partial(_solve, nets=nets, cancelled=stop), list(jobs.values()))
-        for done, (key, prices) in enumerate(zip(jobs, found), total - len(jobs) + 1):
-            if cancelled():
-                break
-            if journal is not None:
-                journal.add(key, prices)
-            known[key] = prices
-            if progress is not None:
-                progress(done, total)
+    stop = cancelled if started.shares_memory else never
+    found = started.stream(partial(_solve, nets=nets, cancelled=stop), list(jobs.values()))
+    for done, (key, prices) in enumerate(zip(jobs, found), total - len(jobs) + 1):
+        if cancelled():
+            break
+        if journal is not None:
+            journal.add(key, prices)
+        known[key] = prices
+        if progress is not None:
+            progress(done, total)
     if any(key not in known for key in jobs):
         where = f"; the same command goes on from {journal.path}" if journal is not None else ""
         raise Interrupted(f"stopped after {sum(k in known for k in jobs)} of {len(jobs)} points{where}")
-    table = SweepTable(axes, tuple(_rows(axes, machines, reasons, ways, nets, known)))
-    if out is not None and journal is not None:
-        table.write(out)
-        journal.remove()
-    return table
+    return SweepTable(axes, tuple(_rows(axes, machines, reasons, ways, nets, known)))
 
 
 def _is_whole(base: Accelerator, path: str) -> bool:
