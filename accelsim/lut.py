@@ -155,7 +155,7 @@ def build_table(
     Raises AccelsimError for bad input, where a block fits nowhere, and when cancelled.
     """
     hw = load_hardware(hardware)
-    family = load_space(space) if isinstance(space, str) else space
+    family = load_space(space)
     if resolutions:
         family = family.at(*resolutions)
     way = Way.of(mapper, objective, budget, seed)

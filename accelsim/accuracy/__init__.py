@@ -7,44 +7,55 @@ source and error.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from accelsim.accuracy.base import KINDS, Accuracy, AccuracyError, AccuracySource, AccuracyValue
-from accelsim.errors import AccelsimError, nearest
+from accelsim.errors import AccelsimError
+from accelsim.names import Registry
 from accelsim.workloads.spaces import Space
 
 __all__ = [
-    "KINDS", "SOURCES", "Accuracy", "AccuracyError", "AccuracySource", "AccuracyValue", "load_source",
+    "KINDS", "KNOWN", "SOURCES", "Accuracy", "AccuracyError", "AccuracySource", "AccuracyValue",
+    "load_source", "source_file",
 ]  # fmt: skip
 
 SOURCES = ("surrogate", "published", "predictor:FILE", "table:FILE")
-"""What `load_source` understands."""
+"""What `load_source` understands of what is shipped."""
+
+KNOWN = Registry(
+    "accuracy",
+    {
+        "surrogate": "accelsim.accuracy.surrogate:SurrogateSource",
+        "published": "accelsim.accuracy.published:PublishedSource",
+        "predictor": "accelsim.accuracy.predictor:PredictorSource",
+        "table": "accelsim.accuracy.table:TableSource",
+    },
+    "accelsim.accuracy",
+    "accelsim.accuracy.base:AccuracySource",
+)
 
 
-def load_source(text: str, space: Space) -> AccuracySource:
-    """`surrogate`, `published`, `predictor:FILE.pth`, `predictor:FILE.npz` or `table:FILE.csv`.
+def load_source(source: str | AccuracySource | type[AccuracySource], space: Space) -> AccuracySource:
+    """`surrogate`, `published`, `predictor:FILE.pth`, `predictor:FILE.npz` or `table:FILE.csv`; or a source.
 
     Raises AccelsimError for an unknown source or a file that does not fit.
     """
-    name, _, file = text.partition(":")
-    if name in ("predictor", "table") and not file:
+    name, file = source_file(source)
+    found = KNOWN.load(name)
+    if isinstance(found, AccuracySource):
+        return found
+    if found.takes_file and not file:
         raise AccelsimError(f"accuracy source {name!r} needs a file: write {name}:FILE")
-    if name in ("surrogate", "published") and file:
+    if file and not found.takes_file:
         raise AccelsimError(f"accuracy source {name!r} takes no file, but got {file!r}")
-    if name == "surrogate":
-        from accelsim.accuracy.surrogate import SurrogateSource
+    made: AccuracySource = found.of(Path(file), space)
+    return made
 
-        return SurrogateSource()
-    if name == "published":
-        from accelsim.accuracy.published import PublishedSource
 
-        return PublishedSource()
-    if name == "predictor":
-        from accelsim.accuracy.predictor import PredictorSource
-
-        return PredictorSource(Path(file))
-    if name == "table":
-        from accelsim.accuracy.table import TableSource
-
-        return TableSource(Path(file), space)
-    known = ("surrogate", "published", "predictor", "table")
-    raise AccelsimError(f"unknown accuracy source {text!r}{nearest(name, known)}")
+def source_file(source: str | AccuracySource | type[AccuracySource]) -> tuple[Any, str]:
+    """(what the registry knows it by, its file or "")."""
+    if isinstance(source, str):
+        name, _, file = source.partition(":")
+        if name in KNOWN.names():
+            return name, file
+    return source, ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -64,6 +65,14 @@ class AccuracySource(ABC):
     or on unused genes; values lie in 0 to 100, errors are finite and not negative, kinds are those that
     `kinds` announces; whatever cannot be answered raises AccuracyError instead of extrapolating.
     """
+
+    takes_file = False
+    """Whether its name is followed by a file, as in table:FILE."""
+
+    @classmethod
+    def of(cls, file: Path, space: Space) -> AccuracySource:
+        """The source, from its file if it takes one."""
+        return cls(file) if cls.takes_file else cls()  # type: ignore[call-arg]
 
     @abstractmethod
     def kinds(self, space: Space) -> tuple[str, ...]:

@@ -70,6 +70,8 @@ class PredictorSource(AccuracySource):
     it predicts is no percentage. No code in it is run.
     """
 
+    takes_file = True
+
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         tensors = _npz(self.path) if self.path.suffix == ".npz" else load_tensors(self.path)

@@ -33,6 +33,13 @@ class TableSource(AccuracySource):
     Raises AccelsimError naming the line for a subnet that is not in the space or a value that is no number.
     """
 
+    takes_file = True
+
+    @classmethod
+    def of(cls, file: Path, space: Space) -> TableSource:
+        """Of the subnets of that space."""
+        return cls(file, space)
+
     def __init__(
         self, path: str | Path, space: Space, column: str | None = None, answer: str = "both"
     ) -> None:  # fmt: skip

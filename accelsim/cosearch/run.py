@@ -12,19 +12,23 @@ from typing import Any
 
 import numpy as np
 
+from accelsim.accuracy import KNOWN, AccuracySource
 from accelsim.cosearch.goals import NAMES, Goals
+from accelsim.cosearch.optimisers.base import OPTIMISERS, Optimiser
 from accelsim.cosearch.phase import DRAWS, Phase
 from accelsim.cosearch.result import SearchResult
 from accelsim.cosearch.setup import SearchConfig, Setup, file_hash
-from accelsim.cosearch.strategies import Strategy, load_strategy
+from accelsim.cosearch.strategies.base import STRATEGIES, Strategy, load_strategy
 from accelsim.cosearch.study import Generation, Study
 from accelsim.engines.base import Engine, as_engine
 from accelsim.errors import AccelsimError
 from accelsim.hardware import Accelerator, load_hardware
-from accelsim.mapping.mapper import Cancel, as_question
+from accelsim.mapping.mapper import MAPPERS, Cancel, Mapper, as_question
+from accelsim.pricing.models import MODELS, CostModel
 from accelsim.pricing.way import DEFAULT_MAPPER, Way
 from accelsim.workloads.load import load_network
 from accelsim.workloads.network import Network
+from accelsim.workloads.spaces import SPACES, Space
 
 
 @dataclass(frozen=True)
@@ -43,22 +47,22 @@ Watch = Callable[[Progress], None]
 
 def configure(
     hardware: Accelerator | str | dict[str, Any],
-    space: str | None = None,
+    space: str | Space | None = None,
     networks: Network | str | dict[str, Any] | Sequence[Network | str | dict[str, Any]] | None = None,
     *,
     objectives: Sequence[str] | str | None = None,
     limits: dict[str, float] | None = None,
-    strategy: str = "nested",
-    optimiser: str = "nsga2",
+    strategy: str | type[Strategy] = "nested",
+    optimiser: str | type[Optimiser] = "nsga2",
     population: int = 64,
-    mapper: str = DEFAULT_MAPPER,
+    mapper: str | Mapper | type[Mapper] = DEFAULT_MAPPER,
     budget: int | None = None,
     seed: int = 0,
     fix: Sequence[str] | str = (),
-    accuracy: str = "surrogate",
+    accuracy: str | AccuracySource | type[AccuracySource] = "surrogate",
     batch: int = 1,
     resolution: int | None = None,
-    model: str = "accelsim",
+    model: str | CostModel | type[CostModel] = "accelsim",
 ) -> SearchConfig:
     """A checked configuration; arguments as in `search`. Raises AccelsimError."""
     if (space is None) == (networks is None):
@@ -81,25 +85,27 @@ def configure(
     bounds = {name: value for name, value in (limits or {}).items() if value is not None}
     goals = Goals.of(objectives, bounds)
     way = Way.of(mapper, budget=budget, seed=seed)
+    if not isinstance(accuracy, str):
+        accuracy = KNOWN.name_of(accuracy)
     fixed = tuple(fix.replace(",", " ").split()) if isinstance(fix, str) else tuple(fix)
     config = SearchConfig(
         hardware=load_hardware(hardware).to_dict(),
-        space=space,
+        space=None if space is None else SPACES.name_of(space),
         networks=tuple(net.to_dict() for net in loaded),
         batch=batch,
         resolutions=() if resolution is None or space is None else (resolution,),
         objectives=goals.objectives,
         limits=dict(goals.limits),
-        strategy=strategy,
-        optimiser=optimiser,
+        strategy=STRATEGIES.name_of(strategy),
+        optimiser=OPTIMISERS.name_of(optimiser),
         population=population,
-        mapper=mapper,
+        mapper=MAPPERS.name_of(mapper),
         budget=way.budget,
         seed=seed,
         fix=tuple(dict.fromkeys(word for word in fixed if word != "network" or space is not None)),
         accuracy=accuracy,
         accuracy_hash=file_hash(accuracy) if space is not None else "",
-        model=model,
+        model=MODELS.name_of(model),
     )
     load_strategy(Setup(config))
     return config
@@ -107,7 +113,7 @@ def configure(
 
 def search(
     hardware: Accelerator | str | dict[str, Any],
-    space: str | None = None,
+    space: str | Space | None = None,
     networks: Network | str | dict[str, Any] | Sequence[Network | str | dict[str, Any]] | None = None,
     *,
     evaluations: int = 2000,
@@ -143,6 +149,9 @@ def search(
     `map_network`, `seed`, `model` (accelsim, maestro),
     `fix` (hardware, dataflow, network, mapping), `accuracy` (a source as in `load_source`), `batch`,
     `resolution`.
+
+    Where an option names a space, strategy, optimiser, mapper, model or accuracy source, it may be the object
+    or class itself; a study then holds a name for it (see `accelsim.names`).
 
     Raises AccelsimError where something cannot be read or does not go together, and where no candidate
     meets the envelope.

@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, get_args
 
-from accelsim.accuracy import load_source
+from accelsim.accuracy import load_source, source_file
 from accelsim.cosearch.chips import ChipSpace, FixedChip
 from accelsim.cosearch.goals import Goals
 from accelsim.cosearch.mapgenes import MappingGenes
@@ -22,7 +22,7 @@ from accelsim.errors import AccelsimError, nearest
 from accelsim.hardware import load_hardware
 from accelsim.mapping.mapper import Mapper, load_mapper
 from accelsim.mapping.template import Objective
-from accelsim.pricing.models import MODELS, CostModel
+from accelsim.pricing.models import MODELS, CostModel, load_model
 from accelsim.pricing.models.loopnest import LoopNest
 from accelsim.pricing.network import NetworkPricer, Tally
 from accelsim.pricing.way import Way
@@ -157,7 +157,7 @@ class Setup:
         mappings: MappingGenes | None = None,
     ) -> Phase:
         """A phase that shares what is known of pairs with all phases of the same mapper."""
-        model = MODELS.load(self.config.model).of(self.way(mapper))
+        model = load_model(self.config.model, self.way(mapper))
         if model not in self._pricers:
             self._pricers[model] = NetworkPricer(model, self.engine)
         section = self.base.search
@@ -183,7 +183,7 @@ class Setup:
 
 def file_hash(accuracy: str) -> str:
     """SHA-256 of the file of an accuracy source, "" for those without one."""
-    _, _, file = accuracy.partition(":")
+    _, file = source_file(accuracy)
     if not file:
         return ""
     try:

@@ -7,7 +7,7 @@ import signal
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from accelsim.errors import AccelsimError
 from accelsim.names import Registry
@@ -75,14 +75,15 @@ class Engine(ABC):
         self.close()
 
 
-ENGINES: Registry[type[Engine]] = Registry(
+ENGINES = Registry(
     "engine",
     {
         "threads": "accelsim.engines.threads:ThreadEngine",
         "processes": "accelsim.engines.processes:ProcessEngine",
         "dask": "accelsim.engines.dask:DaskEngine",
     },
-    "accelsim.engines",
+    "accelsim.engine",
+    "accelsim.engines.base:Engine",
 )
 
 
@@ -97,8 +98,8 @@ def load_engine(engine: str | type[Engine], workers: int | None = 1, scheduler: 
     workers  None: one a processor. Raises AccelsimError for an unknown name, a bad number of workers, or a
     library that is not there.
     """
-    kind = engine if isinstance(engine, type) and issubclass(engine, Engine) else ENGINES.load(str(engine))
-    return kind.of(check_workers(workers), scheduler)
+    kind = ENGINES.load(engine)
+    return cast(Engine, kind.of(check_workers(workers), scheduler))
 
 
 def check_workers(workers: int | None) -> int:

@@ -199,7 +199,7 @@ class TemplateMapper(Mapper):
         return map_at_once(tasks, 0)
 
 
-MAPPERS: Registry[type[Mapper]] = Registry(
+MAPPERS = Registry(
     "mapper",
     {
         "template": "accelsim.mapping.mapper:TemplateMapper",
@@ -210,7 +210,8 @@ MAPPERS: Registry[type[Mapper]] = Registry(
         "cmaes": "accelsim.mapping.cmaes:CmaesMapper",
         "optimal": "accelsim.mapping.optimal:OptimalMapper",
     },
-    "accelsim.mappers",
+    "accelsim.mapper",
+    "accelsim.mapping.mapper:Mapper",
 )
 
 
@@ -221,11 +222,7 @@ def mapper_names() -> tuple[str, ...]:
 
 def load_mapper(mapper: str | Mapper | type[Mapper]) -> Mapper:
     """A mapper by name or class, or itself. Raises AccelsimError for an unknown name."""
-    if isinstance(mapper, Mapper):
-        return mapper
-    if isinstance(mapper, type) and issubclass(mapper, Mapper):
-        return mapper()
-    return MAPPERS.load(mapper)()
+    return cast(Mapper, MAPPERS.make(mapper))
 
 
 def check_options(

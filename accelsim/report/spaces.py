@@ -24,7 +24,7 @@ def space_rows(
     `accuracy` is a source as `load_source` understands it. Without one the surrogate answers, and where it
     has nothing for the space the last four columns are None. Raises AccelsimError.
     """
-    space = load_space(name) if isinstance(name, str) else name
+    space = load_space(name)
     source: AccuracySource | None = None
     try:
         found = load_source(accuracy or "surrogate", space)
@@ -57,7 +57,7 @@ def space_table(
     name: str | Space, sample: int = 10, seed: int = 0, accuracy: str | None = None
 ) -> RenderableType:  # fmt: skip
     """Drawn subnets as a table, with the size of the space above and the accuracy's source below."""
-    space = load_space(name) if isinstance(name, str) else name
+    space = load_space(name)
     rows = space_rows(space, sample, seed, accuracy)
     table = Table(box=None, header_style="bold")
     table.add_column("subnet", overflow="fold")

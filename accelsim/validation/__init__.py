@@ -6,10 +6,9 @@ ones are read from a folder of reference data; what needs it is skipped, with th
 
 from __future__ import annotations
 
-from importlib import import_module
 from pathlib import Path
 
-from accelsim.errors import AccelsimError, nearest
+from accelsim.names import Registry
 from accelsim.validation.result import Report
 
 SOURCES = (
@@ -25,13 +24,17 @@ SOURCES = (
     "devices",
     "maestro",
 )
-"""Names of the sources, each a module of this package."""
+"""Names of the shipped sources, each a module of this package."""
+
+REPORTS = Registry(
+    "validate", {name: f"accelsim.validation.{name}:report" for name in SOURCES}, "accelsim.validation"
+)
+"""Functions that take the folder of reference data, or None, and give a `Report`."""
 
 
 def check(name: str) -> None:
     """Raise AccelsimError for an unknown source, with the nearest one."""
-    if name not in SOURCES:
-        raise AccelsimError(f"validate: unknown source {name!r}{nearest(name, SOURCES)}")
+    REPORTS.check(name)
 
 
 def run(name: str, data: Path | None = None) -> Report:
@@ -39,6 +42,5 @@ def run(name: str, data: Path | None = None) -> Report:
 
     Raises AccelsimError for an unknown name.
     """
-    check(name)
-    found: Report = import_module(f"accelsim.validation.{name}").report(data)
+    found: Report = REPORTS.load(name)(data)
     return found

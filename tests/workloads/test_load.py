@@ -73,7 +73,7 @@ BAD = [
     ("resnet5", "no network 'resnet5'; did you mean 'resnet50'?"),
     ("", "no network ''; known: alexnet"),
     ("mobilnet_v2", "did you mean 'mobilenet_v2'?"),
-    ("ofa_mbv4:x", "unknown space 'ofa_mbv4'"),
+    ("ofa_mbv4:x", "space: must be one of"),
     ("nets/tiny.txt", "a network file ends in .json, .onnx, .csv, .yaml, .yml, .m, but got .txt"),
     (Path("tiny"), "a network file ends in .json, .onnx, .csv, .yaml, .yml, .m, but got no suffix"),
     ("absent.json", "absent.json: cannot be read: No such file or directory"),

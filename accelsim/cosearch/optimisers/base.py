@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from importlib import import_module
 from typing import cast
 
 import numpy as np
@@ -11,13 +10,19 @@ from numpy.typing import NDArray
 
 from accelsim.cosearch.genes import Genomes
 from accelsim.cosearch.phase import Phase
-from accelsim.errors import AccelsimError, nearest
+from accelsim.errors import AccelsimError
+from accelsim.names import Registry
 
-_HOME = {
-    "nsga2": "accelsim.cosearch.optimisers.nsga2:Nsga2",
-    "random": "accelsim.cosearch.optimisers.random:RandomSearch",
-    "cmaes": "accelsim.cosearch.optimisers.cmaes:CmaEs",
-}
+OPTIMISERS = Registry(
+    "optimiser",
+    {
+        "nsga2": "accelsim.cosearch.optimisers.nsga2:Nsga2",
+        "random": "accelsim.cosearch.optimisers.random:RandomSearch",
+        "cmaes": "accelsim.cosearch.optimisers.cmaes:CmaEs",
+    },
+    "accelsim.optimiser",
+    "accelsim.cosearch.optimisers.base:Optimiser",
+)
 
 
 class Optimiser(ABC):
@@ -27,6 +32,9 @@ class Optimiser(ABC):
     (`Phase.fresh`), none only if there are none left; what it asks depends on the seed and on what it was
     told alone, so that a replay of the told generations restores it bit for bit.
     """
+
+    one_objective = False
+    """Whether it can only have one."""
 
     def __init__(self, phase: Phase, population: int, seed: int) -> None:
         self.phase = phase
@@ -48,18 +56,14 @@ class Optimiser(ABC):
 
 def optimiser_names() -> tuple[str, ...]:
     """Names that `load_optimiser` knows."""
-    return tuple(_HOME)
+    return OPTIMISERS.names()
 
 
 def check_optimiser(name: str, objectives: int) -> None:
     """Raises AccelsimError for an unknown name or one that takes a single objective only."""
-    if name not in _HOME:
+    if OPTIMISERS.load(name).one_objective and objectives > 1:
         raise AccelsimError(
-            f"optimiser: must be one of {', '.join(_HOME)}, but got {name!r}{nearest(str(name), _HOME)}"
-        )
-    if name == "cmaes" and objectives > 1:
-        raise AccelsimError(
-            f"optimiser cmaes: takes one objective, but got {objectives}; name one objective and limit the "
+            f"optimiser {name}: takes one objective, but got {objectives}; name one objective and limit the "
             "others, as in --objectives edp --min-accuracy 75"
         )
 
@@ -67,5 +71,5 @@ def check_optimiser(name: str, objectives: int) -> None:
 def load_optimiser(name: str, phase: Phase, population: int, seed: int) -> Optimiser:
     """An optimiser by name; where there is no gene there is nothing to learn, and one row to draw."""
     check_optimiser(name, len(phase.goals.objectives))
-    module, _, cls = _HOME[name if phase.genome.genes else "random"].partition(":")
-    return cast(Optimiser, getattr(import_module(module), cls)(phase, population, seed))
+    kind = OPTIMISERS.load(name if phase.genome.genes else "random")
+    return cast(Optimiser, kind(phase, population, seed))

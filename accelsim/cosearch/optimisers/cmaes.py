@@ -25,6 +25,8 @@ ROUNDS = 50
 class CmaEs(Optimiser):
     """The covariance matrix adaptation of Hansen's `cma`."""
 
+    one_objective = True
+
     def __init__(self, phase: Phase, population: int, seed: int) -> None:
         super().__init__(phase, population, seed)
         import cma

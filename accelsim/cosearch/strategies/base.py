@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from importlib import import_module
 from typing import cast
 
 import numpy as np
@@ -14,13 +13,18 @@ from accelsim.cosearch.goals import NAMES
 from accelsim.cosearch.optimisers import Optimiser, load_optimiser
 from accelsim.cosearch.phase import Phase
 from accelsim.cosearch.setup import Setup
-from accelsim.errors import AccelsimError, nearest
+from accelsim.names import Registry
 
-_HOME = {
-    "nested": "accelsim.cosearch.strategies.nested:Nested",
-    "joint": "accelsim.cosearch.strategies.joint:Joint",
-    "sequential": "accelsim.cosearch.strategies.sequential:Sequential",
-}
+STRATEGIES = Registry(
+    "strategy",
+    {
+        "nested": "accelsim.cosearch.strategies.nested:Nested",
+        "joint": "accelsim.cosearch.strategies.joint:Joint",
+        "sequential": "accelsim.cosearch.strategies.sequential:Sequential",
+    },
+    "accelsim.strategy",
+    "accelsim.cosearch.strategies.base:Strategy",
+)
 
 
 class Strategy(ABC):
@@ -93,19 +97,14 @@ class Strategy(ABC):
 
 def strategy_names() -> tuple[str, ...]:
     """Names that `load_strategy` knows."""
-    return tuple(_HOME)
+    return STRATEGIES.names()
 
 
 def check_strategy(name: str) -> None:
     """Raises AccelsimError for an unknown name."""
-    if name not in _HOME:
-        raise AccelsimError(
-            f"strategy: must be one of {', '.join(_HOME)}, but got {name!r}{nearest(str(name), _HOME)}"
-        )
+    STRATEGIES.check(name)
 
 
 def load_strategy(setup: Setup) -> Strategy:
     """The strategy that the configuration names."""
-    check_strategy(setup.config.strategy)
-    module, _, cls = _HOME[setup.config.strategy].partition(":")
-    return cast(Strategy, getattr(import_module(module), cls)(setup))
+    return cast(Strategy, STRATEGIES.load(setup.config.strategy)(setup))

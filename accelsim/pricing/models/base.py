@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from typing import cast
 
 from accelsim.errors import AccelsimError
 from accelsim.mapping.mapper import MappingResult
@@ -44,13 +45,14 @@ class CostModel(ABC):
         raise AccelsimError(f"model {self.name}: has no mappings to show; use accelsim's own")
 
 
-MODELS: Registry[type[CostModel]] = Registry(
+MODELS = Registry(
     "model",
     {
         "accelsim": "accelsim.pricing.models.loopnest:LoopNest",
         "maestro": "accelsim.pricing.models.maestro:Maestro",
     },
-    "accelsim.models",
+    "accelsim.model",
+    "accelsim.pricing.models.base:CostModel",
 )
 
 
@@ -61,8 +63,7 @@ def model_names() -> tuple[str, ...]:
 
 def load_model(model: str | CostModel | type[CostModel], way: Way) -> CostModel:
     """A model by name or class, its layers mapped in a way, or a model as it is. Raises AccelsimError."""
-    if isinstance(model, CostModel):
-        return model
-    if isinstance(model, type) and issubclass(model, CostModel):
-        return model.of(way)
-    return MODELS.load(model).of(way)
+    found = MODELS.load(model)
+    if isinstance(found, CostModel):
+        return found
+    return cast(type[CostModel], found).of(way)

@@ -17,3 +17,8 @@ def ofa_mbv3(width: float = 1.0) -> MBConvSpace:
         mix=divisible(1280 * width),
     )
     return MBConvSpace("ofa_mbv3" if width == 1.0 else f"ofa_mbv3_w{width}", plan)
+
+
+def ofa_mbv3_wide() -> MBConvSpace:
+    """Width 1.2."""
+    return ofa_mbv3(1.2)
