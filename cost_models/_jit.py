@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,22 @@ def _cache_dir() -> Path:
 
 if not os.environ.get("NUMBA_CACHE_DIR"):
     numba.config.CACHE_DIR = str(_cache_dir())  # type: ignore[attr-defined]
+
+
+def _without_blas() -> None:
+    """Spare a process of the command line Numba's search for BLAS, which imports all of SciPy's algebra.
+
+    No kernel multiplies matrices. Other processes may have kernels of their own that do.
+    """
+    if "accelsim.cli" in sys.modules and "scipy" not in sys.modules:
+        sys.modules["scipy"] = None  # type: ignore[assignment]
+        try:
+            import numba.np.arraymath  # noqa: F401
+        finally:
+            del sys.modules["scipy"]
+
+
+_without_blas()
 
 
 def _compile(function: Callable[..., Any], **options: Any) -> Any:
