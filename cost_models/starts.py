@@ -1,4 +1,4 @@
-"""Pairs of a layer and a machine mapped by the greedy start alone: a kernel without the genetic search in it."""
+"""Pairs of a layer and a machine mapped by the greedy start alone: a kernel without the genetic search."""
 
 from __future__ import annotations
 
