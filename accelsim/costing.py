@@ -2,37 +2,25 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from accelsim.errors import AccelsimError, nearest
+from accelsim.engines.base import Engine, as_engine
+from accelsim.errors import nearest
 from accelsim.mapping.cost import LayerCost, price_mapping
-from accelsim.mapping.mapper import (
-    Cancel,
-    Mapper,
-    MappingResult,
-    Task,
-    TemplateMapper,
-    as_question,
-    check_options,
-    load_mapper,
-    map_layer,
-    nothing_fits,
-)
+from accelsim.mapping.mapper import Cancel, Mapper, MappingResult, as_question, map_layer
 from accelsim.mapping.mapping import Mapping, MappingError, check_keys, check_version
 from accelsim.mapping.optimal_space import Tiles
-from accelsim.residency import Residency, plan
+from accelsim.pricing.models.loopnest import LoopNest
+from accelsim.pricing.network import NetworkPricer, Progress, Run, overhead_cycles
+from accelsim.pricing.residency import plan
+from accelsim.pricing.way import DEFAULT_MAPPER, Way
 from accelsim.workloads.layer import Layer
 from accelsim.workloads.network import Network
 
 if TYPE_CHECKING:
     from accelsim.hardware import Accelerator
-
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -51,7 +39,7 @@ class NetworkCost:
     @property
     def overhead_cycles(self) -> float:
         """What one batch takes beyond its layers, `network.overhead_us` of the hardware, in cycles."""
-        return self.hardware.network.overhead_us * self.hardware.clock_mhz
+        return overhead_cycles(self.hardware)
 
     @property
     def latency_s(self) -> float:
@@ -116,7 +104,15 @@ def evaluate(
     hardware: Accelerator | str | dict[str, Any],
     workload: Layer | Network | str | dict[str, Any],
     mapping: Mapping | dict[str, Any] | None = None,
+    mapper: str | Mapper | type[Mapper] = DEFAULT_MAPPER,
+    objective: str = "edp",
+    budget: int | None = None,
+    seed: int = 0,
     *,
+    engine: str | Engine | type[Engine] = "threads",
+    workers: int | None = 1,
+    scheduler: str | None = None,
+    cancel: Cancel | None = None,
     progress: Progress | None = None,
 ) -> LayerCost | NetworkCost:
     """Price a layer or a network.
@@ -124,10 +120,10 @@ def evaluate(
     hardware  an `Accelerator`, or anything that `load_hardware` reads
     workload  a `Layer`, a `Network`, or anything that `load_network` reads
     mapping   of a layer: a `Mapping` or its JSON form, priced as it is. Of a network: a dict from layer
-              name to mapping, or {"layers": {...}}; layers not named get the template mapping. Its section
+              name to mapping, or {"layers": {...}}; layers not named are mapped. Its section
               "resident", {"kept": [...], "weights": [...]}, names the layers whose results and weights
-              stay on chip. Without a mapping, the template mapping of the chip's dataflow.
-    progress  called with (layers done, layers in all)
+              stay on chip
+    Others as in `map_network`, whose costs these are where no mapping is given.
 
     Raises AccelsimError where something cannot be read or does not fit.
     """
@@ -137,11 +133,30 @@ def evaluate(
     hw = load_hardware(hardware)
     if isinstance(workload, Layer):
         if mapping is None:
-            return map_layer(hw, workload, "template").cost
+            return map_layer(hw, workload, mapper, objective, budget, seed, cancel=cancel).cost
         given = mapping if isinstance(mapping, Mapping) else Mapping.from_dict(mapping)
         return price_mapping(hw, workload, given)
     network = load_network(workload)
-    return _network_cost(hw, network, mapping, progress)
+    with as_engine(engine, workers, scheduler) as started:
+        model = LoopNest(Way.of(mapper, objective, budget, seed))
+        pricer = NetworkPricer(model, started, as_question(cancel))
+        results, _ = pricer.mappings(_given(hw, network, mapping), progress)
+    return NetworkCost(hw, network, tuple(result.cost for result in results))
+
+
+def _given(hw: Accelerator, network: Network, mapping: Any) -> Run:
+    """A network whose mappings, and what stays on chip, may be given."""
+    given = _layer_mappings(network, mapping)
+    stay = _resident(network, mapping)
+    if stay is None:
+        # A given mapping is priced as it is: nothing around its layer may rely on staying on chip.
+        residency = plan(hw, network, without=[network.names.index(name) for name in given])
+    else:
+        residency = plan(hw, network)
+        residency.kept &= stay[0]
+        residency.weights &= stay[1]
+        residency.settle()
+    return Run(hw, network, schedule=lambda layer: given.get(layer.name), residency=residency)
 
 
 def _layer_mappings(network: Network, mapping: Any) -> dict[str, Mapping]:
@@ -172,20 +187,23 @@ def _layer_mappings(network: Network, mapping: Any) -> dict[str, Mapping]:
 def map_network(
     hardware: Accelerator | str | dict[str, Any],
     network: Network | str | dict[str, Any],
-    mapper: str | Mapper = "genetic",
+    mapper: str | Mapper | type[Mapper] = DEFAULT_MAPPER,
     objective: str = "edp",
     budget: int | None = None,
     seed: int = 0,
     *,
-    tiles: Tiles = "divisors",
+    tiles: Tiles = "all",
     seconds: float | None = None,
-    workers: int = 1,
+    engine: str | Engine | type[Engine] = "threads",
+    workers: int | None = 1,
+    scheduler: str | None = None,
     cancel: Cancel | None = None,
     progress: Progress | None = None,
 ) -> NetworkMapping:
     """Find a mapping of every layer of a network; equal layers are mapped once.
 
-    workers   threads; the answer does not depend on them
+    engine    threads, processes or dask, with `workers` of them (None: one a processor); the answer does not
+              depend on them
     progress  called with (layers done, layers in all)
     Others as in `map_layer`, budget and seconds being those of a layer.
 
@@ -194,21 +212,23 @@ def map_network(
     from accelsim.hardware import load_hardware
     from accelsim.workloads.load import load_network
 
-    wanted = check_options(objective, budget, seed, tiles, seconds)
-    if isinstance(workers, bool) or not isinstance(workers, int) or workers < 1:
-        raise AccelsimError(f"workers: must be a whole number from 1, but got {workers!r}")
+    way = Way.of(mapper, objective, budget, seed, tiles, seconds)
     hw, net, question = load_hardware(hardware), load_network(network), as_question(cancel)
-    chosen = load_mapper(mapper)
+    with as_engine(engine, workers, scheduler) as started:
+        return mapped(Run(hw, net), NetworkPricer(LoopNest(way), started, question), progress)
 
-    def solve(layer: Layer, flags: str, reserved: Any) -> MappingResult | None:
-        task = Task(hw, layer, wanted, budget, seed, flags, reserved, question, seconds, tiles)
-        return chosen.map(task)
 
-    residency = plan(hw, net)
-    results = _map_layers(hw, net, {}, residency, solve, workers, progress)
-    kept = tuple(net.names[i] for i in sorted(residency.kept))
-    weights = tuple(net.names[i] for i in sorted(residency.weights))
-    return NetworkMapping(_total(hw, net, results), tuple(results), kept, weights)
+def mapped(run: Run, pricer: NetworkPricer, progress: Progress | None = None) -> NetworkMapping:
+    """The mappings that a pricer's figures of a run stand for.
+
+    Raises AccelsimError where a layer fits nowhere.
+    """
+    results, residency = pricer.mappings(run, progress)
+    names = run.network.names
+    kept = tuple(names[i] for i in sorted(residency.kept))
+    weights = tuple(names[i] for i in sorted(residency.weights))
+    cost = NetworkCost(run.chip, run.network, tuple(result.cost for result in results))
+    return NetworkMapping(cost, tuple(results), kept, weights)
 
 
 @dataclass(frozen=True)
@@ -234,106 +254,6 @@ class NetworkMapping:
         if self.kept or self.weights:
             out["resident"] = {"kept": list(self.kept), "weights": list(self.weights)}
         return out
-
-
-Solve = Callable[[Layer, str, Any], MappingResult | None]
-
-
-def _map_layers(
-    hw: Accelerator,
-    network: Network,
-    given: dict[str, MappingResult],
-    residency: Residency,
-    solve: Solve,
-    workers: int = 1,
-    progress: Progress | None = None,
-) -> list[MappingResult]:
-    """A result per layer; `residency` gives way where tiles need the room."""
-    cache: dict[Any, MappingResult | None] = {}
-    while True:
-        todo: dict[Any, tuple[Layer, str, Any]] = {}
-        keys: list[Any] = []
-        for layer, (flags, reserved) in zip(network.layers, residency.table(), strict=True):
-            keys.append(None if layer.name in given else (layer, flags, reserved.tobytes()))
-            if keys[-1] is not None:
-                todo.setdefault(keys[-1], (layer, flags, reserved))
-        uses = Counter(keys)
-        done = sum(uses[key] for key in uses if key is None or key in cache)
-        for key, result in _solved({k: v for k, v in todo.items() if k not in cache}, solve, workers):
-            cache[key] = result
-            if result is None:
-                break
-            done += uses[key]
-            if progress is not None:
-                progress(done, len(network.layers))
-        failed = next((i for i, key in enumerate(keys) if key in cache and cache[key] is None), None)
-        if failed is None:
-            break
-        _, flags, reserved = todo[keys[failed]]
-        if not flags and not reserved.any():
-            raise nothing_fits(hw, network.layers[failed])
-        residency.give_way(failed)
-    out = []
-    for layer, key in zip(network.layers, keys, strict=True):
-        found = given[layer.name] if key is None else cache[key]
-        assert found is not None
-        old = found.cost
-        out.append(replace(found, cost=LayerCost(hw, layer, old.mapping, old.counts, old.resident)))
-    return out
-
-
-def _solved(
-    todo: dict[Any, tuple[Layer, str, Any]], solve: Solve, workers: int
-) -> Iterator[tuple[Any, MappingResult | None]]:
-    """Results in the order of `todo`, from threads if there are several workers."""
-    if workers == 1 or len(todo) < 2:
-        for key, arguments in todo.items():
-            yield key, solve(*arguments)
-        return
-    with ThreadPoolExecutor(workers) as pool:
-        futures = {key: pool.submit(solve, *arguments) for key, arguments in todo.items()}
-        try:
-            for key, future in futures.items():
-                yield key, future.result()
-        finally:
-            for future in futures.values():
-                future.cancel()
-
-
-def _total(hw: Accelerator, network: Network, results: list[MappingResult]) -> NetworkCost:
-    return NetworkCost(hw, network, tuple(result.cost for result in results))
-
-
-def _as_given(cost: LayerCost) -> MappingResult:
-    return MappingResult(cost.mapping, cost, 0, 0, "done", "given", "edp", 0)
-
-
-def _network_cost(hw: Accelerator, network: Network, mapping: Any, progress: Progress | None) -> NetworkCost:
-    given = _layer_mappings(network, mapping)
-    stay = _resident(network, mapping)
-    if stay is None:
-        # A given mapping is priced as it is: nothing around its layer may rely on staying on chip.
-        residency = plan(hw, network, without=[network.names.index(name) for name in given])
-    else:
-        residency = plan(hw, network)
-        residency.kept &= stay[0]
-        residency.weights &= stay[1]
-        residency.settle()
-    priced: dict[str, MappingResult] = {}
-    for i, layer in enumerate(network.layers):
-        if layer.name not in given:
-            continue
-        flags, reserved = residency.of(i) if stay is not None else ("", None)
-        try:
-            cost = price_mapping(hw, layer, given[layer.name], resident=flags, reserved_bits=reserved)
-        except MappingError as fault:
-            raise MappingError(f"layer {layer.name}: {fault}") from None
-        priced[layer.name] = _as_given(cost)
-
-    def solve(layer: Layer, flags: str, reserved: Any) -> MappingResult | None:
-        return TemplateMapper().map(Task(hw, layer, resident=flags, reserved_bits=reserved))
-
-    return _total(hw, network, _map_layers(hw, network, priced, residency, solve, progress=progress))
 
 
 def _resident(network: Network, mapping: Any) -> tuple[set[int], set[int]] | None:

@@ -1,17 +1,48 @@
-"""The one base class of every fault that a user can mend."""
+"""The one base class of every fault that a user can mend, and what makes text from outside fit to print."""
 
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
+
+MOST = 4000
+"""Characters of a message."""
+
+_LONG = re.compile(r"[^\s]{401,}")
+_UNPRINTABLE = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
+)
+"""Control characters but tab and line feed, what turns the direction of text round, halves of characters."""
+
+
+def printable(text: str) -> str:
+    """Text from a file or a command, with what a terminal would obey written as an escape, like \\x1b."""
+    return _UNPRINTABLE.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
+
+def message_text(text: str) -> str:
+    """A message fit to print: no control characters, long words and long texts cut in the middle."""
+    text = _LONG.sub(lambda word: _cut(word[0], 200), printable(text))
+    return _cut(text, MOST)
+
+
+def _cut(text: str, most: int) -> str:
+    if len(text) <= most:
+        return text
+    left, right = most * 2 // 3, most // 4
+    return f"{text[:left]}...({len(text) - left - right} characters)...{text[-right:]}"
 
 
 class AccelsimError(ValueError):
     """Bad input: the message states the rule, the values and the place. The CLI prints it and exits 2."""
 
+    def __init__(self, message: object = "") -> None:
+        super().__init__(message_text(str(message)))
+
 
 def nearest(word: str, known: Iterable[str]) -> str:
     """`; did you mean 'x'?` for the closest known word, else the list of known words."""
     names = sorted(known)
-    close = difflib.get_close_matches(str(word).lower(), names, n=1, cutoff=0.6)
+    close = difflib.get_close_matches(str(word)[:200].lower(), names, n=1, cutoff=0.6)
     return f"; did you mean {close[0]!r}?" if close else f"; known: {', '.join(names)}"

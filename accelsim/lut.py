@@ -10,21 +10,24 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from accelsim.accuracy.statistics import kendall
+from accelsim.engines.base import Engine, as_engine
 from accelsim.errors import AccelsimError
 from accelsim.hardware.loader import load_hardware
 from accelsim.json_text import read_json
-from accelsim.mapping.mapper import Mapper, nothing_fits
-from accelsim.residency import plan
-from accelsim.sweeps.pricing import ChipPricer, Want, Way
+from accelsim.mapping.mapper import Cancel, Mapper, as_question, nothing_fits
+from accelsim.pricing.ask import Ask
+from accelsim.pricing.models import CostModel, load_model
+from accelsim.pricing.network import NetworkPricer, Run, overhead_cycles
+from accelsim.pricing.residency import plan
+from accelsim.pricing.way import DEFAULT_MAPPER, Way
 from accelsim.workloads.network import Network
 from accelsim.workloads.spaces import Space, load_space
-from cost_models import layout as L
 
 if TYPE_CHECKING:
     from accelsim.hardware import Accelerator
@@ -128,52 +131,75 @@ def build_table(
     hardware: Accelerator | str | dict[str, Any],
     space: Space | str,
     *,
-    mapper: str | Mapper = "template",
+    mapper: str | Mapper | type[Mapper] = DEFAULT_MAPPER,
     objective: str = "edp",
-    budget: int = 500,
+    budget: int | None = None,
     seed: int = 0,
+    model: str | CostModel | type[CostModel] = "accelsim",
     resolutions: tuple[int, ...] | None = None,
     subnets: int = 1000,
-    workers: int = 1,
+    engine: str | Engine | type[Engine] = "threads",
+    workers: int | None = 1,
+    scheduler: str | None = None,
+    cancel: Cancel | None = None,
     progress: Progress | None = None,
 ) -> BlockTable:
     """Price every distinct block of a space on a chip; equal layers are mapped once.
 
-    hardware, mapper, objective, budget, seed  as in `accelsim.sweep`
+    hardware, mapper, objective, budget, seed, model, engine, workers  as in `accelsim.sweep`
     resolutions  input sizes, instead of the space's own
     subnets      random subnets to check sums with, drawn with the same seed
-    workers      threads; the table does not depend on them
+    cancel       function or event; once true, the table is given up
     progress     called with (blocks and subnets done, all of them)
 
-    Raises AccelsimError for bad input and where a block fits nowhere.
+    Raises AccelsimError for bad input, where a block fits nowhere, and when cancelled.
     """
     hw = load_hardware(hardware)
     family = load_space(space) if isinstance(space, str) else space
     if resolutions:
         family = family.at(*resolutions)
     way = Way.of(mapper, objective, budget, seed)
-    pricer = ChipPricer(hw, way, workers=workers)
+    stopped = as_question(cancel)
     total = family.num_blocks + subnets
 
     def tick(done: int) -> None:
+        if stopped():
+            raise AccelsimError("lut: stopped before the table was whole")
         if progress is not None:
             progress(done, total)
 
     keeps = (hw.network.activations, hw.network.weights) != ("dram", "dram")
-    costs = (_in_place if keeps else _alone)(pricer, family, seed, tick)
-    about = {"mapper": way.mapper.name, "objective": objective, "budget": budget, "seed": seed}
-    latency, energy = np.ascontiguousarray(costs.T)
-    extra = pricer.overhead_cycles
-    table = BlockTable(family, hw.name, hw.hash, hw.clock_mhz, latency, energy, extra, about)
-    if not subnets:
-        return table
-    genomes = family.sample(np.random.default_rng(seed), subnets)
-    whole = np.empty((subnets, 2))
-    for rows in _chunks(subnets):
-        whole[rows] = _totals(pricer, [family.to_network(genomes[i]) for i in rows])
-        tick(family.num_blocks + rows.stop)
+    with as_engine(engine, workers, scheduler) as started:
+        pricer = _Pricer(hw, NetworkPricer(load_model(model, way), started, stopped))
+        costs = (_in_place if keeps else _alone)(pricer, family, seed, tick)
+        about = {"mapper": way.mapper.name, "objective": objective, "budget": way.budget, "seed": seed}
+        latency, energy = np.ascontiguousarray(costs.T)
+        extra = overhead_cycles(hw)
+        table = BlockTable(family, hw.name, hw.hash, hw.clock_mhz, latency, energy, extra, about)
+        if not subnets:
+            return table
+        genomes = family.sample(np.random.default_rng(seed), subnets)
+        whole = np.empty((subnets, 2))
+        for rows in _chunks(subnets):
+            whole[rows] = pricer.totals([family.to_network(genomes[i]) for i in rows])
+            tick(family.num_blocks + rows.stop)
     whole[:, 0] += extra
     return replace(table, check=compare(np.stack(table.price(genomes), axis=1), whole))
+
+
+class _Pricer(NamedTuple):
+    """A chip, and who prices it."""
+
+    hardware: Accelerator
+    pricer: NetworkPricer
+
+    def totals(self, networks: list[Network]) -> NDArray[np.float64]:
+        """Float64[n, 2] without the overhead of an inference. Raises AccelsimError for what fits nowhere."""
+        found = self.pricer.price([Run(self.hardware, net) for net in networks])
+        for net, failed in zip(networks, found.failed.tolist(), strict=True):
+            if failed >= 0:
+                raise nothing_fits(self.hardware, net.layers[failed])
+        return np.column_stack([found.latency_cycles - overhead_cycles(self.hardware), found.energy_pj])
 
 
 def compare(sums: NDArray[np.float64], whole: NDArray[np.float64]) -> dict[str, Any]:
@@ -189,43 +215,43 @@ def compare(sums: NDArray[np.float64], whole: NDArray[np.float64]) -> dict[str, 
     return out
 
 
-def _alone(pricer: ChipPricer, space: Space, seed: int, tick: Callable[[int], None]) -> NDArray[np.float64]:
+def _alone(pricer: _Pricer, space: Space, seed: int, tick: Callable[[int], None]) -> NDArray[np.float64]:
     """(latency in cycles, energy in pJ) float64[blocks, 2] of blocks that nothing outside can change."""
     out = np.zeros((space.num_blocks, 2))
     for rows in _chunks(len(out)):
         there = [i for i in rows if _exists(space, i)]
-        out[there] = _totals(pricer, [space.block(i) for i in there])
+        out[there] = pricer.totals([space.block(i) for i in there])
         tick(rows.stop)
     return out
 
 
-def _in_place(
-    pricer: ChipPricer, space: Space, seed: int, tick: Callable[[int], None]
-) -> NDArray[np.float64]:
+def _in_place(pricer: _Pricer, space: Space, seed: int, tick: Callable[[int], None]) -> NDArray[np.float64]:
     """As `_alone`, each block with the resident tensors that it has in a random subnet."""
     rng = np.random.default_rng(seed)
+    chip = pricer.hardware
     out = np.zeros((space.num_blocks, 2))
-    nothing = np.zeros((len(pricer.hardware.memories), L.CAPACITY_ALL + 1))
     for rows in _chunks(len(out)):
         there = [i for i in rows if _exists(space, i)]
-        wants: list[list[Want]] = []
+        asks: list[list[Ask]] = []
         for i in there:
             genome = _subnet_with(space, i, rng)
             ids = space.block_ids(genome)[0]
             ids = ids[ids >= 0].tolist()
             first = sum(len(space.block(j).layers) for j in ids[: ids.index(i)])
-            stays = plan(pricer.hardware, space.to_network(genome))
-            layers = space.block(i).layers
-            wants.append([Want(x, stays.of(first + n)[0], nothing) for n, x in enumerate(layers)])
-        prices = iter(pricer.layers([want for block in wants for want in block]))
-        for i, block in zip(there, wants, strict=True):
-            found = [next(prices) for _ in block]
+            table = plan(chip, space.to_network(genome)).table()[first:]
+            asks.append([Ask(chip, x, flags) for x, (flags, _) in zip(space.block(i).layers, table)])
+        beside = pricer.pricer.answers([ask for block in asks for ask in block])
+        at = 0
+        for i, block in zip(there, asks, strict=True):
+            found = beside[at : at + len(block)]
+            at += len(block)
             # What stays may leave too little room for tiles; then it goes through the outermost memory.
-            alone = pricer.layers([want._replace(resident="") for want in block]) if None in found else found
-            costs = [one or other for one, other in zip(found, alone, strict=True)]
-            if None in costs:
-                raise nothing_fits(pricer.hardware, block[costs.index(None)].layer)
-            out[i] = np.sum([cost for cost in costs if cost is not None], axis=0)
+            if np.isinf(found).any():
+                alone = pricer.pricer.answers([ask._replace(resident="") for ask in block])
+                found = np.where(np.isinf(found), alone, found)
+                if np.isinf(found).any():
+                    raise nothing_fits(chip, block[int(np.isinf(found[:, 0]).argmax())].layer)
+            out[i] = found.sum(axis=0)
         tick(rows.stop)
     return out
 
@@ -250,15 +276,6 @@ def _subnet_with(space: Space, block_id: int, rng: np.random.Generator) -> NDArr
     for column, value in zip(space.parts[part].columns, values, strict=True):
         genome[column] = space.genes[column].values.index(value)
     return genome
-
-
-def _totals(pricer: ChipPricer, networks: list[Network]) -> NDArray[np.float64]:
-    """Float64[n, 2]. Raises AccelsimError where something fits nowhere."""
-    found = pricer.price(networks)
-    for price in found:
-        if isinstance(price, AccelsimError):
-            raise price
-    return np.array(found)
 
 
 def _chunks(count: int) -> list[range]:

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
 import sys
+import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,17 +22,45 @@ from numba import njit, types
 from cost_models._steps import StepCompiler
 
 
-def _cache_dir() -> Path:
-    """Folder for compiled kernels: `ACCELSIM_CACHE_DIR`, else the user's cache folder."""
+def _cache_dir() -> Path | None:
+    """Folder for compiled kernels: in `ACCELSIM_CACHE_DIR`, else in the user's cache folder.
+
+    Where neither can be written, a folder that is this user's alone among the temporary files; None without.
+    """
     digest = hashlib.sha256(numba.__version__.encode())
     for source in sorted(Path(__file__).parent.glob("*.py")):
         digest.update(source.read_bytes())
-    root = os.environ.get("ACCELSIM_CACHE_DIR") or os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(root) / "accelsim" / digest.hexdigest()[:16]
+    name = digest.hexdigest()[:16]
+    given = os.environ.get("ACCELSIM_CACHE_DIR") or os.environ.get("XDG_CACHE_HOME")
+    for root in (given, os.path.expanduser("~/.cache")):
+        if root and not root.startswith("~") and _usable(path := Path(root) / "accelsim" / name):
+            return path
+    user = os.geteuid() if hasattr(os, "geteuid") else "user"
+    with suppress(OSError):  # what lies there is run: it must not be anybody else's
+        mine = Path(tempfile.gettempdir()) / f"accelsim-{user}"
+        mine.mkdir(mode=0o700, exist_ok=True)
+        status = mine.lstat()
+        private = stat.S_ISDIR(status.st_mode) and not status.st_mode & 0o077
+        if private and status.st_uid in (user, 0) and _usable(mine / name):
+            return mine / name
+    return None
 
 
+def _usable(folder: Path) -> bool:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return True
+    except (OSError, ValueError):
+        return False
+
+
+_CACHE = True
 if not os.environ.get("NUMBA_CACHE_DIR"):
-    numba.config.CACHE_DIR = str(_cache_dir())  # type: ignore[attr-defined]
+    _folder = _cache_dir()
+    _CACHE = _folder is not None
+    if _folder is not None:
+        numba.config.CACHE_DIR = str(_folder)  # type: ignore[attr-defined]
 
 
 def _without_blas() -> None:
@@ -59,7 +90,33 @@ def _compile(function: Callable[..., Any], **options: Any) -> Any:
 
 def kernel(function: Callable[..., Any]) -> Any:
     """Decorator of entry points: may allocate arrays; their machine code is kept on disk."""
-    return _compile(function, cache=True)
+    if not _CACHE:
+        return _compile(function)
+    try:
+        made = _compile(function, cache=True)
+    except RuntimeError:  # NUMBA_CACHE_DIR, or the folder of a frozen program, cannot be written
+        return _compile(function)
+    cache = getattr(made, "_cache", None)
+    if cache is not None:
+        cache.load_overload = _forgiving(cache.load_overload)
+        cache.save_overload = _forgiving(cache.save_overload, cache.flush)
+    return made
+
+
+def _forgiving(access: Callable[..., Any], renew: Callable[[], Any] | None = None) -> Callable[..., Any]:
+    """A full disk, or a damaged file, which may raise anything, costs another compilation and no more."""
+
+    def tried(*arguments: Any) -> Any:
+        try:
+            return access(*arguments)
+        except Exception:
+            if renew is not None:
+                with suppress(Exception):
+                    renew()
+                    return access(*arguments)
+            return None
+
+    return tried
 
 
 def step(function: Callable[..., Any], forceinline: bool = False) -> Any:

@@ -1,15 +1,17 @@
 """Admissible bounds on partly fixed mappings: what one memory's tile costs, whatever stands above it.
 
-Splits divide here (no remainder), so that every count is a product. A partial mapping lives in the same work
+Where splits divide (no remainder), every count is a product. A partial mapping lives in the same work
 arrays as a whole one, see `work`; only the sums that it does not know yet are relaxed.
 
 Where splits leave remainders (bit RELAXED of INEXACT), trip counts are taken as fractions, T / U for
 ceil(T / U): a number of tiles is no less than the whole over the tile, and the words that tiles of at most
-one size share are no more than their number times what one shares. So every product is still a lower bound.
+one size share are no more than their number times what one shares. The number of tiles of one dimension is
+whole again, so that each is rounded up. So every product is still a lower bound.
 
 The fills of memory `c` depend on its tile, on the fan-outs, and on the loops of memories 0 .. c - 1. The
 innermost of these loops is free to at most one tensor (N, P, Q to W, K to I, C, R, S to O), so at most one
-tensor is stationary: the bound on a tile alone is the least of these three cases.
+tensor is stationary: the bound on a tile alone is the least of these three cases. It never falls when a
+tile gets smaller, which is what lets the search bound whole boxes of tiles by their largest corner.
 """
 
 from __future__ import annotations
@@ -26,24 +28,35 @@ from cost_models.ports import busiest, clear_loads, ramps
 from cost_models.space import tile_words
 from cost_models.tiles import over
 
+# ws, [8]: iterations of the loops that refill nothing, per dimension. Bounds make no multisets of tiles.
+INSIDE = X.PILE
+
+# Bit of INEXACT: instances may have nothing to do even in a full tile.
+IDLE = X.RELAXED << 1
+
+# Relative rounding error of a bound, with room to spare.
+ROUNDING = 1.0 - 1e-12
+
 
 @step
-def transfer(t, p, c, inside, child_rows, parent_rows, ws, iw):
+def transfer(t, p, c, child_rows, parent_rows, ws, iw):
     """Charge what child `c` exchanges with parent `p`; returns the energy of the hops.
 
-    `inside`: iterations of the loops within the innermost relevant one, which refill nothing; `child_rows`
-    and `parent_rows`: words of the inputs' rows and columns.
+    INSIDE says which loops refill nothing.
+    `child_rows` and `parent_rows`: words of the inputs' rows and columns.
     """
     free = FREE_W if t == L.W else FREE_I if t == L.I else FREE_O
     apart = iw[X.NO_REDUCTION if t == L.O else X.NO_MULTICAST]
     split = iw[X.SPLIT]
+    relaxed = iw[X.INEXACT] & X.RELAXED
     child = ws[X.SIZE + t]
+    parent = child
     distinct = child
-    merged = 1.0
     for d in range(L.NDIM):
         if not (free >> d) & 1:
             continue
-        child *= ws[X.TILES + L.NDIM * c + d]
+        fills = ws[X.TILES + L.NDIM * c + d] / ws[INSIDE + d]
+        merged = 1.0
         if split & (X.EVERY_MEMORY << d):
             for m in range(c):
                 at = L.NDIM * m + d
@@ -51,8 +64,12 @@ def transfer(t, p, c, inside, child_rows, parent_rows, ws, iw):
                     distinct *= ws[X.FACTOR + at]
                 elif (split >> at) & 1 and not (apart >> at) & 1:
                     merged *= ws[X.FACTOR + at]
-    child /= inside
-    parent = child / merged
+        if relaxed:
+            child *= np.ceil(ROUNDING * fills)
+            parent *= np.ceil(ROUNDING * fills / merged)
+        else:
+            child *= fills
+            parent *= fills / merged
     psum = 0.0
     final = 0.0
     child_final = 0.0
@@ -71,11 +88,19 @@ def transfer(t, p, c, inside, child_rows, parent_rows, ws, iw):
     return charge(t, p, c, 0.0, parent, child, psum, final, child_final, ws, iw)
 
 
+@inlined
+def refill_all(ws):
+    """No loop leaves anything in place."""
+    for d in range(L.NDIM):
+        ws[INSIDE + d] = 1.0
+
+
 @step
 def to_macs(ws, iw):
     """Charge what the MACs exchange, which the fan-outs alone decide; returns the energy of the hops."""
     M = iw[X.MEMORIES] & 7
     hops = 0.0
+    refill_all(ws)
     for t in range(L.NTENSOR):
         if t == L.W and iw[X.PROBLEM + L.HAS_WEIGHTS] == 0:
             continue
@@ -88,18 +113,18 @@ def to_macs(ws, iw):
             for pair in range(2):
                 one *= rows(pair, p, M, M, -1, False, ws, iw)
                 other *= rows(pair, p, M, M, -1, True, ws, iw)
-        hops += transfer(t, p, M, 1.0, one, other, ws, iw)
+        hops += transfer(t, p, M, one, other, ws, iw)
     return hops
 
 
 @step
-def put_tile(c, unions, i, ws, iw):
-    """Give memory `c` its part of the union tile in row `i` of `unions` int64[n, 8]; False if it cannot fit.
+def put_tile(c, tiles, i, ws, iw):
+    """Give an instance of memory `c` the tile in row `i` of `tiles` int64[n, 8]; False if it cannot fit.
 
     Outputs count the narrower of their precisions, resident tensors nothing.
     """
     for d in range(L.NDIM):
-        size = np.ceil(unions[i, d] / ws[X.FACTOR + L.NDIM * (c - 1) + d])
+        size = np.float64(tiles[i, d])
         ws[X.TILE + L.NDIM * c + d] = size
         ws[X.TILES + L.NDIM * c + d] = ws[X.TILE + d] / size
     total = 0.0
@@ -125,15 +150,6 @@ def put_tile(c, unions, i, ws, iw):
     return total <= ws[memory + L.CAPACITY_ALL]
 
 
-@inlined
-def nest_above(c, unions, i, ws):
-    """Set the union tile and trip counts of memory `c - 1` from row `i` of `unions` int64[n, 8]."""
-    for d in range(L.NDIM):
-        at = L.NDIM * (c - 1) + d
-        ws[X.UNION + at] = unions[i, d]
-        ws[X.TRIP + at] = ws[X.TILE + at] / unions[i, d]
-
-
 @step
 def into(c, ws, iw):
     """Charge all fills of memory `c`, the nest above it being known; returns the energy of the hops."""
@@ -143,25 +159,25 @@ def into(c, ws, iw):
         if p < 0:
             continue
         free = FREE_W if t == L.W else FREE_I if t == L.I else FREE_O
-        inside = 1.0
+        refill_all(ws)
         level = c - 1
         while level > 0 and iw[X.INNERMOST + L.NTENSOR * level + t] < 0:
             for d in range(L.NDIM):
                 if (free >> d) & 1:
-                    inside *= ws[X.TRIP + L.NDIM * level + d]
+                    ws[INSIDE + d] *= ws[X.TRIP + L.NDIM * level + d]
             level -= 1
         j = iw[X.INNERMOST + L.NTENSOR * level + t]
         outside = iw[X.OUTSIDE + L.NTENSOR * level + t]
         for d in range(L.NDIM):
             if (free >> d) & 1 and not (outside >> d) & 1:
-                inside *= ws[X.TRIP + L.NDIM * level + d]
+                ws[INSIDE + d] *= ws[X.TRIP + L.NDIM * level + d]
         one = 1.0
         other = 1.0
         if t == L.I:
             for pair in range(2):
                 one *= rows(pair, p, c, level, j, False, ws, iw)
                 other *= rows(pair, p, c, level, j, True, ws, iw)
-        hops += transfer(t, p, c, inside, one, other, ws, iw)
+        hops += transfer(t, p, c, one, other, ws, iw)
     return hops
 
 
@@ -194,11 +210,16 @@ def _instances(d, c, ws, iw):
         if not iw[X.INEXACT] & X.RELAXED:
             total *= factor
         elif factor > 1.0:
-            # The first instance of an axis feeds all of the next, the others at least one: f + g - 1.
             many = 0.0
             for a in range(L.MAX_AXES * m, L.MAX_AXES * m + iw[X.AXES + m]):
                 many += iw[X.AXIS_DIM + a] == d
-            total += many * (factor ** (1.0 / many) - 1.0)
+            even = factor ** (1.0 / many)
+            if iw[X.INEXACT] & IDLE:
+                # A union tile U >= (v - 1) f + 1 makes at least U / v parts of v; it is no less than an axis.
+                total = max(total, min(0.5 * (factor + 1.0), even))
+            else:
+                # The first instance of an axis feeds all of the next, the others at least one: f + g - 1.
+                total += many * (even - 1.0)
     return total
 
 
@@ -221,13 +242,13 @@ def tile_alone(c, ws, iw):
             p = iw[X.PARENT + L.NTENSOR * c + t]
             if p < 0:
                 continue
-            inside = 1.0
+            refill_all(ws)
             if t == stationary:
                 free = FREE_W if t == L.W else FREE_I if t == L.I else FREE_O
                 for d in range(L.NDIM):
                     if (free >> d) & 1:
-                        inside *= ws[X.TILES + L.NDIM * c + d] / _instances(d, c, ws, iw)
-            hops += transfer(t, p, c, inside, still, still, ws, iw)
+                        ws[INSIDE + d] = ws[X.TILES + L.NDIM * c + d] / _instances(d, c, ws, iw)
+            hops += transfer(t, p, c, still, still, ws, iw)
         time, pj = busiest(iw[X.KIND + c], ws, iw)
         least_pj = min(least_pj, pj + hops)
         least_time = min(least_time, time)

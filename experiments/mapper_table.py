@@ -45,7 +45,7 @@ def measure(hardware: accelsim.Accelerator, layer: Layer, mapper: str) -> dict[s
     if mapper.startswith("optimal"):
         start: Any = "none" if mapper.endswith("!") else "template"
         began = time.process_time()
-        found = optimal(hardware, layer, start=start, budget_s=SECONDS)
+        found = optimal(hardware, layer, tiles="divisors", start=start, budget_s=SECONDS)
         took = time.process_time() - began
         if found is None:
             return None

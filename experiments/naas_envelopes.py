@@ -39,7 +39,7 @@ def main() -> None:
         new = priced(found.design(best).chip, networks)
         base, mapped = priced(chip, networks, "template"), priced(chip, networks)
         dram = chip.memories[0].name
-        costs = [accelsim.evaluate(chip, net) for net in networks]
+        costs = [accelsim.evaluate(chip, net, mapper="template") for net in networks]
         share = sum(c.memory_energy_pj[dram] for c in costs) / sum(c.energy_pj for c in costs)
         own.append({
             "envelope": name,

@@ -22,13 +22,13 @@ import numpy as np
 from common import write
 
 import accelsim
-from accelsim.cosearch.engines import load_engine
 from accelsim.cosearch.goals import NAMES, front
 from accelsim.cosearch.nets import ListedNets
 from accelsim.cosearch.result import LOGARITHMIC, SearchResult
 from accelsim.cosearch.run import configure, generation
 from accelsim.cosearch.setup import Setup
 from accelsim.cosearch.strategies import load_strategy
+from accelsim.engines import load_engine
 
 SPACE = "ofa_mbv3"
 FLOOR = 76.0

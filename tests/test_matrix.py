@@ -15,7 +15,7 @@ NETWORKS = accelsim.network_names()
 def test_all_networks(hardware: str) -> None:
     hw = accelsim.load_hardware(hardware)
     for name in NETWORKS:
-        cost = accelsim.evaluate(hw, name)
+        cost = accelsim.evaluate(hw, name, mapper="template")
         assert len(cost.layers) == len(cost.network.layers)
         assert sum(one.macs for one in cost.layers) == cost.network.macs
         for one in cost.layers:

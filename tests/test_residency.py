@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import accelsim
-from accelsim.residency import plan
+from accelsim.pricing.residency import plan
 
 
 @pytest.mark.parametrize("hardware", ["edgetpu", "shidiannao"])

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from contextlib import suppress
 from typing import Annotated
 
 import typer
@@ -23,19 +25,78 @@ from accelsim.cli import (  # noqa: F401 (each adds its commands)
     warmup,
 )
 from accelsim.cli.app import app
-from accelsim.errors import AccelsimError
+from accelsim.errors import AccelsimError, message_text
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the command line; a fault of the user's input is one message and exit code 2."""
+    """Run the command line and exit.
+
+    0 done, 2 a fault of the input or of the system (one message), 3 nothing meets a search's limits, 130
+    after Ctrl-C, 141 when nobody reads the output any more.
+    """
+    _streams()
     try:
-        app(arguments, standalone_mode=True)
+        code = _run(arguments)
+        sys.stdout.flush()
     except AccelsimError as fault:
-        print(f"accelsim: {fault}", file=sys.stderr)
-        raise SystemExit(2) from None
+        code = _say(str(fault), 2)
     except BrokenPipeError:
-        sys.stderr.close()
-        raise SystemExit(141) from None
+        code = _give_up_output(141)
+    except SystemExit as stop:  # typer makes 1 of a closed pipe
+        if not isinstance(stop.__context__, BrokenPipeError):
+            raise
+        code = _give_up_output(141)
+    except KeyboardInterrupt:
+        code = 130
+    except MemoryError:
+        code = _say("there is not enough memory for this", 2)
+    except OSError as fault:
+        where = f"{fault.filename}: " if fault.filename is not None else ""
+        code = _give_up_output(_say(f"{where}{fault.strerror or fault}", 2))
+    raise SystemExit(code)
+
+
+def _run(arguments: list[str] | None) -> int:
+    try:
+        return int(app(arguments, standalone_mode=False) or 0)
+    except Exception as fault:
+        code = getattr(fault, "exit_code", None)
+        if not isinstance(code, int):
+            raise
+        if hasattr(fault, "show"):  # a command or an option that there is not
+            from typer.rich_utils import rich_format_error
+
+            rich_format_error(fault)  # type: ignore[arg-type]
+        return code
+
+
+def _streams() -> None:
+    """Streams that a caller has closed take everything; letters that an encoding lacks are escaped."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115
+    reconfigure = getattr(sys.stdout, "reconfigure", None)
+    if reconfigure is not None and sys.stdout.errors != "backslashreplace":
+        reconfigure(errors="backslashreplace")
+
+
+def _say(text: str, code: int) -> int:
+    with suppress(OSError):
+        print(f"accelsim: {message_text(text)}", file=sys.stderr, flush=True)
+    return code
+
+
+def _give_up_output(code: int) -> int:
+    """What is still to be written goes nowhere, or Python would complain at its end."""
+    for stream in (sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__):
+        if stream is None:
+            continue
+        try:
+            stream.flush()
+        except OSError:
+            with suppress(OSError):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    return code
 
 
 @app.callback(invoke_without_command=True)

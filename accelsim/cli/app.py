@@ -31,10 +31,34 @@ Hardware = Annotated[str, typer.Argument(help="A shipped accelerator (see `accel
 
 
 def console() -> Console:
-    """Where reports go: files and pipes get whole lines; a terminal gets its own width."""
-    from rich.console import Console
+    """Where reports go: files and pipes get whole lines; a terminal gets its own width.
 
-    return Console(width=None if sys.stdout.isatty() else 140, highlight=False, soft_wrap=False)
+    Names come from files: what looks like markup, an emoji or a control sequence is printed as it stands.
+    """
+    from rich.console import Console
+    from rich.segment import Segment
+
+    from accelsim.errors import printable
+
+    class Plain(Console):
+        def render_str(self, text: str, **options: Any) -> Any:
+            return super().render_str(printable(text), **options)
+
+        def render(self, renderable: Any, options: Any = None) -> Any:
+            for piece in super().render(renderable, options):
+                text = piece.text
+                if piece.control or text.isprintable() or text == "\n":
+                    yield piece
+                else:
+                    yield Segment(printable(text), piece.style)
+
+    return Plain(
+        width=None if sys.stdout.isatty() else 140,
+        highlight=False,
+        soft_wrap=False,
+        markup=False,
+        emoji=False,
+    )
 
 
 _Result = TypeVar("_Result")

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from accelsim.cli.app import Hardware, LayerText, NetworkName, app, console, progress
+from accelsim.cli.app import Hardware, LayerText, NetworkName, app, console, progress, until_stopped
+from accelsim.cli.options import Budget, EngineName, MapperName, ObjectiveName, Scheduler, Seed, Workers
 from accelsim.errors import AccelsimError
+
+if TYPE_CHECKING:
+    from accelsim.costing import NetworkCost
+    from accelsim.mapping.cost import LayerCost
 
 
 @app.command()
@@ -17,8 +23,15 @@ def evaluate(
     network: NetworkName = None,
     layer: LayerText = None,
     mapping: Annotated[
-        Path | None, typer.Option("--mapping", help="Mapping JSON to price as it is; default: the template.")
+        Path | None, typer.Option("--mapping", help="Mapping JSON to price as it is, instead of searching.")
     ] = None,
+    mapper: MapperName = "genetic",
+    objective: ObjectiveName = "edp",
+    budget: Budget = None,
+    seed: Seed = 0,
+    engine: EngineName = "threads",
+    workers: Workers = None,
+    scheduler: Scheduler = None,
     batch: Annotated[
         int | None, typer.Option(help="Inputs at once; default: the network's own, mostly 1.")
     ] = None,
@@ -59,14 +72,18 @@ def evaluate(
         )
     if plot is not None and layer is not None:
         raise AccelsimError("evaluate: --plot draws networks, not a single --layer")
+    if plot is not None:
+        from accelsim.report import style
+
+        style.check_path(plot)
     if model not in ("accelsim", "maestro"):
         raise AccelsimError(f"evaluate: --model must be accelsim or maestro, but got {model!r}")
     if model == "maestro":
         from accelsim.cli import maestro_model
 
-        if mapping is not None or explain or plot is not None:
+        if mapping is not None or explain or plot is not None or budget is not None:
             raise AccelsimError(
-                "evaluate: --model maestro takes --dataflow, and no --mapping, --explain or --plot"
+                "evaluate: --model maestro takes --dataflow, and no --mapping, --budget, --explain or --plot"
             )
         flow = dataflow or "kcp_ws"
         maestro_model.run(hardware, network, layer, flow, compat, batch, resolution, as_json, as_csv)
@@ -83,18 +100,33 @@ def evaluate(
     if mapping is not None and not isinstance(given, dict):
         raise AccelsimError(f"--mapping {mapping}: must hold an object, but holds {str(given)[:60]}")
     with progress("pricing layers") as tick:
-        cost = run(hw, workload, given, progress=tick)
+        cost, stopped = until_stopped(
+            lambda stop: run(
+                hw, workload, given, mapper, objective, budget, seed, engine=engine, workers=workers,
+                scheduler=scheduler, cancel=stop, progress=tick,
+            )
+        )  # fmt: skip
     if plot is not None and isinstance(cost, NetworkCost):
         from accelsim.report import figures
 
         figures.save(figures.network_figure(cost), plot)
+    _print(cost, as_json, as_csv, explain)
+    if network is not None and ":" in network and not as_json and not as_csv:
+        _print_accuracy(network, resolution)
+    if stopped:
+        print("accelsim: stopped on request; priced under the best mappings so far", file=sys.stderr)
+        raise typer.Exit(130)
+
+
+def _print(cost: LayerCost | NetworkCost, as_json: bool, as_csv: bool, explain: bool) -> None:
+    from accelsim.costing import NetworkCost
+    from accelsim.report import tables
+
     if as_json:
         import json
 
         print(json.dumps(cost.to_dict(), indent=1))
         return
-    from accelsim.report import tables
-
     if isinstance(cost, NetworkCost):
         table, report = tables.network_csv(cost), tables.network_report(cost, explain=explain)
     else:
@@ -103,8 +135,6 @@ def evaluate(
         print(table, end="")
     else:
         console().print(report)
-        if network is not None and ":" in network:
-            _print_accuracy(network, resolution)
 
 
 def _print_accuracy(name: str, resolution: int | None) -> None:

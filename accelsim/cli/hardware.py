@@ -18,18 +18,16 @@ def new(
     output: Annotated[Path | None, typer.Option("--output", "-o", help="File to write instead.")] = None,
 ) -> None:
     """Write a hardware file to start from, with notes on what to change."""
+    from accelsim.files import check_writable, write_whole
     from accelsim.hardware.start import start_from
     from accelsim.json_text import format_json
 
     path = output or Path(name if name.endswith(".json") else f"{name}.json")
     data = start_from(path.stem if output is None else name, like)
-    try:
-        with path.open("x", encoding="utf-8") as file:
-            file.write(format_json(data))
-    except FileExistsError:
-        raise AccelsimError(f"{path}: is there already; choose another name or remove it") from None
-    except OSError as fault:
-        raise AccelsimError(f"{path}: {fault.strerror or fault}") from None
+    if path.exists():
+        raise AccelsimError(f"{path}: is there already; choose another name or remove it")
+    check_writable(path)
+    write_whole(path, format_json(data))
     print(f"{path} written; edit it, then: accelsim check {path}")
 
 

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from accelsim.cli.app import Hardware, app, progress
-from accelsim.errors import AccelsimError
+from accelsim.cli.options import (
+    Budget,
+    EngineName,
+    MapperName,
+    ModelName,
+    ObjectiveName,
+    Scheduler,
+    Seed,
+    Workers,
+)
 
 
 @app.command()
@@ -20,34 +28,33 @@ def lut(
     resolution: Annotated[
         list[int] | None, typer.Option(help="Input size, once for each; default: the space's own.")
     ] = None,
-    mapper: Annotated[str, typer.Option(help="How each layer is mapped, as for `map`.")] = "template",
-    objective: Annotated[str, typer.Option(help="What mappings minimise: edp, latency or energy.")] = "edp",
-    budget: Annotated[int, typer.Option(help="Evaluations of the mapper a layer.")] = 500,
-    seed: Annotated[int, typer.Option(help="Of the mapper, and of the subnets to check.")] = 0,
+    mapper: MapperName = "genetic",
+    objective: ObjectiveName = "edp",
+    budget: Budget = None,
+    seed: Seed = 0,
+    model: ModelName = "accelsim",
     check: Annotated[
         int, typer.Option(help="Random subnets whose sums are compared with the whole.", min=0, max=100_000)
     ] = 1000,
-    workers: Annotated[
-        int | None, typer.Option(help="Threads, default one a processor; the answer is the same.")
-    ] = None,
+    engine: EngineName = "threads",
+    workers: Workers = None,
+    scheduler: Scheduler = None,
 ) -> None:
     """Write a table of latency and energy by block, and check its sums against whole subnets."""
+    from accelsim.files import check_suffix, write_whole
     from accelsim.hardware import load_hardware
     from accelsim.json_text import format_json
     from accelsim.lut import build_table
-    from accelsim.sweeps.journal import check_suffix, write_whole
 
     check_suffix(output, (".json",))
-    if workers is not None and workers < 1:
-        raise AccelsimError(f"workers: must be a whole number from 1, but got {workers}")
     hw = load_hardware(hardware)
     with progress("pricing blocks") as tick:
         table = build_table(
-            hw, space, mapper=mapper, objective=objective, budget=budget, seed=seed,
-            resolutions=tuple(resolution or ()), subnets=check, workers=workers or os.cpu_count() or 1,
-            progress=tick,
+            hw, space, mapper=mapper, objective=objective, budget=budget, seed=seed, model=model,
+            resolutions=tuple(resolution or ()), subnets=check, engine=engine, workers=workers,
+            scheduler=scheduler, progress=tick,
         )  # fmt: skip
-    write_whole(output, format_json(table.to_dict(), 160).encode())
+    write_whole(output, format_json(table.to_dict(), 160))
     print(f"{output}: {table.space.num_blocks} blocks of {table.space.name} on {hw.name}, mapper {mapper}")
     if not check:
         return

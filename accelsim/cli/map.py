@@ -9,9 +9,10 @@ from typing import Annotated, Literal
 import typer
 
 from accelsim.cli.app import Hardware, LayerText, NetworkName, app, console, progress, until_stopped
+from accelsim.cli.options import Budget, EngineName, MapperName, ObjectiveName, Scheduler, Seed, Workers
 from accelsim.errors import AccelsimError
 
-TileSizes = Literal["divisors", "all"]
+TileSizes = Literal["divisors", "all", "legal"]
 
 
 @app.command("map")
@@ -19,24 +20,19 @@ def map_(
     hardware: Hardware,
     network: NetworkName = None,
     layer: LayerText = None,
-    mapper: Annotated[
-        str, typer.Option(help="How to search: genetic, optimal, cmaes, random or template.")
-    ] = "genetic",
-    objective: Annotated[str, typer.Option(help="What to minimise: edp, latency or energy.")] = "edp",
-    budget: Annotated[
-        int | None,
-        typer.Option(
-            help="Evaluations a layer, beyond the template's. Default: 2000; for optimal, no limit."
-        ),
-    ] = None,
+    mapper: MapperName = "genetic",
+    objective: ObjectiveName = "edp",
+    budget: Budget = None,
     seconds: Annotated[
         float | None, typer.Option(help="Seconds a layer, after which optimal gives its best and the gap.")
     ] = None,
     tiles: Annotated[
-        TileSizes, typer.Option(help="Tile sizes that optimal searches: divisors or all.")
-    ] = "divisors",
-    seed: Annotated[int, typer.Option(help="Of all random choices.")] = 0,
-    workers: Annotated[int, typer.Option(help="Threads; the answer does not depend on them.")] = 1,
+        TileSizes, typer.Option(help="Tile sizes that optimal searches: divisors, all or legal.")
+    ] = "all",
+    seed: Seed = 0,
+    engine: EngineName = "threads",
+    workers: Workers = None,
+    scheduler: Scheduler = None,
     save: Annotated[
         Path | None, typer.Option("--save", help="Write mapping JSON, which `evaluate --mapping` reads.")
     ] = None,
@@ -45,10 +41,12 @@ def map_(
     import json
 
     from accelsim.costing import map_network
+    from accelsim.files import check_writable, write_whole
     from accelsim.mapping.mapper import map_layer
     from accelsim.report.mappings import layer_mapping_report, network_mapping_report
     from accelsim.workloads.layer_text import parse_layer
 
+    check_writable(save)
     if (network is None) == (layer is None):
         raise AccelsimError("map: give either a network or --layer")
     with progress("mapping layers") as tick:
@@ -64,15 +62,12 @@ def map_(
             result, stopped = until_stopped(
                 lambda stop: map_network(
                     hardware, str(network), mapper, objective, budget, seed, tiles=tiles, seconds=seconds,
-                    workers=workers, cancel=stop, progress=tick,
+                    engine=engine, workers=workers, scheduler=scheduler, cancel=stop, progress=tick,
                 )
             )  # fmt: skip
             report, saved = network_mapping_report(result), result.to_dict()
     if save is not None:
-        try:
-            save.write_text(json.dumps(saved, indent=1) + "\n", encoding="utf-8")
-        except OSError as fault:
-            raise AccelsimError(f"--save {save}: {fault.strerror or fault}") from None
+        write_whole(save, json.dumps(saved, indent=1) + "\n")
     console().print(report)
     if stopped:
         print("accelsim: stopped on request; these are the best mappings found so far", file=sys.stderr)

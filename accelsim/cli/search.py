@@ -14,15 +14,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from accelsim.cli.app import Hardware, app, console
+from accelsim.cli.options import Budget, EngineName, MapperName, ModelName, Scheduler, Seed, Workers
 
 if TYPE_CHECKING:
     from accelsim.cosearch.result import SearchResult
     from accelsim.cosearch.run import Progress
 
-Workers = Annotated[int, typer.Option(help="Threads or processes; the result does not depend on them.")]
-EngineName = Annotated[str, typer.Option("--engine", help="threads, processes or dask.")]
 Plot = Annotated[Path | None, typer.Option(help="Draw the designs and the front: .png, .svg or .pdf.")]
-Scheduler = Annotated[str | None, typer.Option(help="Address of a running Dask scheduler.")]
 
 
 @app.command()
@@ -52,9 +50,9 @@ def search(
     optimiser: Annotated[str, typer.Option(help="nsga2, random, or cmaes for one objective.")] = "nsga2",
     evaluations: Annotated[int, typer.Option(help="Candidates, in whole generations.")] = 2000,
     population: Annotated[int, typer.Option(help="Candidates of a generation.")] = 64,
-    mapper: Annotated[str, typer.Option(help="How each layer is mapped, as in `accelsim map`.")] = "genetic",
-    budget: Annotated[int, typer.Option(help="Evaluations of the mapper for each layer.")] = 500,
-    seed: Annotated[int, typer.Option(help="Of all random choices.")] = 0,
+    mapper: MapperName = "genetic",
+    budget: Budget = None,
+    seed: Seed = 0,
     fix: Annotated[
         str, typer.Option(help="What stays as it is, of hardware, dataflow, network, mapping.")
     ] = "",
@@ -62,11 +60,11 @@ def search(
         str,
         typer.Option(help="Where accuracies come from: surrogate, published, predictor:FILE, table:FILE."),
     ] = "surrogate",
-    model: Annotated[str, typer.Option(help="Who prices the layers: accelsim or maestro.")] = "accelsim",
+    model: ModelName = "accelsim",
     batch: Annotated[int, typer.Option(help="Inputs at once.")] = 1,
     resolution: Annotated[int | None, typer.Option(help="Input height and width.")] = None,
     engine: EngineName = "threads",
-    workers: Workers = 2,
+    workers: Workers = None,
     scheduler: Scheduler = None,
     study: Annotated[
         Path | None,
@@ -78,7 +76,7 @@ def search(
     """Search networks, mappings and accelerators together; every candidate is kept in a study file."""
     from accelsim.cosearch.run import configure, search_configured
 
-    _check_plot(plot)
+    check_outputs(export, plot)
     limits = {
         "accuracy": min_accuracy, "latency": max_latency, "energy": max_energy, "edp": max_edp,
         "power": max_power, "area": max_area, "macs": max_macs,
@@ -109,8 +107,11 @@ def search(
     finish(result, export, plot)
 
 
-def _check_plot(plot: Path | None) -> None:
-    """Before a long search: whether its figure can be written."""
+def check_outputs(export: Path | None = None, plot: Path | None = None) -> None:
+    """Before a long search: whether its figure and its designs can be written."""
+    from accelsim.files import check_folder
+
+    check_folder(export)
     if plot is not None:
         from accelsim.report.style import check_path
 
@@ -184,7 +185,7 @@ def watching() -> Iterator[tuple[Event, Any]]:
         columns = [
             BarColumn(),
             TimeRemainingColumn(),
-            TextColumn("{task.fields[figures]}"),
+            TextColumn("{task.fields[figures]}", markup=False),
         ]
         with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
             task = bar.add_task("search", total=None, figures="compiling or loading kernels ...")

@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from accelsim.cli.app import app, console
-from accelsim.cli.search import EngineName, Plot, Scheduler, Workers, finish, watching
+from accelsim.cli.options import EngineName, Scheduler, Workers
+from accelsim.cli.search import Plot, check_outputs, finish, watching
 from accelsim.errors import AccelsimError
 
 studies = typer.Typer(
@@ -37,8 +38,8 @@ def list_studies(
         try:
             with Study.open(path) as study:
                 config, numbers = study.config, summary(study)
-                what = f"{config.hardware['name']}, " + (
-                    config.space or ", ".join(str(net["name"]) for net in config.networks)
+                what = f"{config.hardware.get('name')}, " + (
+                    config.space or ", ".join(str(net.get("name")) for net in config.networks)
                 )
                 how = f"{config.strategy}, {config.optimiser}"
                 table.add_row(
@@ -60,6 +61,7 @@ def show(file: StudyFile, plot: Plot = None) -> None:
     """Show what a study found so far."""
     from accelsim.cosearch.run import load_study
 
+    check_outputs(plot=plot)
     finish(load_study(file), plot=plot)
 
 
@@ -70,13 +72,14 @@ def resume(
         int | None, typer.Option(help="Candidates in all; default: as the search was begun with.")
     ] = None,
     engine: EngineName = "threads",
-    workers: Workers = 2,
+    workers: Workers = None,
     scheduler: Scheduler = None,
     export: Annotated[Path | None, typer.Option(help="Folder for the front's designs and a CSV.")] = None,
 ) -> None:
     """Go on with a study; the result is that of one uninterrupted search."""
     from accelsim.cosearch.run import resume as go_on
 
+    check_outputs(export)
     with watching() as (stop, watch):
         result = go_on(
             file, evaluations, engine=engine, workers=workers, scheduler=scheduler, cancel=stop, watch=watch
@@ -94,5 +97,6 @@ def export(
     from accelsim.cosearch.export import export as write
     from accelsim.cosearch.run import load_study
 
+    check_outputs(out)
     files = write(load_study(file), out, most=most)
     print(f"wrote {len(files)} files to {out}")

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from accelsim.cli.app import Hardware, app, console, progress
+from accelsim.cli.options import Budget, EngineName, MapperName, ModelName, Scheduler, Seed, Workers
 from accelsim.errors import AccelsimError
 
 
@@ -22,15 +23,16 @@ def sweep(
             "(16KiB:512KiB:x2) or a step (4:32:+4). PATH as in memories.GLB.fanout.rows.size."
         ),
     ],
-    mapper: Annotated[str, typer.Option(help="How each layer is mapped, as for `map`.")] = "genetic",
+    mapper: MapperName = "genetic",
     objective: Annotated[
         list[str] | None, typer.Option(help="What mappings minimise: edp (default), latency or energy.")
     ] = None,
-    budget: Annotated[int, typer.Option(help="Evaluations of the mapper a layer.")] = 500,
-    seed: Annotated[int, typer.Option(help="Of all random choices.")] = 0,
-    workers: Annotated[
-        int | None, typer.Option(help="Threads, default one a processor; the answer is the same.")
-    ] = None,
+    budget: Budget = None,
+    seed: Seed = 0,
+    model: ModelName = "accelsim",
+    engine: EngineName = "threads",
+    workers: Workers = None,
+    scheduler: Scheduler = None,
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", help="Write .csv, .json or .parquet; once interrupted, goes on."),
@@ -53,7 +55,8 @@ def sweep(
         with progress("pricing machines") as tick:
             table = run(
                 hardware, networks, vary, mapper=mapper, objective=objective or ["edp"], budget=budget,
-                seed=seed, workers=workers, out=output, fresh=fresh, progress=tick,
+                seed=seed, model=model, engine=engine, workers=workers, scheduler=scheduler,
+                out=output, fresh=fresh, progress=tick,
             )  # fmt: skip
     except KeyboardInterrupt:
         left = f"; the same command goes on from {output}.part" if output is not None else ""

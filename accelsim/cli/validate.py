@@ -41,6 +41,10 @@ def validate(
         check(name)
     if data is not None and not data.is_dir():
         raise AccelsimError(f"--data {data}: is not a folder")
+    if write is not None:
+        from accelsim.files import check_folder
+
+        check_folder(write.parent)
     folder = data if data is not None else Path("../shared")
     reports = []
     with progress("comparing") as tick:

@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
-import os
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from accelsim.cosearch.result import Found, SearchResult
-from accelsim.errors import AccelsimError
+from accelsim.csv_text import csv_text
+from accelsim.files import make_folder, write_whole
 
 
 def to_csv(result: SearchResult) -> str:
     """A line a candidate."""
     rows = result.to_rows()
-    out = io.StringIO()
-    writer = csv.DictWriter(out, list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return out.getvalue()
+    return csv_text(list(rows[0]), rows)
 
 
 def design_files(result: SearchResult, found: Found) -> dict[str, dict[str, Any]]:
@@ -62,22 +55,9 @@ def export(result: SearchResult, folder: Path, *, most: int | None = None) -> li
 
     Each file appears whole or not at all. Raises AccelsimError where the folder cannot be written.
     """
+    make_folder(folder)
     written = [write_whole(folder / "candidates.csv", to_csv(result))]
     for found in result.front[:most]:
         for name, content in design_files(result, found).items():
             written.append(write_whole(folder / name, json.dumps(content, indent=1) + "\n"))
     return written
-
-
-def write_whole(path: Path, text: str) -> Path:
-    """Write a file in one step. Raises AccelsimError naming the path."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(path)
-    except OSError as fault:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
-        raise AccelsimError(f"{path}: cannot be written: {fault.strerror or fault}") from None
-    return path

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -13,12 +13,12 @@ from accelsim.cosearch.chips import ChipSpace, FixedChip
 from accelsim.cosearch.genes import Genome, Genomes
 from accelsim.cosearch.goals import COLUMN, NAMES, Goals
 from accelsim.cosearch.mapgenes import MappingGenes
-from accelsim.cosearch.mapping import ByMaestro, ByMapper, GeneMapper
 from accelsim.cosearch.nets import Nets
-from accelsim.cosearch.pricing import Candidate, Pricer
 from accelsim.hardware import Accelerator
 from accelsim.hardware.brief import brief
-from accelsim.mapping.mapper import Mapper
+from accelsim.pricing.ask import Schedule
+from accelsim.pricing.network import NetworkPricer, Run
+from accelsim.workloads.layer import Layer
 from accelsim.workloads.network import Network
 
 DRAWS = 20_000
@@ -46,7 +46,7 @@ class Phase:
         nets: Nets,
         chips: ChipSpace | FixedChip,
         goals: Goals,
-        pricer: Pricer,
+        pricer: NetworkPricer,
         mappings: MappingGenes | None = None,
         max_power_mw: float | None = None,
     ) -> None:
@@ -123,24 +123,20 @@ class Phase:
         values[:, COLUMN["area"]] = [chip.area_mm2 for chip in chips]
         early = self.goals.early()
         todo = np.flatnonzero(~(self.goals.excess(values)[:, early] > 0).any(axis=1))
-        candidates = [
-            Candidate(
-                chips[i],
-                chip_keys[i],
-                self.nets.networks(net_rows[i]),
-                self._mapping(rest, int(i)),
-            )
-            for i in todo
+        schedules = [self._schedule(rest, int(i)) for i in todo]
+        runs = [
+            [Run(chips[i], net, chip_keys[i], schedule) for net in self.nets.networks(net_rows[i])]
+            for i, schedule in zip(todo, schedules, strict=True)
         ]
-        priced = self.pricer.price(candidates)
-        values[todo, COLUMN["latency"]] = latency = priced[:, 0]
-        values[todo, COLUMN["energy"]] = energy = priced[:, 1]
+        latency, energy = means(self.pricer, runs).T
+        values[todo, COLUMN["latency"]] = latency
+        values[todo, COLUMN["energy"]] = energy
         values[todo, COLUMN["edp"]] = latency * energy
         with np.errstate(invalid="ignore"):
             values[todo, COLUMN["power"]] = energy / latency * 1e3
         return values
 
-    def _mapping(self, rest: list[Genomes], i: int) -> Callable[..., NDArray[np.float64]] | None:
+    def _schedule(self, rest: list[Genomes], i: int) -> Callable[[Layer], Schedule | None] | None:
         return None if self.mappings is None else self.mappings.of(rest[0][i])
 
     def excess(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -163,12 +159,11 @@ class Phase:
             out["power budget"] = float((values[:, COLUMN["power"]] > self.max_power_mw).mean())
         return {name: share for name, share in out.items() if share > 0}
 
-    def mapper(self, row: NDArray[np.int64]) -> Mapper:
-        """What maps the layers of a candidate."""
-        if self.mappings is None:
-            assert isinstance(self.pricer.map_chunk, ByMapper | ByMaestro)
-            return self.pricer.map_chunk.as_mapper()
-        return GeneMapper(self.mappings.of(self.genome.split(row[None, :])[2][0]))
+    def runs(self, row: NDArray[np.int64]) -> list[Run]:
+        """What is priced for a genome, on the chip as it is documented."""
+        chip, networks, _ = self.design(row)
+        _, _, *rest = self.genome.split(row[None, :])
+        return [Run(chip, net, schedule=self._schedule(rest, 0)) for net in networks]
 
     def note(self, rows: Genomes) -> None:
         """Remember rows that were evaluated."""
@@ -187,3 +182,20 @@ class Phase:
         return Design(
             self.chips.documented(chip_row[0]), self.nets.networks(net_row[0]), self.nets.label(net_row[0])
         )
+
+
+def means(pricer: NetworkPricer, candidates: Sequence[Sequence[Run]]) -> NDArray[np.float64]:
+    """Latency in seconds and energy in joules float64[n, 2] of n chips, geometric means over their networks.
+
+    Infinite where a layer has no mapping that fits.
+    """
+    found = pricer.price([run for runs in candidates for run in runs])
+    both = np.column_stack(found[:2])
+    out = np.empty((len(candidates), 2))
+    at = 0
+    for i, runs in enumerate(candidates):
+        values = both[at : at + len(runs)]
+        at += len(runs)
+        latency, energy = np.exp(np.log(values).mean(axis=0)) if len(runs) > 1 else values[0]
+        out[i] = latency / (runs[0].chip.clock_mhz * 1e6), energy * 1e-12
+    return out

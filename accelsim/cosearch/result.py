@@ -11,14 +11,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from accelsim.cosearch.engines.threads import ThreadEngine
 from accelsim.cosearch.goals import METRICS, NAMES, front
-from accelsim.cosearch.phase import Design, Phase
-from accelsim.cosearch.pricing import Candidate, Pricer
+from accelsim.cosearch.phase import Design, Phase, means
 from accelsim.cosearch.setup import SearchConfig, Setup
 from accelsim.cosearch.study import Generation
-from accelsim.costing import NetworkMapping, map_network
+from accelsim.costing import NetworkMapping, mapped
 from accelsim.hardware import Accelerator
+from accelsim.pricing.models.loopnest import LoopNest
+from accelsim.pricing.network import NetworkPricer, Run
 
 LOGARITHMIC = ("edp", "latency", "energy")
 """Metrics that span decades: hypervolumes take their logarithm to base ten."""
@@ -166,36 +166,21 @@ class SearchResult:
     def mappings(self, found: Found) -> tuple[NetworkMapping, ...]:
         """The mappings that the candidate was priced with, one set a network: found again, same seed."""
         g, row = self._place(found.index)
-        phase, genome = self._phases[g], self.generations[g].rows[row]
-        design = phase.design(genome)
-        return tuple(
-            map_network(
-                design.chip,
-                net,
-                phase.mapper(genome),
-                self.setup.mapping_objective,
-                self.config.budget,
-                self.config.seed,
-            )
-            for net in design.networks
-        )
+        phase = self._phases[g]
+        pricer = NetworkPricer(self.setup.mapped(phase))
+        return tuple(mapped(run, pricer) for run in phase.runs(self.generations[g].rows[row]))
 
     def priced(self, found: Found, chip: Accelerator) -> tuple[float, float]:
         """(seconds, joules) of the candidate's networks on any chip, by the search's model and mapper."""
         g, _ = self._place(found.index)
-        candidate = Candidate(chip, chip.hash.encode(), self.design(found).networks)
-        pricer = Pricer(self._phases[g].pricer.map_chunk, ThreadEngine())
-        latency, energy = pricer.price([candidate])[0]
+        runs = [Run(chip, net) for net in self.design(found).networks]
+        latency, energy = means(NetworkPricer(self._phases[g].pricer.model), [runs])[0]
         return float(latency), float(energy)
 
     def baseline(self, found: Found, mapper: str = "template") -> tuple[NetworkMapping, ...]:
         """The base chip on the candidate's networks: with its own dataflow, mapped by `mapper`."""
-        config = self.config
-        how = self.setup.mapper(mapper).as_mapper()
-        return tuple(
-            map_network(self.setup.base, net, how, self.setup.mapping_objective, config.budget, config.seed)
-            for net in self.design(found).networks
-        )
+        pricer = NetworkPricer(LoopNest(self.setup.way(mapper)))
+        return tuple(mapped(Run(self.setup.base, net), pricer) for net in self.design(found).networks)
 
     def to_rows(self) -> list[dict[str, Any]]:
         """Every candidate as a flat dict, front members marked."""

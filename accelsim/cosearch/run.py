@@ -5,24 +5,24 @@ from __future__ import annotations
 import math
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from accelsim.cosearch.engines import Engine, load_engine
-from accelsim.cosearch.goals import Goals
-from accelsim.cosearch.phase import DRAWS
+from accelsim.cosearch.goals import NAMES, Goals
+from accelsim.cosearch.phase import DRAWS, Phase
 from accelsim.cosearch.result import SearchResult
 from accelsim.cosearch.setup import SearchConfig, Setup, file_hash
 from accelsim.cosearch.strategies import Strategy, load_strategy
 from accelsim.cosearch.study import Generation, Study
+from accelsim.engines.base import Engine, as_engine
 from accelsim.errors import AccelsimError
 from accelsim.hardware import Accelerator, load_hardware
-from accelsim.mapping.mapper import Cancel, as_question, load_mapper
+from accelsim.mapping.mapper import Cancel, as_question
+from accelsim.pricing.way import DEFAULT_MAPPER, Way
 from accelsim.workloads.load import load_network
 from accelsim.workloads.network import Network
 
@@ -51,8 +51,8 @@ def configure(
     strategy: str = "nested",
     optimiser: str = "nsga2",
     population: int = 64,
-    mapper: str = "genetic",
-    budget: int = 500,
+    mapper: str = DEFAULT_MAPPER,
+    budget: int | None = None,
     seed: int = 0,
     fix: Sequence[str] | str = (),
     accuracy: str = "surrogate",
@@ -65,7 +65,6 @@ def configure(
         raise AccelsimError("search: give either a space of subnets or networks")
     for name, value, least in (
         ("population", population, 2),
-        ("budget", budget, 1),
         ("batch", batch, 1),
         ("seed", seed, 0),
     ):
@@ -81,7 +80,7 @@ def configure(
         objectives = ("edp", "accuracy") if space is not None else ("edp",)
     bounds = {name: value for name, value in (limits or {}).items() if value is not None}
     goals = Goals.of(objectives, bounds)
-    load_mapper(mapper)
+    way = Way.of(mapper, budget=budget, seed=seed)
     fixed = tuple(fix.replace(",", " ").split()) if isinstance(fix, str) else tuple(fix)
     config = SearchConfig(
         hardware=load_hardware(hardware).to_dict(),
@@ -95,7 +94,7 @@ def configure(
         optimiser=optimiser,
         population=population,
         mapper=mapper,
-        budget=budget,
+        budget=way.budget,
         seed=seed,
         fix=tuple(dict.fromkeys(word for word in fixed if word != "network" or space is not None)),
         accuracy=accuracy,
@@ -113,8 +112,8 @@ def search(
     *,
     evaluations: int = 2000,
     study: str | Path | None = None,
-    engine: str | Engine = "threads",
-    workers: int = 1,
+    engine: str | Engine | type[Engine] = "threads",
+    workers: int | None = 1,
     scheduler: str | None = None,
     cancel: Cancel | None = None,
     watch: Watch | None = None,
@@ -140,7 +139,8 @@ def search(
     min_*, max_* limits: per cent, joule-seconds, seconds, joules, milliwatts, mm2, multiply-accumulates
 
     Options: `objectives` (names of accelsim.cosearch.goals.METRICS), `strategy` (nested, joint,
-    sequential), `optimiser` (nsga2, random, cmaes), `population`, `mapper` and its `budget` a layer, `seed`,
+    sequential), `optimiser` (nsga2, random, cmaes), `population`, `mapper` and its `budget` a layer as in
+    `map_network`, `seed`, `model` (accelsim, maestro),
     `fix` (hardware, dataflow, network, mapping), `accuracy` (a source as in `load_source`), `batch`,
     `resolution`.
 
@@ -165,15 +165,15 @@ def search_configured(
     config: SearchConfig,
     evaluations: int,
     path: Path | None,
-    engine: str | Engine = "threads",
-    workers: int = 1,
+    engine: str | Engine | type[Engine] = "threads",
+    workers: int | None = 1,
     scheduler: str | None = None,
     cancel: Cancel | None = None,
     watch: Watch | None = None,
 ) -> SearchResult:
     """`search` with a configuration of `configure`."""
     check_evaluations(evaluations)
-    with _engine(engine, workers, scheduler) as started:
+    with as_engine(engine, workers, scheduler) as started:
         if path is None or not path.exists():
             created = Study.create(path, config, evaluations)
             return _run(created, started, evaluations, cancel, watch, new=True)
@@ -191,8 +191,8 @@ def resume(
     study: str | Path,
     evaluations: int | None = None,
     *,
-    engine: str | Engine = "threads",
-    workers: int = 1,
+    engine: str | Engine | type[Engine] = "threads",
+    workers: int | None = 1,
     scheduler: str | None = None,
     cancel: Cancel | None = None,
     watch: Watch | None = None,
@@ -203,7 +203,7 @@ def resume(
     """
     if evaluations is not None:
         check_evaluations(evaluations)
-    with _engine(engine, workers, scheduler) as started:
+    with as_engine(engine, workers, scheduler) as started:
         opened = Study.open(Path(study), write=True)
         return _run(opened, started, evaluations or opened.evaluations, cancel, watch)
 
@@ -217,6 +217,7 @@ def load_study(study: str | Path) -> SearchResult:
         for known in opened.generations():
             while strategy.phase.name != known.phase and strategy.skip():
                 pass
+            _check_fits(opened, known, strategy.phase)
             result.add(known, strategy.phase)
             strategy.follow(known.rows, known.values)
     if not len(result):
@@ -226,14 +227,21 @@ def load_study(study: str | Path) -> SearchResult:
     return result
 
 
-@contextmanager
-def _engine(engine: str | Engine, workers: int, scheduler: str | None) -> Iterator[Engine]:
-    """The engine, closed afterwards if it was named."""
-    if isinstance(engine, Engine):
-        yield engine
-    else:
-        with load_engine(engine, workers, scheduler) as started:
-            yield started
+def _check_fits(study: Study, known: Generation, phase: Phase) -> None:
+    """Raise AccelsimError where a generation is none of the search that its study names."""
+    genome, limits = phase.genome, len(study.config.limits) + 1
+    fits = (
+        known.phase == phase.name
+        and known.rows.shape == (len(known.values), len(genome.genes))
+        and bool(((known.rows >= 0) & (known.rows <= genome.upper)).all())
+        and known.values.shape[1] == len(NAMES)
+        and known.excess.shape == (len(known.values), limits)
+    )
+    if not fits:
+        raise AccelsimError(
+            f"study {study.path}: is damaged: a generation of phase {known.phase!r:.40} does not belong to "
+            "its search; restore a copy or begin a new study"
+        )
 
 
 def check_evaluations(evaluations: object) -> None:

@@ -12,17 +12,20 @@ from typing import Any, get_args
 
 from accelsim.accuracy import load_source
 from accelsim.cosearch.chips import ChipSpace, FixedChip
-from accelsim.cosearch.engines import Engine
-from accelsim.cosearch.engines.threads import ThreadEngine
 from accelsim.cosearch.goals import Goals
 from accelsim.cosearch.mapgenes import MappingGenes
-from accelsim.cosearch.mapping import ByGenes, ByMaestro, ByMapper
 from accelsim.cosearch.nets import FixedNets, Nets, SubnetSpace
 from accelsim.cosearch.phase import Phase
-from accelsim.cosearch.pricing import MapChunk, Pricer, Tally
+from accelsim.engines import Engine
+from accelsim.engines.threads import ThreadEngine
 from accelsim.errors import AccelsimError, nearest
 from accelsim.hardware import load_hardware
+from accelsim.mapping.mapper import Mapper, load_mapper
 from accelsim.mapping.template import Objective
+from accelsim.pricing.models import MODELS, CostModel
+from accelsim.pricing.models.loopnest import LoopNest
+from accelsim.pricing.network import NetworkPricer, Tally
+from accelsim.pricing.way import Way
 from accelsim.workloads.network import Network
 from accelsim.workloads.spaces import load_space
 
@@ -31,18 +34,14 @@ FIXES = ("hardware", "dataflow", "network", "mapping")
 the given ones; mapping: the template mapping."""
 
 
-MODELS = ("accelsim", "maestro")
-"""maestro: MAESTRO's model, each layer under the best of the classic dataflows whose buffers fit."""
-
-
 @dataclass(frozen=True)
 class SearchConfig:
     """Plain values. Equal hashes give equal searches, on the same versions of the libraries.
 
     hardware  JSON form of the base chip; its `search` section spans the chips
     space     name of a space of subnets, or None with `networks` in JSON form
-    budget    evaluations of the mapper for each layer
-    model     which of MODELS prices the layers
+    mapper, budget, seed  see `Way`; budget None: no limit
+    model     name of the cost model that prices the layers
     """
 
     hardware: dict[str, Any]
@@ -56,7 +55,7 @@ class SearchConfig:
     optimiser: str
     population: int
     mapper: str
-    budget: int
+    budget: int | None
     seed: int
     fix: tuple[str, ...]
     accuracy: str
@@ -97,9 +96,7 @@ class Setup:
         self.goals = Goals.of(config.objectives, config.limits)
         check_strategy(config.strategy)
         check_optimiser(config.optimiser, len(self.goals.objectives))
-        if config.model not in MODELS:
-            hint = nearest(str(config.model), MODELS)
-            raise AccelsimError(f"model: must be one of {', '.join(MODELS)}, but got {config.model!r}{hint}")
+        MODELS.check(config.model)
         if config.model == "maestro" and config.strategy == "joint":
             raise AccelsimError("model maestro: knows dataflows, not mapping genes; use the strategy nested")
         for word in config.fix:
@@ -110,7 +107,8 @@ class Setup:
         self.base = load_hardware(config.hardware)
         self.nets = self._nets()
         self.chips = self._chips()
-        self._pricers: dict[Any, Pricer] = {}
+        self._mappers: dict[str, Mapper] = {}
+        self._pricers: dict[CostModel, NetworkPricer] = {}
         self.clock: defaultdict[str, float] = defaultdict(float)
         """Seconds of this process by kind of work."""
 
@@ -143,10 +141,12 @@ class Setup:
         named = [name for name in get_args(Objective) if name in self.goals.objectives]
         return named[0] if len(named) == 1 else "edp"
 
-    def mapper(self, name: str | None = None) -> ByMapper:
-        """The mapper of a phase."""
-        chosen = name or ("template" if "mapping" in self.config.fix else self.config.mapper)
-        return ByMapper(chosen, self.mapping_objective, self.config.budget, self.config.seed)
+    def way(self, mapper: str | None = None) -> Way:
+        """How a phase maps layers, if not by genes."""
+        chosen = mapper or ("template" if "mapping" in self.config.fix else self.config.mapper)
+        if chosen not in self._mappers:  # one object, so that equal ways are equal
+            self._mappers[chosen] = load_mapper(chosen)
+        return Way(self._mappers[chosen], self.mapping_objective, self.config.budget, self.config.seed)
 
     def phase(
         self,
@@ -157,14 +157,17 @@ class Setup:
         mappings: MappingGenes | None = None,
     ) -> Phase:
         """A phase that shares what is known of pairs with all phases of the same mapper."""
-        how: MapChunk = self.mapper(mapper) if mappings is None else ByGenes()
-        if self.config.model == "maestro":
-            how = ByMaestro(self.mapping_objective)
-        if how not in self._pricers:
-            self._pricers[how] = Pricer(how, self.engine)
+        model = MODELS.load(self.config.model).of(self.way(mapper))
+        if model not in self._pricers:
+            self._pricers[model] = NetworkPricer(model, self.engine)
         section = self.base.search
         power = section.max_power_mw if section is not None and isinstance(chips, ChipSpace) else None
-        return Phase(name, nets, chips, self.goals, self._pricers[how], mappings, power)
+        return Phase(name, nets, chips, self.goals, self._pricers[model], mappings, power)
+
+    def mapped(self, phase: Phase) -> CostModel:
+        """What maps a phase's layers: its model, or accelsim's own where that has no mappings."""
+        model = phase.pricer.model
+        return model if type(model).mapping is not CostModel.mapping else LoopNest(self.way())
 
     @property
     def tally(self) -> Tally:

@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from accelsim import files
 from accelsim.cosearch.genes import Genomes
 from accelsim.cosearch.goals import NAMES
 from accelsim.cosearch.setup import SearchConfig
@@ -23,8 +24,11 @@ from accelsim.errors import AccelsimError
 APPLICATION_ID = 0x61636373
 """Marks an SQLite file as ours."""
 
-FORMAT = 1
-"""Version of the tables."""
+FORMAT = 2
+"""Version of the file. The first had no seal: nothing told when its last generations were missing."""
+
+LARGEST = 256 * 2**20
+"""Bytes of one value, beyond which SQLite refuses it."""
 
 _TABLES = f"""
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -48,7 +52,8 @@ class Generation:
     values    float64[n, len(NAMES)]
     excess    float64[n, limits + 1], see `Phase.excess`
     networks, hardware  label of each row's network, its chip in a few words
-    layers, pairs, mappings  asked for, mapped anew, evaluated
+    layers, pairs, mappings  asked for; work of the process that wrote this generation: pairs that it had to
+              map, mappings evaluated for them (after a break, pairs of earlier generations count again)
     rejected  rows drawn but not evaluated, by reason
     """
 
@@ -96,8 +101,11 @@ class Study:
             "evaluations": str(evaluations),
             "versions": json.dumps(versions),
         }
-        temporary = None if path is None else path.with_name(f".{path.name}.{os.getpid()}")
+        meta["seal"] = _seal(meta, 0, config.hash)
+        temporary = None if path is None else files.temporary(path)
         with _explained(path):
+            if path is not None:
+                files.clear_away(path)
             db = _connect(temporary, "rwc")
             db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
             db.execute(f"PRAGMA user_version = {FORMAT}")
@@ -117,6 +125,7 @@ class Study:
             temporary.rename(path)
         finally:
             temporary.unlink(missing_ok=True)
+        files.settle_folder(path.parent)
         return cls.open(path, write=True)
 
     @classmethod
@@ -194,7 +203,9 @@ class Study:
     def extend(self, evaluations: int) -> None:
         """Ask for more candidates."""
         with _explained(self.path), self._db as db:
+            db.execute("BEGIN IMMEDIATE")
             db.execute("UPDATE meta SET value = ? WHERE key = 'evaluations'", (str(evaluations),))
+            _reseal(db)
 
     @property
     def versions(self) -> dict[str, str]:
@@ -215,31 +226,16 @@ class Study:
         with _explained(self.path):
             heads = self._db.execute("SELECT * FROM generations ORDER BY n").fetchall()
             for i, (*head, digest) in enumerate(heads):
-                n, phase, _, seconds, layers, pairs, mappings, rejected, rng = head
                 found = self._db.execute(
-                    "SELECT * FROM candidates WHERE generation = ? ORDER BY row", (n,)
+                    "SELECT * FROM candidates WHERE generation = ? ORDER BY row", (head[0],)
                 ).fetchall()
-                if n != i or _digest(head, found) != digest:
+                made = _generation(head, found) if head[0] == i and _digest(head, found) == digest else None
+                if made is None:
                     raise AccelsimError(
                         f"study {self.path}: generation {i + 1} is damaged: it is not what was written; "
                         "restore a copy or begin a new study"
                     )
-                found = [item[2:3] + item[3:5] + item[6:] for item in found]
-                values = np.array([[np.nan if v is None else v for v in item[4:]] for item in found], float)
-                yield Generation(
-                    phase,
-                    np.array([np.frombuffer(item[0], "<i8") for item in found], np.int64),
-                    values,
-                    np.array([json.loads(item[3]) for item in found], float),
-                    tuple(item[1] for item in found),
-                    tuple(item[2] for item in found),
-                    seconds,
-                    layers,
-                    pairs,
-                    mappings,
-                    dict(json.loads(rejected)),
-                    rng,
-                )
+                yield made
 
     def write(self, n: int, generation: Generation) -> None:
         """Add generation number `n`, all or nothing.
@@ -271,6 +267,7 @@ class Study:
                 "INSERT INTO generations VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", (*head, _digest(head, rows))
             )
             db.executemany(f"INSERT INTO candidates VALUES ({marks})", rows)
+            _reseal(db)
 
 
 def _digest(head: Sequence[Any], rows: Sequence[Sequence[Any]]) -> str:
@@ -281,10 +278,14 @@ def _digest(head: Sequence[Any], rows: Sequence[Sequence[Any]]) -> str:
 def _connect(path: Path | None, mode: str) -> sqlite3.Connection:
     if path is None:
         return sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
-    uri = f"{path.absolute().as_uri()}?mode={mode}"
+    uri = f"{Path(os.path.abspath(path)).as_uri()}?mode={mode}"
     if mode == "ro" and not path.with_name(path.name + "-wal").exists():
         uri += "&immutable=1"  # nobody writes: leave no files beside it, need no right to
-    return sqlite3.connect(uri, uri=True, isolation_level=None, timeout=30.0, check_same_thread=False)
+    db = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=30.0, check_same_thread=False)
+    db.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LARGEST)
+    db.execute("PRAGMA trusted_schema = OFF")
+    db.execute("PRAGMA cell_size_check = ON")
+    return db
 
 
 def _checked(path: Path, db: sqlite3.Connection) -> SearchConfig:
@@ -297,16 +298,104 @@ def _checked(path: Path, db: sqlite3.Connection) -> SearchConfig:
             f"study {path}: has format {version}, written by a newer accelsim; this one reads up to "
             f"{FORMAT}. Upgrade accelsim to read it"
         )
+    _check_tables(path, db)
     meta = dict(db.execute("SELECT key, value FROM meta"))
     try:
-        config = SearchConfig.from_dict(json.loads(meta["config"]))
-        int(meta["evaluations"])
-        dict(json.loads(meta["versions"]))
-    except (KeyError, TypeError, ValueError) as fault:
-        raise AccelsimError(f"study {path}: its configuration is damaged: {fault}") from None
+        config = _config(meta["config"])
+        if int(meta["evaluations"]) < 1:
+            raise ValueError("evaluations must be 1 or more")
+        if not all(isinstance(word, str) for word in dict(json.loads(meta["versions"])).values()):
+            raise ValueError("versions must be texts")
+    except (KeyError, TypeError, ValueError, RecursionError) as fault:
+        what = " ".join(str(fault).split())[:200]
+        raise AccelsimError(f"study {path}: its configuration is damaged: {what}") from None
     if config.hash != meta.get("config_hash"):
         raise AccelsimError(f"study {path}: its configuration does not match its hash; the file was changed")
+    if (version != 1 or "seal" in meta) and meta.get("seal") != _seal(meta, *_chain(db, config.hash)):
+        raise AccelsimError(
+            f"study {path}: is damaged: generations or settings are missing, or are not what was written; "
+            "restore a copy or begin a new study"
+        )
     return config
+
+
+def _check_tables(path: Path, db: sqlite3.Connection) -> None:
+    """No triggers, no views, no computed columns: the tables as they were made, and nothing else."""
+    wanted = {" ".join(sql.split()) for sql in _TABLES.split(";") if sql.strip()}
+    rows = db.execute("SELECT type, name, sql FROM sqlite_schema").fetchall()
+    found = [" ".join(str(sql).split()) for kind, name, sql in rows if not _is_internal(kind, name)]
+    if len(found) != len(wanted) or set(found) != wanted:
+        raise AccelsimError(
+            f"study {path}: its tables are not those of a study; it is damaged or something else; "
+            "restore a copy or begin a new study"
+        )
+
+
+def _is_internal(kind: object, name: object) -> bool:
+    """SQLite's own indexes and statistics."""
+    return kind in ("table", "index") and str(name).startswith("sqlite_")
+
+
+def _config(text: str) -> SearchConfig:
+    """The configuration in a study. Raises ValueError, TypeError or KeyError for what is none."""
+    from pydantic import TypeAdapter
+
+    config = SearchConfig.from_dict(json.loads(text))
+    TypeAdapter(SearchConfig).validate_json(json.dumps(config.to_dict()), strict=True)
+    return config
+
+
+def _chain(db: sqlite3.Connection, start: str) -> tuple[int, str]:
+    """(number of generations, a digest that stands for all of theirs in order)."""
+    digests = db.execute("SELECT digest FROM generations ORDER BY n").fetchall()
+    for (digest,) in digests:
+        start = hashlib.sha256(f"{start} {digest}".encode()).hexdigest()
+    return len(digests), start
+
+
+def _seal(meta: Mapping[str, str], generations: int, chain: str) -> str:
+    """What says that all of a study is there: settings, and the generations by number and digest."""
+    parts = [meta["config_hash"], meta["evaluations"], meta["versions"], str(generations), chain]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def _reseal(db: sqlite3.Connection) -> None:
+    """Within a transaction that adds to a study; one of the first format becomes one of this."""
+    meta = dict(db.execute("SELECT key, value FROM meta"))
+    seal = _seal(meta, *_chain(db, meta["config_hash"]))
+    db.execute("INSERT OR REPLACE INTO meta VALUES ('seal', ?)", (seal,))
+    db.execute(f"PRAGMA user_version = {FORMAT}")
+
+
+def _generation(head: Sequence[Any], rows: Sequence[Sequence[Any]]) -> Generation | None:
+    """A generation from its rows in the tables; None where they do not hold what they must."""
+    _, phase, _, seconds, layers, pairs, mappings, rejected, rng = head
+    try:
+        counts = dict(json.loads(rejected))
+        made = Generation(
+            phase,
+            np.array([np.frombuffer(row[2], "<i8") for row in rows], np.int64),
+            np.array([[np.nan if v is None else v for v in row[7:]] for row in rows], np.float64),
+            np.array([json.loads(row[6]) for row in rows], np.float64),
+            tuple(row[3] for row in rows),
+            tuple(row[4] for row in rows),
+            float(seconds),
+            layers,
+            pairs,
+            mappings,
+            counts,
+            rng,
+        )
+        texts = (phase, rng, *made.networks, *made.hardware, *counts)
+        numbers = (layers, pairs, mappings, *counts.values())
+        right = (
+            made.rows.ndim == made.values.ndim == made.excess.ndim == 2
+            and all(isinstance(x, str) for x in texts)
+            and all(isinstance(x, int) and x >= 0 for x in numbers)
+        )
+    except (TypeError, ValueError, KeyError, IndexError, OverflowError, RecursionError):
+        return None
+    return made if right else None
 
 
 @contextmanager
@@ -317,6 +406,10 @@ def _explained(path: Path | None) -> Iterator[None]:
     except sqlite3.IntegrityError as fault:
         raise AccelsimError(
             f"study {path}: another process has written the same generation ({fault}); go on in one place"
+        ) from None
+    except UnicodeDecodeError:  # SQLite's own words quote a text of the file that is none
+        raise AccelsimError(
+            f"study {path}: is damaged: texts that are not UTF-8; restore a copy or begin a new study"
         ) from None
     except sqlite3.Error as fault:
         text = str(fault).partition(" with text ")[0]
@@ -330,7 +423,7 @@ def _explained(path: Path | None) -> Iterator[None]:
                 if not os.access(folder, os.W_OK)
                 else "make the file writable, or choose another with --study"
             )
-        elif any(word in text for word in ("not a database", "malformed", "UTF-8", "no such")):
+        elif any(word in text for word in ("not a database", "malformed", "UTF-8", "no such", "too big")):
             hint = "it is damaged or something else; restore a copy or begin a new study"
         raise AccelsimError(f"study {path}: {text}; {hint}") from None
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from accelsim.mapping.encoding import OBJECTIVES, Allowed, score
 from accelsim.mapping.mapper import Mapper, Status, Task
@@ -52,6 +54,14 @@ class GeneticMapper(Mapper):
         if not cost[best] < task.score(start)[0]:
             return start, done, status, None
         return score(task, genes[best : best + 1], self.by_index)[0], done, status, None
+
+    def batch(self, tasks: Sequence[Task]) -> NDArray[np.float64]:
+        """In one kernel call."""
+        from accelsim.mapping.batch import map_at_once
+
+        if self.by_index or any(task.start == "none" for task in tasks):
+            return super().batch(tasks)
+        return map_at_once(tasks, tasks[0].evaluations)
 
 
 class IndexGeneticMapper(GeneticMapper):

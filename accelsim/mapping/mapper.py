@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from importlib import import_module
 from threading import Event
 from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 
@@ -18,6 +17,7 @@ from accelsim.mapping.cost import LayerCost, explain, price_mapping
 from accelsim.mapping.mapping import Mapping
 from accelsim.mapping.optimal_space import Tiles
 from accelsim.mapping.template import Objective, template
+from accelsim.names import Registry
 from accelsim.pack import Batch, Machine, count, pack_layer, pack_machine, price
 from accelsim.workloads.layer import Layer
 from cost_models import layout as L
@@ -28,15 +28,6 @@ if TYPE_CHECKING:
 DEFAULT_BUDGET = 2000
 Cancel = Callable[[], bool] | Event
 Status = Literal["done", "budget", "cancelled", "optimal"]
-
-_HOME = {
-    "template": "accelsim.mapping.mapper:TemplateMapper",
-    "random": "accelsim.mapping.random:RandomMapper",
-    "genetic": "accelsim.mapping.genetic:GeneticMapper",
-    "genetic_index": "accelsim.mapping.genetic:IndexGeneticMapper",
-    "cmaes": "accelsim.mapping.cmaes:CmaesMapper",
-    "optimal": "accelsim.mapping.optimal:OptimalMapper",
-}
 
 
 def _never() -> bool:
@@ -70,7 +61,7 @@ class Task:
     reserved_bits: NDArray[np.float64] | None = field(default=None, compare=False)
     cancelled: Callable[[], bool] = _never
     seconds: float | None = None
-    tiles: Tiles = "divisors"
+    tiles: Tiles = "all"
     start: Literal["template", "none"] = "template"
     spent: int = 0
 
@@ -137,6 +128,8 @@ class Mapper(ABC):
     """
 
     name: str
+    budget: int | None = DEFAULT_BUDGET
+    """Evaluations a layer if none are asked for; None: as many as it takes."""
 
     @abstractmethod
     def search(self, task: Task, start: Batch) -> tuple[Batch, int, Status, Any]:
@@ -156,6 +149,22 @@ class Mapper(ABC):
         return MappingResult(
             mapping, cost, evaluations, spent, status, self.name, task.objective, task.seed, certificate
         )
+
+    def batch(self, tasks: Sequence[Task]) -> NDArray[np.float64]:
+        """What `map` finds for each task, in figures: cycles, pJ and evaluations float64[n, 3].
+
+        Cycles and pJ are infinite where nothing fits. The tasks differ in their chip, layer and what is
+        resident alone, and the chips have the same number of memories, so that a mapper may override this
+        by one kernel call (see `accelsim.mapping.batch`); searches and sweeps ask nothing else.
+        """
+        out = np.full((len(tasks), 3), np.inf)
+        out[:, 2] = 0.0
+        for row, task in zip(out, tasks, strict=True):
+            found = self.map(task)
+            if found is not None:
+                spent = found.evaluations + found.start_evaluations
+                row[:] = found.cost.latency_cycles, found.cost.energy_pj, spent
+        return out
 
     def _start(self, task: Task) -> tuple[Batch, int] | None:
         """The mapping to start from, and the evaluations that it took."""
@@ -180,25 +189,43 @@ class TemplateMapper(Mapper):
         """The start itself."""
         return start, 0, "done", None
 
+    def batch(self, tasks: Sequence[Task]) -> NDArray[np.float64]:
+        """In one kernel call."""
+        from accelsim.mapping.batch import map_at_once
+
+        return map_at_once(tasks, 0)
+
+
+MAPPERS: Registry[type[Mapper]] = Registry(
+    "mapper",
+    {
+        "template": "accelsim.mapping.mapper:TemplateMapper",
+        "random": "accelsim.mapping.random:RandomMapper",
+        "genetic": "accelsim.mapping.genetic:GeneticMapper",
+        "genetic_index": "accelsim.mapping.genetic:IndexGeneticMapper",
+        "cmaes": "accelsim.mapping.cmaes:CmaesMapper",
+        "optimal": "accelsim.mapping.optimal:OptimalMapper",
+    },
+    "accelsim.mappers",
+)
+
 
 def mapper_names() -> tuple[str, ...]:
     """Names that `map_layer` knows."""
-    return tuple(_HOME)
+    return MAPPERS.names()
 
 
-def load_mapper(mapper: str | Mapper) -> Mapper:
-    """A mapper by name, or itself. Raises AccelsimError for an unknown name."""
+def load_mapper(mapper: str | Mapper | type[Mapper]) -> Mapper:
+    """A mapper by name or class, or itself. Raises AccelsimError for an unknown name."""
     if isinstance(mapper, Mapper):
         return mapper
-    if mapper not in _HOME:
-        raise AccelsimError(f"mapper: must be one of {', '.join(_HOME)}, but got {mapper!r}"
-                            f"{nearest(str(mapper), _HOME)}")  # fmt: skip
-    module, _, name = _HOME[mapper].partition(":")
-    return cast(Mapper, getattr(import_module(module), name)())
+    if isinstance(mapper, type) and issubclass(mapper, Mapper):
+        return mapper()
+    return MAPPERS.load(mapper)()
 
 
 def check_options(
-    objective: str, budget: int | None, seed: int, tiles: str = "divisors", seconds: float | None = None
+    objective: str, budget: int | None, seed: int, tiles: str = "all", seconds: float | None = None
 ) -> Objective:
     """The objective. Raises AccelsimError for options out of range."""
     if objective not in get_args(Objective):
@@ -230,23 +257,23 @@ def as_question(cancel: Cancel | None) -> Callable[[], bool]:
 def map_layer(
     hardware: Accelerator | str | dict[str, Any],
     layer: Layer,
-    mapper: str | Mapper = "genetic",
+    mapper: str | Mapper | type[Mapper] = "genetic",
     objective: str = "edp",
     budget: int | None = None,
     seed: int = 0,
     *,
-    tiles: Tiles = "divisors",
+    tiles: Tiles = "all",
     seconds: float | None = None,
     cancel: Cancel | None = None,
 ) -> MappingResult:
     """Find a mapping of a layer.
 
     hardware   an `Accelerator`, or anything that `load_hardware` reads
-    mapper     a name from `mapper_names`, or a `Mapper`
+    mapper     a name from `mapper_names`, a `Mapper`, or its class
     objective  edp, latency or energy
     budget     evaluations in all, those of the template mapping first, which always completes; by default
                2000, and as many as it takes for the exact mapper, which counts from the template on
-    tiles      divisors or all: the space of the exact mapper, see `MapSpace`
+    tiles      divisors, all or legal: the space of the exact mapper, see `MapSpace`
     seconds    after which the exact mapper returns its best so far
     cancel     function or event; once true, the best so far is returned
 

@@ -17,7 +17,15 @@ from numpy.typing import NDArray
 
 from accelsim.errors import AccelsimError, nearest
 from accelsim.mapping.mapping import Mapping
-from accelsim.mapping.optimal_space import Tiles, canonical_orders, chains, count_chains, spatial_choices
+from accelsim.mapping.optimal_space import (
+    Spatial,
+    Tiles,
+    canonical_orders,
+    chains,
+    count_chains,
+    spatial_choices,
+    unions,
+)
 from accelsim.pack import Batch, pack_layer
 from accelsim.workloads.layer import DIMS, Layer
 from cost_models import layout as L
@@ -32,8 +40,11 @@ _CHUNK = 4096
 class MapSpace:
     """Mappings of `layer` on `hardware`.
 
-    tiles  "divisors": every tile divides the one around it, axes included. "all": every tile is the smallest
-           of its trip count, and the instances of an axis all have work in a full tile.
+    tiles  "divisors": every tile divides the one around it, axes included.
+           "all": the tile of an instance is the smallest of a trip count over the whole dimension; the union
+           tile above it is full (as many such tiles as there are instances, or all that there is), or the
+           smallest of its own trip count; all instances have work in it. What other mappers find is here.
+           "legal": whatever the cost model takes.
 
     Loop orders: of those of a memory, the ones that no other matches in every fill, see docs/mappers.md.
     Raises AccelsimError for other words.
@@ -47,7 +58,11 @@ class MapSpace:
             )
         self.hardware, self.layer, self.tiles = hardware, layer, tiles
         self.sizes = [layer.dims[d] for d in DIMS]
-        self.spatial = spatial_choices(hardware, self.sizes, tiles)
+
+    @cached_property
+    def spatial(self) -> Spatial:
+        """Ways to use the array."""
+        return spatial_choices(self.hardware, self.layer, self.tiles)
 
     @cached_property
     def orders(self) -> list[NDArray[np.int8]]:
@@ -123,7 +138,12 @@ class MapSpace:
                 uses[m][a] = (d, factor)
         for d, size in enumerate(self.sizes):
             factors = tuple(tuple(f for dim, f in row if dim == d and f > 1) for row in uses)
-            if tuple(int(u) for u in batch.tile[0, :, d]) not in chains(size, factors, self.tiles):
+            whole = size
+            for union, some in zip(batch.tile[0, :, d].tolist(), factors, strict=True):
+                whole = unions(whole, size, some, self.tiles).get(union, 0)
+                if not whole:
+                    return False
+            if whole != 1:
                 return False
         return self._orders_allowed(batch)
 
@@ -181,5 +201,14 @@ class MapSpace:
 
     def _chain(self, b: int, d: int, rng: np.random.Generator) -> tuple[int, ...]:
         """One chain of tiles of a dimension, all equally likely."""
-        some = chains(self.sizes[d], self.spatial.factors(b, d), self.tiles)
-        return some[int(rng.integers(len(some)))]
+        factors, size = self.spatial.factors(b, d), self.sizes[d]
+        whole, chain = size, []
+        for m, some in enumerate(factors):
+            ways = [
+                (union, rest, count_chains(rest, factors[m + 1 :], self.tiles, size))
+                for union, rest in unions(whole, size, some, self.tiles).items()
+            ]
+            weights = np.array([float(way[2]) for way in ways])
+            union, whole, _ = ways[rng.choice(len(ways), p=weights / weights.sum())]
+            chain.append(union)
+        return tuple(chain)

@@ -11,7 +11,9 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cache
+from heapq import heappop, heappush
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast, get_args
 
 import numpy as np
@@ -21,7 +23,15 @@ from accelsim.errors import AccelsimError
 from accelsim.mapping.mapper import Mapper, Status, Task
 from accelsim.mapping.mapping import Mapping
 from accelsim.mapping.mapspace import MapSpace
-from accelsim.mapping.optimal_space import Tiles, canonical_orders, tile_values
+from accelsim.mapping.optimal_space import (
+    MOST_CHOICES,
+    SHAPES,
+    Spatial,
+    Tiles,
+    axis_sets,
+    canonical_orders,
+    tile_values,
+)
 from accelsim.mapping.template import template
 from accelsim.pack import Batch, Machine, pack_layer, pack_machine, price
 from accelsim.workloads.layer import Layer
@@ -37,6 +47,9 @@ _FRONT_ROOM = 1 << 14
 _NEVER = np.iinfo(np.int64).max
 _RULES = ("sorted list", "tile", "loop order", "kernel")
 _LOOK_S = 0.02  # between two looks at the clock from outside the kernels
+PATIENCE = 20_000_000
+"""Candidates after which a search without any limit ends."""
+
 _QUOTA = 200_000  # candidates between two looks at the clock, some hundredths of a second
 
 
@@ -51,20 +64,36 @@ class Certificate:
     nodes        candidates looked at
     pruned       how many branches each rule cut
     evaluations  mappings priced by the kernel
-    complete     whether the search ended by itself: then gap is 0
+    complete     whether the search ended by itself: then nothing in the space is better
     tiles        what the space holds, see `MapSpace`
+    dataflow     whether the hardware's dataflow section limits the space
+    inside       whether the mapping returned is a member of the space; if not it was given to start from
     """
 
     objective: Objective
     optimum: float
     lower_bound: float
-    space_size: float
+    space: MapSpace = field(repr=False, compare=False)
     nodes: int
     pruned: dict[str, int]
     evaluations: int
     seconds: float
     complete: bool
-    tiles: Tiles = "divisors"
+    tiles: Tiles
+    dataflow: bool
+    inside: bool
+
+    @property
+    def space_size(self) -> float:
+        """Mappings in the space; infinite where their number takes too long to find out."""
+        return _size(self.space)
+
+    @property
+    def covers(self) -> str:
+        """The space in words."""
+        tiles = {"divisors": "dividing tiles", "all": "tiles of all trip counts", "legal": "all legal tiles"}
+        limits = "the chip's dataflow" if self.dataflow else "any dataflow"
+        return f"{tiles[self.tiles]} in {limits}"
 
     @property
     def gap(self) -> float:
@@ -98,12 +127,17 @@ class Front:
     """
 
     points: tuple[FrontPoint, ...]
-    space_size: float
+    space: MapSpace = field(repr=False, compare=False)
     nodes: int
     pruned: dict[str, int]
     evaluations: int
     seconds: float
     complete: bool
+
+    @property
+    def space_size(self) -> float:
+        """As in `Certificate`."""
+        return _size(self.space)
 
 
 @dataclass(frozen=True)
@@ -116,12 +150,20 @@ class FrontPoint:
     mapping: Mapping
 
 
+def _size(space: MapSpace) -> float:
+    """Number of mappings; infinite where there are too many ways to use the array."""
+    try:
+        return float(space.size)
+    except AccelsimError:
+        return math.inf
+
+
 def optimal(
     hardware: Accelerator,
     layer: Layer,
     *,
     objective: Objective = "edp",
-    tiles: Tiles = "divisors",
+    tiles: Tiles = "all",
     budget_s: float | None = None,
     max_nodes: int | None = None,
     budget: int | None = None,
@@ -138,11 +180,13 @@ def optimal(
     """
     if objective not in _OBJECTIVES:
         raise AccelsimError(f"objective: must be one of {', '.join(_OBJECTIVES)}, but got {objective!r}")
-    search = _Search(hardware, layer, objective, resident, pack_machine(hardware), tiles)
+    found = None
     if start == "template":
         found = template(hardware, layer, resident=resident, objective=objective)
-        if found is not None:
-            search.begin(found[0])
+    warm()
+    search = _Search(hardware, layer, objective, resident, pack_machine(hardware), tiles)
+    if found is not None:
+        search.begin(found[0])
     return search.result(search.run(budget_s, max_nodes, budget, cancel) == "optimal")
 
 
@@ -150,7 +194,7 @@ def optimal_front(
     hardware: Accelerator,
     layer: Layer,
     *,
-    tiles: Tiles = "divisors",
+    tiles: Tiles = "all",
     budget_s: float | None = None,
     max_nodes: int | None = None,
     budget: int | None = None,
@@ -162,6 +206,7 @@ def optimal_front(
 
     Options as in `optimal`. The template mappings for each objective count too. Without points, none fits.
     """
+    warm()
     search = _Search(hardware, layer, "front", resident, pack_machine(hardware), tiles)
     for objective in get_args(Objective) if start == "template" else ():
         found = template(hardware, layer, resident=resident, objective=objective)
@@ -170,20 +215,37 @@ def optimal_front(
     return search.front(search.run(budget_s, max_nodes, budget, cancel) == "optimal")
 
 
+@cache
+def warm() -> None:
+    """Compile the kernels, which no clock should count."""
+    from accelsim.hardware import load_hardware
+
+    hardware = load_hardware("example")
+    search = _Search(hardware, Layer(K=2), "edp", "", pack_machine(hardware), "all")
+    search.begin(Batch.empty(1, len(hardware.memories)))
+    search.best[0, 0] = np.inf  # so that nothing is cut
+    search.run(None, None, None, None)
+
+
 class OptimalMapper(Mapper):
-    """`optimal` among the mappers. Without a budget the proof takes what it takes."""
+    """`optimal` among the mappers. With neither a budget nor seconds it ends after `PATIENCE` candidates."""
 
     name = "optimal"
+    budget = None
 
     def search(self, task: Task, start: Batch) -> tuple[Batch, int, Status, Any]:
         """The best mapping of the space, or the start if that is better, with the certificate."""
+        warm()
         search = _Search(
             task.hardware, task.layer, task.objective, task.resident, task.machine, task.tiles
         )  # fmt: skip
         search.begin(start)
-        status = search.run(task.seconds, None, task.budget, task.cancelled)
+        most = PATIENCE if task.seconds is None and task.budget is None else None
+        status = search.run(task.seconds, most, task.budget, task.cancelled)
         found = search.result(status == "optimal")
         assert found is not None  # it begins at the start
+        if status == "optimal" and not found.certificate.inside:
+            status = "done"
         return found.batch, found.certificate.evaluations, status, found.certificate
 
 
@@ -196,6 +258,15 @@ class _Lists(NamedTuple):
     cycles: NDArray[np.float64]
     first: NDArray[np.int64]
     ahead: NDArray[np.float64]  # bound on all from a row of the first list on
+
+
+class _Floor(NamedTuple):
+    """What a spatial choice costs at least: cycles and pJ, and how much of that each memory's tiles do."""
+
+    latency: float
+    energy: float
+    pj: NDArray[np.float64] | None = None
+    cycles: NDArray[np.float64] | None = None
 
 
 class _Search:
@@ -219,7 +290,7 @@ class _Search:
         self.space = MapSpace(hardware, layer, tiles)
         self.values, self.masks = tile_values(self.space.sizes, tiles)
         self.orders = canonical_orders(hardware, self.problem)
-        self.exact = tiles == "divisors"
+        self.shape = SHAPES.index(tiles)
         room = _FRONT_ROOM if objective == "front" else 1
         self.best = np.full((room, 2), np.inf)
         self.held = np.zeros(1, np.int64)
@@ -232,6 +303,12 @@ class _Search:
         self.stop = np.array([0, _NEVER, _NEVER])
         self.by_spatial = self.too_large = self.too_dear = 0
         self.lower_bound = np.inf
+        self.spatial = Spatial(
+            np.zeros((0, self.M, L.MAX_AXES), np.int8),
+            np.zeros((0, self.M, L.MAX_AXES), np.int32),
+            np.zeros((0, self.M, L.NDIM), np.int32),
+        )
+        self.glance: list[NDArray[np.float64]] = []
 
     def begin(self, batch: Batch) -> None:
         """Start from a known mapping, or one more."""
@@ -256,8 +333,8 @@ class _Search:
 
     @property
     def _fixed(self) -> tuple[Any, ...]:
-        spatial = self.space.spatial
-        return (self.problem, *self.machine, self.exact, spatial.union, spatial.dim, spatial.factor)
+        spatial = self.spatial
+        return (self.problem, *self.machine, self.shape, spatial.union, spatial.dim, spatial.factor)
 
     def run(
         self,
@@ -301,36 +378,93 @@ class _Search:
         return time.perf_counter() >= deadline or (cancel is not None and cancel())
 
     def _search(self, deadline: float, cancel: Callable[[], bool] | None) -> bool:
-        from cost_models.bound_search import spatial_bounds
-
-        S = len(self.space.spatial.dim)
-        bounds, latency, energy = np.empty(S), np.empty(S), np.empty(S)
-        spatial_bounds(*self._fixed, self.number, bounds, latency, energy)
+        """Spatial choices by what they cost at least, first at a glance, then with tiles that fit."""
+        cut = self._spread()  # bound on what was left out for its size
+        bounds, latency, energy = self.glance
         ranked = np.argsort(bounds, kind="stable")
-        for rank, b in enumerate(ranked):
-            if self.number == _FRONT:
-                if self._dominated(latency[b : b + 1], energy[b : b + 1])[0]:
-                    self.by_spatial += 1
-                    continue
-            elif bounds[b] >= self.best[0, 0]:
-                self.by_spatial += len(ranked) - rank
-                break
-            later = float(bounds[ranked[rank + 1]]) if rank + 1 < len(ranked) else np.inf
+        open_ = [(float(bounds[b]), int(b), _Floor(float(latency[b]), float(energy[b]))) for b in ranked]
+        while open_:
+            bound, b, floor = open_[0]
             if self._stop(deadline, cancel):
-                self.lower_bound = float(bounds[b])
+                self.lower_bound = min(bound, cut)
                 return False
-            lists = self._lists(int(b))
+            heappop(open_)
+            if self._beaten(bound, floor):
+                self.by_spatial += 1
+                if self.number != _FRONT:
+                    self.by_spatial += len(open_)
+                    break
+                continue
+            if floor.pj is None:
+                fitting = self._floor(b)
+                if fitting is not None:
+                    heappush(open_, (max(bound, self._bound(fitting)), b, fitting))
+                continue
+            lists = self._lists(b, floor)
+            if lists is None:
+                cut = min(cut, bound)
+                continue
             at = 0
-            while lists is not None and at < lists.first[2]:
+            while at < lists.first[2]:
                 if self._stop(deadline, cancel):
-                    ahead = -np.inf if self.stop[0] and at == 0 else float(lists.ahead[at])
-                    self.lower_bound = min(later, max(float(bounds[b]), ahead))
+                    later = open_[0][0] if open_ else np.inf
+                    self.lower_bound = min(later, cut, max(bound, float(lists.ahead[at])))
                     return False
-                at = self._descend(int(b), lists, at)
-            if lists is None and self.stop[0]:  # it may have been cut short
-                self.lower_bound = float(bounds[b])
-                return False
-        return True
+                at = self._descend(b, lists, at)
+        self.lower_bound = cut
+        return cut == np.inf or (self.number != _FRONT and bool(cut >= self.best[0, 0]))
+
+    def _spread(self) -> float:
+        """List spatial choices with what they cost at a glance; bound on those that were left out."""
+        from cost_models.bound_spread import list_spreads
+        from cost_models.roofline import bound_batch
+
+        latency, energy = np.empty(1), np.empty(1)
+        bound_batch(self.problem[None], *self.machine, latency, energy)
+        leak = float(self.machine.machine[L.LEAK_PJ])
+        floor = np.array([latency[0], energy[0] - leak * latency[0]]) * (1.0 - 1e-12)
+        dim, factor, union, *self.glance, beaten, whole = list_spreads(
+            self.problem, *self.machine, axis_sets(self.hardware), self.shape, self.number, floor,
+            self.best, self.held, MOST_CHOICES, self.stop,
+        )  # fmt: skip
+        self.spatial = Spatial(dim, factor, union)
+        self.by_spatial += beaten
+        if whole:
+            return np.inf
+        return self._bound(_Floor(floor[0], floor[1] + leak * floor[0]))
+
+    def _bound(self, floor: _Floor) -> float:
+        """Of the objective; for a front, what goes first."""
+        return {"latency": floor.latency, "energy": floor.energy}.get(
+            self.objective, floor.latency * floor.energy
+        )
+
+    def _beaten(self, bound: float, floor: _Floor) -> bool:
+        """Whether a spatial choice is not worth a look."""
+        if self.number == _FRONT:
+            return bool(self._dominated(np.array([floor.latency]), np.array([floor.energy]))[0])
+        return bool(bound >= self.best[0, 0])
+
+    def _floor(self, b: int) -> _Floor | None:
+        """What a spatial choice costs at least, with tiles that fit; None if none do."""
+        from cost_models.bound_search import least_tiles
+
+        pj, cycles = np.empty(self.M), np.empty(self.M)
+        least_tiles(*self._fixed, b, self.values, self.stop, pj, cycles)
+        if not np.isfinite(pj).all():
+            return None
+        hidden, exposed = self._times(cycles)
+        latency = (hidden + exposed) * (1.0 - 1e-12)
+        energy = (pj.sum() + float(self.machine.machine[L.LEAK_PJ]) * latency) * (1.0 - 1e-12)
+        return _Floor(latency, float(energy), pj, cycles)
+
+    def _times(self, cycles: NDArray[np.float64], without: int = 0) -> tuple[float, float]:
+        """(most of the cycles that hide behind compute, sum of those that add up), one memory left out."""
+        hides = self.machine.memory[:, L.OVERLAPS] != 0.0
+        hides[0] = True
+        others = np.arange(self.M) != without
+        others[0] = True
+        return float(cycles[hides & others].max()), float(cycles[~hides & others].sum())
 
     def _descend(self, b: int, lists: _Lists, at: int) -> int:
         """Search part of a spatial choice; returns the row of the first list to go on from."""
@@ -349,48 +483,52 @@ class _Search:
             return True
         return self._told(deadline, cancel)
 
-    def _lists(self, b: int) -> _Lists | None:
-        """Candidates for each memory's tile, cheapest first; None if a memory has none left."""
+    def _lists(self, b: int, floor: _Floor) -> _Lists | None:
+        """Candidates for each memory's tile, cheapest first; None if that is too many or `stop` says so."""
         from cost_models.bound_search import list_tiles
 
+        assert floor.pj is not None
+        assert floor.cycles is not None
         found = []
-        base = steps = 0.0
+        ahead = np.empty(0)
         for c in range(1, self.M):
-            *arrays, large, dear, base, steps = list_tiles(
-                *self._fixed, b, c, self.number, self.best, self.held, self.values, self.masks, self.stop
-            )
+            hidden, exposed = self._times(floor.cycles, c)
+            others = float(floor.pj.sum() - floor.pj[c]) * (1.0 - 1e-12)
+            *arrays, large, dear, whole = list_tiles(
+                *self._fixed, b, c, self.number, hidden, exposed, others, self.best, self.held, self.values,
+                self.masks, self.stop,
+            )  # fmt: skip
             self.too_large += large
             self.too_dear += dear
-            if not len(arrays[0]) or self.stop[0]:
+            if not whole:
                 return None
             key = arrays[3] if self.objective == "latency" else arrays[2]
-            rows = np.lexsort((arrays[2] if self.objective == "latency" else arrays[3], key))
+            rows = np.argsort(key, kind="stable")
             found.append([array[rows] for array in arrays])
-        least = [float(arrays[2].min()) for arrays in found]
-        for c, arrays in enumerate(found):
-            value, hopeless = self._value(steps, base + sum(least) - least[c] + arrays[2], arrays[3], c + 1)
-            keep = ~hopeless
-            self.too_dear += int(hopeless.sum())
-            if not keep.any():
-                return None
-            found[c] = [array[keep] for array in arrays]
-            if c == 0:
-                ahead = np.minimum.accumulate(value[keep][::-1])[::-1]
+            if c == 1:
+                ahead = self._ahead(hidden, exposed, others, found[0][2], found[0][3])
+            if not len(rows):
+                tiles, bits, energy, cycles = found[0]
+                return _Lists(tiles, bits, energy, cycles, np.zeros(self.M + 1, np.int64), ahead)
         first = np.cumsum([0, 0, *(len(arrays[0]) for arrays in found)])
         tiles, bits, energy, cycles = (np.concatenate(column) for column in zip(*found, strict=True))
         return _Lists(tiles, bits, energy, cycles, first, ahead)
 
-    def _value(
-        self, steps: float, pj: NDArray[np.float64], cycles: NDArray[np.float64], c: int
-    ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-        """(lower bounds on the objective, whether they rule out): energy without leakage, the time of `c`."""
-        exposed = self.machine.memory[c, L.OVERLAPS] == 0.0
-        latency = (steps + cycles if exposed else np.maximum(steps, cycles)) * (1.0 - 1e-12)
-        energy = (pj + float(self.machine.machine[L.LEAK_PJ]) * latency) * (1.0 - 1e-12)
-        if self.number == _FRONT:
-            return latency * energy, self._dominated(latency, energy)
-        value = {"latency": latency, "energy": energy, "edp": latency * energy}[self.objective]
-        return value, value >= self.best[0, 0]
+    def _ahead(
+        self,
+        hidden: float,
+        exposed: float,
+        others: float,
+        pj: NDArray[np.float64],
+        cycles: NDArray[np.float64],
+    ) -> NDArray[np.float64]:
+        """Lower bounds on the objective from a row of the first list on."""
+        hides = self.machine.memory[1, L.OVERLAPS] != 0.0
+        latency = (np.maximum(hidden, cycles) if hides else hidden + cycles) + exposed
+        latency = latency * (1.0 - 1e-12)
+        energy = (others + pj + float(self.machine.machine[L.LEAK_PJ]) * latency) * (1.0 - 1e-12)
+        value = {"latency": latency, "energy": energy}.get(self.objective, latency * energy)
+        return np.asarray(np.minimum.accumulate(value[::-1])[::-1])
 
     def _dominated(self, latency: NDArray[np.float64], energy: NDArray[np.float64]) -> NDArray[np.bool_]:
         """Whether a point of the front is nowhere worse."""
@@ -405,7 +543,7 @@ class _Search:
         choice = int(self.choice[row])
         if choice < 0:
             return self.given[-choice - 1]
-        spatial = self.space.spatial
+        spatial = self.spatial
         rows, here = slice(row, row + 1), slice(choice, choice + 1)
         return Batch(self.tile[rows].copy(), self.order[rows].copy(), spatial.dim[here], spatial.factor[here])
 
@@ -427,7 +565,7 @@ class _Search:
             points.append(FrontPoint(float(self.best[row, 0]), float(self.best[row, 1]), batch, mapping))
         return Front(
             tuple(points),
-            float(self.space.size),
+            self.space,
             int(self.nodes[0]),
             self._pruned,
             int(self.nodes[1]),
@@ -445,17 +583,21 @@ class _Search:
         if not self.held[0]:
             return None
         optimum = float(self.best[0, 0])
+        batch = self._batch(0)
+        mapping = Mapping.from_arrays(self.hardware, self.layer, batch)
+        flow = self.hardware.dataflow
         certificate = Certificate(
             cast(Objective, self.objective),
             optimum,
             optimum if complete else min(optimum, float(self.lower_bound)),
-            float(self.space.size),
+            self.space,
             int(self.nodes[0]),
             self._pruned,
             int(self.nodes[1]),
             time.perf_counter() - self.began,
             complete,
             self.space.tiles,
+            bool(flow.axes or flow.orders),
+            int(self.choice[0]) >= 0 or mapping in self.space,
         )
-        batch = self._batch(0)
-        return OptimalResult(batch, Mapping.from_arrays(self.hardware, self.layer, batch), certificate)
+        return OptimalResult(batch, mapping, certificate)

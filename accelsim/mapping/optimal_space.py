@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import cache
 from math import comb, prod
 from typing import TYPE_CHECKING, Literal, NamedTuple
@@ -11,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from accelsim.errors import AccelsimError
-from accelsim.workloads.layer import DIMS
+from accelsim.workloads.layer import DIMS, Layer
 from cost_models import layout as L
 
 if TYPE_CHECKING:
@@ -19,14 +18,18 @@ if TYPE_CHECKING:
 
 _ORDER_COLS = 10  # as in cost_models.bound_search, which is slow to import
 
-Tiles = Literal["divisors", "all"]
-"""Sizes of tiles: every divisor, or every size with a trip count of its own."""
+Tiles = Literal["divisors", "all", "legal"]
+"""What tiles may be: divisors, every size with a trip count of its own, or whatever is legal."""
+
+SHAPES: tuple[Tiles, ...] = ("divisors", "all", "legal")
+"""In the order of their numbers in `cost_models.bound_tiles`."""
+
+_MOST_SIZES = 1 << 20
+
+MOST_CHOICES = 1 << 20
+"""Spatial choices that are listed at most."""
 
 Factors = tuple[tuple[int, ...], ...]
-
-_Use = tuple[int, int]
-"""Dimension and factor of an axis; (0, 0) leaves it unused."""
-_Choices = Iterator[tuple[_Use, ...]]
 
 
 @cache
@@ -87,55 +90,71 @@ def tile_values(sizes: list[int], tiles: Tiles) -> tuple[NDArray[np.int64], NDAr
     """Sizes that tiles may have, as `divisors`; the second array is 0 where they need not divide."""
     if tiles == "divisors":
         return divisors(sizes)
-    rows = [parts(size) for size in sizes]
+    if tiles == "legal" and max(sizes) > _MOST_SIZES:
+        raise AccelsimError(
+            f"tiles: legal takes sizes up to {_MOST_SIZES:,}, but the layer has {max(sizes):,}: take all"
+        )
+    rows = [parts(size) if tiles == "all" else range(1, size + 1) for size in sizes]
     out = np.zeros((L.NDIM, max(map(len, rows))), np.int64)
     for d, row in enumerate(rows):
         out[d, : len(row)] = row
     return out, np.zeros_like(out)
 
 
-@cache
-def chains(size: int, factors: Factors, tiles: Tiles) -> tuple[tuple[int, ...], ...]:
-    """Every way to hand one dimension down: the union tile of each memory.
+def unions(whole: int, size: int, factors: tuple[int, ...], tiles: Tiles) -> dict[int, int]:
+    """Union tiles that a tile `whole` of a dimension `size` may have, and what an instance gets of each.
 
-    `factors`: of the axes below each memory that carry the dimension. All their instances have work in a
-    full tile, and below the last memory one element is left.
+    `factors`: of the axes in between that carry the dimension.
+    """
+    each = prod(factors)
+    if tiles == "divisors":
+        return {u: u // each for u in range(each, whole + 1, each) if whole % u == 0}
+    if tiles == "legal":
+        return {u: -(-u // each) for u in range(max(factors, default=1), whole + 1)}
+    out = {}
+    for union in sorted({*parts(whole), *(min(whole, v * each) for v in parts(size))}):
+        rest = union
+        for factor in factors:
+            part = -(-rest // factor)
+            if -(-rest // part) != factor:  # an instance has nothing to do
+                break
+            rest = part
+        else:
+            out[union] = rest
+    return out
+
+
+@cache
+def chains(
+    whole: int, factors: Factors, tiles: Tiles, size: int | None = None
+) -> tuple[tuple[int, ...], ...]:
+    """Every way to hand down a tile `whole` of a dimension `size`: the union tile of each memory.
+
+    `factors`: of the axes below each memory that carry the dimension. Below the last memory one element is
+    left.
     """
     if not factors:
-        return ((),) if size == 1 else ()
-    values = [v for v in range(1, size + 1) if size % v == 0] if tiles == "divisors" else parts(size)
-    out = []
-    for union in values:
-        rest = union
-        for factor in factors[0]:
-            each = -(-rest // factor)
-            if -(-rest // each) != factor or (tiles == "divisors" and each * factor != rest):
-                break
-            rest = each
-        else:
-            out += [(union, *inner) for inner in chains(rest, factors[1:], tiles)]
+        return ((),) if whole == 1 else ()
+    size = whole if size is None else size
+    out: list[tuple[int, ...]] = []
+    for union, rest in unions(whole, size, factors[0], tiles).items():
+        out += [(union, *inner) for inner in chains(rest, factors[1:], tiles, size)]
     return tuple(out)
 
 
 @cache
-def count_chains(size: int, factors: Factors, tiles: Tiles) -> int:
+def count_chains(whole: int, factors: Factors, tiles: Tiles, size: int | None = None) -> int:
     """Length of `chains`, without making them."""
     if not factors:
-        return int(size == 1)
+        return int(whole == 1)
     if tiles == "divisors":
-        left = size // prod(prod(some) for some in factors)
-        return prod(comb(e + len(factors) - 1, e) for e in prime_factors(left).values())
-    total = 0
-    for union in parts(size):
-        rest = union
-        for factor in factors[0]:
-            each = -(-rest // factor)
-            if -(-rest // each) != factor:
-                break
-            rest = each
-        else:
-            total += count_chains(rest, factors[1:], tiles)
-    return total
+        left, rest = divmod(whole, prod(prod(some) for some in factors))
+        return 0 if rest else prod(comb(e + len(factors) - 1, e) for e in prime_factors(left).values())
+    size = whole if size is None else size
+    return sum(
+        count_chains(rest, factors[1:], tiles, size)
+        for rest in unions(whole, size, factors[0], tiles).values()
+    )
 
 
 def canonical_orders(hardware: Accelerator, problem: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -208,92 +227,30 @@ class Spatial(NamedTuple):
         )  # fmt: skip
 
 
-def spatial_choices(hardware: Accelerator, sizes: list[int], tiles: Tiles = "divisors") -> Spatial:
-    """All ways to spread dimensions over the axes. Ways that differ in nothing that costs are taken once."""
-    M = len(hardware.memories)
-    slots = [(m, a) for m, memory in enumerate(hardware.memories) for a in range(len(memory.fanout))]
-    options = []
-    for m, a in slots:
-        memory = hardware.memories[m]
-        dims = [DIMS.index(d) for d in hardware.axis_dims(memory.name, memory.fanout[a].axis)]
-        limit = memory.fanout[a].size
-        options.append(
-            [(0, 0)]
-            + [
-                (d, f)
-                for d in dims
-                for f in range(2, min(limit, sizes[d]) + 1)
-                if tiles == "all" or sizes[d] % f == 0
-            ]
+def axis_sets(hardware: Accelerator) -> NDArray[np.int64]:
+    """int64[M, 3], bit d: the axis may carry dimension d."""
+    out = np.zeros((len(hardware.memories), L.MAX_AXES), np.int64)
+    for m, memory in enumerate(hardware.memories):
+        for a, axis in enumerate(memory.fanout):
+            out[m, a] = sum(1 << DIMS.index(d) for d in hardware.axis_dims(memory.name, axis.axis))
+    return out
+
+
+def spatial_choices(hardware: Accelerator, layer: Layer, tiles: Tiles) -> Spatial:
+    """All ways to spread dimensions over the axes, those that differ in nothing that costs about once.
+
+    Raises AccelsimError where there are too many to list.
+    """
+    from accelsim.pack import pack_layer, pack_machine
+    from cost_models.bound_spread import list_spreads
+
+    dim, factor, union, *_, whole = list_spreads(
+        pack_layer(layer), *pack_machine(hardware), axis_sets(hardware), SHAPES.index(tiles), -1, np.zeros(2),
+        np.empty((1, 2)), np.zeros(1, np.int64), MOST_CHOICES, np.zeros(3, np.int64),
+    )  # fmt: skip
+    if not whole:
+        raise AccelsimError(
+            f"the array of {hardware.name} can be used in more than {MOST_CHOICES:,} ways, "
+            "too many to list: name what its axes carry in the dataflow section"
         )
-    seen = set()
-    out: list[tuple[NDArray[np.int8], NDArray[np.int32], NDArray[np.int64]]] = []
-    for choice in _fitting(hardware, sizes, slots, options, tiles):
-        hops = [0.0] * M
-        powers = set()
-        dims_row = np.zeros((M, L.MAX_AXES), np.int8)
-        factors_row = np.zeros((M, L.MAX_AXES), np.int32)
-        split: dict[tuple[int, int], tuple[int, ...]] = {}
-        for (m, a), (d, f) in zip(slots, choice, strict=True):
-            if f < 2:
-                continue
-            axis = hardware.memories[m].fanout[a]
-            dims_row[m, a], factors_row[m, a] = d, f
-            split[m, d] = (*split.get((m, d), ()), f)
-            hops[m] += hardware.costs.hop_pj_per_bit[m][a]
-            for power in ("multicast", "reduction", "forwarding"):
-                if not getattr(axis, power):
-                    powers.add((m, d, power))
-        if tiles == "divisors":  # the factors of one dimension count as their product
-            split = {at: (prod(some),) for at, some in split.items()}
-        key = frozenset(split.items())
-        if (key, tuple(hops), frozenset(powers)) in seen:
-            continue
-        seen.add((key, tuple(hops), frozenset(powers)))
-        union = _smallest(split, M)
-        if (union[0] <= sizes).all():
-            out.append((dims_row, factors_row, union))
-    dims_out, factors_out, unions = zip(*out, strict=True)
-    return Spatial(np.array(dims_out), np.array(factors_out), np.array(unions, np.int32))
-
-
-def _smallest(split: dict[tuple[int, int], tuple[int, ...]], M: int) -> NDArray[np.int64]:
-    """The smallest union tiles int64[M, 8] that give every instance work."""
-    union = np.ones((M, L.NDIM), np.int64)
-    for d in range(L.NDIM):
-        rest = 1
-        for m in range(M - 1, -1, -1):
-            for f in reversed(split.get((m, d), ())):
-                rest = max(f, (rest - 1) * f + 1, (f - 1) * rest + 1) if rest > 1 else f
-            union[m, d] = rest
-    return union
-
-
-def _fitting(
-    hardware: Accelerator,
-    sizes: list[int],
-    slots: list[tuple[int, int]],
-    options: list[list[_Use]],
-    tiles: Tiles,
-) -> _Choices:
-    """Combinations of axis choices that the sizes allow and that share their lanes."""
-
-    def grow(left: list[int], lanes: dict[tuple[int, str], int], chosen: tuple[_Use, ...]) -> _Choices:
-        if len(chosen) == len(slots):
-            yield chosen
-            return
-        m, a = slots[len(chosen)]
-        fanout = hardware.memories[m].fanout
-        host = fanout[a].shares or fanout[a].axis
-        room = next(axis.size for axis in fanout if axis.axis == host)
-        for d, f in options[len(chosen)]:
-            if f < 2:
-                yield from grow(left, lanes, (*chosen, (0, 0)))
-                continue
-            used = lanes.get((m, host), 1) * f
-            fits = left[d] % f == 0 if tiles == "divisors" else left[d] >= f
-            if fits and used <= room:
-                rest = [-(-n // f) if i == d else n for i, n in enumerate(left)]
-                yield from grow(rest, {**lanes, (m, host): used}, (*chosen, (d, f)))
-
-    yield from grow(sizes, {}, ())
+    return Spatial(dim, factor, union)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -11,6 +9,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from accelsim.csv_text import csv_text
 from accelsim.mapping.maestro.compare import Pair, reasons
 from accelsim.report.text import quantity
 from cost_models import maestro_layout as L
@@ -54,11 +53,7 @@ def rows(pairs: Sequence[Pair]) -> list[list[str | float]]:
 
 def table_csv(pairs: Sequence[Pair]) -> str:
     """CSV, a line a layer."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    writer.writerows(rows(pairs))
-    return text.getvalue()
+    return csv_text(COLUMNS, (dict(zip(COLUMNS, row)) for row in rows(pairs)))
 
 
 def report(title: str, pairs: Sequence[Pair], skipped: Sequence[str] = ()) -> RenderableType:

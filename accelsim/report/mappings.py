@@ -51,8 +51,12 @@ def network_mapping_report(found: NetworkMapping, *, nests: bool = True) -> Rend
     if proofs:
         worst = max(proof.gap for proof in proofs)
         proved = sum(proof.complete for proof in proofs)
-        among = "dividing tiles" if proofs[0].tiles == "divisors" else "tiles of all trip counts"
-        total += f"proved among {among}: {proved} of {len(proofs)} layers, largest gap {worst:.2%}\n"
+        outside = sum(proof.complete and not proof.inside for proof in proofs)
+        total += (
+            f"proved among {proofs[0].covers}: {proved} of {len(proofs)} layers, largest gap {worst:.2%}\n"
+        )
+        if outside:
+            total += f"{outside} mappings lie outside that space: none in it is better\n"
     parts: list[RenderableType] = [table, Text(total)]
     if nests:
         blocks: dict[str, list[str]] = {}
@@ -67,11 +71,15 @@ def _how(result: MappingResult) -> str:
     proof = ""
     if result.certificate is not None:
         sure = result.certificate
-        proof = (
-            f"\ncertificate: gap {sure.gap:.2%} among {sure.space_size:.3g} mappings with "
-            f"{'dividing tiles' if sure.tiles == 'divisors' else 'tiles of all trip counts'}, "
-            f"{sure.nodes:,} candidates in {sure.seconds:.2f} s; cut by "
-            + ", ".join(f"{rule} {n:,}" for rule, n in sure.pruned.items() if n)
+        among = f"{sure.space_size:.3g} mappings with {sure.covers}"
+        if sure.inside:
+            proof = f"\ncertificate: gap {sure.gap:.2%} among {among}, "
+        elif sure.complete:
+            proof = f"\ncertificate: none of {among} is better; this one lies outside them; "
+        else:
+            proof = f"\ncertificate: gap {sure.gap:.2%} to {among}; this one lies outside them; "
+        proof += f"{sure.nodes:,} candidates in {sure.seconds:.2f} s; cut by " + ", ".join(
+            f"{rule} {n:,.0f}" for rule, n in sure.pruned.items() if n
         )
     return (
         f"mapper {result.mapper}, objective {result.objective}, seed {result.seed}: {result.status} after "

@@ -49,7 +49,8 @@ def ran(result: SearchResult) -> str:
     if config.model == "maestro":
         how += ", priced by MAESTRO's model under the best of its classic dataflows"
     elif config.strategy != "joint":
-        how += f", mapper {config.mapper} with {config.budget} evaluations a layer"
+        limit = "no limit of" if config.budget is None else f"{config.budget}"
+        how += f", mapper {config.mapper} with {limit} evaluations a layer"
     fixed = f"; fixed: {', '.join(config.fix)}" if config.fix else ""
     lines = [
         f"{what} on chips in the envelope of {result.setup.base.name}: {result.setup.goals.words()}",

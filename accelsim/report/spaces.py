@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from typing import Any
 
 import numpy as np
@@ -12,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from accelsim.accuracy import AccuracyError, AccuracySource, load_source
+from accelsim.csv_text import csv_text
 from accelsim.workloads.spaces import Space, load_space
 
 COLUMNS = ("subnet", "macs", "params", "accuracy", "error", "kind", "source")
@@ -51,11 +50,7 @@ def space_rows(
 
 def space_csv(name: str | Space, sample: int = 10, seed: int = 0, accuracy: str | None = None) -> str:
     """A line a drawn subnet, as `space_rows`."""
-    out = io.StringIO()
-    writer = csv.DictWriter(out, COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(space_rows(name, sample, seed, accuracy))
-    return out.getvalue()
+    return csv_text(COLUMNS, space_rows(name, sample, seed, accuracy))
 
 
 def space_table(

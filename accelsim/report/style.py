@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from accelsim.errors import AccelsimError, nearest
+from accelsim.files import check_writable, write_whole
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -95,8 +97,7 @@ def check_path(path: Path) -> Path:
         raise AccelsimError(
             f"{path}: the suffix must be one of {', '.join(FORMATS)}{nearest(suffix, FORMATS)}"
         )
-    if not path.parent.is_dir():
-        raise AccelsimError(f"{path}: there is no folder {path.parent}")
+    check_writable(path)
     return path
 
 
@@ -110,11 +111,10 @@ def save(figure: Figure, path: Path | str) -> None:
     path = check_path(Path(path))
     suffix = path.suffix.lower()
     options: dict[str, Any] = {"dpi": 160} if suffix == ".png" else {"metadata": {_DATE[suffix]: None}}
-    try:
-        with mpl.rc_context({"svg.hashsalt": "accelsim", "svg.fonttype": "none", "pdf.fonttype": 42}):
-            figure.savefig(path, **options)
-    except OSError as fault:
-        raise AccelsimError(f"{path}: {fault.strerror or fault}") from None
+    out = io.BytesIO()
+    with mpl.rc_context({"svg.hashsalt": "accelsim", "svg.fonttype": "none", "pdf.fonttype": 42}):
+        figure.savefig(out, format=suffix[1:], **options)
+    write_whole(path, out.getvalue())
 
 
 _DATE = {".svg": "Date", ".pdf": "CreationDate"}

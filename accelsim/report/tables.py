@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -11,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from accelsim.costing import NetworkCost
+from accelsim.csv_text import csv_text
 from accelsim.mapping.cost import LayerCost
 from accelsim.report.text import quantity
 
@@ -104,11 +103,7 @@ def layer_row(cost: LayerCost) -> dict[str, Any]:
 
 
 def _csv(rows: list[dict[str, Any]]) -> str:
-    out = io.StringIO()
-    writer = csv.DictWriter(out, list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return out.getvalue()
+    return csv_text(list(rows[0]), rows)
 
 
 def _heading(cost: LayerCost) -> Text:

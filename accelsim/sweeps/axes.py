@@ -17,6 +17,9 @@ UNITS = {"": 1, "B": 1, "kB": 1000, "MB": 10**6, "GB": 10**9, "KiB": 2**10, "MiB
 
 MAX_POINTS = 100_000
 
+LARGEST = 1e30
+"""Of the numbers of an axis: beyond what any figure of a machine means."""
+
 _NUMBER = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)([A-Za-z]*)")
 _HELP = "write PATH=START:STOP:xFACTOR, PATH=START:STOP:+STEP or PATH=VALUE,VALUE,..."
 
@@ -37,9 +40,11 @@ class Axis:
     def __post_init__(self) -> None:
         if not self.values:
             raise AccelsimError(f"{self.path}: must have at least one value")
-        for i, value in enumerate(self.values):
-            if value in self.values[:i]:
+        seen: set[Scalar] = set()
+        for value in self.values:
+            if value in seen:
                 raise AccelsimError(f"{self.path}: the value {value} comes twice")
+            seen.add(value)
 
     @property
     def whole(self) -> Axis:
@@ -103,6 +108,8 @@ def _plain(value: Any) -> Scalar:
     value = value.item() if hasattr(value, "item") else value
     if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
         return int(value)
+    if isinstance(value, int | float) and not abs(value) <= LARGEST:
+        raise AccelsimError(f"vary: numbers must be finite and at most {LARGEST:g}, but got {value!r:.60}")
     if not isinstance(value, int | float | str):
         raise AccelsimError(f"vary: values must be numbers, truth values or texts, but got {value!r:.60}")
     return value
@@ -147,7 +154,13 @@ def _range(spec: str, text: str) -> tuple[int | float, ...]:
         if len(values) > MAX_POINTS:
             raise AccelsimError(f"--vary {text!r}: at most {MAX_POINTS} values")
         i += 1
-        new = _plain(start * step**i if words[2][0] == "x" else start + step * i)
+        try:
+            raw = start * step**i if words[2][0] == "x" else start + step * i
+        except OverflowError:
+            break
+        if raw > LARGEST:
+            break
+        new = _plain(raw)
         assert isinstance(new, int | float)
         value = new
     return tuple(values)

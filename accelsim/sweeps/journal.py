@@ -2,84 +2,129 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import math
+import time
 from pathlib import Path
 from typing import Any
 
-from accelsim.errors import AccelsimError, nearest
+from accelsim.errors import AccelsimError
+from accelsim.files import Lock, settle, write_whole
+
+FORMAT = 2
+"""Of the first line. The first format had neither this number nor digests."""
 
 
 class Journal:
     """A file of JSON lines beside the table to come: first what was asked, then a line a finished point.
 
-    Points go by key. A last line that was cut off in the middle does not count.
+    Points go by key; each line carries a digest of itself and of the question. A point whose line is cut off
+    or damaged does not count, and is priced again. One process writes at a time.
     """
 
-    def __init__(self, path: Path, question: dict[str, Any]) -> None:
-        """Read what is there. Raises AccelsimError for a journal of another question."""
+    def __init__(self, path: Path, question: dict[str, Any], results: int = 1, fresh: bool = False) -> None:
+        """Read what is there, unless `fresh`; a point has so many `results`.
+
+        Raises AccelsimError for a journal of another question, and where another process writes to it.
+        """
         self.path = path
         self.known: dict[str, Any] = {}
-        lines = _lines(path)
-        if lines and lines[0] != question:
-            before = lines[0] if isinstance(lines[0], dict) else {}
-            differ = [k for k in question if before.get(k) != question[k]]
-            raise AccelsimError(
-                f"{path} holds an unfinished sweep with another {' and '.join(differ)}; "
-                "finish it with the old options, or give --fresh to start over"
-            )
-        for line in lines[1:]:
-            if isinstance(line, dict) and set(line) == {"key", "value"}:
-                self.known[line["key"]] = line["value"]
-        self._write([question, *({"key": k, "value": v} for k, v in self.known.items())])
+        self._results = results
+        self._settled = time.monotonic()
+        self._lock = Lock(path.with_name(path.name + ".lock"), f"{path}")
+        try:
+            self._salt = _digest("", question)
+            if not fresh:
+                self._read(question)
+            head = {"journal": FORMAT, "question": question, "digest": self._salt}
+            lines = [head, *(self._line(k, v) for k, v in self.known.items())]
+            write_whole(path, "".join(json.dumps(line) + "\n" for line in lines))
+        except BaseException:
+            self.close()
+            raise
 
     def add(self, key: str, value: Any) -> None:
-        """Note a finished point."""
+        """Note a finished point. A killed process loses none, a power failure those of the last second."""
         self.known[key] = value
         try:
-            with self.path.open("a", encoding="utf-8") as file:
-                file.write(json.dumps({"key": key, "value": value}) + "\n")
+            with self.path.open("ab") as file:
+                file.write((json.dumps(self._line(key, value)) + "\n").encode())
+                if time.monotonic() - self._settled > 1.0:
+                    settle(file)
+                    self._settled = time.monotonic()
         except OSError as fault:
-            raise AccelsimError(f"{self.path}: {fault.strerror or fault}") from None
+            raise AccelsimError(f"{self.path}: cannot be written: {fault.strerror or fault}") from None
 
     def remove(self) -> None:
         """Delete the file: the sweep is finished and its table written."""
         self.path.unlink(missing_ok=True)
 
-    def _write(self, lines: list[Any]) -> None:
-        write_whole(self.path, "".join(json.dumps(line) + "\n" for line in lines).encode())
+    def close(self) -> None:
+        """Let others write."""
+        self._lock.free()
 
+    def _line(self, key: str, value: Any) -> dict[str, Any]:
+        return {"key": key, "value": value, "digest": _digest(self._salt, [key, value])}
 
-def _lines(path: Path) -> list[Any]:
-    try:
-        text = path.read_text(encoding="utf-8") if path.is_file() else ""
-    except (OSError, UnicodeDecodeError) as fault:
-        raise AccelsimError(f"{path}: cannot be read: {fault}") from None
-    out = []
-    for line in text.splitlines():
+    def _read(self, question: dict[str, Any]) -> None:
         try:
-            out.append(json.loads(line))
-        except json.JSONDecodeError:
-            break
-    return out
+            content = self.path.read_bytes() if self.path.exists() else b""
+        except OSError as fault:
+            raise AccelsimError(f"{self.path}: cannot be read: {fault.strerror or fault}") from None
+        if not content:
+            return
+        head, *lines = (_parsed(line) for line in content.split(b"\n"))
+        old = isinstance(head, dict) and "journal" not in head and set(head) >= {"version", "mapper"}
+        before = {"model": "accelsim"} | head if old else self._asked(head)
+        differ = [name for name in question if before.get(name) != question[name]]
+        if differ:
+            raise AccelsimError(
+                f"{self.path} holds an unfinished sweep with another {' and '.join(differ)}; "
+                "finish it with the old options, or give --fresh to start over"
+            )
+        for line in lines:
+            if not isinstance(line, dict) or not {"key", "value"} <= set(line):
+                continue
+            key, value = line["key"], line["value"]
+            right = old or line.get("digest") == _digest(self._salt, [key, value])
+            if right and isinstance(key, str) and self._is_result(value):
+                self.known[key] = value
+
+    def _asked(self, head: Any) -> dict[str, Any]:
+        """The question of a first line. Raises AccelsimError where it is no such line, or damaged."""
+        if isinstance(head, dict) and isinstance(head.get("journal"), int) and head["journal"] > FORMAT:
+            raise AccelsimError(
+                f"{self.path}: was written by a newer accelsim; upgrade it, or give --fresh to start over"
+            )
+        asked = head.get("question") if isinstance(head, dict) else None
+        if not isinstance(asked, dict) or head.get("digest") != _digest("", asked):
+            raise AccelsimError(
+                f"{self.path}: is damaged, or not the journal of a sweep; give --fresh to start over"
+            )
+        return asked
+
+    def _is_result(self, value: Any) -> bool:
+        """A reason, or latency and energy, for each network."""
+        return isinstance(value, list) and len(value) == self._results and all(map(_is_price, value))
 
 
-def check_suffix(path: Path, known: tuple[str, ...]) -> None:
-    """Raise AccelsimError unless the path ends in one of the known suffixes and its folder exists."""
-    suffix = path.suffix.lower()
-    if suffix not in known:
-        raise AccelsimError(f"{path}: the suffix must be one of {', '.join(known)}{nearest(suffix, known)}")
-    if not path.parent.is_dir():
-        raise AccelsimError(f"{path}: there is no folder {path.parent}")
+def _is_price(value: Any) -> bool:
+    if isinstance(value, str):
+        return True
+    return (
+        isinstance(value, list)
+        and len(value) == 2
+        and all(type(x) in (int, float) and 0 < x < math.inf for x in value)
+    )
 
 
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file all at once: a reader sees the old one or the new one."""
-    import os
+def _digest(salt: str, value: Any) -> str:
+    return hashlib.sha256((salt + json.dumps(value, sort_keys=True)).encode()).hexdigest()[:32]
 
-    part = path.with_name(path.name + ".new")
+
+def _parsed(line: bytes) -> Any:
     try:
-        part.write_bytes(content)
-        os.replace(part, path)
-    except OSError as fault:
-        part.unlink(missing_ok=True)
-        raise AccelsimError(f"{path}: {fault.strerror or fault}") from None
+        return json.loads(line)
+    except (ValueError, RecursionError):  # cut off, or damaged
+        return None

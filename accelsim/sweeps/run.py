@@ -3,32 +3,31 @@
 from __future__ import annotations
 
 import hashlib
-import os
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import islice
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from accelsim.engines.base import Engine, as_engine, check_workers
 from accelsim.errors import AccelsimError
+from accelsim.files import check_suffix
 from accelsim.hardware.loader import load_hardware
 from accelsim.hardware.paths import value_at
 from accelsim.hardware.resize import resized
-from accelsim.mapping.mapper import Cancel, Mapper, as_question
+from accelsim.mapping.mapper import Cancel, Mapper, as_question, nothing_fits
+from accelsim.pricing.models import CostModel, load_model
+from accelsim.pricing.models.base import never
+from accelsim.pricing.network import NetworkPricer, Run
+from accelsim.pricing.way import DEFAULT_MAPPER, Way
 from accelsim.sweeps.axes import Axis, as_axes, points
-from accelsim.sweeps.journal import Journal, check_suffix
-from accelsim.sweeps.pricing import ChipPricer, Way
+from accelsim.sweeps.journal import Journal
 from accelsim.sweeps.table import FIGURES, FORMATS, SweepTable, parquet_modules
 from accelsim.workloads.load import load_network
 from accelsim.workloads.network import Network
 
 if TYPE_CHECKING:
     from accelsim.hardware import Accelerator
-
-_AHEAD = 4
-"""Machines that wait for a free worker, for each worker."""
 
 
 class Interrupted(AccelsimError):
@@ -41,7 +40,7 @@ class _Job:
 
     key: str
     hardware: Accelerator
-    way: Way
+    model: CostModel
 
 
 def sweep(
@@ -49,11 +48,14 @@ def sweep(
     networks: Network | str | Sequence[Network | str],
     vary: Iterable[str | Axis] | Mapping[str, Any],
     *,
-    mapper: str | Mapper = "genetic",
+    mapper: str | Mapper | type[Mapper] = DEFAULT_MAPPER,
     objective: str | Sequence[str] = "edp",
-    budget: int = 500,
+    budget: int | None = None,
     seed: int = 0,
+    model: str | CostModel | type[CostModel] = "accelsim",
+    engine: str | Engine | type[Engine] = "threads",
     workers: int | None = None,
+    scheduler: str | None = None,
     out: Path | str | None = None,
     fresh: bool = False,
     cancel: Cancel | None = None,
@@ -64,9 +66,10 @@ def sweep(
     hardware   anything that `load_hardware` reads
     networks   one or several, each anything that `load_network` reads
     vary       texts such as "memories.GLB.size_bytes=16KiB:512KiB:x2", or {path: values}
-    mapper, objective, budget, seed   as in `map_network`, except that `budget` bounds all evaluations that
-               the genetic mapper spends on a layer; several objectives give a row each
-    workers    threads, default one a processor; the answer does not depend on them
+    mapper, objective, budget, seed   as in `map_network`; several objectives give a row each
+    model      who prices the layers: accelsim, maestro, or a `CostModel`
+    engine     threads, processes or dask, with `workers` of them, default one a processor; the answer does
+               not depend on them
     out        .csv, .json or .parquet to write; beside it lies a journal (.part) until all is done, from
                which the same call goes on after an interruption
     fresh      forget an unfinished journal
@@ -85,9 +88,8 @@ def sweep(
         raise AccelsimError(f"sweep: needs one or more networks of different names, but got {names}")
     objectives = [objective] if isinstance(objective, str) else list(dict.fromkeys(objective))
     ways = [Way.of(mapper, name, budget, seed) for name in objectives]
-    workers = os.cpu_count() or 1 if workers is None else workers
-    if isinstance(workers, bool) or not isinstance(workers, int) or workers < 1:
-        raise AccelsimError(f"workers: must be a whole number from 1, but got {workers!r}")
+    models = [load_model(model, way) for way in ways]
+    check_workers(workers)
     cancelled = as_question(cancel)
     journal = None
     if out is not None:
@@ -96,33 +98,54 @@ def sweep(
         if out.suffix.lower() == ".parquet":
             parquet_modules()
         part = out.with_name(out.name + ".part")
-        if fresh:
-            part.unlink(missing_ok=True)
-        journal = Journal(part, _question(ways, nets))
+        journal = Journal(part, _question(ways[0], models[0], nets), len(nets), fresh)
+    try:
+        with as_engine(engine, workers, scheduler) as started:
+            table = _priced(base, axes, ways, models, nets, started, cancelled, progress, journal)
+        if out is not None and journal is not None:
+            table.write(out)
+            journal.remove()
+        return table
+    finally:
+        if journal is not None:
+            journal.close()
 
+
+def _priced(
+    base: Accelerator,
+    axes: tuple[Axis, ...],
+    ways: list[Way],
+    models: list[CostModel],
+    nets: list[Network],
+    started: Engine,
+    cancelled: Callable[[], bool],
+    progress: Callable[[int, int], None] | None,
+    journal: Journal | None,
+) -> SweepTable:
+    """The whole table, from what the journal knows and the points left. Raises Interrupted."""
     machines, reasons = _machines(base, axes)
     known: dict[str, Any] = journal.known if journal is not None else {}
     jobs = {
-        key: _Job(key, machine, way)
-        for way in ways
+        key: _Job(key, machine, priced)
+        for way, priced in zip(ways, models, strict=True)
         for machine in machines
         if machine is not None and (key := _key(machine, way)) not in known
     }
     total = len({_key(m, way) for way in ways for m in machines if m is not None})
-    for done, (job, prices) in enumerate(_run(list(jobs.values()), nets, workers, cancelled)):
+    stop = cancelled if started.shares_memory else never
+    found = started.stream(partial(_solve, nets=nets, cancelled=stop), list(jobs.values()))
+    for done, (key, prices) in enumerate(zip(jobs, found), total - len(jobs) + 1):
+        if cancelled():
+            break
         if journal is not None:
-            journal.add(job.key, prices)
-        known[job.key] = prices
+            journal.add(key, prices)
+        known[key] = prices
         if progress is not None:
-            progress(total - len(jobs) + done + 1, total)
+            progress(done, total)
     if any(key not in known for key in jobs):
         where = f"; the same command goes on from {journal.path}" if journal is not None else ""
         raise Interrupted(f"stopped after {sum(k in known for k in jobs)} of {len(jobs)} points{where}")
-    table = SweepTable(axes, tuple(_rows(axes, machines, reasons, ways, nets, known)))
-    if out is not None and journal is not None:
-        table.write(out)
-        journal.remove()
-    return table
+    return SweepTable(axes, tuple(_rows(axes, machines, reasons, ways, nets, known)))
 
 
 def _is_whole(base: Accelerator, path: str) -> bool:
@@ -153,58 +176,29 @@ def _key(machine: Accelerator, way: Way) -> str:
     return f"{machine.hash}:{way.objective}"
 
 
-def _question(ways: list[Way], nets: list[Network]) -> dict[str, Any]:
+def _question(way: Way, model: CostModel, nets: list[Network]) -> dict[str, Any]:
     """What must be equal for results of a journal to hold."""
     from accelsim import __version__
 
     text = repr([(net.name, net.layers, net.edges, net.outputs, net.weights_of) for net in nets])
     return {
         "version": __version__,
-        "mapper": ways[0].mapper.name,
-        "budget": ways[0].budget,
-        "seed": ways[0].seed,
+        "model": model.name,
+        "mapper": way.mapper.name,
+        "budget": way.budget,
+        "seed": way.seed,
         "networks": [net.name for net in nets],
         "layers": hashlib.sha256(text.encode()).hexdigest()[:16],
     }
 
 
-def _run(
-    jobs: list[_Job], nets: list[Network], workers: int, cancelled: Callable[[], bool]
-) -> Iterator[tuple[_Job, list[Any]]]:
-    """Results in the order of the jobs; fewer than jobs if cancelled."""
-
-    def solve(job: _Job) -> list[Any]:
-        pricer = ChipPricer(job.hardware, job.way, cancelled=cancelled)
-        extra = pricer.overhead_cycles
-        return [
-            str(x) if isinstance(x, AccelsimError) else [x.latency_cycles + extra, x.energy_pj]
-            for x in pricer.price(nets)
-        ]
-
-    if workers == 1:
-        for job in jobs:
-            result = solve(job)
-            if cancelled():
-                return
-            yield job, result
-        return
-    waiting: deque[tuple[_Job, Future[list[Any]]]] = deque()
-    left = iter(jobs)
-    with ThreadPoolExecutor(workers) as pool:
-        try:
-            while True:
-                for job in islice(left, _AHEAD * workers - len(waiting)):
-                    waiting.append((job, pool.submit(solve, job)))
-                if not waiting:
-                    return
-                first, future = waiting.popleft()
-                result = future.result()
-                if cancelled():
-                    return
-                yield first, result
-        finally:
-            for _, future in waiting:
-                future.cancel()
+def _solve(job: _Job, nets: list[Network], cancelled: Callable[[], bool] = never) -> list[Any]:
+    """[cycles, pJ] of each network on a machine, or why there are none."""
+    found = NetworkPricer(job.model, cancelled=cancelled).price([Run(job.hardware, net) for net in nets])
+    return [
+        [latency, energy] if failed < 0 else str(nothing_fits(job.hardware, net.layers[failed]))
+        for net, latency, energy, failed in zip(nets, *(column.tolist() for column in found), strict=True)
+    ]
 
 
 def _rows(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import json
 from collections.abc import Iterator
@@ -13,9 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from accelsim.csv_text import csv_text
 from accelsim.errors import AccelsimError, nearest
+from accelsim.files import check_suffix, write_whole
 from accelsim.sweeps.axes import Axis
-from accelsim.sweeps.journal import check_suffix, write_whole
 
 FORMATS = (".csv", ".json", ".parquet")
 
@@ -92,8 +92,9 @@ class SweepTable:
     def grid(self, value: str = "edp_js") -> NDArray[np.float64]:
         """Smallest value at each combination of the axes, float64[len of each axis]; NaN where none works."""
         out = np.full([len(axis.values) for axis in self.axes], np.inf)
+        places = [{value: i for i, value in enumerate(axis.values)} for axis in self.axes]
         for row in self.rows:
-            at = tuple(axis.values.index(row[axis.path]) for axis in self.axes)
+            at = tuple(place[row[axis.path]] for axis, place in zip(self.axes, places))
             if row[self._known(value)] is not None:
                 out[at] = min(out[at], row[value])
         return np.where(np.isinf(out), np.nan, out)
@@ -102,11 +103,7 @@ class SweepTable:
 
     def to_csv(self) -> str:
         """A header and a line a row; what is missing is empty."""
-        out = io.StringIO()
-        writer = csv.DictWriter(out, self.columns, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(self.rows)
-        return out.getvalue()
+        return csv_text(self.columns, self.rows)
 
     def to_json(self) -> str:
         """A list of objects, one a row."""

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Hashable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from accelsim.mapping.mapper import Task, TemplateMapper, nothing_fits
-from accelsim.residency import plan
+from accelsim.engines import load_engine
+from accelsim.pricing.models.loopnest import LoopNest
+from accelsim.pricing.network import NetworkPricer, Run
+from accelsim.pricing.way import Way
 from accelsim.validation.facts import facts, missing, read_rows, reference
 from accelsim.validation.result import Case, Rank, Report, spearman
 from accelsim.workloads.builder import NetworkBuilder
@@ -127,33 +127,18 @@ def engines() -> tuple[Accelerator, Accelerator]:
 def latencies_ms(networks: Iterable[Network]) -> list[tuple[float, float]]:
     """(milliseconds on the DPU, on the processor) of each network; equal layers are mapped once."""
     array, alu = engines()
-    todo: dict[Hashable, tuple[Accelerator, Layer, str, Any]] = {}
-    keys: list[list[Hashable]] = []
-    arm = []
-    for net in networks:
-        residency = plan(array, net)
-        row: list[Hashable] = []
-        for i, layer in enumerate(net.layers):
-            flags, reserved = residency.of(i)
-            aside = layer.G > 1 or not layer.has_weights
-            key = (layer, flags, reserved.tobytes(), aside)
-            todo.setdefault(key, (alu if aside else array, layer, flags, reserved))
-            row.append(key)
-        keys.append(row)
-        wide = (x for x in net.layers if x.op == "pool" and x.R > POOL_WINDOW)
-        arm.append(sum(x.G * x.R * x.S for x in wide) / ARM_ELEMENTS_PER_S * 1e3)
-    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        costs = dict(zip(todo, pool.map(_latency_ms, todo.values()), strict=True))
-    return [(sum(costs[key] for key in row), rest) for row, rest in zip(keys, arm, strict=True)]
 
+    def engine(layer: Layer) -> Accelerator:
+        return alu if layer.G > 1 or not layer.has_weights else array
 
-def _latency_ms(job: tuple[Accelerator, Layer, str, Any]) -> float:
-    hw, layer, flags, reserved = job
-    found = TemplateMapper().map(Task(hw, layer, objective="latency", resident=flags, reserved_bits=reserved))
-    found = found or TemplateMapper().map(Task(hw, layer, objective="latency"))
-    if found is None:
-        raise nothing_fits(hw, layer)
-    return found.cost.latency_s * 1e3
+    runs = [Run(array, net, engine=engine) for net in networks]
+    model = LoopNest(Way.of("template", "latency"))
+    with load_engine("threads", None) as started:
+        found = NetworkPricer(model, started).price(runs)
+    dpu = (found.latency_cycles / (array.clock_mhz * 1e3)).tolist()
+    wide = [[x for x in run.network.layers if x.op == "pool" and x.R > POOL_WINDOW] for run in runs]
+    arm = [sum(x.G * x.R * x.S for x in layers) / ARM_ELEMENTS_PER_S * 1e3 for layers in wide]
+    return list(zip(dpu, arm, strict=True))
 
 
 def _means(cases: Sequence[Case]) -> list[str]:

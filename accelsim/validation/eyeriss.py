@@ -155,7 +155,7 @@ def _free(layer: Layer) -> float:
     """Milliseconds of the shipped Eyeriss with the template mapping."""
     from accelsim.costing import evaluate
 
-    return evaluate("eyeriss", layer).latency_s * 1e3
+    return evaluate("eyeriss", layer, mapper="template").latency_s * 1e3
 
 
 _WORDS = {

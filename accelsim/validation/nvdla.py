@@ -146,7 +146,7 @@ def _real(known: dict[str, Any]) -> tuple[list[Case], tuple[str, ...]]:
     area = []
     for row in known["synthesis"]:
         hw = load_hardware(row["hardware"])
-        cost = evaluate(hw, "resnet50_v1")
+        cost = evaluate(hw, "resnet50_v1", mapper="template")
         assert isinstance(cost, NetworkCost)
         chip = sum(pj for name, pj in cost.memory_energy_pj.items() if name != hw.memories[0].name)
         label = f"ResNet-50 v1, {row['hardware']}"
@@ -159,7 +159,7 @@ def _real(known: dict[str, Any]) -> tuple[list[Case], tuple[str, ...]]:
     fpga = known["fpga"]
     small = load_hardware("nvdla_64").to_dict()
     small["clock_mhz"], small["memories"][0]["bandwidth"] = fpga["clock_mhz"], fpga["bytes_per_cycle"]
-    cost = evaluate(load_hardware(small), "resnet50")
+    cost = evaluate(load_hardware(small), "resnet50", mapper="template")
     assert isinstance(cost, NetworkCost)
     cases.append(
         Case("ResNet-50, nv_small on an FPGA", "ms, our estimate", fpga["ms"], cost.latency_s * 1e3, None)

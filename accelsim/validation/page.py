@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from accelsim.errors import AccelsimError
+from accelsim.files import make_folder, write_whole
 from accelsim.report.figures import save
 from accelsim.validation.plots import figures
 from accelsim.validation.result import Case, Report
@@ -38,14 +38,11 @@ def write_page(reports: Sequence[Report], path: Path) -> None:
     """Write the page and its figures, these into `images` beside it. Raises AccelsimError where it cannot."""
     images = path.parent / "images"
     drawn = {report.key: figures(report) for report in reports}
-    try:
-        images.mkdir(parents=True, exist_ok=True)
-        for some in drawn.values():
-            for stem, one in some.items():
-                save(one, images / f"{stem}.png")
-        path.write_text(page(reports, {key: list(some) for key, some in drawn.items()}), encoding="utf-8")
-    except OSError as fault:
-        raise AccelsimError(f"--write {path}: {fault.strerror or fault}") from None
+    make_folder(images)
+    for some in drawn.values():
+        for stem, one in some.items():
+            save(one, images / f"{stem}.png")
+    write_whole(path, page(reports, {key: list(some) for key, some in drawn.items()}))
 
 
 def page(reports: Sequence[Report], drawn: dict[str, list[str]]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -19,7 +20,7 @@ from distributed.client import FutureCancelledError
 
 import accelsim
 from accelsim import AccelsimError
-from accelsim.cosearch.engines import Engine, engine_names, load_engine
+from accelsim.engines import Engine, engine_names, load_engine
 from tests.cosearch.small import TINY, same
 
 SEARCHES = {"nested": TINY, "joint": TINY | {"strategy": "joint"}}
@@ -153,7 +154,7 @@ class TestASearchIsTheSameBitForBit:
 
 @pytest.mark.parametrize("name", ["processes", "dask"])
 def test_workers_that_keep_dying(name, monkeypatch) -> None:
-    monkeypatch.setattr("accelsim.cosearch.engines.processes.TRIES", 2)
+    monkeypatch.setattr("accelsim.engines.processes.TRIES", 2)
     with dask.config.set({"distributed.scheduler.allowed-failures": 0}), load_engine(name, 1) as engine:
         with pytest.raises(AccelsimError) as fault:
             engine.map(die, [1])
@@ -186,7 +187,7 @@ def test_a_scheduler_that_is_lost(engine, name, monkeypatch) -> None:
     ],
 )
 def test_bad_engines(options, words, monkeypatch) -> None:
-    monkeypatch.setattr("accelsim.cosearch.engines.dask.TIMEOUT_S", 0.5)
+    monkeypatch.setattr("accelsim.engines.dask.TIMEOUT_S", 0.5)
     with pytest.raises(AccelsimError) as fault:
         load_engine(**options)
     assert all(word in str(fault.value) for word in words)
@@ -197,3 +198,55 @@ def test_without_dask(monkeypatch) -> None:
     monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(AccelsimError, match=r"pip install 'accelsim\[dask\]'"):
         load_engine("dask")
+
+
+# -- Ctrl-C at a terminal, and workers that die at any moment ----------------------------------------------
+
+
+def test_a_worker_that_dies_between_two_tasks_costs_nothing() -> None:
+    with load_engine("processes", 2) as engine:
+        assert engine.map(double, range(4)) == [0, 2, 4, 6]
+        for pid in list(engine._pool._processes):
+            os.kill(pid, signal.SIGKILL)
+        time.sleep(0.3)
+        assert engine.map(double, range(4)) == [0, 2, 4, 6]
+
+
+@pytest.mark.parametrize("engine", ["processes", "dask"])
+@pytest.mark.parametrize("after", [0.0, 1.0])
+def test_an_interrupt_of_the_whole_group_ends_the_search_and_all_its_processes(
+    engine, after, tmp_path
+) -> None:
+    """As Ctrl-C at a terminal, also while workers start: one message, and the study goes on later."""
+    path = tmp_path / "a.study"
+    words = ["search", "eyeriss", "--network", "lenet5", "--budget", "20", "--population", "8"]
+    command = [sys.executable, "-m", "accelsim.cli", *words, "--evaluations", "100000", "--study", str(path)]
+    process = subprocess.Popen(
+        [*command, "--engine", engine], start_new_session=True, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    group = os.getpgid(process.pid)
+    end = time.monotonic() + 60
+    while len(members(group)) < 3 or (after and not path.exists()):
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    time.sleep(after)
+    os.killpg(group, signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert "Traceback" not in out + err
+    assert "go on with: accelsim study resume" in out
+    while members(group):
+        assert time.monotonic() < end + 60
+        time.sleep(0.05)
+
+
+def members(group: int) -> list[int]:
+    """Processes of a group that live."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        with suppress(OSError, ValueError):
+            words = (entry / "stat").read_text().rpartition(")")[2].split()
+            if int(words[2]) == group and words[0] != "Z":
+                found.append(int(entry.name))
+    return found

@@ -155,7 +155,7 @@ def test_fixed_hardware() -> None:
 def test_fixed_hardware_and_a_space_of_networks() -> None:
     found = search(**SUBNETS | {"fix": ["hardware"], "mapper": "template"}, evaluations=8)
     item = found.best
-    cost = accelsim.evaluate("nvdla_64", found.design(item).networks[0])
+    cost = accelsim.evaluate("nvdla_64", found.design(item).networks[0], mapper="template")
     assert (cost.edp_js, cost.latency_s) == (item.metrics["edp"], item.metrics["latency"])
     assert found.design(item).networks[0].name == item.network
 
@@ -163,7 +163,7 @@ def test_fixed_hardware_and_a_space_of_networks() -> None:
 def test_fixed_mapping_is_the_template() -> None:
     found = search(**TINY | {"fix": "mapping"}, evaluations=8)
     item = found.best
-    cost = accelsim.evaluate(found.design(item).chip, accelsim.Network.from_dict(tiny()))
+    cost = accelsim.evaluate(found.design(item).chip, accelsim.Network.from_dict(tiny()), mapper="template")
     assert cost.edp_js == item.metrics["edp"]
 
 
@@ -323,7 +323,7 @@ def test_sequential_leaves_a_space_of_networks_that_is_exhausted(monkeypatch, tm
         ({"mapper": "genetics"}, ["mapper", "genetic"]),
         ({"population": 1}, ["population", "1"]),
         ({"population": 2.0}, ["population", "2.0"]),
-        ({"budget": 0}, ["budget", "0"]),
+        ({"budget": -1}, ["budget", "-1"]),
         ({"seed": -1}, ["seed", "-1"]),
         ({"batch": 0}, ["batch", "0"]),
         ({"evaluations": 0}, ["evaluations", "0"]),

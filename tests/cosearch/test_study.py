@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import signal
 import sqlite3
@@ -18,7 +20,7 @@ import pytest
 import accelsim
 from accelsim import AccelsimError
 from accelsim.cosearch.run import configure, resume
-from accelsim.cosearch.study import FORMAT, Study
+from accelsim.cosearch.study import FORMAT, Study, _digest, _reseal
 from tests.command import run
 from tests.cosearch.small import TINY, same
 
@@ -354,6 +356,19 @@ def test_a_single_bit(study, finished, whole) -> None:
         ("UPDATE meta SET value = replace(value, '\"seed\": 0', '\"seed\": 1')", "does not match its hash"),
         ("DROP TABLE candidates", "damaged"),
         ("DROP TABLE meta", "damaged"),
+        ("DELETE FROM generations WHERE n = 2", "generations or settings are missing"),
+        ("DELETE FROM candidates WHERE generation = 2", "damaged"),
+        ("UPDATE meta SET value = '7' WHERE key = 'evaluations'", "generations or settings are missing"),
+        ("UPDATE meta SET value = 'x' WHERE key = 'seal'", "generations or settings are missing"),
+        ("DELETE FROM meta WHERE key = 'seal'", "generations or settings are missing"),
+        ("PRAGMA user_version = 1", None),
+        ("PRAGMA user_version = 0", None),
+        ("CREATE TRIGGER t AFTER INSERT ON meta BEGIN DELETE FROM generations; END", "its tables are not"),
+        ("CREATE VIEW v AS SELECT * FROM meta", "its tables are not"),
+        ("CREATE TABLE more (x)", "its tables are not"),
+        ("ALTER TABLE meta ADD COLUMN more TEXT", "its tables are not"),
+        ("UPDATE meta SET value = CAST(x'7b22ff' AS TEXT) WHERE key = 'versions'", "damaged"),
+        ("UPDATE candidates SET network = CAST(x'ff' AS TEXT)", "damaged"),
         ("PRAGMA application_id = 7", "not a study"),
         (f"PRAGMA user_version = {FORMAT + 1}", "newer accelsim"),
     ],
@@ -362,7 +377,75 @@ def test_edited(study, statement, words) -> None:
     with sqlite3.connect(study) as db:
         db.execute(statement)
     db.close()
-    assert words in (opens_cleanly(study) or "")
+    assert words is None or words in (opens_cleanly(study) or "")
+
+
+@pytest.mark.parametrize(
+    ("statement", "kind"),
+    [
+        ("UPDATE generations SET seconds = 'x' WHERE n = 1", "value"),
+        ("UPDATE generations SET rejected = '[1]' WHERE n = 1", "value"),
+        ("UPDATE generations SET rejected = '{\"a\": -1}' WHERE n = 1", "value"),
+        ("UPDATE generations SET phase = 'other' WHERE n = 1", "search"),
+        ("UPDATE generations SET pairs = 1.5 WHERE n = 1", "value"),
+        ("UPDATE candidates SET genome = x'00' WHERE generation = 1 AND row = 0", "value"),
+        ("UPDATE candidates SET genome = x'0000000000000000' WHERE generation = 1", "search"),
+        ("UPDATE candidates SET genome = CAST(zeroblob(length(genome) - 1) || x'7f' AS BLOB)", "search"),
+        ("UPDATE candidates SET excess = '[[1]]' WHERE generation = 1", "value"),
+        ("UPDATE candidates SET excess = '[1, 2, 3, 4]' WHERE generation = 1", "search"),
+        ("UPDATE candidates SET excess = printf('%.50000c', '[') WHERE generation = 1", "value"),
+        ("UPDATE candidates SET edp = 'x' WHERE generation = 1 AND row = 1", "value"),
+        ("UPDATE candidates SET hardware = x'41' WHERE generation = 1 AND row = 1", "value"),
+    ],
+)
+def test_forged(study, statement, kind) -> None:
+    """Somebody has made the digests right: what is there is no study all the same."""
+    with sqlite3.connect(study) as db:
+        db.execute(statement)
+        for n, *head in db.execute("SELECT * FROM generations ORDER BY n").fetchall():
+            rows = db.execute("SELECT * FROM candidates WHERE generation = ? ORDER BY row", (n,)).fetchall()
+            db.execute("UPDATE generations SET digest = ? WHERE n = ?", (_digest((n, *head[:-1]), rows), n))
+        _reseal(db)
+    db.close()
+    assert ("does not belong" if kind == "search" else "is not what was written") in (
+        opens_cleanly(study) or ""
+    )
+
+
+@pytest.mark.parametrize(
+    "change", [{"population": "x"}, {"networks": [[]]}, {"hardware": []}, {"bogus": 1}, {"seed": 1e400}]
+)
+def test_forged_configurations(study, change, capsys) -> None:
+    with sqlite3.connect(study) as db:
+        meta = dict(db.execute("SELECT * FROM meta"))
+        data = json.loads(meta["config"]) | change
+        text = json.dumps(data, sort_keys=True, separators=(",", ":"))
+        digest = hashlib.sha256(text.encode()).hexdigest()
+        db.execute("UPDATE meta SET value = ? WHERE key = 'config'", (json.dumps(data),))
+        db.execute("UPDATE meta SET value = ? WHERE key = 'config_hash'", (digest,))
+        _reseal(db)
+    db.close()
+    assert opens_cleanly(study)
+    assert run(capsys, "study", "list", str(study.parent))[0] == 0
+
+
+def test_a_study_of_the_first_format_still_loads(tmp_path) -> None:
+    """And is sealed by the first generation that is added."""
+    old = Path(__file__).parent / "fixtures" / "format1.study"
+    path = tmp_path / "a.study"
+    path.write_bytes(old.read_bytes())
+    found = accelsim.load_study(path)
+    assert [f.index for f in found.front] == [10, 8]
+    assert found.front[0].metrics["edp"] == 2.7914454914189214e-11
+    assert path.read_bytes() == old.read_bytes()
+    with Study.open(path, write=True) as opened:
+        again = list(opened.generations())
+        opened.write(2, again[1])
+    with closing(sqlite3.connect(path)) as db:
+        assert db.execute("PRAGMA user_version").fetchone() == (FORMAT,)
+        with db:
+            db.execute("DELETE FROM generations WHERE n = 2")
+    assert "are missing" in (opens_cleanly(path) or "")
 
 
 @pytest.mark.parametrize("command", ["show", "resume", "export"])

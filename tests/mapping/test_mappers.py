@@ -98,10 +98,14 @@ def test_evaluate_prices_a_network_mapping_to_the_same_numbers(hardware) -> None
     assert (again.latency_cycles, again.energy_pj) == (found.cost.latency_cycles, found.cost.energy_pj)
 
 
-def test_evaluate_is_the_template_mapper() -> None:
-    assert accelsim.map_network("edgetpu", "lenet5", "template").cost.to_dict() == (
-        accelsim.evaluate("edgetpu", "lenet5").to_dict()
-    )
+@pytest.mark.parametrize(
+    "way", [{}, {"mapper": "template"}, {"budget": 300, "seed": 3, "objective": "energy"}]
+)
+def test_evaluate_costs_what_map_finds(way) -> None:
+    found = accelsim.map_network("edgetpu", "lenet5", **way)
+    assert found.cost.to_dict() == accelsim.evaluate("edgetpu", "lenet5", **way).to_dict()
+    layer = accelsim.map_layer("edgetpu", CONV, **way).cost
+    assert layer.to_dict() == accelsim.evaluate("edgetpu", CONV, **way).to_dict()
 
 
 def test_equal_layers_are_mapped_once() -> None:

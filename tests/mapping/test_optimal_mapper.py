@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import random
+from io import StringIO
 from threading import Event
 
 import pytest
+from rich.console import Console, RenderableType
 
 import accelsim
 from accelsim.mapping.optimal import optimal
+from accelsim.report.mappings import layer_mapping_report
+from tests.mapping.test_optimal import machine, problem
 
 LAYER = accelsim.Layer.conv2d(K=24, C=12, P=14, Q=14, R=3, S=3)
 
@@ -37,8 +42,9 @@ def test_cancelled_search_keeps_its_best_and_a_valid_bound() -> None:
 
 
 def test_network_with_residents_is_proved_layer_by_layer() -> None:
-    mapped = accelsim.map_network("shidiannao", "lenet5", mapper="optimal", workers=2)
-    assert all(r.status == "optimal" for r in mapped.results)
+    mapped = accelsim.map_network("shidiannao", "lenet5", mapper="optimal", tiles="divisors", workers=2)
+    assert all(r.certificate.complete for r in mapped.results)
+    assert {r.status for r in mapped.results} <= {"optimal", "done"}
     again = accelsim.evaluate("shidiannao", "lenet5", mapped.to_dict())
     assert (again.latency_cycles, again.energy_pj) == (mapped.cost.latency_cycles, mapped.cost.energy_pj)
 
@@ -63,3 +69,38 @@ def test_all_tile_sizes_hold_those_that_divide() -> None:
     assert more.status == "optimal"
     assert more.value <= one.value
     assert more.certificate.space_size > one.certificate.space_size
+
+
+def test_what_divides_no_tile_is_not_called_optimal() -> None:
+    """The template need not divide: such a mapping is no member of the smaller space, and said to be none."""
+    layer = accelsim.Layer(K=256, C=64, P=56, Q=56)
+    some = accelsim.map_layer("eyeriss", layer, "optimal", "edp", tiles="divisors")
+    assert (some.status, some.certificate.inside) == ("done", False)
+    assert "this one lies outside them" in _printed(layer_mapping_report(some))
+    sure = accelsim.map_layer("eyeriss", layer, "optimal", "latency")
+    assert (sure.status, sure.certificate.inside, sure.certificate.tiles) == ("optimal", True, "all")
+    fewer = accelsim.map_layer("eyeriss", layer, "optimal", "latency", tiles="divisors")
+    assert sure.value <= fewer.value
+    for mapper in ("template", "genetic"):
+        assert sure.value <= accelsim.map_layer("eyeriss", layer, mapper, "latency").value
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_no_mapper_beats_a_proof(seed: int) -> None:
+    """Random, genetic and template mappings, whose tiles need not divide, on machines of any kind."""
+    chance = random.Random(900 + seed)
+    for _ in range(12):
+        hardware, layer = accelsim.load_hardware(machine(chance)), problem(chance)
+        for objective in ("edp", "latency", "energy"):
+            sure = accelsim.map_layer(hardware, layer, "optimal", objective, seconds=2)
+            assert sure.certificate.inside
+            for mapper in ("template", "random", "genetic"):
+                other = accelsim.map_layer(hardware, layer, mapper, objective, 300, seed)
+                assert other.value >= sure.value * (1 - 1e-12) or sure.status != "optimal"
+                assert other.mapping in sure.certificate.space
+
+
+def _printed(report: RenderableType) -> str:
+    console = Console(width=200, record=True, file=StringIO())
+    console.print(report)
+    return console.export_text()

@@ -36,7 +36,7 @@ def test_new_writes_over_nothing(capsys, tmp_path, monkeypatch) -> None:
     for words, message in (
         (("new", "mine"), "mine.json: is there already"),
         (("new", "x", "--like", "eyeris"), "did you mean 'eyeriss'"),
-        (("new", "x", "-o", "no/x.json"), "no/x.json: No such file"),
+        (("new", "x", "-o", "no/x.json"), "no/x.json: there is no folder no"),
     ):
         code, out, err = run(capsys, *words)
         assert (code, out) == (2, "")

@@ -7,7 +7,7 @@ import pytest
 
 from accelsim import AccelsimError
 from accelsim.sweeps import Axis, parse_axis
-from accelsim.sweeps.axes import as_axes, points
+from accelsim.sweeps.axes import MAX_POINTS, as_axes, points
 
 
 @pytest.mark.parametrize(
@@ -76,3 +76,34 @@ def test_tables_and_points() -> None:
         as_axes(["x=1:1000:+1", "y=1:1000:+1"])
     with pytest.raises(AccelsimError, match="must be numbers, truth values or texts"):
         as_axes({"x": [None]})
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x=1e308:1e309:x2",
+        "x=1:1e400:x2",
+        "x=1e400",
+        "x=1e31",
+        "x=1:1e30:+1",
+        "x=1e-400:1:x2",
+        "x=1:9:x1.00000001",
+    ],
+)
+def test_numbers_without_sense_are_refused_at_once(text) -> None:
+    with pytest.raises(AccelsimError):
+        parse_axis(text)
+
+
+def test_long_lists_take_no_time() -> None:
+    """Each value is looked up, not compared with all before it."""
+    axis = parse_axis("x=" + ",".join(map(str, range(MAX_POINTS))))
+    assert len(axis.values) == MAX_POINTS
+    with pytest.raises(AccelsimError, match="the value 7 comes twice"):
+        parse_axis("x=" + ",".join(map(str, range(MAX_POINTS))) + ",7")
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), 10**400])
+def test_values_of_a_table_are_finite(value) -> None:
+    with pytest.raises(AccelsimError):
+        as_axes({"x": [1, value]})

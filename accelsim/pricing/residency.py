@@ -28,12 +28,14 @@ class Residency:
 
     kept     layers whose result stays on chip until its last consumer has read it
     weights  layers whose weights are loaded once and stay
+    alone    layers priced as if nothing stayed around them
     """
 
     hardware: Accelerator
     network: Network
     kept: set[int]
     weights: set[int]
+    alone: frozenset[int] = frozenset()
 
     def table(self) -> list[tuple[str, NDArray[np.float64]]]:
         """Per layer: its resident tensors, and bits float64[M, 4] that other layers' keep from it.
@@ -53,8 +55,11 @@ class Residency:
         alive = np.cumsum(alive)
         loaded = net.distinct_weights(self.weights) * bits.weight
         output_home, weight_home = _home(self.hardware, "O"), _home(self.hardware, "W")
-        out = []
+        out: list[tuple[str, NDArray[np.float64]]] = []
         for i in range(len(net.layers)):
+            if i in self.alone:
+                out.append(("", nothing))
+                continue
             flags = "W" if i in self.weights or self._all_kept(i, "W") else ""
             flags += "I" if self._all_kept(i, "I") else ""
             flags += "O" if i in self.kept else ""
@@ -128,7 +133,8 @@ def plan(hardware: Accelerator, network: Network, without: Iterable[int] = ()) -
             if home > 0 and weights > 0 and more * bits.weight <= room:
                 residency.weights.add(i)
                 room -= more * bits.weight
-    for i in without:
+    residency.alone = frozenset(without)
+    for i in residency.alone:
         residency.drop(i)
     residency.settle()
     return residency

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError
 from typing import Any
 
-from accelsim.cosearch.engines.base import Engine, R, T
+from accelsim.engines.base import Engine, R, T, deaf
 from accelsim.errors import AccelsimError
 
 RETRIES = 5
@@ -15,6 +16,13 @@ TIMEOUT_S = 20
 
 class DaskEngine(Engine):
     """Chunks as Dask tasks; the scheduler repeats those whose worker died."""
+
+    name = "dask"
+
+    @classmethod
+    def of(cls, workers: int, scheduler: str | None = None) -> DaskEngine:
+        """With so many workers on this machine, or those of a scheduler."""
+        return cls(workers, scheduler)
 
     def __init__(self, workers: int = 1, scheduler: str | None = None) -> None:
         try:
@@ -27,13 +35,15 @@ class DaskEngine(Engine):
         self._cluster: Any = None
         try:
             if scheduler is None:
-                self._cluster = LocalCluster(
-                    n_workers=workers,
-                    threads_per_worker=1,
-                    host="127.0.0.1",
-                    dashboard_address="127.0.0.1:0",  # any free port: the usual one may be taken
-                    scheduler_kwargs={"dashboard": False},
-                )
+                with deaf():
+                    self._cluster = LocalCluster(
+                        n_workers=workers,
+                        threads_per_worker=1,
+                        host="127.0.0.1",
+                        dashboard_address="127.0.0.1:0",  # any free port: the usual one may be taken
+                        scheduler_kwargs={"dashboard": False},
+                        silence_logs=logging.CRITICAL,  # what goes wrong is raised here; an end is no fault
+                    )
             self._client = Client(self._cluster or scheduler, timeout=TIMEOUT_S)
         except (OSError, ValueError, TimeoutError) as fault:
             raise AccelsimError(f"scheduler {scheduler}: cannot be reached: {fault}") from None

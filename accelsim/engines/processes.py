@@ -9,7 +9,7 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
-from accelsim.cosearch.engines.base import Engine, R, T
+from accelsim.engines.base import Engine, R, T, deaf
 from accelsim.errors import AccelsimError
 
 TRIES = 5
@@ -24,6 +24,8 @@ def _ignore_interrupt() -> None:
 class ProcessEngine(Engine):
     """A pool of processes, replaced when one of them dies."""
 
+    name = "processes"
+
     def __init__(self, workers: int = 1) -> None:
         self.workers = workers
         self._pool: ProcessPoolExecutor | None = None
@@ -34,11 +36,13 @@ class ProcessEngine(Engine):
         failures = 0
         while len(results) < len(chunks):
             before = len(results)
+            futures: dict[int, Future[Any]] = {}
             try:
-                pool = self._started()
-                futures: dict[int, Future[Any]] = {
-                    i: pool.submit(function, chunk) for i, chunk in enumerate(chunks) if i not in results
-                }
+                with deaf():  # each process starts when there is work for it
+                    pool = self._started()
+                    for i, chunk in enumerate(chunks):
+                        if i not in results:
+                            futures[i] = pool.submit(function, chunk)  # raises where one died meanwhile
                 for i, future in futures.items():
                     results[i] = future.result()
             except BrokenProcessPool:

@@ -1,0 +1,32 @@
+"""Options that mean the same in every command."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+MapperName = Annotated[
+    str,
+    typer.Option("--mapper", help="How each layer is mapped: genetic, optimal, cmaes, random or template."),
+]
+ObjectiveName = Annotated[
+    str, typer.Option("--objective", help="What mappings minimise: edp, latency or energy.")
+]
+Budget = Annotated[
+    int | None,
+    typer.Option(
+        "--budget",
+        help="Mappings priced a layer, the template's included. Default: 2000; for optimal, no limit.",
+    ),
+]
+Seed = Annotated[int, typer.Option("--seed", help="Of all random choices.")]
+ModelName = Annotated[str, typer.Option("--model", help="Who prices the layers: accelsim or maestro.")]
+EngineName = Annotated[str, typer.Option("--engine", help="threads, processes or dask.")]
+Workers = Annotated[
+    int | None,
+    typer.Option(
+        "--workers", help="Threads or processes, default one a processor; the result does not depend on them."
+    ),
+]
+Scheduler = Annotated[str | None, typer.Option("--scheduler", help="Address of a running Dask scheduler.")]

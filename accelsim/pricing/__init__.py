@@ -1,0 +1,1 @@
+"""What networks cost on chips: see `accelsim.pricing.network`."""

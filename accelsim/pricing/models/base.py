@@ -1,0 +1,68 @@
+"""`CostModel`: what prices layers, whatever it knows of a chip."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+
+from accelsim.errors import AccelsimError
+from accelsim.mapping.mapper import MappingResult
+from accelsim.names import Registry
+from accelsim.pricing.ask import Answers, Ask
+from accelsim.pricing.way import Way
+
+
+def never() -> bool:
+    """Not cancelled."""
+    return False
+
+
+class CostModel(ABC):
+    """Prices asks.
+
+    Contract, held by tests/pricing/test_models.py: the answer to an ask depends on that ask alone, neither on
+    its place nor on its neighbours; it is infinite where nothing fits; what `mapping` returns costs what
+    `price` says. A model can be pickled, so that processes can have it; equal models give equal answers.
+    """
+
+    name: str
+
+    @classmethod
+    @abstractmethod
+    def of(cls, way: Way) -> CostModel:
+        """The model, layers mapped that way."""
+
+    @abstractmethod
+    def price(self, asks: Sequence[Ask], cancelled: Callable[[], bool] = never) -> Answers:
+        """Costs of asks whose chips all have the same number of memories.
+
+        `cancelled` is asked now and then; once it answers True, the best so far is returned.
+        """
+
+    def mapping(self, ask: Ask, cancelled: Callable[[], bool] = never) -> MappingResult | None:
+        """The mapping that `price` priced, None where nothing fits. Raises AccelsimError if it has none."""
+        raise AccelsimError(f"model {self.name}: has no mappings to show; use accelsim's own")
+
+
+MODELS: Registry[type[CostModel]] = Registry(
+    "model",
+    {
+        "accelsim": "accelsim.pricing.models.loopnest:LoopNest",
+        "maestro": "accelsim.pricing.models.maestro:Maestro",
+    },
+    "accelsim.models",
+)
+
+
+def model_names() -> tuple[str, ...]:
+    """Names that `load_model` knows."""
+    return MODELS.names()
+
+
+def load_model(model: str | CostModel | type[CostModel], way: Way) -> CostModel:
+    """A model by name or class, its layers mapped in a way, or a model as it is. Raises AccelsimError."""
+    if isinstance(model, CostModel):
+        return model
+    if isinstance(model, type) and issubclass(model, CostModel):
+        return model.of(way)
+    return MODELS.load(model).of(way)

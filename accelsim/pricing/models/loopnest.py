@@ -1,0 +1,77 @@
+"""accelsim's own cost model: each layer under the mapping that its ask gives, or else that a mapper finds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from accelsim.mapping.cost import price_mapping
+from accelsim.mapping.mapper import MappingResult, Task
+from accelsim.mapping.mapping import Mapping, MappingError
+from accelsim.pricing.ask import Answers, Ask
+from accelsim.pricing.models import vectors
+from accelsim.pricing.models.base import CostModel, never
+from accelsim.pricing.way import Way
+
+
+@dataclass(frozen=True)
+class LoopNest(CostModel):
+    """`cost_models.loopnest`, layers mapped in a way.
+
+    A schedule that is a mapping is priced as it is, one that is a vector decoded (see `vectors`), and asks
+    without one go to the mapper, all in one call of its `batch`.
+    """
+
+    way: Way
+    name = "accelsim"
+
+    @classmethod
+    def of(cls, way: Way) -> LoopNest:
+        """Of that way."""
+        return cls(way)
+
+    def price(self, asks: Sequence[Ask], cancelled: Callable[[], bool] = never) -> Answers:
+        """See `CostModel.price`. Raises MappingError for a given mapping that is illegal."""
+        out = Answers.empty(len(asks))
+        free = [i for i, ask in enumerate(asks) if ask.schedule is None]
+        if free:
+            found = self.way.mapper.batch([self._task(asks[i], cancelled) for i in free])
+            for column, figures in zip(out, np.asarray(found).T, strict=True):
+                column[free] = figures
+        coded = [i for i, ask in enumerate(asks) if isinstance(ask.schedule, np.ndarray)]
+        if coded:
+            for column, figures in zip(out, vectors.price([asks[i] for i in coded]), strict=True):
+                column[coded] = figures
+        for i, ask in enumerate(asks):
+            if isinstance(ask.schedule, Mapping):
+                cost = _given(ask, ask.schedule).cost
+                out.latency_cycles[i], out.energy_pj[i] = cost.latency_cycles, cost.energy_pj
+                out.evaluations[i] = 1
+        return out
+
+    def mapping(self, ask: Ask, cancelled: Callable[[], bool] = never) -> MappingResult | None:
+        """See `CostModel.mapping`. Raises MappingError for a given mapping that is illegal."""
+        if isinstance(ask.schedule, Mapping):
+            return _given(ask, ask.schedule)
+        if ask.schedule is not None:
+            return vectors.mapping(ask)
+        return self.way.mapper.map(self._task(ask, cancelled))
+
+    def _task(self, ask: Ask, cancelled: Callable[[], bool]) -> Task:
+        way = self.way
+        return Task(
+            ask.chip, ask.layer, way.objective, way.budget, way.seed, ask.resident, ask.reserved_bits,
+            cancelled, way.seconds, way.tiles,
+        )  # fmt: skip
+
+
+def _given(ask: Ask, mapping: Mapping) -> MappingResult:
+    try:
+        cost = price_mapping(
+            ask.chip, ask.layer, mapping, resident=ask.resident, reserved_bits=ask.reserved_bits
+        )
+    except MappingError as fault:
+        raise MappingError(f"layer {ask.layer.name}: {fault}" if ask.layer.name else str(fault)) from None
+    return MappingResult(cost.mapping, cost, 0, 0, "done", "given", "edp", 0)

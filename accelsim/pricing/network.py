@@ -1,0 +1,228 @@
+"""What a network costs on a chip, written once: every verb asks here.
+
+A `Run` is a network on a chip. Its plan (`residency`) says what stays on chip around each layer, which makes
+an `Ask` of each; equal asks are answered once by the cost model, through an engine. Where a layer's tiles
+find no room, what stays gives way and the run asks again. Layers follow one another, so that costs add up,
+and the chip's overhead of an inference comes on top.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from accelsim.engines.base import Engine
+from accelsim.engines.threads import ThreadEngine
+from accelsim.mapping.cost import LayerCost
+from accelsim.mapping.mapper import MappingResult, nothing_fits
+from accelsim.pricing.ask import Ask, Schedule
+from accelsim.pricing.models.base import CostModel, never
+from accelsim.pricing.residency import Residency, plan
+from accelsim.workloads.layer import Layer
+from accelsim.workloads.network import Network
+
+if TYPE_CHECKING:
+    from accelsim.hardware import Accelerator
+
+CHUNKS_PER_WORKER = 16
+"""Chunks of a call for each worker: enough to even out, few enough to cost nothing."""
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Run:
+    """A network on a chip.
+
+    key        equal for equal chips; None: the chip's hash
+    schedule   the schedule of a layer, None where the model's mapper decides
+    residency  what stays on chip at first; None: `plan`. It is changed where something gives way
+    engine     the part of the chip that a layer runs on, as an accelerator with the same memories
+    """
+
+    chip: Accelerator
+    network: Network
+    key: Hashable = None
+    schedule: Callable[[Layer], Schedule | None] | None = None
+    residency: Residency | None = None
+    engine: Callable[[Layer], Accelerator] | None = None
+
+
+class Figures(NamedTuple):
+    """Costs of n runs.
+
+    latency_cycles  float64[n], overhead included; infinite where a layer has no mapping
+    energy_pj       float64[n], the same
+    failed          int64[n], the layer that fits nowhere, or -1
+    """
+
+    latency_cycles: NDArray[np.float64]
+    energy_pj: NDArray[np.float64]
+    failed: NDArray[np.int64]
+
+
+@dataclass
+class Tally:
+    """What pricing did so far: layers asked for, pairs mapped, mappings evaluated, seconds spent mapping."""
+
+    layers: int = 0
+    pairs: int = 0
+    mappings: int = 0
+    seconds: float = 0.0
+
+
+class NetworkPricer:
+    """Prices runs by a cost model, on an engine; what was answered once is known.
+
+    Answers depend neither on the engine nor on what is asked together. Once `cancelled()` is true, models
+    return their best so far.
+    """
+
+    def __init__(
+        self, model: CostModel, engine: Engine | None = None, cancelled: Callable[[], bool] = never
+    ) -> None:
+        self.model = model
+        self.engine = engine or ThreadEngine()
+        self.cancelled = cancelled
+        self.tally = Tally()
+        self._known: dict[Hashable, tuple[float, float]] = {}
+        self._layers: dict[Layer, int] = {}
+
+    def price(self, runs: Sequence[Run]) -> Figures:
+        """Figures of runs on chips with the same number of memories."""
+        places = [_Place(run, self._layers) for run in runs]
+        self.tally.layers += sum(len(run.network.layers) for run in runs)
+        pending = places
+        while pending:
+            self._price({key: ask for place in pending for key, ask in place.asks().items()})
+            pending = [place for place in pending if place.gives_way(self._fits)]
+        n = len(runs)
+        out = Figures(np.zeros(n), np.zeros(n), np.full(n, -1))
+        for i, place in enumerate(places):
+            for key in place.keys:
+                out.latency_cycles[i] += self._known[key][0]
+                out.energy_pj[i] += self._known[key][1]
+            out.latency_cycles[i] += overhead_cycles(place.run.chip)
+            out.failed[i] = place.failed
+        return out
+
+    def answers(self, asks: Sequence[Ask]) -> NDArray[np.float64]:
+        """(cycles, pJ) float64[n, 2] of single layers; infinite where nothing fits."""
+        layers = self._layers
+        keys = [a.key(a.chip.hash, layers.setdefault(a.layer, len(layers))) for a in asks]
+        self._price(dict(zip(keys, asks, strict=True)))
+        return np.array([self._known[key] for key in keys]).reshape(-1, 2)
+
+    def mappings(self, run: Run, progress: Progress | None = None) -> tuple[list[MappingResult], Residency]:
+        """A result per layer, and what stays on chip. `progress` is called with (layers done, in all).
+
+        Raises AccelsimError where a layer fits nowhere, or the model has no mappings.
+        """
+        place = _Place(run, self._layers)
+        found: dict[Hashable, MappingResult | None] = {}
+        while True:
+            asks = place.asks()
+            uses = Counter(place.keys)
+            new = {key: ask for key, ask in asks.items() if key not in found}
+            done = sum(uses[key] for key in uses if key in found)
+            for key, result in zip(new, self._mapped(list(new.values()))):
+                found[key] = result
+                if result is None:
+                    break
+                done += uses[key]
+                if progress is not None:
+                    progress(done, len(place.keys))
+            if not place.gives_way(lambda key: found.get(key, True) is not None):
+                break
+        if place.failed >= 0:
+            raise nothing_fits(run.chip, run.network.layers[place.failed])
+        results = []
+        for layer, key in zip(run.network.layers, place.keys, strict=True):
+            one = found[key]
+            assert one is not None
+            old = one.cost
+            cost = LayerCost(old.hardware, layer, old.mapping, old.counts, old.resident)
+            results.append(replace(one, cost=cost))
+        return results, place.residency
+
+    def _fits(self, key: Hashable) -> bool:
+        return self._known[key][0] < np.inf
+
+    def _price(self, asks: dict[Hashable, Ask]) -> None:
+        """Price what is not known yet."""
+        new = {key: ask for key, ask in asks.items() if key not in self._known}
+        if not new:
+            return
+        size = max(1, -(-len(new) // (CHUNKS_PER_WORKER * self.engine.workers)))
+        items = list(new.values())
+        chunks = [items[i : i + size] for i in range(0, len(items), size)]
+        began = time.perf_counter()
+        price = partial(self.model.price, **self._cancel())
+        latency, energy, spent = (np.concatenate(x) for x in zip(*self.engine.map(price, chunks)))
+        self.tally.seconds += time.perf_counter() - began
+        self._known |= zip(new, zip(latency.tolist(), energy.tolist()))
+        self.tally.pairs += len(new)
+        self.tally.mappings += int(spent.sum())
+
+    def _mapped(self, asks: list[Ask]) -> Iterator[MappingResult | None]:
+        """The mapping of each ask, in their order, as they come."""
+        done = 0
+        for result in self.engine.stream(partial(self.model.mapping, **self._cancel()), asks):
+            yield result
+            done += 1
+            if self.cancelled() and not self.engine.shares_memory:
+                break  # the workers cannot hear of it; what is left ends at once here
+        for ask in asks[done:]:
+            yield self.model.mapping(ask, self.cancelled)
+
+    def _cancel(self) -> dict[str, Any]:
+        """How a worker asks whether to stop, where it can."""
+        return {"cancelled": self.cancelled} if self.engine.shares_memory else {}
+
+
+class _Place:
+    """One run as it is priced; what stays on chip gives way where tiles need the room."""
+
+    def __init__(self, run: Run, layers: dict[Layer, int]) -> None:
+        self.run = run
+        self.chip_key = run.chip.hash if run.key is None else run.key
+        self.numbers = [layers.setdefault(layer, len(layers)) for layer in run.network.layers]
+        self.residency = plan(run.chip, run.network) if run.residency is None else run.residency
+        self.keys: list[Hashable] = []
+        self.failed = -1
+        self._rows: list[Ask] = []
+
+    def asks(self) -> dict[Hashable, Ask]:
+        """The distinct questions of the network as things stand."""
+        run = self.run
+        self._rows = []
+        for layer, (flags, bits) in zip(run.network.layers, self.residency.table(), strict=True):
+            chip = run.chip if run.engine is None else run.engine(layer)
+            schedule = None if run.schedule is None else run.schedule(layer)
+            self._rows.append(Ask(chip, layer, flags, bits if bits.any() else None, schedule))
+        self.keys = [
+            ask.key(self.chip_key if ask.chip is run.chip else ask.chip.hash, number)
+            for ask, number in zip(self._rows, self.numbers, strict=True)
+        ]
+        return dict(zip(self.keys, self._rows, strict=True))
+
+    def gives_way(self, fits: Callable[[Hashable], bool]) -> bool:
+        """Whether a layer does not fit and something that stays on chip was sent away for it."""
+        self.failed = next((i for i, key in enumerate(self.keys) if not fits(key)), -1)
+        if self.failed < 0:
+            return False
+        ask = self._rows[self.failed]
+        stays = bool(ask.resident) or ask.reserved_bits is not None
+        return stays and self.residency.give_way(self.failed)
+
+
+def overhead_cycles(chip: Accelerator) -> float:
+    """What an inference takes beyond its layers, `network.overhead_us` of the hardware, in cycles."""
+    return chip.network.overhead_us * chip.clock_mhz
