@@ -71,23 +71,15 @@ def map_pairs(
     seeds     uint64[P]
     reserved  float64[P, M, 4], bits taken off each memory's parts for W, I, O and off its whole
     """
+    from cost_models import pairs as kernel
+
     P, M = len(index), machines.machine.holds.shape[1]
     out = PairResult(
         np.empty(P, np.int32), np.empty(P), np.empty(P), np.empty((P, 2), np.int64), Batch.empty(P, M)
     )
     bits = np.empty((0, M, 4)) if reserved is None else reserved
-    goal = OBJECTIVES.index(objective)
-    if budget <= 0:  # a kernel of its own: the first result need not wait for the search to compile
-        from cost_models.starts import start_pairs
-
-        start_pairs(
-            problems, index, bits, *machines.machine, *machines.allowed, START, goal, *out[:-1], *out.batch
-        )
-        return out
-    from cost_models import pairs as kernel
-
     kernel.map_pairs(
-        problems, index, seeds, bits, *machines.machine, *machines.allowed, budget, START, goal,
-        *out[:-1], *out.batch,
+        problems, index, seeds, bits, *machines.machine, *machines.allowed, budget, START,
+        OBJECTIVES.index(objective), *out[:-1], *out.batch,
     )  # fmt: skip
     return out
