@@ -9,7 +9,8 @@ every lane that wants it.
 from __future__ import annotations
 
 from collections import OrderedDict
-from math import log, prod
+from functools import cached_property
+from math import inf, log, prod
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -135,6 +136,8 @@ class ChipSpace:
         # Sources take longer to carry along than everything else together; only designs to keep need them.
         bare = without_sources(base.to_dict())
         self._bare = load_hardware({**bare, "source": base.source})
+        # The anchor stands for the base as it is, also where steps and freedoms of the space miss it.
+        self._own = self.keys(self.anchor()[None, :])[0] if self.holds_base else None
 
     def _choices(self) -> int:
         """Dimensions that an axis may choose from, layer by layer: as many as the base's freest axis has."""
@@ -246,7 +249,7 @@ class ChipSpace:
         return out
 
     def anchor(self) -> NDArray[np.int64]:
-        """The genome whose chip comes closest to the base's sizes and dimensions."""
+        """The genome that stands for the base as it is; its neighbours come close in sizes and dimensions."""
         row = np.zeros(len(self.genes), np.int64)
         if self.array is not None:
             memory = self.base.memories[self.base.memory_index(self.array.memory)]
@@ -310,11 +313,31 @@ class ChipSpace:
             out[(out == "") & (total > self.section.max_onchip_bytes)] = "on-chip bytes"
         if self.section.max_bandwidth is not None and self.section.bandwidths:
             out[(out == "") & (self._rates(rows).sum(axis=1) > self.section.max_bandwidth)] = "bandwidth"
+        own = np.array([key == self._own for key in self.keys(rows)], bool)
+        out[own] = ""
         if self.section.max_area_mm2 is not None:
             left = np.flatnonzero(out == "")
             areas = np.array([chip.area_mm2 for chip in self.accelerators(rows[left])])
             out[left[areas > self.section.max_area_mm2]] = "area"
         return out
+
+    @cached_property
+    def holds_base(self) -> bool:
+        """Whether the base itself keeps within the ranges and budgets."""
+        s = self.section
+        rates = [(span, self._total_rate(name) or span.min) for name, span in s.bandwidths.items()]
+        ranges = [(span.min, rate, span.max) for span, rate in rates]
+        for name, size in s.buffers.items():
+            ranges.append((size.min, self.base.memories[self.base.memory_index(name)].total_bytes, size.max))
+        if self.array is not None:
+            fan = self.base.memories[self.base.memory_index(self.array.memory)].fanout
+            own = [axis.size for axis in fan if axis.shares is None]
+            ranges.append((self.array.min_axes, len(own), self.array.max_axes))
+            ranges += [(self.array.min_size, size, self.array.max_size) for size in own]
+            ranges.append((0, self.base.num_pes, s.max_pes or inf))
+        ranges.append((0, self.base.onchip_bytes, s.max_onchip_bytes or inf))
+        ranges.append((0, sum(rate for _, rate in rates), s.max_bandwidth or inf))
+        return all(low <= value <= high for low, value, high in ranges)
 
     def _roomy(self, rows: Genomes) -> NDArray[np.bool_]:
         """[n] whether each searched memory holds an element of each tensor, two if double-buffered."""
@@ -351,7 +374,9 @@ class ChipSpace:
     def _get(self, row: NDArray[np.int64], key: bytes) -> Accelerator:
         made = self._made.get(key)
         if made is None:
-            made = self._made[key] = self._make(row[None, :], self._bare)
+            bare = self._bare
+            made = _unsearched(bare) if key == self._own else self._make(row[None, :], bare)
+            self._made[key] = made
             if len(self._made) > _KEPT:
                 self._made.popitem(last=False)
         else:
@@ -360,6 +385,8 @@ class ChipSpace:
 
     def documented(self, row: NDArray[np.int64]) -> Accelerator:
         """The same chip, each number with its source."""
+        if self.keys(row[None, :])[0] == self._own:
+            return _unsearched(self.base)
         return self._make(row[None, :], self.base, trusted=False)
 
     def _make(self, rows: Genomes, base: Accelerator, trusted: bool = True) -> Accelerator:
@@ -417,6 +444,7 @@ class ChipSpace:
             groups = ["G"] if free else []
             carried[AXIS_NAMES[a]] = dims + groups
         memory["fanout"] = axes
+        data.pop("engines", None)  # they were made for the old array
         memory.get("sources", {}).pop("fanout", None)
         flow = data.setdefault("dataflow", {})
         flow.setdefault("axes", {})[array.memory] = carried
@@ -425,6 +453,11 @@ class ChipSpace:
 
     def __repr__(self) -> str:
         return f"<ChipSpace of {self.base.name}: {prod(gene.choices for gene in self.genes):.3g} genomes>"
+
+
+def _unsearched(chip: Accelerator) -> Accelerator:
+    """The chip without what a search may vary."""
+    return chip.model_copy(update={"search": None})
 
 
 def _named(chip: Accelerator, base: Accelerator) -> Accelerator:

@@ -65,6 +65,9 @@ class Task:
     start: Literal["template", "none"] = "template"
     spent: int = 0
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "hardware", self.hardware.for_layer(self.layer))
+
     @property
     def evaluations(self) -> int:
         """What is left of the budget for mappers that search until it is spent."""

@@ -17,6 +17,8 @@ SOURCES = (
     "timeloop",
     "nvdla",
     "scalesim",
+    "gemmini",
+    "tpu",
     "edgetpu",
     "shidiannao",
     "zigzag",

@@ -157,7 +157,7 @@ def _rule(case: dict[str, Any], child: str, way: str, theirs: float, ours: float
         return WRAP
     names = DIMS[case["layer"]["type"]]
     split = {names[d] for d, f, _ in case["mapping"]["spatial"] if f > 1} & set("PQRS")
-    gaps = max(case["layer"].get("stride", [1])) > 1
+    gaps = max(*case["layer"].get("stride", [1, 1]), *case["layer"].get("dilation", [1, 1])) > 1
     if child != "MAC" and (read if way == "read" else written) != theirs:
         return ""
     if ours > theirs:

@@ -25,6 +25,7 @@ FILES = {
     "naas_encoding": {"encoding.csv"},
     "naas_ofa": {"ofa.csv", "front.png"},
     "schedules_vs_networks": {"latency.csv"},
+    "fusion_evidence": {"fusion.csv", "grid.csv"},
     "interstellar_claim": {"sizing.csv", "sizing.png"},
     "search_evidence": {"optimisers.csv", "strategies.csv", "small_space.csv"},
 }

@@ -189,6 +189,9 @@ def test_dynamic_quantisation(tmp_path):
     net = m.read(tmp_path)
     assert net.macs == 32_768
     assert net.names == ("q", "yi")  # scaling by one value is done on the way
+    assert net.notes == (
+        "weights are stored so: 2,048 in 8 bits; the chip's precision_bits price all layers",
+    )
     assert net.weights == 2048
 
 

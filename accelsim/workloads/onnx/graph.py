@@ -20,6 +20,9 @@ from accelsim.workloads.onnx.values import Shape, Values
 from accelsim.workloads.reach import FACTOR, Reads, View, Whole, seen
 from accelsim.workloads.region import whole
 
+BITS = {2: 8, 3: 8, 4: 16, 5: 16, 10: 16, 11: 64, 16: 16, 17: 8, 18: 8, 19: 8, 20: 8, 21: 4, 22: 4, 23: 4}
+"""Width of an element by `onnx.TensorProto` type, where it is not 32."""
+
 
 class Operand(NamedTuple):
     """What a layer reads: parts of a tensor of `shape`, None where that is not known."""
@@ -42,7 +45,7 @@ class Graph:
         self.parts: dict[str, Parts] = {}
         self.notes: list[str] = []
         self.views: Counter[str] = Counter()
-        self.bits: Counter[str] = Counter()
+        self.bits: Counter[int] = Counter()
         self.unknown: dict[str, tuple[int, int]] = {}
         self.layers: list[Layer] = []
         self._edges: list[Edge] = []
@@ -170,6 +173,7 @@ class Graph:
                     view = place.view(part, shape, base, source in self._last)
                     self._windows.append(seen(window, view))
                 elif operand == "W":
+                    self.bits[BITS.get(self.values.kind(source.tensor), 32)] += elements
                     held.append(Selection(source.tensor, region or whole(prod(source.shape))))
                     weight_elements += elements
             done[operand] += parts
@@ -237,6 +241,9 @@ class Graph:
             read = {e.producer for e in self._edges}
             leaving = {i for i in range(len(self.layers)) if i not in read}
         self.notes += [f"{n} {op} taken as views, moving no data" for op, n in sorted(self.views.items())]
+        if len(self.bits) > 1 or (self.bits and min(self.bits) < 16):
+            stored = ", ".join(f"{n:,} in {bits} bits" for bits, n in sorted(self.bits.items()))
+            self.notes.append(f"weights are stored so: {stored}; the chip's precision_bits price all layers")
         uses = Counter(tensor for held in self._held for tensor in {h.tensor for h in held})
         counted = ((x.N if x.op == "conv" else x.output_elements) for x in self.layers)
         batch = self.batch if all(n % self.batch == 0 for n in counted) else 1  # the first axis was another

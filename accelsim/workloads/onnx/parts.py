@@ -15,6 +15,8 @@ from accelsim.workloads.region import whole as whole_region
 
 Shape = tuple[int, ...]
 
+_MOST_PARTS = 64
+
 WEIGHT = -2
 """Producer of what stands in the model file."""
 
@@ -94,13 +96,36 @@ def take(parts: Parts, shape: Shape, axis: int, first: int, count: int, step: in
         )
         if not len(hits):
             continue
-        found = cut(p.axes[axis], first + hits[0] * step - begin, len(hits), step)
+        found = _cuts(p.axes[axis], first + hits[0] * step - begin, len(hits), step)
         if found is None:
             return loose(parts, prod(shape) // max(shape[axis], 1) * count)
-        more, new = found
-        start = (*p.start[:axis], hits[0], *p.start[axis + 1 :])
-        out.append(_box(p, start, (*p.axes[:axis], new, *p.axes[axis + 1 :]), p.offset + more))
+        for at, more, new in found:
+            start = (*p.start[:axis], hits[0] + at, *p.start[axis + 1 :])
+            out.append(_box(p, start, (*p.axes[:axis], new, *p.axes[axis + 1 :]), p.offset + more))
     return tuple(out)
+
+
+def _cuts(axis: Axis, first: int, count: int, step: int) -> list[tuple[int, int, Axis]] | None:
+    """(position, offset, axis) of affine stretches that make up positions first, first + step, ...
+
+    None where they are more than a few.
+    """
+    found = cut(axis, first, count, step)
+    if found is not None:
+        return [(0, *found)]
+    block = length(axis[1:])
+    out: list[tuple[int, int, Axis]] = []
+    at = 0
+    while at < count:
+        position = first + at * step
+        edge = position // block * block + (block - 1 if step > 0 else 0)
+        run = min((edge - position) // step + 1, count - at)
+        part = cut(axis, position, run, step)
+        if part is None or len(out) >= _MOST_PARTS:
+            return None
+        out.append((at, *part))
+        at += run
+    return out
 
 
 def pad(parts: Parts, before: Sequence[int]) -> Parts:
@@ -232,6 +257,7 @@ def reads(parts: Parts, before: Parts = ()) -> list[tuple[Part, Source, Region |
     """
     out: list[tuple[Part, Source, Region | None, int]] = []
     seen: dict[Source, list[Region]] = {}
+    vague: dict[Source, dict[Part, int]] = {}
     for p in before:
         if p.axes is not None or p.elements == p.region.elements:
             seen.setdefault(p.source, []).append(p.region)
@@ -239,9 +265,11 @@ def reads(parts: Parts, before: Parts = ()) -> list[tuple[Part, Source, Region |
         full = prod(p.source.shape)
         had = seen.setdefault(p.source, [])
         if p.axes is None and p.elements < p.region.elements:  # some elements, nobody knows which
-            left = full - distinct(had)
-            if left > 0:
-                out.append((p, p.source, None, min(p.elements, left)))
+            some = vague.setdefault(p.source, {})
+            left = full - distinct(had) - sum(some.values())
+            if left > 0 and p not in some:
+                some[p] = min(p.elements, left)
+                out.append((p, p.source, None, some[p]))
             continue
         if p.region in had:
             continue
