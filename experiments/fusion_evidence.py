@@ -76,7 +76,8 @@ def grid(network: Network, rows: tuple[int, ...], columns: tuple[int, ...]) -> l
     for kept in ("none", "columns", "both"):
         for p in rows:
             for q in columns:
-                stack = {"layers": list(network.names), "tile": {"P": p, "Q": q}, "kept": kept}
+                names = list(network.names)
+                stack = {"layers": names, "tile": {"P": p, "Q": q}, "kept": kept, "weights": names}
                 try:
                     cost = accelsim.evaluate(GRID_CHIP, network, {"stacks": [stack]}, "template")
                 except AccelsimError:

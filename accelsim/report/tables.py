@@ -77,8 +77,27 @@ def network_report(cost: NetworkCost, *, explain: bool = False) -> RenderableTyp
 
 
 def network_csv(cost: NetworkCost) -> str:
-    """A line a layer."""
-    return _csv([layer_row(one) for one in cost.layers])
+    """A line a layer, and after them a line a piece of each stack and one for the stack."""
+    rows = [layer_row(one) for one in cost.layers]
+    for stack in cost.stacks:
+        rows += [layer_row(piece.cost) | {"times": piece.times} for piece in stack.pieces]
+        last = layer_row(stack.pieces[0].cost)
+        latency_s = stack.latency_cycles / (cost.hardware.clock_mhz * 1e6)
+        whole = {
+            "layer": f"{stack.layers[0]} .. {stack.layers[-1]}",
+            "op": "stack",
+            "macs": stack.macs,
+            "latency_cycles": stack.latency_cycles,
+            "latency_s": latency_s,
+            "energy_pj": stack.energy_pj,
+            "edp_js": stack.energy_pj * 1e-12 * latency_s,
+            "bound_by": stack.bound_by,
+            "times": 1,
+        } | {f"energy_{name}_pj": pj for name, pj in stack.memory_energy_pj.items()}
+        rows.append(dict.fromkeys(last, "") | whole)
+    if cost.stacks:
+        rows = [{**row, "times": row.get("times", 1)} for row in rows]
+    return _csv(rows)
 
 
 def layer_csv(cost: LayerCost) -> str:

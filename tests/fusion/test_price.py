@@ -247,3 +247,15 @@ def test_stacks_in_files_and_on_the_command_line(capsys, tmp_path):
     assert code == 0
     assert "expand .. project" in out
     assert Network.from_dict(net.to_dict()) == net
+
+
+def test_a_figure_shows_stacks_beside_layers(capsys, tmp_path):
+    net = small()
+    (tmp_path / "net.json").write_text(json.dumps(net.to_dict()))
+    all_of_it = [entry(net, "expand", "after", (4, 8))]
+    (tmp_path / "mapping.json").write_text(json.dumps({"version": 1, "stacks": all_of_it}))
+    out = tmp_path / "figure.svg"
+    words = ("evaluate", "eyeriss", str(tmp_path / "net.json"), "--mapping", str(tmp_path / "mapping.json"))
+    code, _, fault = run(capsys, *words, "--plot", str(out))
+    assert code == 0, fault
+    assert "expand .. after" in out.read_text()
