@@ -102,9 +102,11 @@ def _smallest(shape, union, axis_dim, axis_factor, iw):
                     continue
                 every *= f
                 least = max(least, f)
-                if shape != T.LEGAL:  # every instance has work
+                if shape == T.ALL:  # every instance has work
                     rest = max(f, (rest - 1) * f + 1, (f - 1) * rest + 1) if rest > 1 else f
-            if shape == T.LEGAL:
+            if shape == T.DIVISORS:
+                rest *= every
+            elif shape == T.LEGAL:
                 rest = max(least, (rest - 1) * every + 1)
             union[0, m, d] = rest
         if rest > iw[X.PROBLEM + d]:

@@ -49,9 +49,9 @@ def resolve(hw: Accelerator, given: bool = True) -> Costs:
     access = []
     areas = []
     leakages = []
-    for m, memory in enumerate(hw.memories):
+    for m in range(len(hw.memories)):
         path = f"memories[{m}]"
-        energy, area, leakage = _memory(hw, memory, path, estimated)
+        energy, area, leakage = _memory(hw, m, path, estimated)
         access.append(energy)
         areas.append(area)
         leakages.append(leakage)
@@ -111,8 +111,9 @@ def _mac(hw: Accelerator, estimated: list[str]) -> Mac:
     return Mac(*values)
 
 
-def _memory(hw: Accelerator, memory: Memory, path: str, estimated: list[str]) -> tuple[Access, float, float]:
+def _memory(hw: Accelerator, m: int, path: str, estimated: list[str]) -> tuple[Access, float, float]:
     """(energy, area in mm2, leakage in mW) of one instance."""
+    memory = hw.memories[m]
     access: Access = {}
     fitted = set()
     for tensor in memory.holds:
@@ -128,7 +129,7 @@ def _memory(hw: Accelerator, memory: Memory, path: str, estimated: list[str]) ->
     area = leakage = 0.0
     if memory.technology != "dram":
         for part, size in memory.parts().items():
-            banks = memory.banks_of(part)
+            banks = max(memory.banks_of(part), _busy_banks(hw, m, part))
             one = technology.storage(size / banks, _width(hw, memory, part), hw.technology_nm)
             area += banks * one.area_um2 * 1e-6
             leakage += banks * one.leakage_mw
@@ -141,6 +142,17 @@ def _memory(hw: Accelerator, memory: Memory, path: str, estimated: list[str]) ->
     if memory.energy.leakage_mw is not None:
         leakage = memory.energy.leakage_mw
     return access, area, leakage
+
+
+def _busy_banks(hw: Accelerator, m: int, part: str) -> int:
+    """Banks of a part that its ports keep busy: a bank reads or writes `width_bits` a cycle, and no more."""
+    if hw.memories[m].technology != "sram":
+        return 1
+    bits = sum(
+        8 * port.rate for port in hw.ports(m) if part == "all" or any(u[-1] == part for u in port.users)
+    )
+    size = hw.memories[m].parts()[part]
+    return min(math.ceil(bits / _width(hw, hw.memories[m], part)), size)
 
 
 def _fit(hw: Accelerator, memory: Memory, tensor: Tensor) -> Storage:

@@ -43,7 +43,7 @@ class MapSpace:
     tiles  "divisors": every tile divides the one around it, axes included.
            "all": the tile of an instance is the smallest of a trip count over the whole dimension; the union
            tile above it is full (as many such tiles as there are instances, or all that there is), or the
-           smallest of its own trip count; all instances have work in it. What other mappers find is here.
+           smallest of its own trip count; all instances have work in it.
            "legal": whatever the cost model takes.
 
     Loop orders: of those of a memory, the ones that no other matches in every fill, see docs/mappers.md.

@@ -24,12 +24,12 @@ from accelsim.mapping.mapper import Mapper, Status, Task
 from accelsim.mapping.mapping import Mapping
 from accelsim.mapping.mapspace import MapSpace
 from accelsim.mapping.optimal_space import (
-    MOST_CHOICES,
     SHAPES,
     Spatial,
     Tiles,
     axis_sets,
     canonical_orders,
+    thin,
     tile_values,
 )
 from accelsim.mapping.template import template
@@ -49,6 +49,11 @@ _RULES = ("sorted list", "tile", "loop order", "kernel")
 _LOOK_S = 0.02  # between two looks at the clock from outside the kernels
 PATIENCE = 20_000_000
 """Candidates after which a search without any limit ends."""
+
+_MOST_CHOICES = 1 << 17  # spatial choices of one search
+_DIVE_CHOICES = 1 << 12  # spatial choices looked at to find the first
+_DIVES = 4  # searched with few tile sizes
+_DIVE_TILES = 5000  # of each memory
 
 _QUOTA = 200_000  # candidates between two looks at the clock, some hundredths of a second
 
@@ -309,6 +314,8 @@ class _Search:
             np.zeros((0, self.M, L.NDIM), np.int32),
         )
         self.glance: list[NDArray[np.float64]] = []
+        self.axes = axis_sets(hardware)
+        self.floor = self._roofline()
 
     def begin(self, batch: Batch) -> None:
         """Start from a known mapping, or one more."""
@@ -379,26 +386,36 @@ class _Search:
 
     def _search(self, deadline: float, cancel: Callable[[], bool] | None) -> bool:
         """Spatial choices by what they cost at least, first at a glance, then with tiles that fit."""
+        if self.shape:
+            self._dive()
         cut = self._spread()  # bound on what was left out for its size
         bounds, latency, energy = self.glance
         ranked = np.argsort(bounds, kind="stable")
-        open_ = [(float(bounds[b]), int(b), _Floor(float(latency[b]), float(energy[b]))) for b in ranked]
-        while open_:
-            bound, b, floor = open_[0]
+        at_glance = 0  # how many of `ranked` are done with
+        refined: list[tuple[float, int, _Floor]] = []
+        while refined or at_glance < len(ranked):
+            b = int(ranked[at_glance]) if at_glance < len(ranked) else -1
+            bound = np.inf if b < 0 else float(bounds[b])
+            floor = None
+            if refined and refined[0][0] <= bound:
+                bound, b, floor = refined[0]
             if self._stop(deadline, cancel):
                 self.lower_bound = min(bound, cut)
                 return False
-            heappop(open_)
-            if self._beaten(bound, floor):
+            if floor is None:
+                at_glance += 1
+            else:
+                heappop(refined)
+            if self._beaten(bound, floor or _Floor(float(latency[b]), float(energy[b]))):
                 self.by_spatial += 1
                 if self.number != _FRONT:
-                    self.by_spatial += len(open_)
+                    self.by_spatial += len(refined) + len(ranked) - at_glance
                     break
                 continue
-            if floor.pj is None:
-                fitting = self._floor(b)
-                if fitting is not None:
-                    heappush(open_, (max(bound, self._bound(fitting)), b, fitting))
+            if floor is None:
+                floor = self._floor(b)
+                if floor is not None:
+                    heappush(refined, (max(bound, self._bound(floor)), b, floor))
                 continue
             lists = self._lists(b, floor)
             if lists is None:
@@ -407,31 +424,61 @@ class _Search:
             at = 0
             while at < lists.first[2]:
                 if self._stop(deadline, cancel):
-                    later = open_[0][0] if open_ else np.inf
+                    later = refined[0][0] if refined else np.inf
+                    if at_glance < len(ranked):
+                        later = min(later, float(bounds[ranked[at_glance]]))
                     self.lower_bound = min(later, cut, max(bound, float(lists.ahead[at])))
                     return False
                 at = self._descend(b, lists, at)
         self.lower_bound = cut
         return cut == np.inf or (self.number != _FRONT and bool(cut >= self.best[0, 0]))
 
+    def _dive(self) -> None:
+        """Search some spatial choices with few tile sizes: what is found cuts all the rest."""
+        self._list_choices(0, _DIVE_CHOICES)
+        whole = self.values, self.masks
+        self.values = thin(self.values, _DIVE_TILES)
+        self.masks = np.zeros_like(self.values)
+        for b in np.argsort(self.glance[0], kind="stable")[:_DIVES]:
+            floor = None if self.stop[0] else self._floor(int(b))
+            lists = None if floor is None else self._lists(int(b), floor)
+            if lists is not None and lists.first[2]:
+                self._descend(int(b), lists, 0)
+        self.values, self.masks = whole
+        for row in range(int(self.held[0])):  # spatial choices are about to be listed anew
+            if self.choice[row] >= 0:
+                self.given.append(self._batch(row))
+                self.choice[row] = -len(self.given)
+
     def _spread(self) -> float:
         """List spatial choices with what they cost at a glance; bound on those that were left out."""
+        if self._list_choices(self.shape, _MOST_CHOICES):
+            return np.inf
+        if self.shape and not self.stop[0]:  # too many: search those that divide at least
+            self._list_choices(0, _MOST_CHOICES)
+        leak = float(self.machine.machine[L.LEAK_PJ])
+        return self._bound(_Floor(float(self.floor[0]), float(self.floor[1] + leak * self.floor[0])))
+
+    def _list_choices(self, shape: int, most: int) -> bool:
+        """List spatial choices that may be worth a look; returns whether these are all."""
         from cost_models.bound_spread import list_spreads
+
+        dim, factor, union, *self.glance, beaten, whole = list_spreads(
+            self.problem, *self.machine, self.axes, shape, self.number, self.floor, self.best, self.held,
+            most, self.stop,
+        )  # fmt: skip
+        self.spatial = Spatial(dim, factor, union)
+        self.by_spatial += beaten
+        return bool(whole)
+
+    def _roofline(self) -> NDArray[np.float64]:
+        """Cycles, and pJ without leakage, that no mapping at all is below."""
         from cost_models.roofline import bound_batch
 
         latency, energy = np.empty(1), np.empty(1)
         bound_batch(self.problem[None], *self.machine, latency, energy)
         leak = float(self.machine.machine[L.LEAK_PJ])
-        floor = np.array([latency[0], energy[0] - leak * latency[0]]) * (1.0 - 1e-12)
-        dim, factor, union, *self.glance, beaten, whole = list_spreads(
-            self.problem, *self.machine, axis_sets(self.hardware), self.shape, self.number, floor,
-            self.best, self.held, MOST_CHOICES, self.stop,
-        )  # fmt: skip
-        self.spatial = Spatial(dim, factor, union)
-        self.by_spatial += beaten
-        if whole:
-            return np.inf
-        return self._bound(_Floor(floor[0], floor[1] + leak * floor[0]))
+        return np.array([latency[0], energy[0] - leak * latency[0]]) * (1.0 - 1e-12)
 
     def _bound(self, floor: _Floor) -> float:
         """Of the objective; for a front, what goes first."""

@@ -101,6 +101,28 @@ def tile_values(sizes: list[int], tiles: Tiles) -> tuple[NDArray[np.int64], NDAr
     return out, np.zeros_like(out)
 
 
+def thin(values: NDArray[np.int64], most: int) -> NDArray[np.int64]:
+    """About `most` combinations of the sizes in `values`: the ends and what lies evenly between by ratio.
+
+    Of neighbours the one that divides the dimension is taken.
+    """
+    counts = (values > 0).sum(axis=1)
+    each = max(3, int(most ** (1.0 / max(1, (counts > 1).sum()))))
+    rows = []
+    for row, n in zip(values.tolist(), counts.tolist(), strict=True):
+        size = row[n - 1]
+        picks = {1, size}
+        for i in range(1, each - 1):
+            aim = size ** (i / (each - 1))
+            near = [v for v in row[:n] if 0.7 * aim < v < 1.4 * aim] or [1]
+            picks.add(min(near, key=lambda v: (size % v != 0, abs(v - aim))))
+        rows.append(sorted(picks))
+    out = np.zeros((len(rows), max(map(len, rows))), np.int64)
+    for d, row in enumerate(rows):
+        out[d, : len(row)] = row
+    return out
+
+
 def unions(whole: int, size: int, factors: tuple[int, ...], tiles: Tiles) -> dict[int, int]:
     """Union tiles that a tile `whole` of a dimension `size` may have, and what an instance gets of each.
 

@@ -176,11 +176,17 @@ def _key(machine: Accelerator, way: Way) -> str:
     return f"{machine.hash}:{way.objective}"
 
 
+def _told(net: Network) -> tuple[object, ...]:
+    """What a price follows from; shared weights only where there are any, as older files had none."""
+    parts = (net.name, net.layers, net.edges, net.outputs, net.weights_of)
+    return (*parts, net.held) if net.held else parts
+
+
 def _question(way: Way, model: CostModel, nets: list[Network]) -> dict[str, Any]:
     """What must be equal for results of a journal to hold."""
     from accelsim import __version__
 
-    text = repr([(net.name, net.layers, net.edges, net.outputs, net.weights_of) for net in nets])
+    text = repr([_told(net) for net in nets])
     return {
         "version": __version__,
         "model": model.name,

@@ -189,6 +189,23 @@ def test_agrees_with_enumeration_bit_for_bit(seed: int) -> None:
             assert found.certificate.gap == 0.0
 
 
+def test_two_axes_that_carry_one_dimension() -> None:
+    """Their factors multiply in the smallest tile that every bound begins with."""
+    data = machine(random.Random(0))
+    data["memories"] = [data["memories"][0], {"name": "L1", "holds": list("WIO"), "size_bytes": 400}]
+    data["memories"][0]["fanout"] = []
+    data["memories"][1]["fanout"] = [{"axis": x, "size": 2, "multicast": True} for x in "xyz"]
+    data["dataflow"] = {}
+    hardware, layer = load_hardware(data), Layer(S=4, Q=3, G=2, op="pool")
+    batch = everything(hardware, layer)
+    assert batch is not None
+    _, latency, energy = price(pack_layer(layer), pack_machine(hardware), batch)
+    for objective, values in (("latency", latency), ("energy", energy), ("edp", latency * energy)):
+        found = optimal(hardware, layer, objective=objective, tiles="divisors", start="none")  # type: ignore[arg-type]
+        assert found is not None
+        assert found.cost == values.min()
+
+
 def test_starts_from_the_template_and_is_never_worse() -> None:
     """The template's tiles need not divide, so that it can even be better than all that do."""
     for hardware, layer, batch, resident in cases(100, 12):

@@ -70,6 +70,15 @@ ZIGZAG = """
   loop_sizes: [1, 12, 128, 128, 64]
 """
 
+REVERSED = """
+- id: 0
+  operator_type: Conv
+  equation: O[b][k][oy][ox]+=W[k][c][fy][fx]*I[b][c][iy][ix]
+  dimension_relations: [ox=1*ix+1*fx, oy=1*iy+1*fy]
+  loop_dims: [B, K, C, IY, IX, FY, FX]
+  loop_sizes: [1, 8, 1, 5, 5, 3, 3]
+"""
+
 MAESTRO = """
 Constant F 3; // the filter
 Network tiny {
@@ -157,6 +166,7 @@ def test_axes_of_timeloops_own_shape_follow_its_strides(tmp_path):
         ("yaml", "x: [", "not YAML"),
         ("yaml", "- {id: 0}", r"\[0\] must be a layer with an equation"),
         ("yaml", ZIGZAG.replace("[104, 96, 80]", "[104, 96]"), r"\[1\]: loop_dims and loop_sizes"),
+        ("yaml", REVERSED, r"\[0\]: index 'oy' has no size in loop_dims; relations must give input indices"),
         ("yaml", "a: 1", "neither a Timeloop problem"),
         ("m", "Layer x {}", r"no Network"),
         ("m", MAESTRO.replace("DSCONV", "DSCON"), "line 6: layer DW: Type 'DSCON'; known: CONV, DSCONV"),

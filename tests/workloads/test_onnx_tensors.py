@@ -138,7 +138,10 @@ def test_cache_and_new_keys_are_read_from_where_they_lie(tmp_path):
     m = Model(q=["b", 8, "s", 64], past=["b", 8, "p", 64], new=["b", 8, "s", 64])
     y = m.node("Concat", ["past", "new"], "keys", axis=2)
     m.node("MatMul", ["q", m.node("Transpose", [y], "kt", perm=[0, 1, 3, 2])], "y")
-    net = m.read(tmp_path, dims={"s": 1, "p": 1023})
+    net = m.read(tmp_path, "y", "keys", dims={"s": 1, "p": 1023})
+    assert net.notes[0] == (
+        "output 'keys' is made by no layer: it is an input, a constant, or a view of them"
+    )
     assert net.layers == (Layer(G=8, K=1024, C=64, op="gemm"),)
     assert [(e.elements, e.operand) for e in net.edges] == [(512, "I"), (8 * 1023 * 64, "W"), (512, "W")]
     assert [s.tensor for s in net.selected] == ["q", "past", "new"]
@@ -326,6 +329,7 @@ def test_random_numbers_are_no_weights(tmp_path):
     net = m.read(tmp_path)
     assert (net.params, net.weights, net.macs) == (0, 0, 4 * 8 * 6)
     assert net.edges[1].operand == "W"
+    assert net.input_elements == 4 * 8 + 8 * 6
     assert net.notes == ("random numbers come from outside and are no weights",)
 
 

@@ -111,6 +111,12 @@ def _zigzag(entry: Any, path: str) -> Layer:
         made, a, x, b, y = match.groups()
         relations[made] = (x, int(a or 1), y, int(b or 1))
     weights, image = _roles(left, right, relations)
+    lost = [x for x in (*out, *image) if x not in sizes and x not in relations]
+    if lost or any(x not in sizes for x in out):
+        raise AccelsimError(
+            f"{path}: index {(lost or [x for x in out if x not in sizes])[0]!r} has no size in loop_dims; "
+            f"relations must give input indices by output and kernel indices, as in ix=1*ox+1*fx"
+        )
     size = dict.fromkeys(("N", "G", "K", "C", "P", "Q", "R", "S"), 1)
     stride, dilation, sliding = [1, 1], [1, 1], set()
     spans = [x for x in image if x in relations]

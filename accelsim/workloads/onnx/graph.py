@@ -93,7 +93,7 @@ class Graph:
 
     def outside(self, name: str) -> None:
         """The tensor comes from outside the network."""
-        source = Source(INPUT, name if len(self.inputs) > 1 else "", self.shape(name))
+        source = Source(INPUT, "" if self.inputs == (name,) else name, self.shape(name))
         self.parts[name] = P.made(source)
         if channels_last(source.shape):
             self._last.add(source)
@@ -232,7 +232,7 @@ class Graph:
         if text not in self.notes:
             self.notes.append(text)
 
-    def build(self, outputs: Iterable[str]) -> Network:
+    def build(self, outputs: Sequence[str]) -> Network:
         """The network, with its notes."""
         if not self.layers:
             raise AccelsimError("the model has no operators that compute or move data")
@@ -240,6 +240,11 @@ class Graph:
         if not leaving:
             read = {e.producer for e in self._edges}
             leaving = {i for i in range(len(self.layers)) if i not in read}
+        for name in outputs:
+            if not any(p.source.producer >= 0 for p in self.parts.get(name, ())):
+                self.note(
+                    f"output {name!r} is made by no layer: it is an input, a constant, or a view of them"
+                )
         self.notes += [f"{n} {op} taken as views, moving no data" for op, n in sorted(self.views.items())]
         if len(self.bits) > 1 or (self.bits and min(self.bits) < 16):
             stored = ", ".join(f"{n:,} in {bits} bits" for bits, n in sorted(self.bits.items()))
