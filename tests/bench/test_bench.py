@@ -30,7 +30,7 @@ def test_command(capsys, tmp_path) -> None:
 
 def test_what_a_user_waits_for(capsys, monkeypatch) -> None:
     """The search runs; the processes, which compile, are only asked for."""
-    import accelsim.bench.whole as timed
+    import accelsim.bench.waits as timed
 
     asked = []
     monkeypatch.setattr(timed, "_child", lambda folder: asked.append(folder) or float(9 - len(asked)))
