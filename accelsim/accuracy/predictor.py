@@ -7,6 +7,7 @@ validation set here; what each line below was calibrated on stands beside it.
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
@@ -16,7 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from accelsim.accuracy.base import AccuracyError, AccuracySource, nearest_space
-from accelsim.accuracy.torch_file import load_tensors
+from accelsim.accuracy.torch_file import LARGEST, load_tensors
 from accelsim.errors import AccelsimError
 from accelsim.workloads.spaces import Space
 from accelsim.workloads.spaces.genes import Genomes
@@ -170,8 +171,13 @@ def _order(name: str) -> tuple[int, ...]:
 
 def _npz(path: Path) -> dict[str, NDArray[Any]]:
     try:
+        with zipfile.ZipFile(path) as members:  # np.load would unpack a megabyte to gigabytes
+            if sum(info.file_size for info in members.infolist()) > LARGEST:
+                raise AccelsimError(f"{path}: its arrays take more than {LARGEST} bytes")
         with np.load(path, allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files}
+    except AccelsimError:
+        raise
     except OSError as fault:
         raise AccelsimError(f"{path}: cannot be read: {fault.strerror or fault}") from None
     except Exception as fault:  # a damaged archive can raise nearly anything

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import csv
+import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from accelsim.accuracy import AccuracyError
-from accelsim.accuracy.predictor import CAP, CAP_ERROR, PredictorSource, encode_mbv3, encode_resnet50
+from accelsim.accuracy.predictor import CAP, CAP_ERROR, PredictorSource, _npz, encode_mbv3, encode_resnet50
 from accelsim.accuracy.statistics import kendall
 from accelsim.accuracy.torch_file import load_tensors
 from accelsim.errors import AccelsimError
@@ -247,3 +248,13 @@ def test_original_resnet50(shared_dir: Path) -> None:
     found = source.predict(space, genomes)
     assert found.error[:2].tolist() == [CAP_ERROR, CAP_ERROR]
     assert found.error[2] < CAP_ERROR
+
+
+def test_an_archive_that_unpacks_to_gigabytes_is_refused(tmp_path) -> None:
+    path = tmp_path / "bomb.npz"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive, archive.open("w.npy", "w") as member:
+        for _ in range(300):
+            member.write(bytes(2**20))
+    assert path.stat().st_size < 2**20
+    with pytest.raises(AccelsimError, match="arrays take more than"):
+        _npz(path)

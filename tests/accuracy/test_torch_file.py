@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import os
 import pickle
+import time
+import tracemalloc
 import zipfile
 from collections import OrderedDict
 from pathlib import Path
@@ -183,3 +185,89 @@ def test_damaged_files(file: str, data, tmp_path_factory) -> None:
     except AccelsimError as fault:
         message = str(fault)
     assert not message or str(path) in message
+
+
+# -- bombs: small files that would take a machine's time or memory -------------------------------------------
+
+
+def doubled(depth: int) -> bytes:
+    """A tuple that holds the one before twice, so many times over: 2 ** depth to whom looks at all of it."""
+    return b"\x80\x02)" + depth * b"2\x86" + b"."
+
+
+def put(index: int) -> bytes:
+    return b"\x80\x02}r" + index.to_bytes(4, "little") + b"."
+
+
+HUGE = (2**31).to_bytes(8, "little")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        doubled(60)[:-1] + b"Q.",
+        b"\x80\x02}" + doubled(60)[2:-1] + b"K\x01s.",
+        b"\x80\x02)q\x00" + b"".join(b"h%cq%c\x86q%c" % (i, i + 1, i + 1) for i in range(9)) + b".",
+        put(2**28),
+        put(2**31 - 1),
+        b"\x80\x05\x96" + HUGE + b"x.",
+        b"\x80\x04\x8d" + HUGE + b"x.",
+        b"\x80\x02" + 2_000_000 * b"(" + b".",
+        b"\x80\x02" + 2_000_000 * b"0" + b".",
+        b"\x80\x02ctorch._utils\n_rebuild_tensor_v2\nN}X\x01\x00\x00\x00aK\x01s\x86b.",
+        b"I" + 5000 * b"9" + b"\n.",
+    ],
+)
+@pytest.mark.parametrize("form", ["legacy", "zip"])
+def test_bombs_are_refused_at_once(tmp_path: Path, content: bytes, form: str) -> None:
+    path = tmp_path / "bomb.pth"
+    if form == "zip":
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("archive/data.pkl", content)
+    else:
+        path.write_bytes(content)
+    began = time.process_time()
+    tracemalloc.start()
+    with pytest.raises(TorchFileError):
+        load_tensors(path)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert time.process_time() - began < 10
+    assert most < 2**28
+
+
+def test_stand_ins_cannot_be_changed() -> None:
+    """BUILD sets attributes; on a function of ours it would last until the program ends."""
+    for stand_in in torch_file.ALLOWED.values():
+        if callable(stand_in) and not isinstance(stand_in, type):
+            with pytest.raises(TorchFileError):
+                stand_in.__defaults__ = (1,)
+            with pytest.raises(TorchFileError):
+                stand_in.__setstate__({})
+
+
+def test_one_storage_behind_many_tensors(tmp_path: Path, monkeypatch) -> None:
+    """Each becomes an array of its own: their sum counts."""
+    monkeypatch.setattr(torch_file, "LARGEST", 200_000)
+    path = tmp_path / "many.pth"
+    for count in (2, 100):
+        path.write_bytes(state_of(count, 2000))
+        if count == 2:
+            assert len(load_tensors(path)) == 2
+        else:
+            with pytest.raises(TorchFileError, match="its tensors take more than"):
+                load_tensors(path)
+
+
+def state_of(count: int, size: int) -> bytes:
+    """A checkpoint of equal views of one storage."""
+    out = io.BytesIO()
+    ref = b"(X\x07\x00\x00\x00storagectorch\nFloatStorage\nX\x01\x00\x00\x000X\x03\x00\x00\x00cpuM"
+    ref += size.to_bytes(2, "little") + b"tQ"
+    tensor = b"ctorch._utils\n_rebuild_tensor_v2\n(" + ref + b"K\x00M" + size.to_bytes(2, "little")
+    tensor += b"\x85K\x01\x85\x89}tR"
+    items = b"".join(b"X\x04\x00\x00\x00" + b"%04d" % i + tensor for i in range(count))
+    with zipfile.ZipFile(out, "w") as archive:
+        archive.writestr("archive/data.pkl", b"\x80\x02}(" + items + b"u.")
+        archive.writestr("archive/data/0", bytes(4 * size))
+    return out.getvalue()

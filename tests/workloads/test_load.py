@@ -252,3 +252,30 @@ def test_import_stays_light():
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "[]"
+
+
+def test_functions_that_double_themselves_are_counted_before_they_are_inlined(tmp_path):
+    onnx = pytest.importorskip("onnx")
+    make = onnx.helper
+    sets = [make.make_opsetid("", 17), make.make_opsetid("f", 1)]
+
+    def model(depth: int, last: str) -> Path:
+        bodies = [[make.make_node(last, ["x"], ["y"], domain="" if last == "Relu" else "f")]]
+        for i in range(1, depth):
+            call = f"F{i - 1}"
+            bodies.append(
+                [make.make_node(call, [a], [b], domain="f") for a, b in (("x", "a"), ("a", "b"), ("b", "y"))]
+            )
+        functions = [
+            make.make_function("f", f"F{i}", ["x"], ["y"], body, sets) for i, body in enumerate(bodies)
+        ]
+        values = [make.make_tensor_value_info(n, onnx.TensorProto.FLOAT, [1, 3, 8, 8]) for n in ("in", "out")]
+        call = make.make_node(f"F{depth - 1}", ["in"], ["out"], domain="f")
+        graph = make.make_graph([call], "g", values[:1], values[1:])
+        path = tmp_path / "a.onnx"
+        path.write_bytes(make.make_model(graph, functions=functions, opset_imports=sets).SerializeToString())
+        return path
+
+    for depth, last, message in ((40, "Relu", "more than"), (3, "F2", "calls itself"), (150, "Relu", "deep")):
+        with pytest.raises(AccelsimError, match=message):
+            load_network(model(depth, last))

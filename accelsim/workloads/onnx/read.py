@@ -18,6 +18,9 @@ from accelsim.workloads.onnx.sizes import Sizes, bind
 from accelsim.workloads.onnx.values import Values
 from accelsim.workloads.onnx.walk import Walk, declared, ordered, place, refusal
 
+_MOST_OPERATORS = 20_000
+"""Operators that functions may stand for."""
+
 
 def read(path: Path, sizes: Sizes, allow_unknown: bool) -> Network:
     """The network of an .onnx file. Raises AccelsimError naming the file and the node."""
@@ -37,6 +40,7 @@ def _convert(model: Any, title: str, sizes: Sizes, allow_unknown: bool) -> Netwo
     if not model.graph.node:
         raise AccelsimError("the model has no operators; is the file damaged?")
     if model.functions:
+        _check_functions(model)
         try:
             model = onnx.inliner.inline_local_functions(model)
         except Exception as fault:  # the checks inside onnx raise many types
@@ -74,6 +78,29 @@ def _convert(model: Any, title: str, sizes: Sizes, allow_unknown: bool) -> Netwo
         raise AccelsimError(refusal(graph))
     _say(graph, dead)
     return graph.build(outputs)
+
+
+def _check_functions(model: Any) -> None:
+    """Raise AccelsimError where functions that call functions stand for too many operators.
+
+    A file of a kilobyte may double itself with each of 40 functions.
+    """
+    known = {(f.domain, f.name): f for f in model.functions}
+    sizes: dict[tuple[str, str], int] = {}
+
+    def size(nodes: Any, above: tuple[tuple[str, str], ...]) -> int:
+        total = 0
+        for node in nodes:
+            key = (node.domain, node.op_type)
+            if key in known and key not in sizes:
+                if key in above or len(above) > 100:
+                    raise AccelsimError(f"function {node.op_type!r} calls itself, or functions 100 deep")
+                sizes[key] = size(known[key].node, (*above, key))
+            total += sizes.get(key, 1)
+        return total
+
+    if size(model.graph.node, ()) > _MOST_OPERATORS:
+        raise AccelsimError(f"its functions stand for more than {_MOST_OPERATORS} operators")
 
 
 def _say(graph: Graph, dead: list[Any]) -> None:
