@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
+import sys
 import tempfile
 from collections.abc import Callable
 from contextlib import suppress
@@ -60,6 +61,22 @@ if not os.environ.get("NUMBA_CACHE_DIR"):
     _CACHE = _folder is not None
     if _folder is not None:
         numba.config.CACHE_DIR = str(_folder)  # type: ignore[attr-defined]
+
+
+def _without_blas() -> None:
+    """Spare a process of the command line Numba's search for BLAS, which imports all of SciPy's algebra.
+
+    No kernel multiplies matrices. Other processes may have kernels of their own that do.
+    """
+    if "accelsim.cli" in sys.modules and "scipy" not in sys.modules:
+        sys.modules["scipy"] = None  # type: ignore[assignment]
+        try:
+            import numba.np.arraymath  # noqa: F401
+        finally:
+            del sys.modules["scipy"]
+
+
+_without_blas()
 
 
 def _compile(function: Callable[..., Any], **options: Any) -> Any:

@@ -1,5 +1,6 @@
 """How fast the cost model is on this machine."""
 
 from accelsim.bench.speed import LAYERS, MACHINES, Speed, bench, prepared
+from accelsim.bench.waits import Whole, whole
 
-__all__ = ["LAYERS", "MACHINES", "Speed", "bench", "prepared"]
+__all__ = ["LAYERS", "MACHINES", "Speed", "Whole", "bench", "prepared", "whole"]

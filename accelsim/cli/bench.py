@@ -14,12 +14,16 @@ from accelsim.cli.app import app, console, progress
 def bench(
     seconds: Annotated[float, typer.Option(help="How long to measure.", min=0.1, max=3600)] = 10.0,
     plot: Annotated[Path | None, typer.Option(help="Also draw: .png, .svg or .pdf.")] = None,
+    full: Annotated[
+        bool, typer.Option("--full", help="Also the first result and a joint search; takes about a minute.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Measure mappings a second by layer kind, memories and batch size."""
+    """Measure mappings a second by layer kind, memories and batch size, on one core."""
     import json
 
     from accelsim.bench import bench as run
+    from accelsim.bench import whole
     from accelsim.report import style
     from accelsim.report.bench import bench_figure, bench_report
 
@@ -27,9 +31,16 @@ def bench(
         style.check_path(plot)
     with progress("pricing mappings") as tick:
         speed = run(seconds, tick)
+    most = whole(_search) if full else None
     if plot is not None:
         style.save(bench_figure(speed), plot)
     if as_json:
-        print(json.dumps(speed.to_dict(), indent=1))
+        print(json.dumps(speed.to_dict() | ({"whole": most.to_dict()} if most else {}), indent=1))
     else:
-        console().print(bench_report(speed))
+        console().print(bench_report(speed, most))
+
+
+def _search(candidates: int) -> object:
+    from accelsim.cosearch.run import search
+
+    return search("eyeriss", networks="lenet5", evaluations=candidates, population=16, seed=1)

@@ -145,7 +145,7 @@ class Mapper(ABC):
             return None
         start, spent = found
         batch, evaluations, status, certificate = self.search(replace(task, spent=spent), start)
-        if task.score(batch)[0] > task.score(start)[0]:
+        if batch is not start and task.score(batch)[0] > task.score(start)[0]:
             batch = start
         mapping = Mapping.from_arrays(task.hardware, task.layer, batch)
         cost = price_mapping(task.hardware, task.layer, mapping, resident=task.resident)

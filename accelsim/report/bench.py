@@ -9,15 +9,15 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from accelsim.bench import Speed
+from accelsim.bench import Speed, Whole
 from accelsim.report.style import MARKERS, STYLES, new_figure, tidy
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def bench_report(speed: Speed) -> RenderableType:
-    """Mappings a second by layer and memories, and by batch size."""
+def bench_report(speed: Speed, whole: Whole | None = None) -> RenderableType:
+    """Mappings a second by layer and memories, and by batch size; what a user waits for, if measured."""
     table = Table(title="Mappings a second, one core", title_justify="left", box=None, header_style="bold")
     table.add_column("layer")
     memories = sorted({m for _, m, _ in speed.kinds})
@@ -34,7 +34,14 @@ def bench_report(speed: Speed) -> RenderableType:
         batches.add_column(f"{size:,}", justify="right")
     batches.add_row(*(f"{n:,.0f}" for n in speed.batches.values()))
     how = f"{platform.machine()}, Python {platform.python_version()}; best round, CPU time"
-    return Group(table, Text(""), batches, Text(how, style="dim"))
+    parts: list[RenderableType] = [table, Text(""), batches]
+    if whole is not None:
+        waits = Table(title="What a user waits for", title_justify="left", box=None)
+        for name in ("first result, empty cache", "filled cache", "candidates a second of a joint search"):
+            waits.add_column(name, justify="right")
+        waits.add_row(f"{whole.cold_s:.1f} s", f"{whole.warm_s:.2f} s", f"{whole.candidates_per_second:,.1f}")
+        parts += [Text(""), waits]
+    return Group(*parts, Text(how, style="dim"))
 
 
 def bench_figure(speed: Speed) -> Figure:

@@ -26,3 +26,19 @@ def test_command(capsys, tmp_path) -> None:
     assert code == 0
     assert len(json.loads(out)["kinds"]) == 30
     assert run(capsys, "bench", "--plot", "x.gif")[0] == 2
+
+
+def test_what_a_user_waits_for(capsys, monkeypatch) -> None:
+    """The search runs; the processes, which compile, are only asked for."""
+    import accelsim.bench.waits as timed
+
+    asked = []
+    monkeypatch.setattr(timed, "_child", lambda folder: asked.append(folder) or float(9 - len(asked)))
+    code, out, _ = run(capsys, "bench", "--seconds", "0.1", "--full", "--json")
+    assert code == 0
+    whole = json.loads(out)["whole"]
+    assert (whole["cold_s"], whole["warm_s"]) == (8.0, 5.0)
+    assert len(set(asked)) == 1
+    assert whole["candidates_per_second"] > 0
+    code, out, _ = run(capsys, "bench", "--seconds", "0.1", "--full")
+    assert "first result" in out
