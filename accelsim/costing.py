@@ -2,39 +2,55 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from accelsim.engines.base import Engine, as_engine
-from accelsim.errors import nearest
+from accelsim.errors import AccelsimError, nearest
+from accelsim.fusion import FusionCertificate, Stack, StackCost, price_stack, read_stacks, write_stacks
 from accelsim.mapping.cost import LayerCost, price_mapping
-from accelsim.mapping.mapper import Cancel, Mapper, MappingResult, as_question, map_layer
+from accelsim.mapping.mapper import Cancel, Mapper, MappingResult, as_question, map_layer, nothing_fits
 from accelsim.mapping.mapping import Mapping, MappingError, check_keys, check_version
 from accelsim.mapping.optimal_space import Tiles
+from accelsim.pricing.ask import Ask
 from accelsim.pricing.models.loopnest import LoopNest
 from accelsim.pricing.network import NetworkPricer, Progress, Run, overhead_cycles
-from accelsim.pricing.residency import plan
+from accelsim.pricing.residency import Residency, plan
 from accelsim.pricing.way import DEFAULT_MAPPER, Way
 from accelsim.workloads.layer import Layer
 from accelsim.workloads.network import Network
 
 if TYPE_CHECKING:
+    from accelsim.fusion.stack_cost import Solve
     from accelsim.hardware import Accelerator
+
+FUSE_SECONDS = 60.0
+"""After which a search over stacks returns its best schedule so far, and its gap."""
 
 
 @dataclass(frozen=True)
 class NetworkCost:
-    """Costs of a network's layers, one after another."""
+    """Costs of a network's layers, one after another, and of the stacks in which others are fused.
+
+    layers  those outside stacks
+    stacks  of two layers and more
+    fusion  what a search over stacks proved, if there was one
+    """
 
     hardware: Accelerator
     network: Network
     layers: tuple[LayerCost, ...]
+    stacks: tuple[StackCost, ...] = ()
+    fusion: FusionCertificate | None = None
 
     @property
     def latency_cycles(self) -> float:
         """Sum over the layers and the overhead of an inference, in cycles."""
-        return sum(cost.latency_cycles for cost in self.layers) + self.overhead_cycles
+        stacks = sum(stack.latency_cycles for stack in self.stacks)
+        return sum(cost.latency_cycles for cost in self.layers) + stacks + self.overhead_cycles
 
     @property
     def overhead_cycles(self) -> float:
@@ -49,7 +65,7 @@ class NetworkCost:
     @property
     def energy_pj(self) -> float:
         """Sum over the layers, in picojoules."""
-        return sum(cost.energy_pj for cost in self.layers)
+        return sum(cost.energy_pj for cost in self.layers) + sum(stack.energy_pj for stack in self.stacks)
 
     @property
     def edp_js(self) -> float:
@@ -70,8 +86,9 @@ class NetworkCost:
     def memory_energy_pj(self) -> dict[str, float]:
         """Energy of each memory, MACs, array and leakage, summed over the layers."""
         total: dict[str, float] = {}
-        for cost in self.layers:
-            for name, part in cost.memory_energy_pj().items():
+        splits = [cost.memory_energy_pj() for cost in self.layers]
+        for split in (*splits, *(stack.memory_energy_pj for stack in self.stacks)):
+            for name, part in split.items():
                 total[name] = total.get(name, 0.0) + part
         return total
 
@@ -97,6 +114,8 @@ class NetworkCost:
             "estimated": list(self.hardware.estimated),
             "notes": list(self.network.notes),
             "layers": [{"name": cost.layer.name} | cost.to_dict() for cost in self.layers],
+            "stacks": [stack.to_dict() for stack in self.stacks],
+            "fusion": None if self.fusion is None else self.fusion.to_dict(),
         }
 
 
@@ -109,6 +128,7 @@ def evaluate(
     budget: int | None = None,
     seed: int = 0,
     *,
+    fuse: str | None = None,
     engine: str | Engine | type[Engine] = "threads",
     workers: int | None = 1,
     scheduler: str | None = None,
@@ -122,7 +142,9 @@ def evaluate(
     mapping   of a layer: a `Mapping` or its JSON form, priced as it is. Of a network: a dict from layer
               name to mapping, or {"layers": {...}}; layers not named are mapped. Its section
               "resident", {"kept": [...], "weights": [...]}, names the layers whose results and weights
-              stay on chip
+              stay on chip; its section "stacks" says which layers are fused, in which tiles
+    fuse      auto: look for the best stacks of layers; none: no stacks but those of the mapping; None: as the
+              hardware says
     Others as in `map_network`, whose costs these are where no mapping is given.
 
     Raises AccelsimError where something cannot be read or does not fit.
@@ -137,16 +159,28 @@ def evaluate(
         given = mapping if isinstance(mapping, Mapping) else Mapping.from_dict(mapping)
         return price_mapping(hw, workload, given)
     network = load_network(workload)
+    search = _fuses(fuse, hw, given=mapping is not None)
+    way = Way.of(mapper, objective, budget, seed)
     with as_engine(engine, workers, scheduler) as started:
-        model = LoopNest(Way.of(mapper, objective, budget, seed))
-        pricer = NetworkPricer(model, started, as_question(cancel))
-        results, _ = pricer.mappings(_given(hw, network, mapping), progress)
-    return NetworkCost(hw, network, tuple(result.cost for result in results))
+        pricer = NetworkPricer(LoopNest(way), started, as_question(cancel))
+        if search:
+            return _fused(hw, network, pricer, way, progress).cost
+        run, stacks = _given(hw, network, mapping)
+        return mapped(run, pricer, progress, stacks).cost
 
 
-def _given(hw: Accelerator, network: Network, mapping: Any) -> Run:
-    """A network whose mappings, and what stays on chip, may be given."""
+def _given(hw: Accelerator, network: Network, mapping: Any) -> tuple[Run, tuple[Stack, ...]]:
+    """A network whose mappings, what stays on chip, and stacks may be given."""
     given = _layer_mappings(network, mapping)
+    stacks: tuple[Stack, ...] = ()
+    if isinstance(mapping, dict) and "stacks" in mapping:
+        stacks = tuple(s for s in read_stacks(network, mapping["stacks"]) if s.first < s.last)
+    fused = frozenset(i for s in stacks for i in range(s.first, s.last + 1))
+    for i in fused:
+        if network.names[i] in given:
+            raise MappingError(
+                f"mapping.layers.{network.names[i]}: is in a stack, whose `pieces` give its mappings"
+            )
     stay = _resident(network, mapping)
     if stay is None:
         # A given mapping is priced as it is: nothing around its layer may rely on staying on chip.
@@ -156,20 +190,23 @@ def _given(hw: Accelerator, network: Network, mapping: Any) -> Run:
         residency.kept &= stay[0]
         residency.weights &= stay[1]
         residency.settle()
-    return Run(hw, network, schedule=lambda layer: given.get(layer.name), residency=residency)
+    run = Run(hw, network, schedule=lambda layer: given.get(layer.name), residency=residency, fused=fused)
+    return run, stacks
 
 
 def _layer_mappings(network: Network, mapping: Any) -> dict[str, Mapping]:
     if mapping is None:
         return {}
-    table = mapping.get("layers", mapping) if isinstance(mapping, dict) else None
+    table = (
+        mapping.get("layers", {} if "stacks" in mapping else mapping) if isinstance(mapping, dict) else None
+    )
     if not isinstance(table, dict) or "levels" in table:
         raise MappingError(
             f"mapping: of network {network.name}, must be an object from layer name to mapping, "
             'as in {"layers": {"conv1": {"version": 1, "levels": [...]}}}'
         )
     if table is not mapping:
-        check_keys(mapping, {"version", "layers", "resident", "notes"}, "mapping")
+        check_keys(mapping, {"version", "layers", "resident", "stacks", "notes"}, "mapping")
         check_version(mapping, "mapping")
     out = {}
     for name, item in table.items():
@@ -194,6 +231,7 @@ def map_network(
     *,
     tiles: Tiles = "all",
     seconds: float | None = None,
+    fuse: str | None = None,
     engine: str | Engine | type[Engine] = "threads",
     workers: int | None = 1,
     scheduler: str | None = None,
@@ -202,6 +240,7 @@ def map_network(
 ) -> NetworkMapping:
     """Find a mapping of every layer of a network; equal layers are mapped once.
 
+    fuse      auto: look for the best stacks of layers; none: no stacks; None: as the hardware says
     engine    threads, processes or dask, with `workers` of them (None: one a processor); the answer does not
               depend on them
     progress  called with (layers done, layers in all)
@@ -214,20 +253,78 @@ def map_network(
 
     way = Way.of(mapper, objective, budget, seed, tiles, seconds)
     hw, net, question = load_hardware(hardware), load_network(network), as_question(cancel)
+    search = _fuses(fuse, hw)
     with as_engine(engine, workers, scheduler) as started:
-        return mapped(Run(hw, net), NetworkPricer(LoopNest(way), started, question), progress)
+        pricer = NetworkPricer(LoopNest(way), started, question)
+        return _fused(hw, net, pricer, way, progress) if search else mapped(Run(hw, net), pricer, progress)
 
 
-def mapped(run: Run, pricer: NetworkPricer, progress: Progress | None = None) -> NetworkMapping:
-    """The mappings that a pricer's figures of a run stand for.
+def _fuses(fuse: str | None, hw: Accelerator, given: bool = False) -> bool:
+    """Whether to look for stacks. Raises AccelsimError for an unknown word, or where a schedule is given."""
+    if fuse not in (None, "auto", "none"):
+        raise AccelsimError(f"fuse: must be auto or none, not {fuse!r}{nearest(str(fuse), ('auto', 'none'))}")
+    if fuse == "auto" and given:
+        raise AccelsimError("fuse: auto looks for a schedule, but a mapping is given; leave one of them out")
+    return not given and (fuse or hw.network.stacks) == "auto"
 
-    Raises AccelsimError where a layer fits nowhere.
+
+def _fused(
+    hw: Accelerator, network: Network, pricer: NetworkPricer, way: Way, progress: Progress | None
+) -> NetworkMapping:
+    """The best stacks, or the layers one by one, with what may then stay on chip, if that is better."""
+    from accelsim.fusion.search import fuse
+
+    plain = mapped(Run(hw, network), pricer, progress)
+    solve = _solver(hw, pricer)
+    singles = []
+    for layer in network.layers:
+        one = solve(layer, "", np.zeros((len(hw.memories), 4)))
+        if one is None:
+            raise nothing_fits(hw, layer)
+        singles.append(one)
+    stacks, proof = fuse(
+        hw, network, singles, solve, way.objective, cancelled=pricer.cancelled, seconds=FUSE_SECONDS,
+        overhead=overhead_cycles(hw),
+    )  # fmt: skip
+    cost = plain.cost
+    latency, energy = cost.latency_cycles, cost.energy_pj
+    if {"latency": latency, "energy": energy}.get(way.objective, latency * energy) <= proof.value:
+        return replace(plain, cost=replace(cost, fusion=proof))
+    inside = frozenset(i for s in stacks for i in range(s.stack.first, s.stack.last + 1))
+    run = Run(hw, network, residency=Residency(hw, network, set(), set()), fused=inside)
+    found = mapped(run, pricer, None, tuple(stack.mapped for stack in stacks))
+    return replace(found, cost=replace(found.cost, fusion=proof))
+
+
+def _solver(hw: Accelerator, pricer: NetworkPricer) -> Solve:
+    """What finds the mapping of a piece; equal pieces are mapped once."""
+    known: dict[Any, LayerCost | None] = {}
+
+    def solve(layer: Layer, flags: str, reserved: Any) -> LayerCost | None:
+        key = layer, flags, reserved.tobytes()
+        if key not in known:
+            ask = Ask(hw, layer, flags, reserved if reserved.any() else None)
+            found = pricer.model.mapping(ask, pricer.cancelled)
+            known[key] = None if found is None else found.cost
+        return known[key]
+
+    return solve
+
+
+def mapped(
+    run: Run, pricer: NetworkPricer, progress: Progress | None = None, stacks: tuple[Stack, ...] = ()
+) -> NetworkMapping:
+    """The mappings that a pricer's figures of a run stand for; `stacks` are made of its fused layers.
+
+    Raises AccelsimError where a layer or a piece fits nowhere.
     """
+    solve = _solver(run.chip, pricer)
+    fused = tuple(price_stack(run.chip, run.network, stack, solve) for stack in stacks)
     results, residency = pricer.mappings(run, progress)
     names = run.network.names
     kept = tuple(names[i] for i in sorted(residency.kept))
     weights = tuple(names[i] for i in sorted(residency.weights))
-    cost = NetworkCost(run.chip, run.network, tuple(result.cost for result in results))
+    cost = NetworkCost(run.chip, run.network, tuple(result.cost for result in results), fused)
     return NetworkMapping(cost, tuple(results), kept, weights)
 
 
@@ -246,11 +343,13 @@ class NetworkMapping:
 
     def to_dict(self) -> dict[str, Any]:
         """Mapping JSON of the network, which `evaluate` prices to the same numbers."""
-        names = self.cost.network.names
+        names = [cost.layer.name for cost in self.cost.layers]
         out: dict[str, Any] = {
             "version": 1,
             "layers": {name: r.mapping.to_dict() for name, r in zip(names, self.results, strict=True)},
         }
+        if self.cost.stacks:
+            out["stacks"] = write_stacks(self.cost.network, [stack.mapped for stack in self.cost.stacks])
         if self.kept or self.weights:
             out["resident"] = {"kept": list(self.kept), "weights": list(self.weights)}
         return out

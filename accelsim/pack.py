@@ -99,9 +99,13 @@ def pack_machine(hardware: Accelerator) -> Machine:
             columns[m, L.HOP_PJ + a] = hardware.costs.hop_pj_per_bit[m][a]
     bits = hardware.precision_bits
     leak = hardware.leakage_mw * 1e3 / hardware.clock_mhz  # mW x us per cycle = nJ; in pJ
-    mac_pj = hardware.costs.mac.energy_pj
-    machine = (bits.weight, bits.input, bits.output, bits.psum, mac_pj, leak, hardware.layer_cycles)
-    return Machine(holds, fan, columns, np.array(machine, float))
+    machine = np.zeros(L.MACHINE_COLS)
+    machine[: L.MAC_PJ] = bits.weight, bits.input, bits.output, bits.psum
+    machine[L.MAC_PJ], machine[L.LEAK_PJ] = hardware.costs.mac.energy_pj, leak
+    machine[L.LAYER_CYCLES] = hardware.layer_cycles
+    machine[L.UNIT_RATE] = hardware.unit_points or 0.0
+    machine[L.EXTRA_CYCLES] = hardware.mac.cycles - 1
+    return Machine(holds, fan, columns, machine)
 
 
 def _ports_of_users(ports: Sequence[Port]) -> list[int]:
@@ -195,7 +199,7 @@ def bare_machine(memories: list[dict[str, Any]]) -> Machine:
             fan[m, a, L.LANES] = a
         for a, axis in enumerate(item.get("fanout", [])):
             fan[m, a, : L.LANES] = (axis["size"], axis["multicast"], axis["reduction"], axis["forwarding"])
-    return Machine(holds, fan, memory, np.array([1.0, 1.0, 1.0, 1.0, 0.0, 0.0, 0.0]))
+    return Machine(holds, fan, memory, np.array([1.0, 1.0, 1.0, 1.0, *[0.0] * 5]))
 
 
 def price_case(

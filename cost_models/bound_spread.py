@@ -50,7 +50,11 @@ def spread(b, shape, union, axis_dim, axis_factor, ws, iw):
             spread *= ws[X.FACTOR + L.NDIM * m + d]
         points *= ws[X.TILE + d]
         steps *= np.ceil(ws[X.TILE + d] / spread)
-    if iw[X.PROBLEM + L.HAS_MACS] == 0:  # the unit as wide as the array needs no spatial choice
+    if ws[X.MACHINE + L.UNIT_RATE] > 0.0:
+        steps = np.ceil(points / ws[X.MACHINE + L.UNIT_RATE])
+    elif iw[X.PROBLEM + L.HAS_MACS]:
+        steps *= 1.0 + ws[X.MACHINE + L.EXTRA_CYCLES]
+    else:  # the unit as wide as the array needs no spatial choice
         steps = min(steps, np.ceil(points / ws[X.PES]))
     clear_loads(ws, iw)
     pj = B.to_macs(ws, iw) + _macs(ws, iw)
@@ -275,7 +279,7 @@ def list_spreads(
             for e in range(L.NDIM):
                 left[s + 1, e] = left[s, e]
             left[s + 1, d] = -(-left[s, d] // f)
-        if objective >= 0 and problem[L.HAS_MACS] != 0:
+        if objective >= 0 and problem[L.HAS_MACS] != 0 and ws[X.MACHINE + L.UNIT_RATE] == 0.0:
             latency = max(floor[0], points / (used[s + 1] * lanes_left[s + 1]))
             if hopeless(objective, latency, floor[1], leak, best, held):
                 hopeless_ones += 1

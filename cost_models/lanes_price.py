@@ -53,14 +53,16 @@ def price_eight(b, tile, order, axis_dim, axis_factor, status, latency, energy, 
         else:
             exposed += time
     ramp_up, ramp_down = ramps(vs, bs, ws, iw)
-    cycles = compute
+    cycles = compute * spread(1.0 + ws[X.MACHINE + L.EXTRA_CYCLES])
     if iw[X.FOLDED]:
         cycles += folds(vs, bs, ws, iw)
     points = ws[X.SIZE + L.O] * ws[X.TILE + L.C] * ws[X.TILE + L.R] * ws[X.TILE + L.S]
     macs = 0.0
     if iw[X.PROBLEM + L.HAS_MACS]:
         macs = ws[X.MACHINE + L.MAC_PJ] * points
-    else:
+    if ws[X.MACHINE + L.UNIT_RATE] > 0.0:
+        cycles = spread(np.ceil(points / ws[X.MACHINE + L.UNIT_RATE]))
+    elif iw[X.PROBLEM + L.HAS_MACS] == 0:
         unit = spread(np.ceil(points / ws[X.PES]))
         cycles = select(compute < unit, compute, unit)
     time = ramp_up + most(cycles, ports) + exposed + ramp_down + spread(ws[X.MACHINE + L.LAYER_CYCLES])

@@ -53,7 +53,9 @@ BITS_W, BITS_I, BITS_O, BITS_PSUM = 0, 1, 2, 3
 MAC_PJ = 4
 LEAK_PJ = 5  # pJ per cycle of the whole chip
 LAYER_CYCLES = 6  # that a layer takes beyond its own work
-MACHINE_COLS = 7
+UNIT_RATE = 7  # points a cycle of a unit that does the layer instead of the array; 0 = none
+EXTRA_CYCLES = 8  # of a multiply-accumulate beyond the first
+MACHINE_COLS = 9
 
 # traffic: float64[*, M + 1, 3, 4], indexed by the child (M = the MACs)
 FILLS, PARENT_WORDS, CHILD_WORDS, PSUM_READS = 0, 1, 2, 3

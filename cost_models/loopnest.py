@@ -173,11 +173,13 @@ def price(b, detail, tile, order, axis_dim, axis_factor, ws, iw):
         else:
             exposed += time
     up, down = ramps(ws, iw)
-    cycles = compute
+    cycles = compute * (1.0 + ws[X.MACHINE + L.EXTRA_CYCLES])
     points = ws[X.SIZE + L.O] * ws[X.TILE + L.C] * ws[X.TILE + L.R] * ws[X.TILE + L.S]
     if iw[X.FOLDED]:
         cycles += folds(ws, iw)
-    if iw[X.PROBLEM + L.HAS_MACS] == 0:
+    if ws[X.MACHINE + L.UNIT_RATE] > 0.0:
+        cycles = np.ceil(points / ws[X.MACHINE + L.UNIT_RATE])
+    elif iw[X.PROBLEM + L.HAS_MACS] == 0:
         # Pooling and element-wise operators have their own unit, as wide as the array: they cost traffic.
         cycles = min(compute, np.ceil(points / ws[X.PES]))
     latency = up + max(cycles, ports) + exposed + down + ws[X.MACHINE + L.LAYER_CYCLES]

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from cost_models import greedy as D
 from cost_models import layout as L
 from cost_models import work as X
 from cost_models._jit import kernel, step
-from cost_models.genes import BLOCK, SCRATCH, decode, encode, objective_of
-from cost_models.genetic import POPULATION, generations, populate, population
-from cost_models.loopnest import price
+from cost_models.genes import SCRATCH
+from cost_models.genetic import ROWS, advance
+from cost_models.greedy import BEGUN, SPENT, TALLY
+from cost_models.wishes import SIZES, WISH
 
 
 @step
@@ -66,49 +66,23 @@ def map_pairs(
     ad = np.zeros((1, M, L.MAX_AXES), np.int8)
     af = np.zeros((1, M, L.MAX_AXES), np.int32)
     scratch = np.zeros(SCRATCH, np.int64)
-    sizes = np.zeros((L.NDIM, D.SIZES), np.int64)
-    wish = np.zeros((D.ROWS, M * D.WISH), np.int64)
-    value = np.zeros((D.ROWS, 3))
-    tally = np.zeros(2, np.int64)
-    genes = np.zeros((POPULATION + 1, M * BLOCK))
-    cost = np.zeros(POPULATION + 1)
-    tiles = np.ones((POPULATION + 1, M, L.NDIM), np.int32)
+    sizes = np.zeros((L.NDIM, SIZES), np.int64)
+    wish = np.zeros((ROWS, M * WISH), np.int64)
+    cost = np.zeros((ROWS, 4))
+    tally = np.zeros(TALLY, np.int64)
     state = np.zeros(1, np.uint64)
     for p in range(len(index)):
         h = index[p]
-        axes = allowed[h]
-        nests = orders[h]
-        many = norders[h]
         X.place(problem[p], holds[h], fan[h], memory[h], machine[h], ws, iw)
         if len(reserved):
             reserve(p, reserved, ws, iw)
-        tally[D.LIMIT] = start
-        D.search(objective, axes, sizes, wish, value, tally, nests, many, scratch, t, o, ad, af, ws, iw)
-        spent[p, 0] = tally[D.SPENT]
-        spent[p, 1] = 0
-        D.grant(D.BEST, wish, nests, scratch, t, o, ad, af, iw)
-        status[p] = price(0, False, t, o, ad, af, ws, iw)
+        tally[SPENT] = 0
+        status[p] = advance(
+            objective, start, budget, budget, seed[p], allowed[h], sizes, wish, cost, tally, orders[h],
+            norders[h], state, scratch, t, o, ad, af, ws, iw,
+        )  # fmt: skip
+        spent[p, 0] = tally[BEGUN]
+        spent[p, 1] = tally[SPENT] - tally[BEGUN]
         latency[p] = ws[X.RESULT + L.LATENCY]
         energy[p] = ws[X.RESULT + L.ENERGY]
         save(p, t, o, ad, af, tile, order, axis_dim, axis_factor, iw)
-        left = budget - tally[D.SPENT]
-        if status[p] != L.OK or left <= 0:
-            continue
-        least = objective_of(objective, ws)
-        encode(0, genes, scratch, t, o, ad, af, iw)
-        n = population(left)
-        populate(n, True, seed[p], genes, cost, state, iw)
-        spent[p, 1] = generations(
-            n, 0, left, False, objective, axes, nests, many, genes, cost, tiles, state, scratch, t, o, ad, af,
-            ws, iw,
-        )  # fmt: skip
-        best = 0
-        for i in range(n):
-            if cost[i] < cost[best]:
-                best = i
-        if cost[best] < least:
-            decode(best, genes, False, axes, nests, many, scratch, t, o, ad, af, iw)
-            price(0, False, t, o, ad, af, ws, iw)
-            latency[p] = ws[X.RESULT + L.LATENCY]
-            energy[p] = ws[X.RESULT + L.ENERGY]
-            save(p, t, o, ad, af, tile, order, axis_dim, axis_factor, iw)

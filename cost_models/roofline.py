@@ -119,7 +119,12 @@ def _bounds(problem, holds, fan, memory, machine, load):
             instances *= _share(fan, m, L.AXIS_SIZE)
         # `instances` now counts the lanes.
         if k == 0:
-            overlapped = max(slowest, np.ceil(points / instances))
+            cycles = np.ceil(points / instances)
+            if machine[L.UNIT_RATE] > 0.0:
+                cycles = np.ceil(points / machine[L.UNIT_RATE])
+            elif problem[L.HAS_MACS]:
+                cycles *= 1.0 + machine[L.EXTRA_CYCLES]
+            overlapped = max(slowest, cycles)
         else:
             exposed += slowest
     latency = overlapped + exposed + machine[L.LAYER_CYCLES]

@@ -35,12 +35,12 @@ def gains(
     out = []
     for layer in layers:
         edp = {}
-        for name in ("genetic", "genetic_index"):
+        for name in ("genetic_importance", "genetic_index"):
             mapper = load_mapper(name)
             tasks = [Task(chip, layer, "edp", budget, seed, start=start) for seed in range(seeds)]
             results = [mapper.map(task) for task in tasks]
             edp[name] = np.median([np.inf if x is None else x.value for x in results])
-        out.append(edp["genetic_index"] / edp["genetic"])
+        out.append(edp["genetic_index"] / edp["genetic_importance"])
     return np.array(out)
 
 

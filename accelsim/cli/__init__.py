@@ -17,6 +17,7 @@ from accelsim.cli import (  # noqa: F401 (each adds its commands)
     lut,
     map,
     memory,
+    network,
     search,
     space,
     study,

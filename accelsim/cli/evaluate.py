@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from accelsim.cli.app import Hardware, LayerText, NetworkName, app, console, progress, until_stopped
+from accelsim.cli.network import AllowUnknown, Dims, Shapes, load
 from accelsim.cli.options import Budget, EngineName, MapperName, ObjectiveName, Scheduler, Seed, Workers
 from accelsim.errors import AccelsimError
 
@@ -32,10 +33,19 @@ def evaluate(
     engine: EngineName = "threads",
     workers: Workers = None,
     scheduler: Scheduler = None,
+    fuse: Annotated[
+        str | None,
+        typer.Option(
+            help="auto: look for the best stacks; none; or a schedule file. Default: the hardware's."
+        ),
+    ] = None,
     batch: Annotated[
         int | None, typer.Option(help="Inputs at once; default: the network's own, mostly 1.")
     ] = None,
     resolution: Annotated[int | None, typer.Option(help="Input height and width.")] = None,
+    dims: Dims = None,
+    shapes: Shapes = None,
+    allow_unknown: AllowUnknown = False,
     explain: Annotated[
         bool, typer.Option("--explain", help="Show fills, reads, writes and capacity.")
     ] = False,
@@ -60,15 +70,14 @@ def evaluate(
     from accelsim.hardware import load_hardware
     from accelsim.json_text import read_json
     from accelsim.workloads.layer_text import parse_layer
-    from accelsim.workloads.load import load_network
 
     if (network is None) == (layer is None):
         raise AccelsimError("evaluate: give either a network or --layer")
     if as_json and as_csv:
         raise AccelsimError("evaluate: give either --json or --csv")
-    if layer is not None and (batch is not None or resolution is not None):
+    if layer is not None and any((batch is not None, resolution is not None, dims, shapes, allow_unknown)):
         raise AccelsimError(
-            "evaluate: --batch and --resolution are for networks; give --layer its N, P and Q"
+            "evaluate: sizes, --batch and --resolution are for networks; give --layer its N, P and Q"
         )
     if plot is not None and layer is not None:
         raise AccelsimError("evaluate: --plot draws networks, not a single --layer")
@@ -90,12 +99,24 @@ def evaluate(
         return
     if dataflow is not None or compat:
         raise AccelsimError("evaluate: --dataflow and --compat need --model maestro")
+    if fuse not in (None, "auto", "none"):
+        if mapping is not None:
+            raise AccelsimError(
+                "evaluate: --fuse FILE and --mapping both give a schedule; leave one of them out"
+            )
+        mapping, fuse = Path(fuse), None
+        if not mapping.exists():
+            raise AccelsimError(
+                f"--fuse {mapping}: must be auto, none or a schedule file, and there is no such file"
+            )
+    if fuse is not None and layer is not None:
+        raise AccelsimError("evaluate: --fuse is for networks, not a single --layer")
     hw = load_hardware(hardware)
     workload: Any
     if layer is not None:
         workload = parse_layer(layer)
     else:
-        workload = load_network(str(network), batch=batch, resolution=resolution)
+        workload = load(str(network), batch, resolution, dims, shapes, allow_unknown)
     given = read_json(mapping, "--mapping") if mapping is not None else None
     if mapping is not None and not isinstance(given, dict):
         raise AccelsimError(f"--mapping {mapping}: must hold an object, but holds {str(given)[:60]}")
@@ -103,7 +124,7 @@ def evaluate(
         cost, stopped = until_stopped(
             lambda stop: run(
                 hw, workload, given, mapper, objective, budget, seed, engine=engine, workers=workers,
-                scheduler=scheduler, cancel=stop, progress=tick,
+                scheduler=scheduler, fuse=fuse, cancel=stop, progress=tick,
             )
         )  # fmt: skip
     if plot is not None and isinstance(cost, NetworkCost):

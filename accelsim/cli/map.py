@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 import typer
 
 from accelsim.cli.app import Hardware, LayerText, NetworkName, app, console, progress, until_stopped
+from accelsim.cli.network import AllowUnknown, Dims, Shapes, load
 from accelsim.cli.options import Budget, EngineName, MapperName, ObjectiveName, Scheduler, Seed, Workers
 from accelsim.errors import AccelsimError
 
@@ -30,9 +31,20 @@ def map_(
         TileSizes, typer.Option(help="Tile sizes that optimal searches: divisors, all or legal.")
     ] = "all",
     seed: Seed = 0,
+    batch: Annotated[int | None, typer.Option(help="Inputs at once.")] = None,
+    resolution: Annotated[int | None, typer.Option(help="Input height and width.")] = None,
+    dims: Dims = None,
+    shapes: Shapes = None,
+    allow_unknown: AllowUnknown = False,
     engine: EngineName = "threads",
     workers: Workers = None,
     scheduler: Scheduler = None,
+    fuse: Annotated[
+        str | None,
+        typer.Option(
+            help="auto: look for the best stacks of layers too; none. Default: as the hardware says."
+        ),
+    ] = None,
     save: Annotated[
         Path | None, typer.Option("--save", help="Write mapping JSON, which `evaluate --mapping` reads.")
     ] = None,
@@ -49,9 +61,14 @@ def map_(
     check_writable(save)
     if (network is None) == (layer is None):
         raise AccelsimError("map: give either a network or --layer")
+    if fuse is not None and layer is not None:
+        raise AccelsimError("map: --fuse is for networks, not a single --layer")
+    if layer is not None and any((batch is not None, resolution is not None, dims, shapes, allow_unknown)):
+        raise AccelsimError("map: sizes, --batch and --resolution are for networks; --layer has N, P, Q")
+    net = None if network is None else load(network, batch, resolution, dims, shapes, allow_unknown)
     with progress("mapping layers") as tick:
-        if layer is not None:
-            one = parse_layer(layer)
+        if net is None:
+            one = parse_layer(str(layer))
             found, stopped = until_stopped(
                 lambda stop: map_layer(
                     hardware, one, mapper, objective, budget, seed, tiles=tiles, seconds=seconds, cancel=stop
@@ -61,8 +78,9 @@ def map_(
         else:
             result, stopped = until_stopped(
                 lambda stop: map_network(
-                    hardware, str(network), mapper, objective, budget, seed, tiles=tiles, seconds=seconds,
-                    engine=engine, workers=workers, scheduler=scheduler, cancel=stop, progress=tick,
+                    hardware, net, mapper, objective, budget, seed, tiles=tiles, seconds=seconds,
+                    engine=engine, workers=workers, scheduler=scheduler, fuse=fuse, cancel=stop,
+                    progress=tick,
                 )
             )  # fmt: skip
             report, saved = network_mapping_report(result), result.to_dict()

@@ -417,6 +417,7 @@ class ChipSpace:
             groups = ["G"] if free else []
             carried[AXIS_NAMES[a]] = dims + groups
         memory["fanout"] = axes
+        data.pop("engines", None)  # they were made for the old array
         memory.get("sources", {}).pop("fanout", None)
         flow = data.setdefault("dataflow", {})
         flow.setdefault("axes", {})[array.memory] = carried

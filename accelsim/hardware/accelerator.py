@@ -6,17 +6,19 @@ import hashlib
 import json
 import math
 from functools import cached_property
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from accelsim.hardware.checks import cross_faults
 from accelsim.hardware.costs import Access, Costs, resolve
+from accelsim.hardware.engines import Engine, engine_of, machine_of
 from accelsim.hardware.fields import (
     DIMENSIONS,
     Area,
     Bits,
+    Count,
     Cycles,
     Dim,
     Energy,
@@ -25,6 +27,7 @@ from accelsim.hardware.fields import (
     Name,
     Nanometres,
     Power,
+    Rate,
     Sourced,
     Tensor,
     Text,
@@ -32,6 +35,9 @@ from accelsim.hardware.fields import (
 from accelsim.hardware.memory import Memory
 from accelsim.hardware.ports import Port, ports_of
 from accelsim.hardware.search_space import SearchSpace
+
+if TYPE_CHECKING:
+    from accelsim.workloads.layer import Layer
 
 TRUSTED = {"trusted": True}
 """Context of a validation whose data is consistent by construction: looking costs more than all the rest."""
@@ -56,6 +62,9 @@ class MacUnit(Sourced):
     energy_pj: Energy | None = Field(default=None, description="pJ per multiply-accumulate.")
     area_um2: Area | None = Field(default=None, description="Area in um2.")
     leakage_mw: Power | None = Field(default=None, description="Standby power in mW.")
+    cycles: Count = Field(
+        default=1, description="Cycles of one multiply-accumulate: more for a bit-serial or folded unit."
+    )
 
 
 class Dataflow(Sourced):
@@ -85,6 +94,11 @@ class Residency(Sourced):
         default="dram",
         description="resident_if_fit: weights that fit the chip are not fetched again for every inference.",
     )
+    stacks: Literal["none", "auto"] = Field(
+        default="none",
+        description="auto: layers may be fused, and are by default where that is better; none: it ends "
+        "one layer before the next.",
+    )
     overhead_us: Microseconds = Field(
         default=0.0,
         description="Microseconds that each inference of a network takes beyond its layers: driver, command "
@@ -108,6 +122,16 @@ class Accelerator(Sourced):
         default=0.0,
         description="Cycles that each layer takes beyond its work: registers to write, a pipeline to fill, "
         "an interrupt to serve.",
+    )
+    unit_points: Rate | None = Field(
+        default=None,
+        description="Points a cycle of a unit that runs every layer in place of the array. Engines that are "
+        "no array set it from `points_per_us`.",
+    )
+    engines: tuple[Engine, ...] = Field(
+        default=(),
+        max_length=8,
+        description="Units beside the array; a layer runs on the first that takes it, else on the array.",
     )
     mac: MacUnit = Field(default_factory=MacUnit, description="The multiply-accumulate unit.")
     memories: tuple[Memory, ...] = Field(
@@ -170,9 +194,9 @@ class Accelerator(Sourced):
         return self.instances(len(self.memories))
 
     @property
-    def peak_macs_per_cycle(self) -> int:
+    def peak_macs_per_cycle(self) -> float:
         """Multiply-accumulates a cycle when every unit is busy."""
-        return self.num_pes
+        return self.num_pes / self.mac.cycles
 
     @property
     def onchip_bytes(self) -> int:
@@ -202,6 +226,22 @@ class Accelerator(Sourced):
     @cached_property
     def _ports(self) -> tuple[tuple[Port, ...], ...]:
         return tuple(ports_of(self, m) for m in range(len(self.memories)))
+
+    def for_layer(self, layer: Layer) -> Accelerator:
+        """The machine on whose engine a layer runs: this one, unless an engine takes the layer."""
+        if not self.engines:
+            return self
+        engine = engine_of(self, layer)
+        return self if engine is None else self._made[engine.name]
+
+    @property
+    def engine_machines(self) -> tuple[Accelerator, ...]:
+        """The machine of each engine, in their order."""
+        return tuple(self._made.values())
+
+    @cached_property
+    def _made(self) -> dict[str, Accelerator]:
+        return {engine.name: machine_of(self, engine) for engine in self.engines}
 
     # -- energy and area -----------------------------------------------------------------------------
 

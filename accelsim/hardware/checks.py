@@ -28,6 +28,7 @@ def cross_faults(raw: dict[str, Any]) -> list[Fault]:
         faults += [*_tensors(memory, path, m), *_kind(memory, path, m), *_energy(memory, path)]
         faults += _port_users(memory, f"{path}.bandwidth.ports")
         faults += [*_room(memory, path, raw.get("precision_bits")), *_fanout(memory, path)]
+    faults += _engines(raw)
     if memories:
         faults += [*_dataflow(raw, memories), *_network(raw, memories), *_search(raw, memories)]
     return faults
@@ -85,6 +86,15 @@ def _precision(raw: dict[str, Any]) -> Iterator[Fault]:
     if psum is not None and output is not None and psum < output:
         rule = f"must be at least {output}, the bits of a finished output"
         yield Fault("precision_bits.psum", but_got(rule, psum))
+
+
+def _engines(raw: dict[str, Any]) -> Iterator[Fault]:
+    """Engines have names of their own."""
+    names = [
+        engine["name"] for _, engine in _objects(raw.get("engines")) if isinstance(engine.get("name"), str)
+    ]
+    for name in _repeated(names):
+        yield Fault("engines", f"must each have a name of their own, but {name!r} comes twice")
 
 
 def _memory_names(memories: list[tuple[int, dict[str, Any]]]) -> Iterator[Fault]:

@@ -69,6 +69,22 @@ class Real:
         return {"type": "number", "minimum": self.low, "maximum": self.high}
 
 
+class Scalar:
+    """A finite number, or true or false, kept as it is."""
+
+    def check(self, value: object) -> float | bool:
+        """The value, or the rule that it breaks."""
+        if isinstance(value, bool) or is_number(value):
+            return value  # type: ignore[return-value]
+        raise _broken("must be a number, true or false")
+
+    def __get_pydantic_core_schema__(self, _source: Any, _handler: Any) -> CoreSchema:
+        return core_schema.no_info_plain_validator_function(self.check)
+
+    def __get_pydantic_json_schema__(self, _schema: Any, _handler: Any) -> dict[str, Any]:
+        return {"type": ["number", "boolean"]}
+
+
 def is_number(value: object) -> bool:
     """A number as the types above see it, NaN and infinity excluded."""
     if isinstance(value, float):
@@ -86,6 +102,8 @@ Bits = Annotated[int, Whole(1, 64)]
 Nanometres = Annotated[float, Real(3.0, 250.0)]
 Megahertz = Annotated[float, Real(1e-3, 1e6)]
 Microseconds = Annotated[float, Real(0.0, 1e9)]
+Figure = Annotated[float, Scalar()]
+Rate = Annotated[float, Real(1e-9, 1e12)]
 Cycles = Annotated[float, Real(0.0, 1e9)]
 BytesPerCycle = Annotated[float, Real(1e-6, 1e12)]
 Energy = Annotated[float, Real(0.0, 1e9)]

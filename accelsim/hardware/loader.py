@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from accelsim.errors import AccelsimError, nearest
 from accelsim.hardware.accelerator import Accelerator
 from accelsim.hardware.checks import cross_faults
+from accelsim.hardware.engines import machine_of
 from accelsim.hardware.faults import Fault, HardwareError, from_pydantic, join, shown
 from accelsim.hardware.ports import assumed
 
@@ -123,4 +124,9 @@ def _parse(data: dict[str, Any], where: str, faults: list[Fault]) -> Accelerator
         raise HardwareError(where, found or [Fault("", str(error))]) from None
     if faults:
         raise HardwareError(where, faults)
+    for i, engine in enumerate(made.engines):
+        try:
+            machine_of(made, engine)
+        except AccelsimError as fault:
+            raise HardwareError(where, [Fault(f"engines[{i}].changes", str(fault))]) from None
     return made

@@ -29,6 +29,7 @@ def numeric_paths(hardware: Accelerator) -> tuple[str, ...]:
     data = hardware.to_dict()
     del data["version"]
     data.pop("search", None)
+    data.pop("engines", None)
     return tuple(_numbers(data, ""))
 
 

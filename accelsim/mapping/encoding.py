@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 OBJECTIVES = ("edp", "latency", "energy")
 """In the order of the kernels' numbers for them."""
 
-STATIONARY = ("GKCRSNPQ", "NGKPQCRS", "NGCRSPQK")
-"""Orders that the greedy mapper tries where any goes: weights, outputs or inputs stay in place innermost."""
+STATIONARY = ("GKCRSNPQ", "NGKPQCRS", "NGCRSPQK", "GKCRSNQP", "NGKPQCSR", "NGKPQRSC", "NGCRSQPK")
+"""Orders that the mappers try where any goes: weights, outputs or inputs stay in place innermost, and the
+input meets one or another loop first (docs/mappers.md, The space)."""
 
 
 class Allowed(NamedTuple):

@@ -1,4 +1,4 @@
-"""The genetic mapper: a population that starts around the template mapping."""
+"""The genetic mapper: what `map_pairs` does for many layers at once, for one that can be cancelled."""
 
 from __future__ import annotations
 
@@ -8,64 +8,64 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from accelsim.mapping.encoding import OBJECTIVES, Allowed, score
-from accelsim.mapping.mapper import Mapper, Status, Task
+from accelsim.mapping.cost import price_mapping
+from accelsim.mapping.encoding import OBJECTIVES, Allowed
+from accelsim.mapping.mapper import Mapper, MappingResult, Status, Task
+from accelsim.mapping.mapping import Mapping
+from accelsim.mapping.pairs import START
 from accelsim.pack import Batch
 
 _CHUNK = 1000  # evaluations between two looks at `cancelled`
 
 
 class GeneticMapper(Mapper):
-    """NAAS's encoding under a steady-state genetic algorithm, see `cost_models.genetic`."""
+    """Filled mappings, the best improved (the template), then a genetic search: see `cost_models.genetic`."""
 
     name = "genetic"
-    by_index = False
 
     def search(self, task: Task, start: Batch) -> tuple[Batch, int, Status, Any]:
-        """The best individual after the evaluations that the start left: what `map_pairs` finds."""
-        from cost_models.genes import BLOCK
-        from cost_models.genetic import POPULATION, begin, evolve
+        """Not used: the search goes on from the start's population, not from its mapping alone."""
+        raise NotImplementedError
+
+    def map(self, task: Task) -> MappingResult | None:
+        """Best mapping found, the one of `map_pairs`; None if not even the smallest tiles fit."""
+        from cost_models.genetic import ROWS, search_on
+        from cost_models.greedy import BEGUN, SPENT, TALLY
+        from cost_models.wishes import SIZES, WISH
 
         M = len(task.machine.holds)
-        genes = np.zeros((POPULATION + 1, M * BLOCK))
-        cost = np.zeros(POPULATION + 1)
-        tiles = np.ones((POPULATION + 1, M, 8), np.int32)
-        state = np.zeros(1, np.uint64)
-        allowed = Allowed.of(task.hardware)
-        n = begin(
-            task.problem, *task.machine, *start, task.evaluations, task.start == "template",
-            np.uint64(task.seed), genes, cost, state,
-        )  # fmt: skip
-        done = 0
+        sizes, wish = np.zeros((8, SIZES), np.int64), np.zeros((ROWS, M * WISH), np.int64)
+        cost, tally, state = np.zeros((ROWS, 4)), np.zeros(TALLY, np.int64), np.zeros(1, np.uint64)
+        batch = Batch.empty(2, M)
         status: Status = "budget"
-        while done < task.evaluations:
+        budget = task.evaluations
+        until = 0
+        while True:
+            fault = search_on(
+                task.problem, *task.machine, *Allowed.of(task.hardware), OBJECTIVES.index(task.objective),
+                START, until, budget, np.uint64(task.seed), sizes, wish, cost, tally, state, *batch,
+            )  # fmt: skip
+            if fault:
+                return None
+            if tally[SPENT] >= budget:
+                break
+            if tally[SPENT] < until:  # a single point: nothing to vary
+                status = "done"
+                break
             if task.cancelled():
                 status = "cancelled"
                 break
-            until = min(task.evaluations, done + _CHUNK)
-            done = evolve(
-                task.problem, *task.machine, *allowed, n, genes, cost, tiles, done, until,
-                self.by_index, OBJECTIVES.index(task.objective), state,
-            )  # fmt: skip
-            if done < until:  # a single point: nothing to vary
-                status = "done"
-                break
-        best = int(np.argmin(cost[:n]))
-        if not cost[best] < task.score(start)[0]:
-            return start, done, status, None
-        return score(task, genes[best : best + 1], self.by_index)[0], done, status, None
+            until = min(budget, int(tally[SPENT]) + _CHUNK)
+        mapping = Mapping.from_arrays(task.hardware, task.layer, batch)
+        found = price_mapping(task.hardware, task.layer, mapping, resident=task.resident)
+        begun = int(tally[BEGUN])
+        searched = int(tally[SPENT]) - begun
+        return MappingResult(
+            mapping, found, searched, begun, status, self.name, task.objective, task.seed, None
+        )
 
     def batch(self, tasks: Sequence[Task]) -> NDArray[np.float64]:
         """In one kernel call."""
         from accelsim.mapping.batch import map_at_once
 
-        if self.by_index or any(task.start == "none" for task in tasks):
-            return super().batch(tasks)
         return map_at_once(tasks, tasks[0].evaluations)
-
-
-class IndexGeneticMapper(GeneticMapper):
-    """The same with numbered choices, which NAAS's importance encoding was measured against."""
-
-    name = "genetic_index"
-    by_index = True

@@ -65,6 +65,9 @@ class Task:
     start: Literal["template", "none"] = "template"
     spent: int = 0
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "hardware", self.hardware.for_layer(self.layer))
+
     @property
     def evaluations(self) -> int:
         """What is left of the budget for mappers that search until it is spent."""
@@ -202,7 +205,8 @@ MAPPERS = Registry(
         "template": "accelsim.mapping.mapper:TemplateMapper",
         "random": "accelsim.mapping.random:RandomMapper",
         "genetic": "accelsim.mapping.genetic:GeneticMapper",
-        "genetic_index": "accelsim.mapping.genetic:IndexGeneticMapper",
+        "genetic_importance": "accelsim.mapping.naas:ImportanceGeneticMapper",
+        "genetic_index": "accelsim.mapping.naas:IndexGeneticMapper",
         "cmaes": "accelsim.mapping.cmaes:CmaesMapper",
         "optimal": "accelsim.mapping.optimal:OptimalMapper",
     },

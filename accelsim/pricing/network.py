@@ -44,7 +44,9 @@ class Run:
     key        equal for equal chips; None: the chip's hash
     schedule   the schedule of a layer, None where the model's mapper decides
     residency  what stays on chip at first; None: `plan`. It is changed where something gives way
-    engine     the part of the chip that a layer runs on, as an accelerator with the same memories
+    engine     the part of the chip that a layer runs on, as an accelerator with the same memories; None: as
+               the chip's `engines` say
+    fused      layers that are part of a stack: nobody asks for them here, and nothing around them stays
     """
 
     chip: Accelerator
@@ -53,6 +55,7 @@ class Run:
     schedule: Callable[[Layer], Schedule | None] | None = None
     residency: Residency | None = None
     engine: Callable[[Layer], Accelerator] | None = None
+    fused: frozenset[int] = frozenset()
 
 
 class Figures(NamedTuple):
@@ -144,8 +147,8 @@ class NetworkPricer:
         if place.failed >= 0:
             raise nothing_fits(run.chip, run.network.layers[place.failed])
         results = []
-        for layer, key in zip(run.network.layers, place.keys, strict=True):
-            one = found[key]
+        for i, key in zip(place.alone, place.keys, strict=True):
+            layer, one = run.network.layers[i], found[key]
             assert one is not None
             old = one.cost
             cost = LayerCost(old.hardware, layer, old.mapping, old.counts, old.resident)
@@ -195,6 +198,9 @@ class _Place:
         self.chip_key = run.chip.hash if run.key is None else run.key
         self.numbers = [layers.setdefault(layer, len(layers)) for layer in run.network.layers]
         self.residency = plan(run.chip, run.network) if run.residency is None else run.residency
+        self.alone = [i for i in range(len(run.network.layers)) if i not in run.fused]
+        for i in run.fused:
+            self.residency.drop(i)
         self.keys: list[Hashable] = []
         self.failed = -1
         self._rows: list[Ask] = []
@@ -203,22 +209,25 @@ class _Place:
         """The distinct questions of the network as things stand."""
         run = self.run
         self._rows = []
-        for layer, (flags, bits) in zip(run.network.layers, self.residency.table(), strict=True):
-            chip = run.chip if run.engine is None else run.engine(layer)
+        table = self.residency.table()
+        for i in self.alone:
+            layer, (flags, bits) = run.network.layers[i], table[i]
+            chip = run.chip.for_layer(layer) if run.engine is None else run.engine(layer)
             schedule = None if run.schedule is None else run.schedule(layer)
             self._rows.append(Ask(chip, layer, flags, bits if bits.any() else None, schedule))
         self.keys = [
             ask.key(self.chip_key if ask.chip is run.chip else ask.chip.hash, number)
-            for ask, number in zip(self._rows, self.numbers, strict=True)
+            for ask, number in zip(self._rows, (self.numbers[i] for i in self.alone), strict=True)
         ]
         return dict(zip(self.keys, self._rows, strict=True))
 
     def gives_way(self, fits: Callable[[Hashable], bool]) -> bool:
         """Whether a layer does not fit and something that stays on chip was sent away for it."""
-        self.failed = next((i for i, key in enumerate(self.keys) if not fits(key)), -1)
-        if self.failed < 0:
+        at = next((i for i, key in enumerate(self.keys) if not fits(key)), -1)
+        self.failed = self.alone[at] if at >= 0 else -1
+        if at < 0:
             return False
-        ask = self._rows[self.failed]
+        ask = self._rows[at]
         stays = bool(ask.resident) or ask.reserved_bits is not None
         return stays and self.residency.give_way(self.failed)
 

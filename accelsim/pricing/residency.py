@@ -113,7 +113,7 @@ def plan(hardware: Accelerator, network: Network, without: Iterable[int] = ()) -
 
     Follows the `network` section of the hardware: nothing stays unless it says `on_chip_if_fit` or
     `resident_if_fit`. Results that leave the network always go out, and nothing stays around the layers
-    in `without`.
+    in `without`, nor around those that a processor beside the chip runs.
     """
     residency = Residency(hardware, network, set(), set())
     bits = hardware.precision_bits
@@ -133,7 +133,8 @@ def plan(hardware: Accelerator, network: Network, without: Iterable[int] = ()) -
             if home > 0 and weights > 0 and more * bits.weight <= room:
                 residency.weights.add(i)
                 room -= more * bits.weight
-    residency.alone = frozenset(without)
+    beside = [i for i, layer in enumerate(network.layers) if hardware.for_layer(layer).unit_points]
+    residency.alone = frozenset([*without, *beside])
     for i in residency.alone:
         residency.drop(i)
     residency.settle()

@@ -43,8 +43,11 @@ def network_mapping_report(found: NetworkMapping, *, nests: bool = True) -> Rend
             result.status,
             *((f"{sure.gap:.2%}", f"{sure.nodes:,}") if (sure := result.certificate) is not None else ()),
         )
+    how = (
+        f"mapper {found.results[0].mapper}, objective {found.results[0].objective}: " if found.results else ""
+    )
     total = (
-        f"\nmapper {found.results[0].mapper}, objective {found.results[0].objective}: "
+        f"\n{how}"
         f"latency {cost.latency_cycles:,.0f} cycles ({quantity(cost.latency_s, 's')}), "
         f"energy {quantity(cost.energy_pj * 1e-12, 'J')}, EDP {cost.edp_js:.3g} Js\n"
     )
@@ -58,6 +61,10 @@ def network_mapping_report(found: NetworkMapping, *, nests: bool = True) -> Rend
         if outside:
             total += f"{outside} mappings lie outside that space: none in it is better\n"
     parts: list[RenderableType] = [table, Text(total)]
+    if cost.stacks:
+        from accelsim.report.fusion import stacks_table
+
+        parts.insert(1, stacks_table(cost))
     if nests:
         blocks: dict[str, list[str]] = {}
         for result in found.results:

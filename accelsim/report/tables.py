@@ -61,7 +61,15 @@ def network_report(cost: NetworkCost, *, explain: bool = False) -> RenderableTyp
             one.bound_by,
         )
     parts: list[RenderableType] = [table, Text(""), energy_table(cost.memory_energy_pj), Text("")]
+    if cost.stacks:
+        from accelsim.report.fusion import stacks_table
+
+        parts[1:1] = [Text(""), stacks_table(cost)]
     if explain:
+        from accelsim.report.fusion import stack_report
+
+        for stack in cost.stacks:
+            parts += [stack_report(stack), Text("")]
         for one in cost.layers:
             parts += [layer_report(one, explain=True), Text("")]
     parts.append(_network_totals(cost))
@@ -131,6 +139,15 @@ def _network_totals(cost: NetworkCost) -> Text:
     if cost.hardware.estimated:
         text.append(f"\n{len(cost.hardware.estimated)} hardware figures come from the technology fit")
         text.append(" (--json lists them)")
+    if cost.fusion is not None:
+        proof = cost.fusion
+        sure = (
+            "no schedule of the space is better" if proof.proved else f"one could be {proof.gap:.1%} better"
+        )
+        text.append(
+            f"\n{len(cost.stacks)} stacks; {sure}: {proof.choices:,} choices, {proof.unfit:,} do not fit, "
+            f"{proof.beaten:,} beaten by their bound, {proof.priced:,} priced"
+        )
     for note in cost.network.notes:
         text.append(f"\nnote: {note}")
     return text

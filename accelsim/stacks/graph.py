@@ -61,6 +61,11 @@ class StackGraph:
         """Name of each node: the layer that makes it, or `input`."""
         return tuple(OUTSIDE if i == INPUT else self.network.names[i] for i in self.nodes)
 
+    @property
+    def loaded_names(self) -> tuple[str, ...]:
+        """Names of what the stack reads from outside."""
+        return self.names[: len(self.loaded)]
+
     @cached_property
     def images(self) -> int:
         """How often the stack runs: the batch, one image at a time, where all its layers have it in N."""

@@ -16,6 +16,8 @@ SOURCES = (
     "timeloop",
     "nvdla",
     "scalesim",
+    "gemmini",
+    "tpu",
     "edgetpu",
     "shidiannao",
     "zigzag",

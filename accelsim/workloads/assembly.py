@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from accelsim.errors import AccelsimError
 from accelsim.workloads.layer import Layer
-from accelsim.workloads.network import INPUT, OUTSIDE, Edge, Network
+from accelsim.workloads.network import INPUT, OUTSIDE, Edge, Network, Selection
 from accelsim.workloads.reach import FACTOR, UNKNOWN, Reads, seen
 from accelsim.workloads.tensor import Sources
 
@@ -24,17 +24,19 @@ class Assembly:
         self._edges: list[Edge] = []
         self._windows: list[Reads] = []
         self._weights: list[int] = []
+        self._held: list[tuple[Selection, ...]] = []
         self._taken: dict[str, int] = {}
         self._read: set[int] = set()
         self._counters: dict[str, int] = {}
 
     def append(
         self, layer: Layer, inputs: Iterable[Sources], weights: int = 0, params: int = 0,
-        factors: Iterable[Sources] = (), windows: Sequence[Reads] = (),
+        factors: Iterable[Sources] = (), windows: Sequence[Reads] = (), held: Sequence[Selection] = (),
     ) -> int:  # fmt: skip
         """Add a layer that reads `inputs`, and `factors` in the place of weights; gives its index.
 
-        `windows` says what a piece reads of each input, the last one of all that follow.
+        `windows` says what a piece reads of each input, the last one of all that follow; `held` the weights
+        that other layers use too.
         """
         i = len(self.layers)
         edges, read = self._edges, self._read
@@ -50,6 +52,7 @@ class Assembly:
                 self._windows.append(FACTOR)
                 read.add(producer)
         self.layers.append(layer)
+        self._held.append(tuple(held))
         self._weights.append(weights)
         self.params.append(params)
         self._taken[layer.name] = i
@@ -85,8 +88,9 @@ class Assembly:
         chosen = sorted({i for sources in outputs for i, *_ in sources if i != INPUT})
         if not chosen:
             chosen = [i for i in range(len(self.layers)) if i not in self._read]
+        shared = tuple(self._held) if any(self._held) else ()
         return Network(
             self.name, tuple(self.layers), tuple(self._edges), tuple(chosen), tuple(self._weights),
             tuple(self.params), self.input_shape, self.batch, tuple(self.notes),
-            tuple(self._windows),
+            tuple(self._windows), held=shared,
         )  # fmt: skip

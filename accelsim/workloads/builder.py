@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import product
+from math import prod
+
 from accelsim.errors import AccelsimError
-from accelsim.workloads import tensor, window
+from accelsim.workloads import phases, tensor, window
 from accelsim.workloads.assembly import Assembly
 from accelsim.workloads.layer import Layer, check_size
-from accelsim.workloads.network import INPUT, Network
+from accelsim.workloads.network import INPUT, Network, Selection
 from accelsim.workloads.reach import SAME, Axis, Reads, Shift, View, Whole, Window, upsampled
 from accelsim.workloads.tensor import Source, Sources, Tensor, shape
 
@@ -66,9 +70,9 @@ class NetworkBuilder:
         padding: window.Padding = 0, output_padding: window.Size = 0, groups: int = 1, bias: bool = True,
         bn: bool = False, name: str | None = None,
     ) -> Tensor:  # fmt: skip
-        """Transposed convolution; see `Layer.transposed` for its loop nest.
+        """Transposed convolution, by the phases of its stride (see `workloads.phases`).
 
-        Where the stride does not divide the kernel, the nest's MACs include the missing taps; weights do not.
+        Where they are alike they are one layer; else each is one of its own, NAME.phase0 and so on.
         """
         name = self._net.new_name(name, "upconv")
         if groups < 1 or x.channels % groups or out % groups:
@@ -85,17 +89,41 @@ class NetworkBuilder:
                 f"layer {name!r}: input {x.height}x{x.width} is too small for kernel {r}x{s}, stride "
                 f"{strides[0]}x{strides[1]}, padding {(top, left, bottom, right)}: the output is {p}x{q}"
             )
-        layer = Layer.transposed(
-            K=out // groups, C=x.channels // groups, P_in=x.height, Q_in=x.width, R=r, S=s,
-            N=self.batch, G=groups, stride=strides, name=name,
-        )  # fmt: skip
-        weights = out * (x.channels // groups) * r * s
-        reads = Window(upsampled(r, strides[0], top), upsampled(s, strides[1], left))
-        i = self._append(layer, (x,), weights, weights + out * (bias + 2 * bn), reads=(reads,))
-        view: View | Whole = View(Shift(strides[0]), Shift(strides[1]))
-        if p > x.height * strides[0] or q > x.width * strides[1]:
-            view = Whole("the last rows of the transposed convolution lie outside its sub-pixels")
-        return Tensor(out, p, q, (Source(i, out * p * q, view),))
+        axes = [
+            phases.pieces(x.height, r, strides[0], 1, top, p),
+            phases.pieces(x.width, s, strides[1], 1, left, q),
+        ]
+        filters = (x.channels, out // groups, r, s)
+        params = prod(filters) + out * (bias + 2 * bn)
+        several = list(product(*axes))
+        if not several:
+            raise AccelsimError(f"layer {name!r}: no tap of the kernel reaches the output of {p}x{q}")
+        sources: list[Source] = []
+        for j, (rows, cols) in enumerate(several):
+            members = len(rows.members) * len(cols.members)
+            own = name if len(several) == 1 else self._net.new_name(f"{name}.phase{j}", "upconv")
+            layer = Layer(
+                self.batch, groups, out // groups * members, x.channels // groups, rows.outputs, cols.outputs,
+                rows.taps, cols.taps, (1, 1), (rows.dilation, cols.dilation), "conv", own,
+            )  # fmt: skip
+            apart = Whole("its phases are convolutions of their own")
+            reads: Reads = Window(upsampled(r, strides[0], top), upsampled(s, strides[1], left))
+            view: View | Whole = View(Shift(strides[0]), Shift(strides[1]))
+            if len(several) > 1:
+                reads, view = apart, apart
+            elif p > x.height * strides[0] or q > x.width * strides[1]:
+                view = Whole("the last rows of the transposed convolution lie outside its sub-pixels")
+            need = len(rows.rows) * len(cols.rows) * x.channels
+            read = x._replace(
+                sources=tuple(y._replace(elements=max(y.elements * need // x.elements, 1)) for y in x.sources)
+            )
+            shares = product(rows.members, cols.members) if len(several) > 1 else ()
+            held = [Selection(name, phases.kernel_share(filters, taps)) for taps in shares]
+            i = self._append(layer, (read,), layer.weight_elements, params, reads=(reads,), held=held)
+            made = out * p * q if len(several) == 1 else layer.output_elements // self.batch
+            sources.append(Source(i, made, view))
+            params = 0
+        return Tensor(out, p, q, tuple(sources))
 
     def linear(self, x: Tensor, out: int, bias: bool = True, name: str | None = None) -> Tensor:
         """Fully connected over the channels, at every position (`flatten` first for the whole map)."""
@@ -233,7 +261,7 @@ class NetworkBuilder:
 
     def _append(
         self, layer: Layer, inputs: tuple[Tensor, ...], weights: int, params: int,
-        factors: tuple[Tensor, ...] = (), reads: tuple[Reads, ...] = (SAME,),
+        factors: tuple[Tensor, ...] = (), reads: tuple[Reads, ...] = (SAME,), held: Sequence[Selection] = (),
     ) -> int:  # fmt: skip
         return self._net.append(
             layer,
@@ -242,6 +270,7 @@ class NetworkBuilder:
             params,
             [self._whole_batch(x) for x in factors],
             reads,
+            held,
         )
 
     def _whole_batch(self, x: Tensor) -> Sources:

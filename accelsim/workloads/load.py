@@ -9,6 +9,7 @@ from typing import Any
 from accelsim import json_text
 from accelsim.errors import AccelsimError
 from accelsim.workloads.layer import check_size
+from accelsim.workloads.lists import SUFFIXES, read_list
 from accelsim.workloads.network import Network
 from accelsim.workloads.zoo import MODELS, find
 from accelsim.workloads.zoo.model import Resolution
@@ -27,7 +28,8 @@ def load_network(
     """A network from its name, a file, a dict, or itself.
 
     source      a shipped name ("resnet50"), a subnet of a space ("ofa_mbv3:<encoding>"), the path of a .json
-                or .onnx file, the dict form of `Network.from_dict`, or a Network
+                or .onnx file, a layer list of another tool (.csv, .yaml, .m), the dict form of
+                `Network.from_dict`, or a Network
     batch       inputs at once; None is 1, or what the network was made with
     resolution  height and width in one number, or (height, width); the length for a sequence model
     dims        sizes of an ONNX file's symbols by name, as in {"seq": 128}
@@ -56,10 +58,13 @@ def load_network(
         return _confirm(read_json(path), batch, resolution)
     if path.suffix.lower() == ".onnx":
         return read_onnx(path, batch, resolution, dims, inputs, allow_unknown)
+    if path.suffix.lower() in SUFFIXES and (path.suffix.lower() != ".m" or path.exists()):
+        return _confirm(read_list(path), batch, resolution)
     name = str(source)
     if "/" in name or "\\" in name or isinstance(source, Path):
         raise AccelsimError(
-            f"{name}: a network file ends in .json or .onnx, but got {path.suffix or 'no suffix'}"
+            f"{name}: a network file ends in .json, .onnx, {', '.join(SUFFIXES)}, but got "
+            f"{path.suffix or 'no suffix'}"
         )
     if ":" in name:
         return _subnet(name, batch, resolution)

@@ -10,9 +10,11 @@ taps done never exceed inputs x taps, the count of a machine that scatters, and 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from math import gcd
+from collections.abc import Iterable, Iterator, Sequence
+from math import gcd, prod
 from typing import NamedTuple
+
+from accelsim.workloads.region import Region, region
 
 
 class Taps(NamedTuple):
@@ -53,6 +55,16 @@ def pieces(size: int, kernel: int, stride: int, dilation: int, pad: int, outputs
         Piece(count, width, step, tuple(t for t, _ in several), frozenset().union(*(r for _, r in several)))
         for (count, width, step, _), several in found.items()
     ]
+
+
+def kernel_share(filters: Sequence[int], members: Iterable[Taps]) -> Region:
+    """Elements of filters [..., kernel] that the taps of a piece use, one `Taps` an axis of the kernel."""
+    taps = list(members)
+    rank = len(filters) - len(taps)
+    strides = [prod(filters[i + 1 :]) for i in range(rank, len(filters))]
+    factors = [(t.number, t.step * s) for t, s in zip(taps, strides)]
+    offset = sum(t.first * s for t, s in zip(taps, strides))
+    return region(offset, [(prod(filters[:rank]), prod(filters[rank:])), *factors])
 
 
 def _single(

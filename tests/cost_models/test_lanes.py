@@ -62,6 +62,7 @@ def invented(rng: np.random.Generator, M: int) -> pack.Machine:
     memory[:, L.READ_PORT : L.READ_PORT + L.NUSER] = ports[rng.integers(0, 3, M)]
     if rng.random() < 0.5:
         memory[rng.integers(M), L.READ_PORT : L.READ_PORT + L.NUSER] = rng.integers(0, rng.integers(1, 7), 6)
+    rate = rng.uniform(0.5, 9.0) if rng.random() < 0.1 else 0.0
     if rng.random() < 0.1:
         memory[rng.integers(M), L.START_CYCLES] = 3.0
     memory[:, L.READ_PJ : L.READ_PJ + 6] = rng.uniform(0.0, 9.0, (M, 6))
@@ -69,7 +70,9 @@ def invented(rng: np.random.Generator, M: int) -> pack.Machine:
     if rng.random() < 0.4:
         memory[1:, L.FOLD_CYCLES] = rng.uniform(1.0, 20.0, M - 1) * (rng.random(M - 1) < 0.6)
         memory[:, L.FOLD_TENSOR] = rng.integers(0, 3, M)
-    return pack.Machine(holds, fan, memory, np.array([8.0, 6.0, 16.0, 24.0, *rng.random(3)]))
+    return pack.Machine(
+        holds, fan, memory, np.array([8.0, 6.0, 16.0, 24.0, *rng.random(3), rate, rng.integers(0, 3)])
+    )
 
 
 def batch_of(problem, machine: pack.Machine, rng: np.random.Generator, exact: bool, size=SIZE) -> pack.Batch:

@@ -17,11 +17,13 @@ NAMES = (
     "edgetpu",
     "example",
     "eyeriss",
+    "gemmini",
     "nvdla_1024",
     "nvdla_2048",
     "nvdla_256",
     "nvdla_64",
     "shidiannao",
+    "tpu_v1",
 )
 
 

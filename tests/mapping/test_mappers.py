@@ -247,7 +247,7 @@ def test_importance_encoding_beats_the_index_encoding() -> None:
     for layer in list(dict.fromkeys(accelsim.load_network("resnet18").layers))[::3]:
         values = [
             load_mapper(name).map(Task(hw, layer, seed=3, start="none")).value
-            for name in ("genetic_index", "genetic")
+            for name in ("genetic_index", "genetic_importance")
         ]
         ratios.append(values[0] / values[1])
     assert np.exp(np.mean(np.log(ratios))) > 1.0

@@ -19,7 +19,8 @@ A *price list* says for each memory: `ports`, a list of {"rate" (bits a cycle), 
 6.  First tiles come in through one overlapping memory after the other, each at the slower of both sides;
     the last outputs leave likewise. All tiles count as the first ones. (The product takes every instance
     to be full; where splits leave remainders its ramps may differ.)
-7.  Layers without weights run on a unit of their own that is as wide as the whole array.
+7.  Layers without weights run on a unit of their own that is as wide as the whole array; with `unit` every
+    layer runs at so many points a cycle. A multiply-accumulate takes `slow` cycles beyond its first.
 """
 
 from __future__ import annotations
@@ -86,7 +87,11 @@ def priced(case: dict[str, Any], machine: dict[str, Any]) -> dict[str, float]:
     for load in loads.values():
         energy += sum(moved * prices[m]["pj"][user] for (m, user), (moved, _) in load.items())
     steps = result["compute_steps"]
-    if "W" not in tensors:  # rule 7
+    if machine["unit"]:
+        steps = ceil(result["macs"] / machine["unit"])
+    elif "W" in tensors:
+        steps *= 1 + machine["slow"]
+    else:  # rule 7
         lanes = prod(axis["size"] for memory in case["memories"] for axis in memory["fanout"])
         steps = min(steps, ceil(result["macs"] / lanes))
     hidden = max(steps, spent.pop(0, 0.0))

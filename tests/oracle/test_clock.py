@@ -48,6 +48,8 @@ def price_list(chance: random.Random, memories: list[dict[str, Any]]) -> dict[st
         "mac_pj": 0.5,
         "leak": 0.125,
         "layer": chance.choice((0.0, 100.0)),
+        "unit": chance.choice((0.0, 0.0, 0.0, 2.5)),
+        "slow": chance.choice((0, 0, 3)),
         "tensors": "WIO" if chance.random() < 0.8 else "IO",
     }
 
@@ -62,6 +64,8 @@ def arrays(memories: list[dict[str, Any]], prices: dict[str, Any]) -> Machine:
         prices["mac_pj"],
         prices["leak"],
         prices["layer"],
+        prices["unit"],
+        prices["slow"],
     ]
     for m, price in enumerate(prices["memories"]):
         row = machine.memory[m]
@@ -143,7 +147,13 @@ def test_half_duplex_by_hand() -> None:
         },
     }
     prices = price_list(random.Random(0), case["memories"])
-    prices |= {"bits": dict.fromkeys((*TENSORS, "psum"), 8), "layer": 0.0, "tensors": "WIO"}
+    prices |= {
+        "bits": dict.fromkeys((*TENSORS, "psum"), 8),
+        "layer": 0.0,
+        "unit": 0.0,
+        "slow": 0,
+        "tensors": "WIO",
+    }
     prices["memories"][0] |= {"start": 0.0, "burst": 0, "overlaps": True}
     for ports, cycles in (
         ([{"rate": 8.0, "users": list(USERS)}], 24.0),

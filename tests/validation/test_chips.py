@@ -92,6 +92,12 @@ def test_edgetpu(name: str, most: float) -> None:
     assert abs(edgetpu.compare("desktop", name, theirs, edgetpu.fit_overhead("desktop")).error) < most
 
 
+def test_tpu(shipped) -> None:
+    report = shipped("tpu")
+    assert [case.name for case in report.cases if case.verdict == "off"] == ["LSTM1"]
+    assert all(abs(case.error) < 0.13 for case in report.of("TOPS") if case.name != "LSTM1")
+
+
 def test_devices(shipped) -> None:
     ranks = {rank.name: rank for rank in shipped("devices").ranks}
     assert ranks["all networks"].ours > 0.95 > ranks["all networks"].baseline + 0.2
@@ -104,5 +110,5 @@ def test_devices_beyond_the_sample(shared_dir) -> None:
     networks = [devices.network(row) for row in rows]
     for row, net in zip(rows, networks, strict=True):
         assert net.params / 1e6 == pytest.approx(float(row["mparams"]), abs=1e-6)
-    ours = [sum(parts) for parts in devices.latencies_ms(networks)]
+    ours = devices.latencies_ms(networks)
     assert spearman(ours, [float(row["latency_zcu102"]) for row in rows]) > 0.94

@@ -22,6 +22,23 @@ def test_scalesim_all(shared_dir) -> None:
     assert all(case.verdict == "exact" for case in report.cases)
 
 
+def test_gemmini(shipped) -> None:
+    report = shipped("gemmini")
+    judged = report.of("Timeloop cycles")
+    assert len(judged) >= 30
+    assert sum(case.verdict != "off" for case in judged) >= len(judged) - 1
+    assert sum(case.verdict == "exact" for case in judged) >= len(judged) / 2
+    assert report.ranks[0].ours > 0.95
+
+
+def test_gemmini_all(shared_dir) -> None:
+    report = run("gemmini", shared_dir)
+    judged = report.of("Timeloop cycles")
+    assert len(judged) == 474  # every mapping can be written down, and is legal
+    assert sum(case.verdict == "off" for case in judged) <= 11
+    assert not any(case.error < -0.2 for case in judged)
+
+
 def test_timeloop(shipped) -> None:
     report = shipped("timeloop")
     assert exact(report, *EQUAL_IN_TIMELOOP)

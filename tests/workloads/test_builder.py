@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from accelsim.errors import AccelsimError
-from accelsim.workloads import Layer, NetworkBuilder
+from accelsim.workloads import Layer, Network, NetworkBuilder
 from accelsim.workloads.network import INPUT, Edge
 from accelsim.workloads.tensor import Tensor
 
@@ -99,7 +99,22 @@ def test_transposed_convolution():
     assert x[:3] == (4, 20, 24)
     x = b.upconv(b.input, 4, 3, 2, padding=1, output_padding=1)
     assert x[:3] == (4, 20, 24)
-    assert b.build().weights_of == (8 * 4 * 4, 8 * 4 * 9)
+    net = b.build()
+    assert net.names == ("upconv1", *(f"upconv2.phase{j}" for j in range(4)))
+    assert net.weights_of == (8 * 4 * 4, *(8 * 4 * taps for taps in (4, 2, 2, 1)))
+    assert net.weights == 8 * 4 * 4 + 8 * 4 * 9
+    assert net.macs == 10 * 12 * 8 * 4 * (4 + 9)
+    assert net.params_of[1] == 8 * 4 * 9 + 4
+    assert Network.from_dict(net.to_dict()) == net
+
+
+def test_an_unpadded_transposed_convolution_does_inputs_times_taps():
+    b = builder()
+    x = b.upconv(b.input, 4, 3, 2)
+    assert x[:3] == (4, 21, 25)
+    net = b.build(x)
+    assert net.macs == 10 * 12 * 8 * 4 * 9
+    assert net.weights == 8 * 4 * 9
 
 
 @given(

@@ -16,7 +16,6 @@ from accelsim.workloads.onnx.values import Shape
 from accelsim.workloads.onnx.window import Window, pool_window, transposed_output, weighted_window
 from accelsim.workloads.reach import Axis, Reads, Shift, View, Whole, upsampled
 from accelsim.workloads.reach import Window as Rows
-from accelsim.workloads.region import Region, region
 
 
 def conv(graph: Graph, node: Any, weight: int = 1, bias: int = 2, last: bool = False) -> None:
@@ -99,7 +98,8 @@ def conv_transpose(graph: Graph, node: Any) -> None:
         if graph.activation(w):
             i = graph.emit(layer, inputs, factors=[w], params=params, reads=reads)
         else:
-            held = _shares(w, filters, piece)
+            shares = product(*(a.members for a in piece))
+            held = [Selection(w, phases.kernel_share(filters, one)) for one in shares]
             i = graph.emit(
                 layer, inputs, params=params, weights=held, weight_elements=layer.weight_elements, reads=reads
             )
@@ -139,18 +139,6 @@ def _subpixels(window: Window, size: Shape, made: Shape, reads: Reads) -> View |
         return Whole("the last rows of the transposed convolution lie outside its sub-pixels")
     shifts = [Shift(s) for s in window.stride]
     return View(*[*shifts, Shift()][:2])
-
-
-def _shares(w: str, filters: Shape, piece: tuple[phases.Piece, ...]) -> list[Selection]:
-    """Which taps of the filters a piece uses."""
-    strides = [prod(filters[i + 1 :]) for i in range(2, len(filters))]
-    held = []
-    for members in product(*(a.members for a in piece)):
-        offset = sum(t.first * s for t, s in zip(members, strides))
-        taps = [(t.number, t.step * s) for t, s in zip(members, strides)]
-        part: Region = region(offset, [(filters[0] * filters[1], prod(filters[2:])), *taps])
-        held.append(Selection(w, part))
-    return held
 
 
 def pool(graph: Graph, node: Any, last: bool = False) -> None:

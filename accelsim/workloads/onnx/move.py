@@ -256,6 +256,37 @@ def nonzero(graph: Graph, node: Any) -> None:
     traffic(graph, node)
 
 
+def dft(graph: Graph, node: Any) -> None:
+    """A Fourier transform reads its input and writes its result once; its arithmetic is no products."""
+    shape, attributes = graph.shape(node.input[0]), graph.attributes(node)
+    axis = attributes.get("axis", -2 if graph.values.opsets.get("", 20) >= 20 else 1)
+    if len(node.input) > 2 and node.input[2]:
+        axis = (graph.values.ints(node.input[2]) or [axis])[0]
+    axis %= len(shape)
+    length = graph.values.ints(node.input[1]) if len(node.input) > 1 and node.input[1] else None
+    count = length[0] if length else shape[axis]
+    if attributes.get("onesided"):
+        count = count // 2 + 1
+    agree(graph, node.output[0], (*shape[:axis], count, *shape[axis + 1 : -1], 2))
+    traffic(graph, node)
+
+
+def stft(graph: Graph, node: Any) -> None:
+    """Fourier transforms of windows: each sample is read once, each frame written."""
+    shape = graph.shape(node.input[0])
+    step = graph.values.ints(node.input[1])
+    known = graph.values.ints(node.input[3]) if len(node.input) > 3 and node.input[3] else None
+    if known is None and len(node.input) > 2 and node.input[2]:
+        known = list(graph.shape(node.input[2]))
+    if step is None or known is None:
+        raise AccelsimError("the step or the length of its frames is not known")
+    frames = (shape[1] - known[0]) // step[0] + 1
+    count = known[0] // 2 + 1 if graph.attributes(node).get("onesided", 1) else known[0]
+    # Inference takes a missing `onesided` for 0, the operator's default is 1.
+    graph.values.define(node.output[0], (shape[0], frames, count, 2), graph.values.kind(node.input[0]))
+    traffic(graph, node)
+
+
 def same_shape(graph: Graph, node: Any) -> None:
     """An element-wise operator of another domain: a pass, or fused where it has one operand."""
     x = graph.data(node.input)[0]

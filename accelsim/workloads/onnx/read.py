@@ -6,8 +6,10 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnx
 import onnx.inliner
+from onnx import helper
 
 from accelsim.errors import AccelsimError
 from accelsim.workloads.network import Network
@@ -51,14 +53,23 @@ def _convert(model: Any, title: str, sizes: Sizes, allow_unknown: bool) -> Netwo
     values = Values(model)
     for x in inputs:
         values.define(x.name, shapes[x.name], x.type.tensor_type.elem_type)
+        if not shapes[x.name] and x.name in sizes.inputs:  # a sampling rate, a switch: its value decides
+            kind = helper.tensor_dtype_to_np_dtype(x.type.tensor_type.elem_type)
+            values.hold(x.name, np.array(sizes.inputs[x.name][0], kind))
     graph = Graph(values, title or "onnx", [x.name for x in inputs])
+    graph.constants.update(x.name for x in inputs if values.data(x.name) is not None)
     for tensor in source.initializer:
         values.initializer(tensor)
         graph.weight(tensor.name)
     for name, one in sparse.items():
         values.define(name, tuple(one.dims), one.values.data_type)
         graph.weight(name)
-    Walk(graph, {} if rebound else declared(source))(live)
+    try:
+        Walk(graph, {} if rebound else declared(source))(live)
+    except AccelsimError as fault:
+        if graph.unknown and not allow_unknown and "not supported" not in str(fault):
+            raise AccelsimError(refusal(graph, f", and then {fault}")) from None
+        raise
     if graph.unknown and not allow_unknown:
         raise AccelsimError(refusal(graph))
     _say(graph, dead)

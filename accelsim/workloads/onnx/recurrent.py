@@ -24,8 +24,11 @@ STEPS = 10_000
 def recurrent(graph: Graph, node: Any) -> None:
     """All directions, forward and reverse alike."""
     x, w, r = node.input[0], weight_input(node, 1), weight_input(node, 2)
-    gates, attributes = GATES[node.op_type], graph.attributes(node)
+    kind = str(node.op_type).removeprefix("DynamicQuantize")
+    gates, attributes = GATES[kind], graph.attributes(node)
     image, filters, back = graph.shape(x), graph.shape(w), graph.shape(r)
+    if kind != node.op_type and len(filters) == len(back) == 3:  # stored the other way round
+        filters, back = (filters[0], filters[2], filters[1]), (back[0], back[2], back[1])
     if len(image) != 3 or len(filters) != 3 or len(back) != 3:
         raise AccelsimError(
             f"X, W and R must have 3 axes, but have shapes {list(image)}, {list(filters)}, {list(back)}"

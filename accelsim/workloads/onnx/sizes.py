@@ -23,7 +23,8 @@ class Sizes:
     batch       size of the first axis of each input
     resolution  height and width, or the length of a sequence
     dims        sizes of symbols by name
-    inputs      shapes of inputs by name, "" for the only or first one; the batch may be left out
+    inputs      shapes of inputs by name, "" for the only or first one; the batch may be left out. Of an input
+                without axes, one number: its value
     """
 
     batch: int | None = None
@@ -47,9 +48,9 @@ def bind(values: Sequence[Any], sizes: Sizes) -> tuple[dict[str, Shape], bool]:
         out = found[value.name]
         for axis, dim in enumerate(_dims(value)):
             if out[axis] is None:
-                out[axis] = symbols.get(dim.dim_param) if dim.dim_param else None
+                out[axis] = symbols.get(_symbol(dim))
             if out[axis] is None:
-                missing.append((value.name, axis, dim.dim_param))
+                missing.append((value.name, axis, _symbol(dim)))
     if missing:
         raise AccelsimError(_ask(missing, values))
     shapes = {name: tuple(n for n in out if n is not None) for name, out in found.items()}
@@ -60,6 +61,8 @@ def _first(k: int, value: Any, sizes: Sizes, symbols: dict[str, int]) -> list[in
     dims = _dims(value)
     out: list[int | None] = [None] * len(dims)
     stated = sizes.inputs.get(value.name, sizes.inputs.get("") if k == 0 else None)
+    if stated is not None and not dims and len(stated) == 1:
+        return out  # a value
     if stated is not None and len(stated) == len(dims) - 1:
         stated = (sizes.batch or 1, *stated)
     if stated is not None and len(stated) != len(dims):
@@ -84,7 +87,7 @@ def _first(k: int, value: Any, sizes: Sizes, symbols: dict[str, int]) -> list[in
             continue
         if fixed == 0:
             raise AccelsimError(f"input {value.name!r}: axis {axis} has size 0, so it holds no data")
-        symbol = dim.dim_param
+        symbol = _symbol(dim)
         if size is None and symbol in symbols:
             size = symbols[symbol]
         if size is None and axis == 0 and fixed is None and not _SEQUENCE.search(symbol):
@@ -102,6 +105,11 @@ def _dims(value: Any) -> Any:
     if value.type.WhichOneof("value") != "tensor_type" or not value.type.tensor_type.HasField("shape"):
         raise AccelsimError(f"input {value.name!r} must be a tensor with a shape")
     return value.type.tensor_type.shape.dim
+
+
+def _symbol(dim: Any) -> str:
+    """The name of a symbolic size; "?" and the like are no names."""
+    return str(dim.dim_param) if any(c.isalnum() for c in dim.dim_param) else ""
 
 
 def _wanted(value: Any, sizes: Sizes) -> list[int | None]:  # one size an axis, None where nothing is asked
@@ -139,7 +147,7 @@ def channels_last(shape: Shape) -> bool:
 
 
 def _known(values: Sequence[Any], sizes: Sizes) -> None:
-    symbols = sorted({d.dim_param for v in values for d in _dims(v) if d.dim_param})
+    symbols = sorted({_symbol(d) for v in values for d in _dims(v)} - {""})
     for name, size in sizes.dims.items():
         check_size(size, f"dim {name}", 1)
         if name not in symbols:

@@ -77,7 +77,8 @@ HANDLERS: dict[str, Handler] = {
     **dict.fromkeys(("Resize", "Upsample"), M.resize), **dict.fromkeys(TRAFFIC, M.traffic),
     **dict.fromkeys(("QuantizeLinear", "DequantizeLinear"), M.quantize),
     "DynamicQuantizeLinear": M.dynamic_quantize, "BatchNormalization": M.batch_norm,
-    **dict.fromkeys(("Gather", "GatherElements"), M.gather), "NonZero": M.nonzero,
+    **dict.fromkeys(("Gather", "GatherElements"), M.gather), "NonZero": M.nonzero, "DFT": M.dft,
+    "STFT": M.stft,
 }  # fmt: skip
 """Operators of the standard domain."""
 
@@ -88,6 +89,7 @@ MICROSOFT: dict[str, Handler] = {
     "NhwcConv": partial(W.conv, last=True), "QLinearConv": S.qlinear_conv,
     "TransposeMatMul": S.fused_matmul,
     "MatMulNBits": S.matmul_nbits, "MatMulIntegerToFloat": C.matmul, "DynamicQuantizeMatMul": C.matmul,
+    "DynamicQuantizeLSTM": recurrent,
     **dict.fromkeys(("QLinearAdd", "QLinearMul"), S.qlinear_combine),
     **dict.fromkeys(
         ("QLinearSigmoid", "QLinearLeakyRelu", "QuickGelu", "Gelu", "FastGelu", "BiasGelu"), S.fused

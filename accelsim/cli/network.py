@@ -1,0 +1,94 @@
+"""`accelsim network`: what a network file holds, and the options that ONNX files need."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from accelsim.cli.app import app, console
+from accelsim.errors import AccelsimError
+
+if TYPE_CHECKING:
+    from accelsim.workloads.network import Network
+
+Dims = Annotated[
+    list[str] | None,
+    typer.Option("--dim", help="Size of a symbol of an ONNX file, as in --dim seq=128; may be repeated."),
+]
+Shapes = Annotated[
+    list[str] | None,
+    typer.Option("--input", help="Shape of an ONNX file's input, as in 3x48x320 or mask=1x128; repeatable."),
+]
+AllowUnknown = Annotated[
+    bool,
+    typer.Option("--allow-unknown", help="Price unknown ONNX operators as element-wise estimates."),
+]
+
+
+def load(
+    network: str, batch: int | None, resolution: int | None, dims: list[str] | None,
+    shapes: list[str] | None, allow_unknown: bool,
+) -> Network:  # fmt: skip
+    """The network that an argument and the options of a command line name. Raises AccelsimError."""
+    from accelsim.workloads.load import load_network
+
+    sizes = {}
+    for text in dims or []:
+        name, sign, size = text.rpartition("=")
+        if not name or not _whole(size):
+            raise AccelsimError(f"--dim {text}: write a symbol and its size, as in --dim seq=128")
+        sizes[name] = int(size)
+    inputs = {}
+    for text in shapes or []:
+        name, sign, shape = text.rpartition("=")
+        parts = shape.split("x")
+        if (sign and not name) or not all(map(_whole, parts)):
+            raise AccelsimError(f"--input {text}: write a shape, as in 3x48x320 or mask=1x128")
+        inputs[name] = tuple(map(int, parts))
+    return load_network(
+        network, batch=batch, resolution=resolution, dims=sizes, inputs=inputs, allow_unknown=allow_unknown
+    )
+
+
+def _whole(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) < 13
+
+
+@app.command("network")
+def network_(
+    network: Annotated[
+        str,
+        typer.Argument(help="A shipped network, a subnet as SPACE:ENCODING, or a file."),
+    ],
+    batch: Annotated[int | None, typer.Option(help="Inputs at once.")] = None,
+    resolution: Annotated[int | None, typer.Option(help="Input height and width, or length.")] = None,
+    dims: Dims = None,
+    shapes: Shapes = None,
+    allow_unknown: AllowUnknown = False,
+    save: Annotated[
+        Path | None, typer.Option("--save", help="Write network JSON, which every command reads.")
+    ] = None,
+) -> None:
+    """Show a network's layers, counts and notes; turn any file that can be read into network JSON."""
+    import json
+
+    from rich.table import Table
+
+    from accelsim.files import check_writable, write_whole
+
+    check_writable(save)
+    net = load(network, batch, resolution, dims, shapes, allow_unknown)
+    if save is not None:
+        write_whole(save, json.dumps(net.to_dict(), indent=1) + "\n")
+    table = Table(title=f"{net.name}: {len(net.layers)} layers, inputs {'x'.join(map(str, net.input_shape))}")
+    for column in ("layer", "nest", "MACs", "weights", "inputs"):
+        table.add_column(column, justify="left" if column in ("layer", "nest") else "right")
+    for i, layer in enumerate(net.layers):
+        read = sum(e.elements for e in net.inputs_of[i])
+        table.add_row(layer.name, str(layer), f"{layer.macs:,}", f"{net.weights_of[i]:,}", f"{read:,}")
+    console().print(table)
+    print(f"batch {net.batch}, {net.macs:,} MACs, {net.weights:,} weights, {net.params:,} parameters")
+    for note in net.notes:
+        print(f"note: {note}")

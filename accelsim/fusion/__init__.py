@@ -1,0 +1,20 @@
+"""Fused schedules: what a stack of layers costs on a chip, and which stacks are best."""
+
+from __future__ import annotations
+
+from accelsim.fusion.room import Room, StackError
+from accelsim.fusion.schedule import Stack, read_stacks, write_stacks
+from accelsim.fusion.search import FusionCertificate
+from accelsim.fusion.stack_cost import Piece, StackCost, price_stack
+
+__all__ = [
+    "FusionCertificate",
+    "Piece",
+    "Room",
+    "Stack",
+    "StackCost",
+    "StackError",
+    "price_stack",
+    "read_stacks",
+    "write_stacks",
+]

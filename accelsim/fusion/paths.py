@@ -1,0 +1,85 @@
+"""The best path over cuts, where each arc has several (latency, energy) points."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Points = dict[tuple[int, int], Floats]
+"""Per (cut, later cut) float64[n, 2], latency and energy of the choices for the layers between."""
+
+Path = list[tuple[tuple[int, int], int]]
+"""Arcs and which of their points."""
+
+
+def best_path(
+    count: int, points: Points, objective: str, overhead: float = 0.0, below: float = np.inf
+) -> tuple[float, Path]:
+    """(value, path) of the best way from cut 0 to cut `count`; (`below`, []) where none is better than that.
+
+    Values are cycles, pJ, or cycles x pJ for edp; `overhead` are cycles beside all layers.
+    """
+    rest = [_least(count, points, column) for column in (0, 1)]
+    labels: list[tuple[Floats, NDArray[np.int64]]] = [(np.zeros((1, 2)), np.zeros((1, 3), np.int64))]
+    into: list[list[int]] = [[] for _ in range(count + 1)]
+    for a, b in points:
+        into[b].append(a)
+    for cut in range(1, count + 1):
+        sums, back = [], []
+        for a in sorted(into[cut]):
+            before, choice = labels[a][0], points[a, cut]
+            usable = np.flatnonzero(np.isfinite(choice).all(axis=1))
+            if not len(before) or not len(usable):
+                continue
+            total = before[:, None, :] + choice[None, usable, :]
+            label, which = np.meshgrid(np.arange(len(before)), usable, indexing="ij")
+            sums.append(total.reshape(-1, 2))
+            back.append(np.stack([np.full(label.size, a), label.ravel(), which.ravel()], axis=1))
+        if not sums:
+            labels.append((np.zeros((0, 2)), np.zeros((0, 3), np.int64)))
+            continue
+        total, came = np.concatenate(sums), np.concatenate(back)
+        least = np.array([rest[0][cut], rest[1][cut]])
+        reach = _value(total + least, objective, overhead)
+        alive = np.flatnonzero(reach < below)
+        keep = alive[_front(total[alive], objective)]
+        labels.append((total[keep], came[keep]))
+    total, _ = labels[count]
+    if not len(total):
+        return below, []
+    values = _value(total, objective, overhead)
+    at, cut = int(values.argmin()), count
+    path: Path = []
+    best = float(values[at])
+    while cut:
+        came_from = labels[cut][1][at].tolist()
+        path.append(((came_from[0], cut), came_from[2]))
+        cut, at = came_from[0], came_from[1]
+    return best, path[::-1]
+
+
+def _value(sums: Floats, objective: str, overhead: float) -> Floats:
+    latency, energy = sums[:, 0] + overhead, sums[:, 1]
+    return {"latency": latency, "energy": energy}.get(objective, latency * energy)
+
+
+def _front(sums: Floats, objective: str) -> NDArray[np.int64]:
+    """Rows that no other row beats; for one figure its smallest."""
+    if not len(sums):
+        return np.zeros(0, np.int64)
+    if objective != "edp":
+        return np.array([int(sums[:, 1 if objective == "energy" else 0].argmin())])
+    order = np.lexsort((sums[:, 1], sums[:, 0]))
+    energy = sums[order, 1]
+    before = np.concatenate([[np.inf], np.minimum.accumulate(energy)[:-1]])
+    return np.asarray(order[energy < before])
+
+
+def _least(count: int, points: Points, column: int) -> Floats:
+    """[cuts] the least that the rest of a path can take."""
+    out = np.full(count + 1, np.inf)
+    out[count] = 0.0
+    for (a, b), choice in sorted(points.items(), key=lambda item: -item[0][0]):
+        out[a] = min(out[a], out[b] + choice[:, column].min(initial=np.inf))
+    return out

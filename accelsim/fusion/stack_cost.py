@@ -1,0 +1,298 @@
+"""`StackCost`: what a stack of layers costs on a chip, its pieces priced by the kernel as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from accelsim.fusion.room import Room, flags, home_of
+from accelsim.fusion.schedule import Stack
+from accelsim.hardware.ports import short
+from accelsim.mapping.cost import LayerCost, price_mapping
+from accelsim.mapping.mapping import MappingError
+from accelsim.pack import USERS, pack_machine
+from accelsim.stacks import StackGraph, Steps, pieces, steps
+from accelsim.workloads.layer import Layer
+from accelsim.workloads.network import Network
+from cost_models import layout as L
+from cost_models import stacks as S
+
+if TYPE_CHECKING:
+    from accelsim.hardware import Accelerator
+
+Solve = Callable[[Layer, str, NDArray[np.float64]], LayerCost | None]
+"""Cost of a layer with these tensors resident and these bits reserved, None where nothing fits."""
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Regions of one layer that have one shape: the layer of that P and Q, and how often it runs."""
+
+    layer: int
+    times: int
+    cost: LayerCost
+
+
+@dataclass(frozen=True)
+class StackCost:
+    """Costs of a stack, all images. Loads and stores go once each way between memory 0 and the home."""
+
+    hardware: Accelerator
+    stack: Stack
+    steps: Steps
+    pieces: tuple[Piece, ...]
+
+    @property
+    def graph(self) -> StackGraph:
+        """Layers and tensors."""
+        return self.steps.graph
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """Names of the layers."""
+        return tuple(x.name for x in self.graph.layers)
+
+    # -- words ---------------------------------------------------------------------------------------
+
+    @property
+    def count(self) -> int:
+        """Steps: tiles of the sink, of all images."""
+        return int(self.steps.count[0])
+
+    @property
+    def loads(self) -> dict[str, int]:
+        """Words loaded of each tensor from outside; weights are in `weights_loaded`."""
+        return {n: int(w) for n, w in zip(self.graph.loaded_names, self.steps.words[0])}
+
+    @property
+    def stores(self) -> dict[str, int]:
+        """Words stored of each result that something outside reads."""
+        nodes = np.flatnonzero(self.graph.stored)
+        return {self.graph.names[n]: int(self.steps.words[0, n]) for n in nodes}
+
+    @property
+    def weights_loaded(self) -> dict[str, int]:
+        """Words of weights that stay, loaded once an image."""
+        net = self.graph.network
+        return {net.names[i]: net.weights_of[i] * self.graph.images for i in self.stack.weights}
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates done."""
+        return int(self.steps.macs[0])
+
+    @property
+    def macs_needed(self) -> int:
+        """Multiply-accumulates of what is ever needed, once."""
+        return int(self.steps.macs_needed[0])
+
+    @cached_property
+    def regions(self) -> dict[str, list[list[int]]]:
+        """Per layer or loaded tensor the regions as [rows, columns, how often]."""
+        found = pieces(self.graph, self.stack.tile, self.stack.kept)
+        return {name: [list(x) for x in shapes] for name, shapes in zip(self.graph.names, found)}
+
+    @property
+    def room(self) -> dict[str, dict[str, int]]:
+        """Per tensor elements of its window and of what is kept of columns and rows."""
+        parts = {"window": self.steps.window, "cols": self.steps.kept_cols, "rows": self.steps.kept_rows}
+        return {
+            name: {part: int(words[0, n]) for part, words in parts.items()}
+            for n, name in enumerate(self.graph.names)
+        }
+
+    # -- time ----------------------------------------------------------------------------------------
+
+    @cached_property
+    def compute_cycles(self) -> float:
+        """Latencies of all pieces, one after another."""
+        return sum(p.times * p.cost.latency_cycles for p in self.pieces)
+
+    @cached_property
+    def port_cycles(self) -> dict[str, float]:
+        """Busy cycles of the ports of memory 0 and of the home over the whole stack."""
+        out = self._ports(0, self._moved) | self._ports(home_of(self.hardware), self._moved)
+        for piece in self.pieces:
+            for port, cycles in piece.cost.port_cycles.items():
+                if port in out:
+                    out[port] += piece.times * cycles
+        return out
+
+    @cached_property
+    def _timing(self) -> tuple[float, str]:
+        loads, stores = self._moved * (1, 0), self._moved * (0, 1)
+        home = self.hardware.memories[home_of(self.hardware)]
+        if not home.overlaps:
+            moving = self._slowest(loads) + self._slowest(stores)
+            bound = "compute" if self.compute_cycles >= moving else "loads and stores"
+            return self.compute_cycles + moving, bound
+        port = max(self.port_cycles, key=self.port_cycles.__getitem__, default="")
+        busy = self.port_cycles.get(port, 0.0)
+        bound = "compute" if self.compute_cycles >= busy else port
+        ramps = self._slowest(self._first) + self._slowest(self._last)
+        return max(self.compute_cycles, busy) + ramps, bound
+
+    @property
+    def latency_cycles(self) -> float:
+        """Ramp-up + max(pieces, ports) + ramp-down; where the home cannot fill behind compute, the sum."""
+        return self._timing[0]
+
+    @property
+    def bound_by(self) -> str:
+        """Compute, the port that holds it up, or loads and stores that nothing hides."""
+        return self._timing[1]
+
+    # -- energy --------------------------------------------------------------------------------------
+
+    @property
+    def energy_pj(self) -> float:
+        """Pieces, loads and stores at both ends, leakage over the time beyond the pieces' own."""
+        return sum(self.memory_energy_pj.values())
+
+    @cached_property
+    def memory_energy_pj(self) -> dict[str, float]:
+        """Energy of each memory, MACs, array and leakage."""
+        total: dict[str, float] = {}
+        for piece in self.pieces:
+            for name, part in piece.cost.memory_energy_pj().items():
+                total[name] = total.get(name, 0.0) + piece.times * part
+        machine, home = pack_machine(self.hardware), home_of(self.hardware)
+        reads, writes = slice(L.READ_PJ, L.READ_PJ + 3), slice(L.WRITE_PJ, L.WRITE_PJ + 3)
+        loads, stores = self._moved[:, 0], self._moved[:, 1]
+        for m, taken, put in ((0, loads, stores), (home, stores, loads)):
+            pj = (taken * machine.memory[m, reads]).sum() + (put * machine.memory[m, writes]).sum()
+            name = self.hardware.memories[m].name
+            total[name] = total.get(name, 0.0) + float(pj)
+        beyond = max(0.0, self.latency_cycles - self.compute_cycles)
+        total["leakage"] = total.get("leakage", 0.0) + float(machine.machine[L.LEAK_PJ]) * beyond
+        return total
+
+    # -- bits ----------------------------------------------------------------------------------------
+
+    @cached_property
+    def _moved(self) -> NDArray[np.float64]:
+        """[3, 2] bits of W, I, O loaded and stored over the whole stack."""
+        return self._bits(self.steps.words[0], sum(self.weights_loaded.values()))
+
+    @cached_property
+    def _first(self) -> NDArray[np.float64]:
+        words = self._corner(S.FIRST)
+        out = self._bits(words, sum(self.weights_loaded.values()) / self.graph.images)
+        return np.asarray(out * (1, 0))
+
+    @cached_property
+    def _last(self) -> NDArray[np.float64]:
+        return np.asarray(self._bits(self._corner(S.LAST), 0) * (0, 1))
+
+    def _corner(self, column: int) -> NDArray[np.int64]:
+        found = self.steps.rows[0, :, column] * self.steps.cols[0, :, column] * self.graph.channels
+        return np.asarray(found)
+
+    def _bits(self, words: NDArray[np.int64], weights: float) -> NDArray[np.float64]:
+        bits, loaded = self.hardware.precision_bits, len(self.graph.loaded)
+        out = np.zeros((3, 2))
+        out[0, 0] = weights * bits.weight
+        out[1, 0] = words[:loaded].sum() * bits.input
+        out[2, 1] = words[self.graph.stored].sum() * bits.output
+        return out
+
+    def _ports(self, m: int, moved: NDArray[np.float64]) -> dict[str, float]:
+        """Busy cycles of the ports of memory 0, which is read for loads, or of the home, which is written."""
+        machine, memory = pack_machine(self.hardware).memory, self.hardware.memories[m]
+        reads, writes = (moved[:, 0], moved[:, 1]) if m == 0 else (moved[:, 1], moved[:, 0])
+        cycles = dict(
+            zip(USERS, np.concatenate([reads, writes]) * machine[m, L.READ_CPB : L.READ_CPB + L.NUSER])
+        )
+        return {
+            f"{memory.name} {short(port, memory.holds)}": float(sum(cycles[u] for u in port.users))
+            for port in self.hardware.ports(m)
+        }
+
+    def _slowest(self, moved: NDArray[np.float64]) -> float:
+        home = home_of(self.hardware)
+        return max(c for m in (0, home) for c in self._ports(m, np.asarray(moved)).values())
+
+    @property
+    def mapped(self) -> Stack:
+        """The stack with the mapping of every piece."""
+        found = {(p.layer, p.cost.layer.P, p.cost.layer.Q): p.cost.mapping for p in self.pieces}
+        return replace(self.stack, pieces=found)
+
+    # -- text ----------------------------------------------------------------------------------------
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything as plain JSON values."""
+        return {
+            "layers": list(self.layers),
+            "tile": {"P": self.stack.tile[0], "Q": self.stack.tile[1]},
+            "kept": self.stack.kept,
+            "weights": [self.graph.network.names[i] for i in self.stack.weights],
+            "steps": self.count,
+            "regions": self.regions,
+            "loads": self.loads,
+            "stores": self.stores,
+            "weights_loaded": self.weights_loaded,
+            "room": self.room,
+            "macs": self.macs,
+            "macs_needed": self.macs_needed,
+            "latency_cycles": self.latency_cycles,
+            "compute_cycles": self.compute_cycles,
+            "port_cycles": self.port_cycles,
+            "energy_pj": self.energy_pj,
+            "energy_split_pj": self.memory_energy_pj,
+            "bound_by": self.bound_by,
+            "pieces": [
+                {
+                    "layer": self.graph.network.names[p.layer],
+                    "rows": p.cost.layer.P,
+                    "cols": p.cost.layer.Q,
+                    "times": p.times,
+                    "latency_cycles": p.cost.latency_cycles,
+                    "energy_pj": p.cost.energy_pj,
+                    "bound_by": p.cost.bound_by,
+                }
+                for p in self.pieces
+            ],
+        }
+
+
+def price_stack(hardware: Accelerator, network: Network, stack: Stack, solve: Solve) -> StackCost:
+    """Price one stack; its given pieces as they are, others by `solve`.
+
+    Raises StackError where the stack cannot run, MappingError where a piece finds no mapping.
+    """
+    graph = StackGraph(network, stack.first, stack.last)
+    counted = steps(graph, [stack.tile], [stack.kept])
+    stay = np.array([[i in stack.weights for i in range(stack.first, stack.last + 1)]])
+    room = Room(hardware, counted, stay)
+    resident = [flags(hardware, graph, i, i in stack.weights) for i in range(stack.first, stack.last + 1)]
+    room.check()
+    out = []
+    shapes = pieces(graph, stack.tile, stack.kept)[len(graph.loaded) :]
+    for n, (layer, regions) in enumerate(zip(graph.layers, shapes)):
+        for rows, cols, times in regions:
+            piece = replace(layer, N=layer.N // graph.images, P=rows, Q=cols)
+            reserved = room.reserved(0, n, piece, resident[n])
+            given = stack.pieces.get((stack.first + n, rows, cols))
+            ends = f"{graph.layers[0].name} to {graph.layers[-1].name}"
+            where = f"stack {ends}: piece {rows}x{cols} of {layer.name}"
+            if given is not None:
+                try:
+                    cost = price_mapping(hardware, piece, given, resident=resident[n], reserved_bits=reserved)
+                except MappingError as fault:
+                    raise MappingError(f"{where}: {fault}") from None
+            else:
+                found = solve(piece, resident[n], reserved)
+                if found is None:
+                    raise MappingError(
+                        f"{where}: no mapping fits in what the stack's tensors leave of "
+                        f"{hardware.memories[room.home].name}"
+                    )
+                cost = found
+            out.append(Piece(stack.first + n, times, cost))
+    return StackCost(hardware, stack, counted, tuple(out))

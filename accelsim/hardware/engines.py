@@ -1,0 +1,88 @@
+"""Engines: which operators run beside the array, on what.
+
+A chip often has more than one: an array for convolutions, a narrower unit for depthwise layers and pooling,
+and a processor for the rest. An engine is the same machine with some figures changed; one layer runs on one
+engine, and layers run one after another.
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import Field
+
+from accelsim.hardware.fields import Count, Figure, Name, Part, Rate, Sourced
+
+if TYPE_CHECKING:
+    from accelsim.hardware.accelerator import Accelerator
+    from accelsim.workloads.layer import Layer
+
+Kind = Literal["conv", "depthwise", "gemm", "pool", "eltwise"]
+
+
+class Rule(Part):
+    """Layers that an engine runs: all conditions hold."""
+
+    kinds: tuple[Kind, ...] = Field(
+        min_length=1, description="Kinds of layer. depthwise: a convolution with a channel a group."
+    )
+    window_over: Count | None = Field(
+        default=None, description="Only layers with more kernel rows or columns than this."
+    )
+
+    def takes(self, layer: Layer) -> bool:
+        """Whether the rule holds for a layer."""
+        wide = self.window_over is None or max(layer.R, layer.S) > self.window_over
+        return wide and kind_of(layer) in self.kinds
+
+
+class Engine(Sourced):
+    """A unit beside the array, and the layers that it runs."""
+
+    name: Name = Field(description="Name in reports.")
+    runs: tuple[Rule, ...] = Field(min_length=1, description="It runs a layer that any of these takes.")
+    points_per_us: Rate | None = Field(
+        default=None,
+        description="For a unit that is no array, such as the host processor: multiply-accumulates (or "
+        "window elements) a microsecond. Operands still move through the memories.",
+    )
+    changes: dict[str, Figure] = Field(
+        default_factory=dict,
+        description='Figures of this file that differ for the engine, by path: {"memories.banks.fanout.pixels'
+        '.size": 4}.',
+    )
+
+
+def kind_of(layer: Layer) -> Kind:
+    """What rules call a layer."""
+    if layer.op == "conv" and layer.G > 1 and layer.K == layer.C == 1:
+        return "depthwise"
+    return layer.op  # type: ignore[return-value]
+
+
+def engine_of(hw: Accelerator, layer: Layer) -> Engine | None:
+    """The first engine that takes a layer; None: the array does."""
+    return next((e for e in hw.engines if any(rule.takes(layer) for rule in e.runs)), None)
+
+
+def machine_of(hw: Accelerator, engine: Engine) -> Accelerator:
+    """The machine as an engine's layers see it: figures changed, leakage that of the whole chip.
+
+    Raises AccelsimError for a path that leads nowhere, HardwareError for a machine that cannot be.
+    """
+    from accelsim.hardware.loader import load_hardware
+    from accelsim.hardware.paths import find
+
+    data: dict[str, Any] = copy.deepcopy(hw.to_dict())
+    del data["engines"]
+    for path, value in engine.changes.items():
+        place = find(data, path, hw)
+        place.holder[place.key] = value
+    data["name"] = f"{hw.name}: {engine.name}"
+    if engine.points_per_us is not None:
+        data["unit_points"] = engine.points_per_us / hw.clock_mhz
+    made = load_hardware(data)
+    memories = made.leakage_mw - made.num_pes * made.costs.mac.leakage_mw
+    data.setdefault("mac", {})["leakage_mw"] = max(0.0, hw.leakage_mw - memories) / made.num_pes
+    return load_hardware(data)

@@ -1,0 +1,78 @@
+"""Stacks of a network as tables, and what one of them does step by step."""
+
+from __future__ import annotations
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from accelsim.costing import NetworkCost
+from accelsim.fusion import StackCost
+from accelsim.report.text import quantity
+
+
+def stacks_table(cost: NetworkCost) -> Table:
+    """A row a stack."""
+    table = Table(title="Fused", title_justify="left", box=None, header_style="bold")
+    table.add_column("stack", overflow="ellipsis", max_width=44, no_wrap=True)
+    for name in ("layers", "tile", "kept", "steps", "MACs", "again", "loaded", "stored", "cycles", "energy"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("bound by", no_wrap=True)
+    for stack in cost.stacks:
+        table.add_row(
+            title(stack),
+            str(len(stack.layers)),
+            f"{stack.stack.tile[0]}x{stack.stack.tile[1]}",
+            stack.stack.kept,
+            str(stack.count),
+            quantity(stack.macs, "").strip() if stack.macs else "-",
+            f"{stack.macs / stack.macs_needed - 1:.1%}" if stack.macs_needed else "-",
+            f"{sum(stack.loads.values()):,}",
+            f"{sum(stack.stores.values()):,}",
+            f"{stack.latency_cycles:,.0f}",
+            quantity(stack.energy_pj * 1e-12, "J"),
+            stack.bound_by,
+        )
+    return table
+
+
+def title(stack: StackCost) -> str:
+    """First and last layer."""
+    return f"{stack.layers[0]} .. {stack.layers[-1]}"
+
+
+def stack_report(stack: StackCost) -> RenderableType:
+    """What runs in which sizes, words and room per tensor, and what binds."""
+    tensors = Table(title=title(stack), title_justify="left", box=None, header_style="bold")
+    for name in ("tensor", "regions (rows x columns, times)"):
+        tensors.add_column(name, overflow="fold", max_width=60)
+    for name in ("loaded", "stored", "window", "kept columns", "kept rows"):
+        tensors.add_column(name, justify="right")
+    for name, shapes in stack.regions.items():
+        room = stack.room[name]
+        tensors.add_row(
+            name,
+            ", ".join(f"{r}x{c} {n}" for r, c, n in shapes),
+            f"{stack.loads[name]:,}" if name in stack.loads else "-",
+            f"{stack.stores[name]:,}" if name in stack.stores else "-",
+            *(f"{room[part]:,}" for part in ("window", "cols", "rows")),
+        )
+    times = Table(title="Cycles", title_justify="left", box=None, header_style="bold")
+    times.add_column("part")
+    times.add_column("cycles", justify="right")
+    for name, cycles in {"pieces": stack.compute_cycles, **stack.port_cycles}.items():
+        mark = (
+            "  <- binds"
+            if name == stack.bound_by or (name == "pieces" and stack.bound_by == "compute")
+            else ""
+        )
+        times.add_row(name, f"{cycles:,.0f}{mark}")
+    again = stack.macs - stack.macs_needed
+    text = (
+        f"{stack.count} steps of {stack.stack.tile[0]}x{stack.stack.tile[1]}, kept {stack.stack.kept}; "
+        f"{stack.macs:,} MACs, {again:,} of them again; {stack.latency_cycles:,.0f} cycles, "
+        f"{quantity(stack.energy_pj * 1e-12, 'J')}, bound by {stack.bound_by}"
+    )
+    if stack.weights_loaded:
+        text += "; weights that stay: " + ", ".join(f"{n} {w:,}" for n, w in stack.weights_loaded.items())
+    return Group(Text(text), tensors, times)

@@ -1,0 +1,1 @@
+"""Models of others, and what reading them must give. Run by hand: `python -m tests.corpus`."""

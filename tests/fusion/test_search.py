@@ -1,0 +1,243 @@
+"""The search over stacks against exhaustive enumeration, and its bounds against what is priced."""
+
+import json
+from itertools import product
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import accelsim
+from accelsim.fusion.choices import Choices, tiles_of
+from accelsim.fusion.paths import best_path
+from accelsim.fusion.room import StackError
+from accelsim.fusion.schedule import Stack
+from accelsim.fusion.search import fuse
+from accelsim.fusion.stack_cost import price_stack
+from accelsim.hardware import load_hardware
+from accelsim.mapping.mapper import Task, TemplateMapper
+from accelsim.mapping.mapping import MappingError
+from accelsim.stacks import KEPT
+from accelsim.workloads import NetworkBuilder, load_network
+from tests.command import run
+from tests.stacks.nets import networks
+
+
+class Solver:
+    """The template mapping of each piece, found once."""
+
+    def __init__(self, hardware, objective):
+        self.hardware, self.objective, self.known = hardware, objective, {}
+
+    def __call__(self, layer, resident, reserved):
+        key = layer, resident, reserved.tobytes()
+        if key not in self.known:
+            task = Task(self.hardware, layer, self.objective, resident=resident, reserved_bits=reserved)
+            found = TemplateMapper().map(task)
+            self.known[key] = None if found is None else found.cost
+        return self.known[key]
+
+
+def alone(hw, net, solve):
+    nothing = np.zeros((len(hw.memories), 4))
+    return [solve(layer, "", nothing) for layer in net.layers]
+
+
+def value_of(latency, energy, objective):
+    return {"latency": latency, "energy": energy, "edp": latency * energy}[objective]
+
+
+def enumerated(hw, net, singles, solve, objective):
+    """The best value over all cuts, tiles, kept modes and weights, one after another."""
+    count = len(net.layers)
+    points = {(i, i + 1): [(c.latency_cycles, c.energy_pj)] for i, c in enumerate(singles)}
+    for first in range(count):
+        for last in range(first + 1, count):
+            sink, heavy = net.layers[last], [i for i in range(first, last + 1) if net.weights_of[i]]
+            found = []
+            for p, q in product(tiles_of(sink.P), tiles_of(sink.Q)):
+                for kept, stay in product(KEPT, [(), tuple(heavy)]):
+                    try:
+                        cost = price_stack(hw, net, Stack(first, last, (p, q), kept, stay), solve)
+                    except (StackError, MappingError):
+                        continue
+                    found.append((cost.latency_cycles, cost.energy_pj))
+            if found:
+                points[first, last + 1] = found
+    best = np.inf
+    stack = [(0, 0.0, 0.0)]
+    while stack:
+        cut, latency, energy = stack.pop()
+        if cut == count:
+            best = min(best, value_of(latency, energy, objective))
+            continue
+        for (a, b), choices in points.items():
+            if a == cut:
+                stack += [(b, latency + x, energy + y) for x, y in choices]
+    return best
+
+
+def chain(layers, side=8, channels=8):
+    b = NetworkBuilder("chain", channels, side, side)
+    x = b.input
+    for i in range(layers):
+        y = b.conv(x, channels, 3 if i % 2 else 1, name=f"c{i}")
+        x = b.add(x, y, name=f"a{i}") if i % 3 == 2 else y
+    return b.build(x)
+
+
+SMALL = [
+    ("eyeriss", lambda: chain(3, 8), "edp"),
+    ("eyeriss", lambda: chain(4, 6), "latency"),
+    ("example", lambda: chain(3, 6), "energy"),
+    ("example", lambda: chain(3, 4), "edp"),
+    ("dpu_zcu102", lambda: chain(3, 4), "edp"),
+]
+
+
+@pytest.mark.parametrize(("chip", "make", "objective"), SMALL)
+def test_nothing_in_the_space_is_better(chip, make, objective):
+    hw, net = load_hardware(chip), make()
+    solve = Solver(hw, objective)
+    singles = alone(hw, net, solve)
+    stacks, proof = fuse(hw, net, singles, solve, objective)
+    assert proof.proved
+    assert proof.value == pytest.approx(enumerated(hw, net, singles, solve, objective), rel=1e-12)
+    # What is returned adds up to the value.
+    fused = {i for s in stacks for i in range(s.stack.first, s.stack.last + 1)}
+    latency = sum(c.latency_cycles for i, c in enumerate(singles) if i not in fused)
+    energy = sum(c.energy_pj for i, c in enumerate(singles) if i not in fused)
+    latency += sum(s.latency_cycles for s in stacks)
+    energy += sum(s.energy_pj for s in stacks)
+    assert proof.value == pytest.approx(value_of(latency, energy, objective), rel=1e-12)
+    assert proof.choices >= proof.unfit + proof.beaten + proof.priced
+
+
+@given(networks(most=4, side=8), st.sampled_from(("eyeriss", "example", "edgetpu")), st.data())
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+def test_bounds_are_never_above_what_is_priced(net, chip, data):
+    if len(net.layers) < 2:
+        return
+    hw = load_hardware(chip)
+    solve = Solver(hw, "edp")
+    first = data.draw(st.integers(0, len(net.layers) - 2))
+    last = data.draw(st.integers(first + 1, len(net.layers) - 1))
+    found = Choices(hw, net).of(first, last)
+    if found is None or not found.stacks:
+        return
+    for n in data.draw(st.lists(st.integers(0, len(found.stacks) - 1), min_size=1, max_size=3)):
+        try:
+            cost = price_stack(hw, net, found.stacks[n], solve)
+        except MappingError:
+            continue
+        assert found.latency[n] <= cost.latency_cycles * (1 + 1e-12)
+        assert found.energy[n] <= cost.energy_pj * (1 + 1e-12)
+
+
+@given(st.integers(1, 5), st.randoms(use_true_random=False), st.sampled_from(("edp", "latency", "energy")))
+@settings(max_examples=200, deadline=None)
+def test_the_best_path_is_that_of_enumeration(count, random, objective):
+    points = {(i, i + 1): [[random.random(), random.random()] for _ in range(2)] for i in range(count)}
+    for a in range(count):
+        for b in range(a + 2, count + 1):
+            points[a, b] = [[random.random() * 2, random.random() * 2] for _ in range(random.randint(0, 3))]
+    table = {k: np.array(v).reshape(-1, 2) for k, v in points.items()}
+    best, stack = np.inf, [(0, 0.5, 0.0)]
+    while stack:
+        cut, latency, energy = stack.pop()
+        if cut == count:
+            best = min(best, value_of(latency, energy, objective))
+            continue
+        for (a, b), choices in points.items():
+            if a == cut:
+                stack += [(b, latency + x, energy + y) for x, y in choices]
+    value, path = best_path(count, table, objective, 0.5)
+    assert value == pytest.approx(best, rel=1e-12)
+    sums = [sum(table[k][n][c] for k, n in path) for c in (0, 1)]
+    assert value_of(sums[0] + 0.5, sums[1], objective) == pytest.approx(best, rel=1e-12)
+    assert [k[0] for k, _ in path] == [0, *[k[1] for k, _ in path[:-1]]]
+    assert best_path(count, table, objective, 0.5, best) == (best, []) or value > best * (1 - 1e-12)
+
+
+def test_time_gives_a_gap_and_the_layers_one_by_one_at_least():
+    hw, net = load_hardware("eyeriss"), load_network("mobilenet_v2", resolution=96)
+    solve = Solver(hw, "edp")
+    singles = alone(hw, net, solve)
+    _, proof = fuse(hw, net, singles, solve, longest=4, seconds=0.0)
+    plain = sum(c.latency_cycles for c in singles) * sum(c.energy_pj for c in singles)
+    assert proof.value <= plain * (1 + 1e-12)
+    assert 0 < proof.gap < 1
+    assert not proof.proved
+    stacks, better = fuse(hw, net, singles, solve, longest=4)
+    assert better.proved
+    assert better.value < 0.8 * plain
+    assert stacks[0].layers[0] == "conv1"
+
+
+def test_the_same_search_gives_the_same_stacks():
+    hw, net = load_hardware("eyeriss"), chain(5, 12)
+    found = []
+    for _ in range(2):
+        solve = Solver(hw, "edp")
+        stacks, proof = fuse(hw, net, alone(hw, net, solve), solve)
+        found.append(([s.to_dict() for s in stacks], proof))
+    assert found[0] == found[1]
+    assert accelsim.load_hardware("eyeriss") == hw
+
+
+def test_fuse_auto_finds_stacks_and_saves_a_schedule_that_prices_the_same(capsys, tmp_path):
+    path, saved = tmp_path / "net.json", tmp_path / "schedule.json"
+    path.write_text(json.dumps(chain(4, 12).to_dict()))
+    plain = accelsim.evaluate("eyeriss", path, mapper="template")
+    found = accelsim.map_network("eyeriss", path, "template", fuse="auto")
+    cost = found.cost
+    assert cost.stacks
+    assert cost.edp_js < plain.edp_js
+    assert cost.fusion.proved
+    raw = cost.energy_pj * cost.latency_cycles
+    assert cost.fusion.value == pytest.approx(raw, rel=1e-12)
+    saved.write_text(json.dumps(found.to_dict()))
+    again = accelsim.evaluate("eyeriss", path, json.loads(saved.read_text()), mapper="template")
+    assert (again.latency_cycles, again.energy_pj) == (cost.latency_cycles, cost.energy_pj)
+    arguments = ("evaluate", "eyeriss", str(path), "--mapper", "template")
+    code, out, _ = run(capsys, *arguments, "--fuse", "auto", "--json")
+    assert code == 0
+    data = json.loads(out)
+    assert data["latency_cycles"] == cost.latency_cycles
+    assert data["fusion"]["proved"] is True
+    code, out, _ = run(capsys, *arguments, "--fuse", str(saved), "--json")
+    assert json.loads(out)["energy_pj"] == cost.energy_pj
+    code, out, _ = run(capsys, "map", "eyeriss", str(path), "--mapper", "template", "--fuse", "auto")
+    assert code == 0
+    assert "Fused" in out
+    code, out, _ = run(capsys, *arguments, "--fuse", "none", "--json")
+    assert json.loads(out)["edp_js"] == plain.edp_js
+
+
+def test_hardware_says_whether_to_fuse():
+    hw = load_hardware("eyeriss").to_dict()
+    assert hw["network"]["stacks"] == "none"
+    hw["network"]["stacks"] = "auto"
+    net = chain(3, 12)
+    assert accelsim.evaluate(hw, net, mapper="template").stacks
+    assert not accelsim.evaluate(hw, net, mapper="template", fuse="none").stacks
+    assert not accelsim.evaluate("eyeriss", net, mapper="template").stacks
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("evaluate", "eyeriss", "lenet5", "--fuse", "aut"), "must be auto, none or a schedule file"),
+        (
+            ("evaluate", "nvdla_64", "lenet5", "--fuse", "auto"),
+            "has no memory on chip that holds both I and O",
+        ),
+        (("evaluate", "eyeriss", "--layer", "K=4", "--fuse", "auto"), "--fuse is for networks"),
+        (("map", "eyeriss", "lenet5", "--fuse", "aut"), "fuse: must be auto or none"),
+    ],
+)
+def test_bad_words_for_fuse(capsys, words, message):
+    code, _, fault = run(capsys, *words)
+    assert code == 2
+    assert message in fault

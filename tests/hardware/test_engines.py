@@ -1,0 +1,112 @@
+"""Engines: which layers run beside the array, and that every way of pricing agrees on them."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+
+import accelsim
+from accelsim.errors import AccelsimError
+from accelsim.hardware import load_hardware
+from accelsim.hardware.engines import engine_of
+from accelsim.pricing.models.loopnest import LoopNest
+from accelsim.pricing.network import NetworkPricer, Run
+from accelsim.pricing.way import Way
+from accelsim.workloads.layer import Layer
+
+conv = Layer.conv2d(K=16, C=16, P=14, Q=14, R=3, S=3)
+depthwise = Layer.depthwise(C=96, P=56, Q=56, R=3, S=3)
+small, large = (Layer.pool(C=64, P=2, Q=2, R=n, S=n, stride=n) for n in (8, 9))
+
+
+def one_array() -> dict[str, Any]:
+    """The DPU without its other engines."""
+    data = load_hardware("dpu_zcu102").to_dict()
+    del data["engines"]
+    return data
+
+
+def test_which_layer_runs_where() -> None:
+    hw = load_hardware("dpu_zcu102")
+    names = [getattr(engine_of(hw, layer), "name", None) for layer in (conv, depthwise, small, large)]
+    assert names == [None, "ALU", "ALU", "Arm"]
+    assert hw.for_layer(conv) is hw
+    assert hw.for_layer(depthwise).num_pes == 4 * 16
+    assert hw.for_layer(depthwise).leakage_mw == pytest.approx(hw.leakage_mw)
+
+
+def test_engines_change_what_they_run_and_nothing_else() -> None:
+    plain = load_hardware(one_array())
+    hw = load_hardware("dpu_zcu102")
+    same = [accelsim.evaluate(x, conv, mapper="template") for x in (hw, plain)]
+    assert same[0].latency_cycles == same[1].latency_cycles
+    slower = [accelsim.evaluate(x, depthwise, mapper="template") for x in (hw, plain)]
+    assert slower[0].compute_cycles == 2 * slower[1].compute_cycles
+    assert slower[0].hardware.name.endswith(": ALU")
+    on_arm = accelsim.evaluate(hw, large)
+    assert on_arm.compute_cycles == math.ceil(64 * 4 * 81 / (1200 / 281))
+
+
+def test_a_processor_reads_and_writes_the_outermost_memory() -> None:
+    net = accelsim.load_network("mobilenet_v2")
+    cost = accelsim.evaluate("dpu_zcu102", net, mapper="template")
+    pooled = [layer for layer in cost.layers if layer.layer.op == "pool"]
+    assert [layer.layer.R for layer in pooled] == [7]  # on the ALU
+    assert "I" in pooled[0].resident
+    data = load_hardware("dpu_zcu102").to_dict()
+    data["engines"][0]["runs"] = [{"kinds": ["pool"]}]
+    cost = accelsim.evaluate(data, net, mapper="template")
+    assert [layer.resident for layer in cost.layers if layer.layer.op == "pool"] == [""]
+
+
+def test_all_ways_of_pricing_agree() -> None:
+    hw = load_hardware("dpu_zcu102")
+    net = accelsim.load_network("squeezenet1_1")
+    cost = accelsim.evaluate(hw, net, mapper="template")
+    found = NetworkPricer(LoopNest(Way.of("template", "edp"))).price([Run(hw, net)])
+    assert found.latency_cycles[0] == pytest.approx(cost.latency_cycles, rel=1e-12)
+    assert found.energy_pj[0] == pytest.approx(cost.energy_pj, rel=1e-12)
+    assert cost.latency_cycles == sum(accelsim_one(hw, layer) for layer in cost.layers)
+
+
+def accelsim_one(hw: Any, cost: Any) -> float:
+    """The layer's mapping priced by itself, on the whole chip's file."""
+    from accelsim.mapping.cost import price_mapping
+
+    return price_mapping(hw, cost.layer, cost.mapping, resident=cost.resident).latency_cycles
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"memories.bank.size_bytes": 1},
+            "engines[1].changes: memories.bank.size_bytes: no memory is called 'bank'",
+        ),
+        ({"memories.banks.size_bytes": 0}, "engines[1].changes"),
+    ],
+)
+def test_faulty_changes(changes: dict[str, Any], message: str) -> None:
+    data = load_hardware("dpu_zcu102").to_dict()
+    data["engines"][1]["changes"] = changes
+    with pytest.raises(AccelsimError) as fault:
+        load_hardware(data)
+    assert message in str(fault.value)
+
+
+def test_two_engines_of_one_name() -> None:
+    data = load_hardware("dpu_zcu102").to_dict()
+    data["engines"][1]["name"] = "Arm"
+    with pytest.raises(AccelsimError, match="'Arm' comes twice"):
+        load_hardware(data)
+
+
+def test_multiply_accumulates_of_several_cycles() -> None:
+    data = load_hardware("example").to_dict()
+    once = accelsim.evaluate(data, conv)
+    data["mac"] = {"cycles": 3}
+    thrice = accelsim.evaluate(data, conv, once.mapping.to_dict())
+    assert thrice.compute_cycles == 3 * once.compute_cycles
+    assert load_hardware(data).peak_macs_per_cycle == 256 / 3
