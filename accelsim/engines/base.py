@@ -92,13 +92,13 @@ def engine_names() -> tuple[str, ...]:
     return ENGINES.names()
 
 
-def load_engine(engine: str | type[Engine], workers: int | None = 1, scheduler: str | None = None) -> Engine:
+def load_engine(name: str | type[Engine], workers: int | None = 1, scheduler: str | None = None) -> Engine:
     """An engine by name or class; `scheduler` is the address of a running Dask scheduler.
 
     workers  None: one a processor. Raises AccelsimError for an unknown name, a bad number of workers, or a
     library that is not there.
     """
-    kind = ENGINES.load(engine)
+    kind = ENGINES.load(name)
     return cast(Engine, kind.of(check_workers(workers), scheduler))
 
 
