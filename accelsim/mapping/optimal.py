@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from heapq import heappop, heappush
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast, get_args
@@ -20,7 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from accelsim.errors import AccelsimError
-from accelsim.mapping.mapper import Mapper, Status, Task
+from accelsim.mapping.genetic import GeneticMapper
+from accelsim.mapping.mapper import DEFAULT_BUDGET, Mapper, Status, Task
 from accelsim.mapping.mapping import Mapping
 from accelsim.mapping.mapspace import MapSpace
 from accelsim.mapping.optimal_space import (
@@ -233,7 +234,11 @@ def warm() -> None:
 
 
 class OptimalMapper(Mapper):
-    """`optimal` among the mappers. With neither a budget nor seconds it ends after `PATIENCE` candidates."""
+    """`optimal` among the mappers. With neither a budget nor seconds it ends after `PATIENCE` candidates.
+
+    It begins at what the genetic mapper finds with its default budget, or with less where this one's is
+    smaller: never worse than that, and a better bound from the first candidate on.
+    """
 
     name = "optimal"
     budget = None
@@ -241,17 +246,31 @@ class OptimalMapper(Mapper):
     def search(self, task: Task, start: Batch) -> tuple[Batch, int, Status, Any]:
         """The best mapping of the space, or the start if that is better, with the certificate."""
         warm()
+        start, spent = _improved(task, start)
         search = _Search(
             task.hardware, task.layer, task.objective, task.resident, task.machine, task.tiles
         )  # fmt: skip
         search.begin(start)
         most = PATIENCE if task.seconds is None and task.budget is None else None
-        status = search.run(task.seconds, most, task.budget, task.cancelled)
+        left = None if task.budget is None else task.budget - spent
+        status = search.run(task.seconds, most, left, task.cancelled)
         found = search.result(status == "optimal")
         assert found is not None  # it begins at the start
         if status == "optimal" and not found.certificate.inside:
             status = "done"
-        return found.batch, found.certificate.evaluations, status, found.certificate
+        return found.batch, spent + found.certificate.evaluations, status, found.certificate
+
+
+def _improved(task: Task, start: Batch) -> tuple[Batch, int]:
+    """(what the genetic mapper makes of the start, the evaluations that it took beyond the start's)."""
+    if task.start != "template":
+        return start, 0
+    budget = DEFAULT_BUDGET if task.budget is None else min(task.budget, DEFAULT_BUDGET)
+    found = GeneticMapper().map(replace(task, budget=budget, spent=0))
+    if found is None:
+        return start, 0
+    batch = found.mapping.arrays(task.hardware, task.layer)
+    return (batch if task.score(batch)[0] < task.score(start)[0] else start), found.evaluations
 
 
 class _Lists(NamedTuple):

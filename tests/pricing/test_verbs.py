@@ -179,9 +179,12 @@ def test_every_limit_of_search_counts(limit) -> None:
 
 
 @pytest.mark.parametrize("verb", VERBS)
-def test_what_stays_gives_way_to_tiles(verb) -> None:
-    """The plan keeps more than leaves room for tiles; every verb still maps the network, and alike."""
-    hw = resized("shidiannao", {"memories.NB.size_bytes": 2048})
+def test_what_stays_gives_way_to_tiles(verb, monkeypatch) -> None:
+    """A plan that fills the buffer leaves no room for tiles; every verb still maps the network, and alike."""
+    monkeypatch.setattr("accelsim.pricing.residency.SHARE", 1.0)
+    data = accelsim.load_hardware("example").to_dict()
+    data["network"] = data.get("network", {}) | {"activations": "on_chip_if_fit"}
+    hw = resized(accelsim.load_hardware(data), {"memories.buffer.size_bytes": 1176})
     net = accelsim.load_network("lenet5")
     found = accelsim.map_network(hw, net, "template")
     assert plan(hw, net).kept > {net.names.index(name) for name in found.kept}

@@ -49,9 +49,9 @@ def test_figures(shipped, tmp_path, name: str) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["tiemloop"], "validate: unknown source 'tiemloop'; did you mean 'timeloop'?"),
+        (["tiemloop"], "validate: must be one of eyeriss, timeloop, "),
         (["scalesim", "--data", "/nowhere"], "--data /nowhere: is not a folder"),
-        (["scalesim", "--write", "/proc/nowhere/page.md"], "--write /proc/nowhere/page.md: "),
+        (["scalesim", "--write", "/proc/nowhere/page.md"], "/proc/nowhere/images: cannot be written"),
     ],
 )
 def test_faults(capsys, words: list[str], message: str) -> None:
