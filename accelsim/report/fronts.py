@@ -82,14 +82,16 @@ def front_figure(
     accuracy: ArrayLike | None = None,
     *,
     baseline: tuple[float, ...] | None = None,
-    knee: int | None = None,
+    front: ArrayLike | None = None,
+    best: int | None = None,
     title: str = "",
 ) -> Figure:
     """Designs by latency and energy, coloured by accuracy (per cent), the Pareto front drawn out.
 
     energy_pj, latency_s, accuracy  float64[n]; designs off the front are shown small
     baseline  energy, latency and, if there is one, accuracy of what the designs are compared with
-    knee      row to mark; without it the front's design closest to the ideal point, on log axes
+    front     bool[n], a front by other objectives than latency, energy and accuracy
+    best      row to mark; without it the knee, the front's design closest to the ideal point, on log axes
 
     With accuracies a second panel shows accuracy over energy-delay product.
     """
@@ -102,33 +104,35 @@ def front_figure(
     if not len(energy) or any(len(goal) != len(energy) for goal in goals):
         raise AccelsimError(f"a front needs as many figures of each kind, but got {[*map(len, goals)]}")
     table = np.stack(goals, axis=1)
-    front = front_of(table)
-    if knee is None:
-        rows = np.flatnonzero(front)
-        knee = int(rows[knee_of(table[rows])])
+    members = front_of(table) if front is None else np.asarray(front, bool)
+    word = "knee" if best is None else "best"
+    if best is None:
+        rows = np.flatnonzero(members)
+        best = int(rows[knee_of(table[rows])])
     figure = new_figure(9.6 if quality is not None else 5.6, 4.2)
     panels = figure.subplots(1, 2) if quality is not None else [figure.subplots()]
     left = panels[0]
-    shown = _scatter(left, latency * 1e3, energy * 1e-9, quality, front)
+    shown = _scatter(left, latency * 1e3, energy * 1e-9, quality, members)
     left.set(xlabel="latency (ms)", ylabel="energy (mJ)")
     if quality is None:
-        order = np.flatnonzero(front)[np.argsort(latency[front])]
+        order = np.flatnonzero(members)[np.argsort(latency[members])]
         left.step(latency[order] * 1e3, energy[order] * 1e-9, where="post", color=STYLES[0][0], zorder=1)
     at = None if baseline is None else (baseline[1] * 1e3, baseline[0] * 1e-9)
-    _mark(left, latency[knee] * 1e3, energy[knee] * 1e-9, at)
+    _mark(left, latency[best] * 1e3, energy[best] * 1e-9, at, word)
     log_scale(left)
     tidy(left, grid="xy")
     if quality is not None:
         right = panels[1]
         edp = energy * 1e-12 * latency
-        _scatter(right, edp, quality, quality, front)
+        _scatter(right, edp * 1e6, quality, quality, members)
         order = np.flatnonzero(front_of(np.stack([edp, -quality], axis=1)))
         order = order[np.argsort(edp[order])]
-        right.step(edp[order], quality[order], where="post", color=STYLES[0][0], linewidth=1, zorder=1)
-        right.set(xscale="log", xlabel="energy-delay product (Js)", ylabel="accuracy (%)")
+        right.step(edp[order] * 1e6, quality[order], where="post", color=STYLES[0][0], linewidth=1, zorder=1)
+        right.set(xlabel="energy-delay product (\u00b5Js)", ylabel="accuracy (%)")
         full = baseline is not None and len(baseline) > 2
-        at = (baseline[0] * 1e-12 * baseline[1], baseline[2]) if baseline is not None and full else None
-        _mark(right, edp[knee], quality[knee], at)
+        at = (baseline[0] * 1e-6 * baseline[1], baseline[2]) if baseline is not None and full else None
+        _mark(right, edp[best] * 1e6, quality[best], at, word)
+        log_scale(right, "x")
         tidy(right, grid="xy")
         figure.colorbar(shown, ax=left, label="accuracy (%)")
     handles, names = left.get_legend_handles_labels()
@@ -151,11 +155,9 @@ def _scatter(axis: Axes, x: Any, y: Any, colour: Any, front: NDArray[np.bool_]) 
     return shown
 
 
-def _mark(axis: Axes, x: float, y: float, baseline: tuple[float, float] | None) -> None:
-    axis.scatter(
-        [x], [y], 150, facecolor="none", edgecolor=STYLES[1][0], linewidth=1.8, zorder=4, label="knee"
-    )
-    axis.annotate("knee", (x, y), xytext=(9, 7), textcoords="offset points", fontsize=8, color=STYLES[1][0])
+def _mark(axis: Axes, x: float, y: float, baseline: tuple[float, float] | None, word: str) -> None:
+    axis.scatter([x], [y], 150, facecolor="none", edgecolor=STYLES[1][0], linewidth=1.8, zorder=4, label=word)
+    axis.annotate(word, (x, y), xytext=(9, 7), textcoords="offset points", fontsize=8, color=STYLES[1][0])
     if baseline is not None:
         axis.scatter(*baseline, 130, marker="*", color=FAINT, edgecolor=INK, zorder=4, label="baseline")
         axis.annotate(

@@ -17,14 +17,15 @@ if TYPE_CHECKING:
 
 
 def result_figure(result: SearchResult) -> Figure:
-    """All designs that meet the limits by latency, energy and accuracy; the base chip on the best's network.
+    """Designs that meet the limits, the search's front and best marked; the base chip on the best's network.
 
     Raises AccelsimError if there is none.
     """
     best = result.best
     if best is None:
         raise AccelsimError("plot: no candidate meets the limits, so there is nothing to draw")
-    values = result.values[result.feasible]
+    rows = np.flatnonzero(result.feasible)
+    values = result.values[rows]
     accuracy = values[:, COLUMN["accuracy"]]
     base = [mapped.cost for mapped in result.baseline(best)]
     energy = float(np.exp(np.mean([np.log(cost.energy_pj) for cost in base])))
@@ -35,6 +36,8 @@ def result_figure(result: SearchResult) -> Figure:
         values[:, COLUMN["latency"]],
         accuracy if known else None,
         baseline=(energy, latency, best.metrics["accuracy"]) if known else (energy, latency),
+        front=np.isin(rows, [found.index for found in result.front]),
+        best=int(np.searchsorted(rows, best.index)),
         title=f"{result.config.space or best.network} in the envelope of {result.setup.base.name}: "
         f"{len(values):,} designs",
     )
