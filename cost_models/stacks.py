@@ -25,8 +25,13 @@ OUT_COLS = 7
 
 
 @step
-def _needs(size, reads, starts, first, end, need, region, node):
-    """What the readers of `node` need of it for their regions of this step, into `need`."""
+def _needs(node, at, tile, sizes, reads, starts, need, region):
+    """What a step needs of `node`, into `need`: the tile at `at` of the sink, else what its readers read."""
+    size = sizes[node]
+    if node == len(sizes) - 1:
+        need[node, 0] = at
+        need[node, 1] = min(at + tile, size)
+        return
     lo = size
     hi = 0
     for e in range(starts[node], starts[node + 1]):
@@ -62,11 +67,7 @@ def _walk(sizes, reads, starts, tile, kept, out, need, region, end):
             out[n, c] = 0
     for at in range(0, sizes[sink], tile):
         for n in range(sink, -1, -1):
-            if n == sink:
-                need[n, 0] = at
-                need[n, 1] = min(at + tile, sizes[n])
-            else:
-                _needs(sizes[n], reads, starts, 0, 0, need, region, n)
+            _needs(n, at, tile, sizes, reads, starts, need, region)
             lo = need[n, 0]
             hi = need[n, 1]
             region[n, 0] = lo
@@ -121,11 +122,7 @@ def axis_sizes(sizes, reads, starts, tile, kept, times):
     sink = nodes - 1
     for at in range(0, sizes[sink], tile):
         for n in range(sink, -1, -1):
-            if n == sink:
-                need[n, 0] = at
-                need[n, 1] = min(at + tile, sizes[n])
-            else:
-                _needs(sizes[n], reads, starts, 0, 0, need, region, n)
+            _needs(n, at, tile, sizes, reads, starts, need, region)
             lo = need[n, 0]
             hi = need[n, 1]
             if kept:
