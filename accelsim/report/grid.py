@@ -43,7 +43,7 @@ def number(name: str, drop: int = 0) -> Column:
 
 @dataclass
 class Grid:
-    """Rows under columns. Renders as a table no wider than the console, unless what must stay is wider."""
+    """Rows under columns. Renders as a table no wider than the console, as long as what must stay fits."""
 
     columns: list[Column]
     title: str = ""
