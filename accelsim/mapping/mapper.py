@@ -169,6 +169,23 @@ class Mapper(ABC):
                 row[:] = found.cost.latency_cycles, found.cost.energy_pj, spent
         return out
 
+    def batch_busy(self, tasks: Sequence[Task]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """`batch`, and the cycles float64[n, M, 6] that each mapping keeps the users of each memory busy.
+
+        What fusing layers asks for; overridden like `batch`.
+        """
+        figures = np.full((len(tasks), 3), np.inf)
+        busy = np.zeros((len(tasks), len(tasks[0].hardware.memories), L.NUSER))
+        for i, task in enumerate(tasks):
+            found = self.map(task)
+            if found is None:
+                figures[i, 2] = 0.0
+                continue
+            spent = found.evaluations + found.start_evaluations
+            figures[i] = found.cost.latency_cycles, found.cost.energy_pj, spent
+            busy[i] = found.cost.busy_cycles
+        return figures, busy
+
     def _start(self, task: Task) -> tuple[Batch, int] | None:
         """The mapping to start from, and the evaluations that it took."""
         if task.start == "none":
@@ -197,6 +214,12 @@ class TemplateMapper(Mapper):
         from accelsim.mapping.batch import map_at_once
 
         return map_at_once(tasks, 0)
+
+    def batch_busy(self, tasks: Sequence[Task]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """In two kernel calls."""
+        from accelsim.mapping.batch import map_with_busy
+
+        return map_with_busy(tasks, 0)
 
 
 MAPPERS = Registry(

@@ -10,7 +10,7 @@ import numpy as np
 from accelsim.mapping.cost import price_mapping
 from accelsim.mapping.mapper import MappingResult, Task
 from accelsim.mapping.mapping import Mapping, MappingError
-from accelsim.pricing.ask import Answers, Ask
+from accelsim.pricing.ask import Answers, Ask, Pieces
 from accelsim.pricing.models import vectors
 from accelsim.pricing.models.base import CostModel, never
 from accelsim.pricing.way import Way
@@ -32,6 +32,10 @@ class LoopNest(CostModel):
         """Of that way."""
         return cls(way)
 
+    def goal(self) -> str:
+        """See `CostModel.goal`."""
+        return self.way.objective
+
     def price(self, asks: Sequence[Ask], cancelled: Callable[[], bool] = never) -> Answers:
         """See `CostModel.price`. Raises MappingError for a given mapping that is illegal."""
         out = Answers.empty(len(asks))
@@ -50,6 +54,11 @@ class LoopNest(CostModel):
                 out.latency_cycles[i], out.energy_pj[i] = cost.latency_cycles, cost.energy_pj
                 out.evaluations[i] = 1
         return out
+
+    def pieces(self, asks: Sequence[Ask], cancelled: Callable[[], bool] = never) -> Pieces:
+        """See `CostModel.pieces`; asks have no schedules."""
+        figures, busy = self.way.mapper.batch_busy([self._task(ask, cancelled) for ask in asks])
+        return Pieces(figures[:, 0], figures[:, 1], busy, figures[:, 2])
 
     def mapping(self, ask: Ask, cancelled: Callable[[], bool] = never) -> MappingResult | None:
         """See `CostModel.mapping`. Raises MappingError for a given mapping that is illegal."""
