@@ -52,6 +52,7 @@ class SearchResult:
         self._phases: list[Phase] = []
         self.interrupted = False
         self.exhausted = False
+        self.notes: tuple[str, ...] = ()
 
     @property
     def config(self) -> SearchConfig:
