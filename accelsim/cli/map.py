@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from accelsim.cli.app import Hardware, LayerText, NetworkName, app, console, progress, until_stopped
+from accelsim.cli.app import Hardware, LayerText, NetworkName, Wide, app, console, progress, until_stopped
 from accelsim.cli.network import AllowUnknown, Dims, Shapes, load
 from accelsim.cli.options import Budget, EngineName, MapperName, ObjectiveName, Scheduler, Seed, Workers
 from accelsim.errors import AccelsimError
@@ -48,6 +48,10 @@ def map_(
     save: Annotated[
         Path | None, typer.Option("--save", help="Write mapping JSON, which `evaluate --mapping` reads.")
     ] = None,
+    nests: Annotated[
+        bool, typer.Option("--nests", help="Of a network: show the loop nests of its layers too.")
+    ] = False,
+    wide: Wide = False,
 ) -> None:
     """Find mappings of a network or a layer. Ctrl-C ends the search with the best mappings so far."""
     import json
@@ -83,7 +87,7 @@ def map_(
                     progress=tick,
                 )
             )  # fmt: skip
-            report, saved = network_mapping_report(result), result.to_dict()
+            report, saved = network_mapping_report(result, nests=nests), result.to_dict()
     if save is not None:
         write_whole(save, json.dumps(saved, indent=1) + "\n")
     console().print(report)
