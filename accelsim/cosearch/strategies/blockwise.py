@@ -109,7 +109,9 @@ class Blockwise(Strategy):
 
     def _sums(self, genomes: Genomes) -> NDArray[np.float64]:
         """(seconds, joules) float64[n, 2] of subnets."""
-        return listed_front(self._nets.space, genomes, self._table) + np.array([self._overhead_s, 0.0])
+        return np.asarray(
+            listed_front(self._nets.space, genomes, self._table) + np.array([self._overhead_s, 0.0])
+        )
 
     def _compare(self, rows: Genomes, values: NDArray[np.float64]) -> None:
         whole = values[:, [COLUMN["latency"], COLUMN["energy"]]]
