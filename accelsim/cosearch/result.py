@@ -53,6 +53,7 @@ class SearchResult(Shown):
         self._phases: list[Phase] = []
         self.interrupted = False
         self.exhausted = False
+        self.notes: tuple[str, ...] = ()
 
     def brief(self) -> str:
         """What was searched, how far, and the best design's first objective."""
