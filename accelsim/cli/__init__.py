@@ -18,6 +18,7 @@ from accelsim.cli import (  # noqa: F401 (each adds its commands)
     map,
     memory,
     network,
+    report,
     search,
     space,
     study,
