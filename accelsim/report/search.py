@@ -9,7 +9,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from accelsim.cosearch.goals import METRICS, Goals
+from accelsim.cosearch.goals import Goals
+from accelsim.cosearch.metrics import Metric
 from accelsim.cosearch.phase import DRAWS
 from accelsim.cosearch.result import Found, SearchResult
 from accelsim.costing import NetworkCost, NetworkMapping
@@ -92,11 +93,12 @@ def nothing_feasible(result: SearchResult) -> str:
 
 def closest(result: SearchResult, goals: Goals, name: str) -> str:
     """The best value of a limited metric that any candidate has."""
-    values = [f for f in result.values[:, list(METRICS).index(name)] if math.isfinite(f)]
+    metric = goals.metrics[name]
+    values = [value for value in result.column(name) if math.isfinite(value)]
     if not values:
         return "no candidate got as far as to have it"
-    best = max(values) if METRICS[name].maximise else min(values)
-    return f"the limit is {goals.limits[name]:.4g} {METRICS[name].unit}, the best candidate has {best:.4g}"
+    best = max(values) if metric.maximise else min(values)
+    return f"the limit is {goals.limits[name]:.4g} {metric.unit}, the best candidate has {best:.4g}"
 
 
 def front_table(result: SearchResult) -> Table:
@@ -106,27 +108,41 @@ def front_table(result: SearchResult) -> Table:
     shown = sorted({round(i * step) for i in range(MOST_ROWS) if round(i * step) < len(front)})
     title = f"Front: {len(front)} designs" + (f", {len(shown)} of them" if len(shown) < len(front) else "")
     table = Table(title=title, title_justify="left", box=None, header_style="bold")
-    with_accuracy = any(not math.isnan(found.metrics["accuracy"]) for found in front)
-    numbers = ["EDP, Js", "latency", "energy", "mm2", "M MACs"]
-    for name in ["no.", *(["top-1 %"] if with_accuracy else []), *numbers]:
+    goals = result.setup.goals
+    shown_metrics = {name: goals.metrics[name] for name in goals.objectives} | {
+        name: metric for name, metric in goals.metrics.items() if name != "power" or name in goals.limits
+    }
+    columns = [name for name in shown_metrics if any(not math.isnan(found.metrics[name]) for found in front)]
+    for name in ["no.", *(_head(shown_metrics[name]) for name in columns)]:
         table.add_column(name, justify="right", no_wrap=True, min_width=len(name) + 1)
     table.add_column("chip", no_wrap=True, overflow="ellipsis", min_width=30)
     table.add_column("network", no_wrap=True, overflow="ellipsis", max_width=30)
     for i in shown:
         found = front[i]
-        m = found.metrics
         table.add_row(
             str(found.index),
-            *([f"{m['accuracy']:.2f}"] if with_accuracy else []),
-            f"{m['edp']:.3g}",
-            quantity(m["latency"], "s"),
-            quantity(m["energy"], "J"),
-            f"{m['area']:.3g}",
-            f"{m['macs'] / 1e6:,.0f}",
+            *(_cell(shown_metrics[name], found.metrics[name]) for name in columns),
             found.hardware,
             found.network.partition(":")[2] or found.network,
         )
     return table
+
+
+def _head(metric: Metric) -> str:
+    """Of a column; seconds and joules stand beside their numbers."""
+    word = {"edp": "EDP", "accuracy": "top-1", "macs": "M MACs", "area": "mm2"}.get(metric.name, metric.name)
+    unit = "" if metric.unit in ("s", "J", "mm2") else metric.unit
+    return f"{word}{',' if unit == 'Js' else ''} {unit}".rstrip()
+
+
+def _cell(metric: Metric, value: float) -> str:
+    if metric.unit in ("s", "J"):
+        return quantity(value, metric.unit)
+    if metric.name == "macs":
+        return f"{value / 1e6:,.0f}"
+    if metric.unit == "%":
+        return f"{value:.2f}"
+    return f"{value:.3g}" if abs(value) < 1000 or metric.logarithmic else f"{value:,.0f}"
 
 
 def design_parts(result: SearchResult, found: Found) -> list[RenderableType]:

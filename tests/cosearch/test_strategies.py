@@ -10,7 +10,6 @@ import pytest
 import accelsim
 from accelsim import AccelsimError
 from accelsim.cosearch.export import design_files
-from accelsim.cosearch.goals import NAMES
 from accelsim.cosearch.run import configure, generation, resume, search
 from accelsim.cosearch.setup import Setup
 from accelsim.cosearch.strategies import load_strategy, strategy_names
@@ -25,7 +24,7 @@ ROUTE = {
 
 
 def evaluated(found, column: str) -> np.ndarray:
-    return found.values[:, NAMES.index(column)]
+    return found.column(column)
 
 
 @pytest.fixture(scope="module", params=strategy_names())
