@@ -64,7 +64,7 @@ class Goals:
         """
         if isinstance(objectives, str):
             objectives = objectives.replace(",", " ").split()
-        elif isinstance(objectives, Metric | type):
+        elif not isinstance(objectives, list | tuple):
             objectives = [objectives]
         found = dict(columns or {name: load_metric(name) for name in ALWAYS})
 
