@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from accelsim.cli.app import Hardware, app, console
+from accelsim.cli.app import Hardware, Wide, app, console
 from accelsim.cli.options import Budget, EngineName, MapperName, ModelName, Scheduler, Seed, Workers
 
 if TYPE_CHECKING:
@@ -72,6 +72,7 @@ def search(
     ] = None,
     export: Annotated[Path | None, typer.Option(help="Folder for the front's designs and a CSV.")] = None,
     plot: Plot = None,
+    wide: Wide = False,
 ) -> None:
     """Search networks, mappings and accelerators together; every candidate is kept in a study file."""
     from accelsim.cosearch.run import configure, search_configured
