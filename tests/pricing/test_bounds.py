@@ -16,7 +16,6 @@ from accelsim.pricing.network import NetworkPricer, Run
 from accelsim.pricing.way import Way
 from tests.pricing.nets import MACHINES, every_kind, machine
 
-
 EVERYWHERE = [*MACHINES, "nvdla_64"]
 SLOW = ("nested", "five", "cube", "huge")  # to prove; random layers go there all the same
 
