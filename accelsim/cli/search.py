@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from accelsim.cli.app import Hardware, app, console
+from accelsim.cli.app import Hardware, Wide, app, console
 from accelsim.cli.options import Budget, EngineName, MapperName, ModelName, Scheduler, Seed, Workers
 from accelsim.cosearch.metrics import METRICS, load_metric
 from accelsim.errors import AccelsimError
@@ -57,7 +57,9 @@ def search(
             help=f"Of {', '.join(METRICS.home)}, or package.module:Metric. Default: edp,accuracy; edp."
         ),
     ] = None,
-    strategy: Annotated[str, typer.Option(help="nested, joint or sequential.")] = "nested",
+    strategy: Annotated[
+        str, typer.Option(help="nested, joint, sequential, blockwise, blockwise_exact.")
+    ] = "nested",
     optimiser: Annotated[str, typer.Option(help="nsga2, random, or cmaes for one objective.")] = "nsga2",
     evaluations: Annotated[int, typer.Option(help="Candidates, in whole generations.")] = 2000,
     population: Annotated[int, typer.Option(help="Candidates of a generation.")] = 64,
@@ -83,6 +85,7 @@ def search(
     ] = None,
     export: Annotated[Path | None, typer.Option(help="Folder for the front's designs and a CSV.")] = None,
     plot: Plot = None,
+    wide: Wide = False,
     limit: Annotated[
         list[str] | None, typer.Option(help="NAME=VALUE limits any metric, as package.module:Metric=3.5.")
     ] = None,

@@ -64,7 +64,7 @@ class Goals:
         """
         if isinstance(objectives, str):
             objectives = objectives.replace(",", " ").split()
-        elif not isinstance(objectives, list | tuple):
+        elif not isinstance(objectives, Sequence):
             objectives = [objectives]
         found = dict(columns or {name: load_metric(name) for name in ALWAYS})
 

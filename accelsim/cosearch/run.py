@@ -145,10 +145,10 @@ def search(
     limits       metric -> largest value, or smallest where more is better; `max_edp=1e-3`, `min_accuracy=75`
                  and so on say the same. Units as in `accelsim.cosearch.metrics`
 
-    Options: `objectives` (metrics), `strategy` (nested, joint, sequential), `optimiser` (nsga2, random,
-    cmaes), `population`, `mapper` and its `budget` a layer as in `map_network`, `seed`, `model` (accelsim,
-    maestro), `fix` (hardware, dataflow, network, mapping), `accuracy` (a source as in `load_source`),
-    `batch`, `resolution`.
+    Options: `objectives` (metrics), `strategy` (nested, joint, sequential, blockwise, blockwise_exact),
+    `optimiser` (nsga2, random, cmaes), `population`, `mapper` and its `budget` a layer as in `map_network`,
+    `seed`, `model` (accelsim, maestro), `fix` (hardware, dataflow, network, mapping), `accuracy` (a source as
+    in `load_source`), `batch`, `resolution`.
 
     Metrics, the space, strategy, optimiser, mapper, model and accuracy source are names, objects or classes;
     a study holds a name for each (see `accelsim.names`).
@@ -220,6 +220,7 @@ def load_study(study: str | Path) -> SearchResult:
             _check_fits(opened, known, strategy.phase)
             result.add(known, strategy.phase)
             strategy.follow(known.rows, known.values)
+        result.notes = strategy.notes()
     if not len(result):
         raise AccelsimError(
             f"study {study}: holds no generation yet; go on with: accelsim study resume {study}"
@@ -301,6 +302,7 @@ def _run(
             n += 1
             if watch is not None:
                 watch(Progress(n, generations, result, made, len(made.rows) / max(made.seconds, 1e-9)))
+        result.notes = strategy.notes()
         if result.exhausted and not len(result.generations):
             if new:
                 study.discard()
