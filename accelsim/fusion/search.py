@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 LONGEST = 12
 """Layers of a stack at most, unless asked for more."""
 
+SLACK = 1e-9
+"""Bounds are this much lower than computed, so that rounding drops nothing that is better or as good."""
+
 MOST = 400
 """Choices that are mapped and priced, unless asked for more: seconds, and most proofs need half of them."""
 
@@ -143,7 +146,7 @@ class _Search:
                     continue
                 self.space += found.size
                 self.unfit += found.size - len(found.stacks)
-                bounds = np.stack([found.latency, found.energy], axis=1)
+                bounds = np.stack([found.latency, found.energy], axis=1) * (1.0 - SLACK)
                 good = np.flatnonzero((bounds < alone).any(axis=1))
                 self.beaten += len(found.stacks) - len(good)
                 if len(good):
