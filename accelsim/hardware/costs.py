@@ -7,7 +7,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from accelsim.hardware import technology
-from accelsim.hardware.components import Resolved, figures, multiplexers, resolve_components, stages
+from accelsim.hardware.components import (
+    Resolved,
+    figures,
+    fitted_figures,
+    multiplexers,
+    resolve_components,
+    stages,
+)
 from accelsim.hardware.fields import Tensor
 from accelsim.hardware.memory import AccessEnergy, Memory
 from accelsim.hardware.ports import SRAM_WIDTH_BITS
@@ -91,6 +98,7 @@ def resolve(hw: Accelerator, given: bool = True) -> Costs:
         plain = array_total + mac.area_um2 * 1e-6 * hw.num_pes
         plain += sum(area * hw.instances(m) for m, area in enumerate(areas))
     components = resolve_components(hw, banks, flipflops, plain)
+    estimated += fitted_figures(hw)
     return Costs(
         mac,
         tuple(access),
