@@ -14,9 +14,10 @@ from cost_models import layout as L
 
 if TYPE_CHECKING:
     from accelsim.hardware import Accelerator
+    from accelsim.hardware.fields import Tensor
     from accelsim.hardware.ports import Port
 
-TENSORS = ("W", "I", "O")
+TENSORS: tuple[Tensor, ...] = ("W", "I", "O")
 USERS = tuple(f"{way} {tensor}" for way in ("read", "write") for tensor in TENSORS)
 
 

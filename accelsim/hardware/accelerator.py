@@ -8,7 +8,7 @@ import math
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import Field, ValidationInfo, field_validator, model_validator
+from pydantic import Field, PrivateAttr, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from accelsim.hardware.checks import cross_faults
@@ -33,6 +33,7 @@ from accelsim.hardware.fields import (
     Tensor,
     Text,
 )
+from accelsim.hardware.holding import ways_of
 from accelsim.hardware.memory import Memory
 from accelsim.hardware.ports import Port, ports_of
 from accelsim.hardware.search_space import SearchSpace
@@ -159,6 +160,7 @@ class Accelerator(Shown, Sourced):
     dataflow: Dataflow = Field(default_factory=Dataflow, description="What mappings this machine allows.")
     network: Residency = Field(default_factory=Residency, description="What stays on chip between layers.")
     search: SearchSpace | None = Field(default=None, description="What a joint search may vary.")
+    _decided: bool = PrivateAttr(False)
 
     def brief(self) -> str:
         """Name, MACs, memory on chip and clock."""
@@ -279,6 +281,27 @@ class Accelerator(Shown, Sourced):
     def _made(self) -> dict[str, Accelerator]:
         return {engine.name: machine_of(self, engine) for engine in self.engines}
 
+    # -- what is held --------------------------------------------------------------------------------
+
+    @property
+    def leaves_choice(self) -> bool:
+        """Whether a mapper may choose what some memory holds."""
+        return not self._decided and any(memory.holds_choice for memory in self.memories)
+
+    @cached_property
+    def ways(self) -> tuple[Accelerator, ...]:
+        """The machine of each way to hold, the same silicon; only itself where there is no choice."""
+        return ways_of(self)
+
+    def decide(self) -> None:
+        """What the memories hold is chosen: `holds_choice` only says what could have been."""
+        self._decided = True
+
+    @property
+    def decided(self) -> bool:
+        """Whether this is one of another machine's `ways`."""
+        return self._decided
+
     # -- energy and area -----------------------------------------------------------------------------
 
     @cached_property
@@ -341,6 +364,8 @@ class Accelerator(Shown, Sourced):
         """SHA-256 of all that costs and mappings depend on: no name, notes, sources or search space."""
         short = self.model_dump(mode="json", exclude_none=True, exclude_defaults=True)
         counted = {k: v for k, v in short.items() if k not in ("name", "search")}
+        if self._decided:
+            counted["decided"] = True
         text = json.dumps(
             without_sources({"version": self.version, **counted}), sort_keys=True, separators=(",", ":")
         )

@@ -69,7 +69,8 @@ def _tree(hardware: Accelerator) -> RenderableType:
     for m, memory in enumerate(hardware.memories):
         many = hardware.instances(m)
         times = f"{many:,} x " if many > 1 else ""
-        what = f"{memory.name} [{' '.join(memory.holds)}]: {memory_text(hardware, m)}"
+        free = f"; {' '.join(memory.holds_choice)} may pass by" if memory.holds_choice else ""
+        what = f"{memory.name} [{' '.join(memory.holds)}{free}]: {memory_text(hardware, m)}"
         what += f"; {ports_text(hardware, m)} B/cycle"
         text.append(f"{indent}{times}{what}\n", style="not bold")
         for axis in memory.fanout:

@@ -89,8 +89,7 @@ def report(data: Path | None) -> Report:
             "print what the mapping says, 37 % more; the other four layers are within 3 %.",
             "Area: what is missing is control of the PEs and the network, a quarter of the core, of which no "
             f"other chip's breakdown tells. Power of single layers is {min(powers):+.0%} to "
-            f"{max(powers):+.0%}, lowest where all inputs are data, most of the time goes by outside the PEs, "
-            "and only what is drawn anyway is left of ours.",
+            f"{max(powers):+.0%}: low where the PEs wait for the link, and ours draws little but clock.",
             insight,
         ),
     )  # fmt: skip
