@@ -37,6 +37,7 @@ from accelsim.hardware.holding import ways_of
 from accelsim.hardware.memory import Memory
 from accelsim.hardware.ports import Port, ports_of
 from accelsim.hardware.search_space import SearchSpace
+from accelsim.hardware.sparsity import Density, OnZero
 from accelsim.shown import Shown
 
 if TYPE_CHECKING:
@@ -67,6 +68,9 @@ class MacUnit(Sourced):
     leakage_mw: Power | None = Field(default=None, description="Standby power in mW.")
     cycles: Count = Field(
         default=1, description="Cycles of one multiply-accumulate: more for a bit-serial or folded unit."
+    )
+    on_zero: OnZero = Field(
+        default_factory=OnZero, description="What zeros in the data spare, if `density` says there are any."
     )
 
 
@@ -130,6 +134,11 @@ class Accelerator(Shown, Sourced):
         default=None,
         description="Points a cycle of a unit that runs every layer in place of the array. Engines that are "
         "no array set it from `points_per_us`.",
+    )
+    density: Density = Field(
+        default_factory=Density,
+        description="Share of non-zeros in the data that is priced; 1 unless given. What zeros spare is in "
+        "`mac.on_zero`.",
     )
     engines: tuple[Engine, ...] = Field(
         default=(),
@@ -224,7 +233,7 @@ class Accelerator(Shown, Sourced):
 
     @property
     def peak_macs_per_cycle(self) -> float:
-        """Multiply-accumulates a cycle when every unit is busy."""
+        """Multiply-accumulates a cycle when every unit is busy, without those that zeros spare."""
         return self.num_pes / self.mac.cycles
 
     @property
