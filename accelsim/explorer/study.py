@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from accelsim.cosearch.result import LOGARITHMIC, Found, SearchResult
+from accelsim.cosearch.result import Found, SearchResult
 from accelsim.explorer.cost import cost_data
 from accelsim.report.search import describe, ran
 
@@ -17,12 +17,13 @@ def study_page(result: SearchResult, *, designs: int = 8, live: bool = False) ->
         return _empty(result, live)
     names = list(rows[0])
     metric = dict(zip(result.found(0).metrics, names[5:], strict=False))
+    metrics = result.setup.goals.metrics
     columns = [
         {
             "name": name,
             "numeric": isinstance(rows[0][name], int | float) and not isinstance(rows[0][name], bool),
             "metric": name in metric.values(),
-            "log": any(metric.get(long) == name for long in LOGARITHMIC),
+            "log": any(metrics[short].logarithmic for short, column in metric.items() if column == name),
         }
         for name in names
     ]
@@ -37,7 +38,7 @@ def study_page(result: SearchResult, *, designs: int = 8, live: bool = False) ->
         "rows": [[_plain(row[name]) for name in names] for row in rows],
         "front": front,
         "objectives": [metric.get(name, name) for name in goals.objectives],
-        "maximise": [metric[name] for name in metric if name == "accuracy"],
+        "maximise": [metric[name] for name in metric if metrics[name].maximise],
         "second": metric.get("area", names[5]),
         "latency": metric.get("latency", names[5]),
         "energy": metric.get("energy", names[6]),
