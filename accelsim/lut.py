@@ -218,8 +218,9 @@ def compare(sums: NDArray[np.float64], whole: NDArray[np.float64]) -> dict[str, 
 def _alone(pricer: _Pricer, space: Space, seed: int, tick: Callable[[int], None]) -> NDArray[np.float64]:
     """(latency in cycles, energy in pJ) float64[blocks, 2] of blocks that nothing outside can change."""
     out = np.zeros((space.num_blocks, 2))
+    exist = set(space.existing_blocks)
     for rows in _chunks(len(out)):
-        there = [i for i in rows if _exists(space, i)]
+        there = [i for i in rows if i in exist]
         out[there] = pricer.totals([space.block(i) for i in there])
         tick(rows.stop)
     return out
@@ -230,8 +231,9 @@ def _in_place(pricer: _Pricer, space: Space, seed: int, tick: Callable[[int], No
     rng = np.random.default_rng(seed)
     chip = pricer.hardware
     out = np.zeros((space.num_blocks, 2))
+    exist = set(space.existing_blocks)
     for rows in _chunks(len(out)):
-        there = [i for i in rows if _exists(space, i)]
+        there = [i for i in rows if i in exist]
         asks: list[list[Ask]] = []
         for i in there:
             genome = _subnet_with(space, i, rng)
@@ -254,16 +256,6 @@ def _in_place(pricer: _Pricer, space: Space, seed: int, tick: Callable[[int], No
             out[i] = found.sum(axis=0)
         tick(rows.stop)
     return out
-
-
-def _exists(space: Space, block_id: int) -> bool:
-    """Whether a block is one: a gene of its own may say that it is left out, which costs nothing."""
-    part, values = space.block_choice(block_id)
-    depth, columns = space.parts[part].depth, space.parts[part].columns
-    if depth is None or depth.column not in columns:
-        return True
-    value = values[columns.index(depth.column)]
-    return space.genes[depth.column].values.index(value) >= depth.least
 
 
 def _subnet_with(space: Space, block_id: int, rng: np.random.Generator) -> NDArray[np.int64]:

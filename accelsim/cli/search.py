@@ -46,7 +46,9 @@ def search(
     max_power: Annotated[float | None, typer.Option(help="Largest average power in milliwatts.")] = None,
     max_area: Annotated[float | None, typer.Option(help="Largest area in mm2.")] = None,
     max_macs: Annotated[float | None, typer.Option(help="Most multiply-accumulates of an inference.")] = None,
-    strategy: Annotated[str, typer.Option(help="nested, joint or sequential.")] = "nested",
+    strategy: Annotated[
+        str, typer.Option(help="nested, joint, sequential, blockwise, blockwise_exact.")
+    ] = "nested",
     optimiser: Annotated[str, typer.Option(help="nsga2, random, or cmaes for one objective.")] = "nsga2",
     evaluations: Annotated[int, typer.Option(help="Candidates, in whole generations.")] = 2000,
     population: Annotated[int, typer.Option(help="Candidates of a generation.")] = 64,

@@ -19,6 +19,7 @@ from accelsim.costing import NetworkMapping, mapped
 from accelsim.hardware import Accelerator
 from accelsim.pricing.models.loopnest import LoopNest
 from accelsim.pricing.network import NetworkPricer, Run
+from accelsim.shown import Shown
 
 LOGARITHMIC = ("edp", "latency", "energy")
 """Metrics that span decades: hypervolumes take their logarithm to base ten."""
@@ -42,7 +43,7 @@ class Found:
     feasible: bool
 
 
-class SearchResult:
+class SearchResult(Shown):
     """What a search found. Grows generation by generation while it runs."""
 
     def __init__(self, setup: Setup, path: Path | None) -> None:
@@ -52,6 +53,19 @@ class SearchResult:
         self._phases: list[Phase] = []
         self.interrupted = False
         self.exhausted = False
+        self.notes: tuple[str, ...] = ()
+
+    def brief(self) -> str:
+        """What was searched, how far, and the best design's first objective."""
+        what = self.config.space or ", ".join(str(net["name"]) for net in self.config.networks)
+        first = self.setup.goals.objectives[0]
+        best = (
+            "nothing meets the limits"
+            if self.best is None
+            else f"best {first} {self.best.metrics[first]:.4g}"
+        )
+        many = f"{len(self):,} candidates, {len(self.front)} on the front"
+        return f"{what} on {self.setup.base.name}: {many}, {best}"
 
     @property
     def config(self) -> SearchConfig:

@@ -145,8 +145,8 @@ def search(
     min_*, max_* limits: per cent, joule-seconds, seconds, joules, milliwatts, mm2, multiply-accumulates
 
     Options: `objectives` (names of accelsim.cosearch.goals.METRICS), `strategy` (nested, joint,
-    sequential), `optimiser` (nsga2, random, cmaes), `population`, `mapper` and its `budget` a layer as in
-    `map_network`, `seed`, `model` (accelsim, maestro),
+    sequential, blockwise, blockwise_exact), `optimiser` (nsga2, random, cmaes), `population`, `mapper` and
+    its `budget` a layer as in `map_network`, `seed`, `model` (accelsim, maestro),
     `fix` (hardware, dataflow, network, mapping), `accuracy` (a source as in `load_source`), `batch`,
     `resolution`.
 
@@ -229,6 +229,7 @@ def load_study(study: str | Path) -> SearchResult:
             _check_fits(opened, known, strategy.phase)
             result.add(known, strategy.phase)
             strategy.follow(known.rows, known.values)
+        result.notes = strategy.notes()
     if not len(result):
         raise AccelsimError(
             f"study {study}: holds no generation yet; go on with: accelsim study resume {study}"
@@ -301,6 +302,7 @@ def _run(
             n += 1
             if watch is not None:
                 watch(Progress(n, generations, result, made, len(made.rows) / max(made.seconds, 1e-9)))
+        result.notes = strategy.notes()
         if result.exhausted and not len(result.generations):
             if new:
                 study.discard()

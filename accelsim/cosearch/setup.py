@@ -155,6 +155,7 @@ class Setup:
         chips: ChipSpace | FixedChip,
         mapper: str | None = None,
         mappings: MappingGenes | None = None,
+        kind: type[Phase] = Phase,
     ) -> Phase:
         """A phase that shares what is known of pairs with all phases of the same mapper."""
         model = load_model(self.config.model, self.way(mapper))
@@ -162,7 +163,7 @@ class Setup:
             self._pricers[model] = NetworkPricer(model, self.engine)
         section = self.base.search
         power = section.max_power_mw if section is not None and isinstance(chips, ChipSpace) else None
-        return Phase(name, nets, chips, self.goals, self._pricers[model], mappings, power)
+        return kind(name, nets, chips, self.goals, self._pricers[model], mappings, power)
 
     def mapped(self, phase: Phase) -> CostModel:
         """What maps a phase's layers: its model, or accelsim's own where that has no mappings."""

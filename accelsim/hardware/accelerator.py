@@ -35,6 +35,7 @@ from accelsim.hardware.fields import (
 from accelsim.hardware.memory import Memory
 from accelsim.hardware.ports import Port, ports_of
 from accelsim.hardware.search_space import SearchSpace
+from accelsim.shown import Shown
 
 if TYPE_CHECKING:
     from accelsim.workloads.layer import Layer
@@ -106,7 +107,7 @@ class Residency(Sourced):
     )
 
 
-class Accelerator(Sourced):
+class Accelerator(Shown, Sourced):
     """A machine: memories, outermost first, the arrays between them, and MACs below the last.
 
     Make one with `accelsim.load_hardware`, which reports every fault of the input at once.
@@ -142,6 +143,25 @@ class Accelerator(Sourced):
     dataflow: Dataflow = Field(default_factory=Dataflow, description="What mappings this machine allows.")
     network: Residency = Field(default_factory=Residency, description="What stays on chip between layers.")
     search: SearchSpace | None = Field(default=None, description="What a joint search may vary.")
+
+    def brief(self) -> str:
+        """Name, MACs, memory on chip and clock."""
+        kib = self.onchip_bytes / 1024
+        return f"{self.name}: {self.num_pes:,} MACs, {kib:,.1f} KiB on chip, {self.clock_mhz:g} MHz"
+
+    def to_rows(self) -> list[dict[str, Any]]:
+        """A row a memory, outermost first, and one for the MACs."""
+        rows = [
+            {
+                "memory": memory.name,
+                "instances": self.instances(m),
+                "size_bytes": memory.total_bytes,
+                "holds": "".join(memory.holds),
+                "fanout": " x ".join(f"{axis.axis} {axis.size}" for axis in memory.fanout),
+            }
+            for m, memory in enumerate(self.memories)
+        ]
+        return [*rows, {"memory": "MAC", "instances": self.num_pes}]
 
     @field_validator("version", mode="before")
     @classmethod

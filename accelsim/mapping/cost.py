@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from accelsim.hardware.ports import short
 from accelsim.mapping.mapping import Mapping, MappingError
 from accelsim.pack import TENSORS, USERS, Batch, Counts, count, pack_layer, pack_machine, traffic_rows
+from accelsim.shown import Shown
 from accelsim.workloads.layer import DIMS, Layer
 from cost_models import layout as L
 
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
 WAYS = ("read", "write")
 
 
-@dataclass(frozen=True)
-class LayerCost:
+@dataclass(frozen=True, repr=False)
+class LayerCost(Shown):
     """Latency, energy and traffic of one layer under one mapping.
 
     Units are in the names: cycles of the accelerator's clock, picojoules, joule-seconds, bits. `resident`
@@ -34,6 +35,41 @@ class LayerCost:
     mapping: Mapping
     counts: Counts
     resident: str = ""
+
+    def brief(self) -> str:
+        """Layer, hardware, latency, energy, EDP and what binds."""
+        name = f"{self.layer.name}: " if self.layer.name else ""
+        return (
+            f"{name}{self.layer} on {self.hardware.name}: {self.latency_cycles:,.0f} cycles, "
+            f"{self.energy_pj:.4g} pJ, EDP {self.edp_js:.4g} Js, bound by {self.bound_by}"
+        )
+
+    def to_row(self) -> dict[str, Any]:
+        """All figures flat, units in the names; energies by memory last."""
+        (stride_h, stride_w), (dilation_h, dilation_w) = self.layer.stride, self.layer.dilation
+        return (
+            {"layer": self.layer.name, "op": self.layer.op}
+            | dict(self.layer.dims)
+            | {"stride_h": stride_h, "stride_w": stride_w}
+            | {"dilation_h": dilation_h, "dilation_w": dilation_w}
+            | {
+                "macs": self.macs,
+                "latency_cycles": self.latency_cycles,
+                "latency_s": self.latency_s,
+                "energy_pj": self.energy_pj,
+                "edp_js": self.edp_js,
+                "compute_steps": self.compute_steps,
+                "bound_by": self.bound_by,
+                "utilisation": self.utilisation,
+                "utilisation_spatial": self.utilisation_spatial,
+                "resident": self.resident,
+            }
+            | {f"energy_{name}_pj": pj for name, pj in self.memory_energy_pj().items()}
+        )
+
+    def to_rows(self) -> list[dict[str, Any]]:
+        """One row."""
+        return [self.to_row()]
 
     # -- totals --------------------------------------------------------------------------------------
 

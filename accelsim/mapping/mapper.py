@@ -19,6 +19,7 @@ from accelsim.mapping.optimal_space import Tiles
 from accelsim.mapping.template import Objective, template
 from accelsim.names import Registry
 from accelsim.pack import Batch, Machine, count, pack_layer, pack_machine, price
+from accelsim.shown import Shown
 from accelsim.workloads.layer import Layer
 from cost_models import layout as L
 
@@ -92,8 +93,8 @@ class Task:
         return {"edp": latency * energy, "latency": latency, "energy": energy}[self.objective]
 
 
-@dataclass(frozen=True)
-class MappingResult:
+@dataclass(frozen=True, repr=False)
+class MappingResult(Shown):
     """What a mapper found.
 
     evaluations        mappings priced by the mapper itself, at most what the start left of the budget
@@ -111,6 +112,15 @@ class MappingResult:
     objective: Objective
     seed: int
     certificate: Any = None
+
+    def brief(self) -> str:
+        """The costs, and how the mapping was found."""
+        how = f"{self.mapper} for {self.objective}: {self.status} after {self.evaluations:,} evaluations"
+        return f"{self.cost.brief()}; {how}"
+
+    def to_rows(self) -> list[dict[str, Any]]:
+        """One row."""
+        return [self.cost.to_row() | {"evaluations": self.evaluations, "status": self.status}]
 
     @property
     def value(self) -> float:

@@ -96,6 +96,7 @@ class NetworkPricer:
         self.cancelled = cancelled
         self.tally = Tally()
         self._known: dict[Hashable, tuple[float, float]] = {}
+        self._bounds: dict[Hashable, NDArray[np.float64]] = {}
         self._layers: dict[Layer, int] = {}
 
     def price(self, runs: Sequence[Run]) -> Figures:
@@ -114,6 +115,17 @@ class NetworkPricer:
                 out.energy_pj[i] += self._known[key][1]
             out.latency_cycles[i] += overhead_cycles(place.run.chip)
             out.failed[i] = place.failed
+        return out
+
+    def bounds(self, runs: Sequence[Run]) -> NDArray[np.float64]:
+        """(cycles, pJ) float64[n, 2] that no figures of the runs are below, however layers are mapped."""
+        out = np.zeros((len(runs), 2))
+        places = [_Place(run, self._layers) for run in runs]
+        new = {key: ask for place in places for key, ask in place.asks().items() if key not in self._bounds}
+        self._bounds |= zip(new, self.model.bounds(list(new.values())))
+        for row, place in zip(out, places, strict=True):
+            row += np.sum([self._bounds[key] for key in place.keys], axis=0)
+            row[0] += overhead_cycles(place.run.chip)
         return out
 
     def answers(self, asks: Sequence[Ask]) -> NDArray[np.float64]:

@@ -27,7 +27,7 @@ _CELL, _DRAWN = 6, (8, 4)
 
 def search_report(result: SearchResult, *, designs: bool = True) -> RenderableType:
     """All of it; without `designs` only the numbers, which takes no mapping."""
-    parts: list[RenderableType] = [Text(ran(result)), Text("")]
+    parts: list[RenderableType] = [Text("\n".join((ran(result), *result.notes))), Text("")]
     best = result.best
     if best is None:
         return Group(*parts, Text(nothing_feasible(result)))

@@ -14,14 +14,19 @@ from accelsim.cosearch.goals import NAMES
 from accelsim.cosearch.run import configure, generation, resume, search
 from accelsim.cosearch.setup import Setup
 from accelsim.cosearch.strategies import load_strategy, strategy_names
-from tests.cosearch.small import SUBNETS, TINY, same, tiny
+from tests.cosearch.small import MACRO, SUBNETS, TINY, same, tiny
 
 ROUTE = {
     "nested": TINY,
     "joint": TINY | {"strategy": "joint"},
     "sequential": SUBNETS | {"strategy": "sequential"},
+    "blockwise": MACRO | {"strategy": "blockwise"},
+    "blockwise_exact": MACRO | {"strategy": "blockwise_exact"},
 }
 """The smallest search of each strategy."""
+
+LISTING = ("blockwise", "blockwise_exact")
+"""Strategies that begin with a list, which no seed changes and whose last generation need not be full."""
 
 
 def evaluated(found, column: str) -> np.ndarray:
@@ -42,13 +47,15 @@ class TestEveryStrategy:
     def test_same_seed_same_search(self, name, found) -> None:
         assert same(search(**ROUTE[name], evaluations=32, workers=2), found)
         other = search(**ROUTE[name] | {"seed": 3}, evaluations=8)
-        assert other.generations[0].rows.tobytes() != found.generations[0].rows.tobytes()
+        alike = other.generations[0].rows.tobytes() == found.generations[0].rows.tobytes()
+        assert alike == (name in LISTING)
 
     def test_no_candidate_comes_twice_in_a_phase(self, found) -> None:
         seen = set()
         for made, phase in zip(found.generations, found._phases):
             keys = [(made.phase, key) for key in phase.keys(made.rows)]
-            assert len(set(keys)) == len(keys) == 8
+            assert len(set(keys)) == len(keys)
+            assert len(keys) == 8 or found.config.strategy in LISTING
             assert not seen & set(keys)
             seen.update(keys)
 
@@ -101,9 +108,9 @@ class TestEveryStrategy:
 
     def test_every_mapper_objective(self, name) -> None:
         """An objective that mappings decide is what they are chosen by."""
-        fast = search(**ROUTE[name] | {"objectives": "latency"}, evaluations=16)
+        fast = search(**ROUTE[name] | {"objectives": "latency"}, evaluations=32)
         assert fast.setup.mapping_objective == "latency"
-        assert fast.best.metrics["latency"] == np.nanmin(evaluated(fast, "latency"))
+        assert fast.best.metrics["latency"] == np.nanmin(evaluated(fast, "latency")[fast.feasible])
 
 
 def test_conformance_covers_all() -> None:

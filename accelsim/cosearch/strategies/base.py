@@ -21,6 +21,8 @@ STRATEGIES = Registry(
         "nested": "accelsim.cosearch.strategies.nested:Nested",
         "joint": "accelsim.cosearch.strategies.joint:Joint",
         "sequential": "accelsim.cosearch.strategies.sequential:Sequential",
+        "blockwise": "accelsim.cosearch.strategies.blockwise:Blockwise",
+        "blockwise_exact": "accelsim.cosearch.strategies.blockwise:BlockwiseExact",
     },
     "accelsim.strategy",
     "accelsim.cosearch.strategies.base:Strategy",
@@ -80,6 +82,10 @@ class Strategy(ABC):
     def follow(self, rows: Genomes, values: NDArray[np.float64]) -> None:
         """Go to the next phase if it is due."""
         self._go(self.next(rows, values))
+
+    def notes(self) -> tuple[str, ...]:
+        """What a report should say of how it went, a sentence each."""
+        return ()
 
     def skip(self) -> bool:
         """Go to the next phase because nothing is left to evaluate in this one; False if it is the last."""
