@@ -91,14 +91,14 @@ def applied(conv: Conv, steps: Sequence[Step]) -> list[Piece]:
 
 
 def released() -> Iterator[tuple[Step, ...]]:
-    """The sequences of the paper's released code for one block: 65 837 of them, many illegal for most sizes.
+    """The sequences of the paper's released code for one block: 65 837, many illegal for most sizes.
 
-    The convolution as it is; slices with groups of their own; a dense part beside a grouped one; parts of rows.
+    The convolution as it is; slices with groups of their own; a dense part beside a grouped one; parts.
     """
     yield ()
     for slices in (1, 2, 4, 8):
-        for groups in product((1, 2, 4, 8), repeat=slices):
-            yield Step("split_out", (slices,)), Step("group", groups)
+        for each in product((1, 2, 4, 8), repeat=slices):
+            yield Step("split_out", (slices,)), Step("group", each)
     for first, groups in product((1, 2, 4, 8, 16), (1, 2, 3, 4)):
         yield Step("unroll_out", (first,)), Step("group", (groups,))
     for parts in (1, 2, 4, 8):
@@ -112,7 +112,7 @@ def _apply(conv: Conv, pieces: list[Piece], step: Step) -> list[Piece]:
             raise Illegal("result read by more than convolutions")
         if len(pieces) > 1 or pieces[0].groups > 1:
             raise Illegal("bottleneck after a cut")
-        return [replace(pieces[0], outs=(0, _divided(conv.outs, factor)))]
+        return [replace(pieces[0], outs=(0, _divided(pieces[0].outs[1], factor)))]
     if step.kind in ("group", "depthwise"):
         turn = iter(step.factors * len(pieces))
         return [
@@ -124,9 +124,7 @@ def _apply(conv: Conv, pieces: list[Piece], step: Step) -> list[Piece]:
     if step.kind == "split_rows":
         if factor > 1 and not conv.cuts:
             raise Illegal("rows that parts would share")
-        return [
-            replace(piece, rows=rows) for piece in pieces for rows in _spans(piece.rows, factor)
-        ]
+        return [replace(piece, rows=rows) for piece in pieces for rows in _spans(piece.rows, factor)]
     if len(pieces) > 1 or pieces[0].groups > 1:
         raise Illegal("unroll_out after a cut")
     if factor >= min(pieces[0].outs[1], conv.ins):

@@ -1,4 +1,4 @@
-"""A network whose convolutions are replaced by their pieces, exact in layers, tensors, weights and parameters."""
+"""A network whose convolutions are replaced by their pieces, exact in tensors, weights and parameters."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Rewriting:
     def __init__(self, network: Network) -> None:
         if network.selected or network.held:
             raise AccelsimError(
-                f"network {network.name}: shares weights or reads parts of tensors, which no rewriting follows"
+                f"network {network.name}: shares weights or reads parts of tensors, which steps do not follow"
             )
         self.network = network
         self.able = tuple(i for i, layer in enumerate(network.layers) if _dense(network, i, layer))
