@@ -98,10 +98,9 @@ def pack_machine(hardware: Accelerator) -> Machine:
             fan[m, a] = (axis.size, axis.multicast, axis.reduction, axis.forwarding, lanes)
             columns[m, L.HOP_PJ + a] = hardware.costs.hop_pj_per_bit[m][a]
     bits = hardware.precision_bits
-    leak = hardware.leakage_mw * 1e3 / hardware.clock_mhz  # mW x us per cycle = nJ; in pJ
     machine = np.zeros(L.MACHINE_COLS)
     machine[: L.MAC_PJ] = bits.weight, bits.input, bits.output, bits.psum
-    machine[L.MAC_PJ], machine[L.LEAK_PJ] = hardware.costs.mac.energy_pj, leak
+    machine[L.MAC_PJ], machine[L.LEAK_PJ] = hardware.costs.mac.energy_pj, hardware.static_pj_per_cycle
     machine[L.LAYER_CYCLES] = hardware.layer_cycles
     machine[L.UNIT_RATE] = hardware.unit_points or 0.0
     machine[L.EXTRA_CYCLES] = hardware.mac.cycles - 1

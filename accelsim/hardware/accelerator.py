@@ -12,6 +12,7 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from accelsim.hardware.checks import cross_faults
+from accelsim.hardware.components import Component
 from accelsim.hardware.costs import Access, Costs, resolve
 from accelsim.hardware.engines import Engine, engine_of, machine_of
 from accelsim.hardware.fields import (
@@ -135,6 +136,12 @@ class Accelerator(Shown, Sourced):
         description="Units beside the array; a layer runs on the first that takes it, else on the array.",
     )
     mac: MacUnit = Field(default_factory=MacUnit, description="The multiply-accumulate unit.")
+    components: tuple[Component, ...] = Field(
+        default=(),
+        max_length=16,
+        description="What the chip has beside MACs, memories and array registers: control, post-processors, "
+        "clock, wiring. Named, they add area, and power for as long as the chip is on.",
+    )
     memories: tuple[Memory, ...] = Field(
         min_length=2,
         max_length=5,
@@ -281,20 +288,37 @@ class Accelerator(Shown, Sourced):
 
     @property
     def leakage_mw(self) -> float:
-        """Standby power of the whole chip."""
+        """Standby power of MACs and memories."""
         memories = sum(x * self.instances(m) for m, x in enumerate(self.costs.memory_leakage_mw))
         return memories + self.num_pes * self.costs.mac.leakage_mw
 
+    @cached_property
+    def static_mw(self) -> dict[str, float]:
+        """Power that is drawn as long as the chip is on: "leakage", and each component that draws any."""
+        return {"leakage": self.leakage_mw} | {
+            x.name: x.static_mw for x in self.costs.components if x.static_mw
+        }
+
+    @property
+    def static_pj_per_cycle(self) -> float:
+        """All of `static_mw` in pJ a cycle."""
+        return sum(self.static_mw.values()) * 1e3 / self.clock_mhz  # mW x us per cycle = nJ; in pJ
+
+    def static_energy_pj(self, cycles: float) -> dict[str, float]:
+        """What is drawn in so many cycles whether anything happens or not, by the names of `static_mw`."""
+        return {name: power * 1e3 / self.clock_mhz * cycles for name, power in self.static_mw.items()}
+
     @property
     def area_mm2(self) -> float:
-        """Area of the whole chip: MACs, memories and array registers; no control, clock, pads or wiring."""
+        """Area of the whole chip: MACs, memories, array registers, and the components that the file names."""
         return self.costs.area_mm2
 
     def area_breakdown_mm2(self) -> dict[str, float]:
-        """Area by memory name, and of "MAC" and "array"; all instances."""
+        """Area by memory and component name, and of "MAC" and "array"; all instances."""
         costs = self.costs
         out = {x.name: costs.memory_mm2[m] * self.instances(m) for m, x in enumerate(self.memories)}
-        return out | {"MAC": costs.mac.area_um2 * 1e-6 * self.num_pes, "array": costs.array_mm2}
+        out |= {"MAC": costs.mac.area_um2 * 1e-6 * self.num_pes, "array": costs.array_mm2}
+        return out | {x.name: x.area_mm2 for x in costs.components}
 
     # -- JSON ----------------------------------------------------------------------------------------
 

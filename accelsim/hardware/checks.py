@@ -13,7 +13,8 @@ from accelsim.hardware.faults import Fault, but_got, join, shown
 from accelsim.hardware.fields import DIMENSIONS, MAX_WHOLE, TENSORS, is_number
 
 RESERVED = ("MAC", "notes", "source", "sources")
-"""Names that mean something else in traffic tables and in this file."""
+TAKEN = ("MAC", "mac", "array", "leakage")
+"""Names that mean something else in traffic tables and in this file; in tables of energy and area."""
 
 _PER_BIT = ("read_pj_per_bit", "write_pj_per_bit")
 _PER_WORD = ("read_pj_per_word", "write_pj_per_word")
@@ -28,7 +29,7 @@ def cross_faults(raw: dict[str, Any]) -> list[Fault]:
         faults += [*_tensors(memory, path, m), *_kind(memory, path, m), *_energy(memory, path)]
         faults += _port_users(memory, f"{path}.bandwidth.ports")
         faults += [*_room(memory, path, raw.get("precision_bits")), *_fanout(memory, path)]
-    faults += _engines(raw)
+    faults += [*_engines(raw), *_components(raw, memories)]
     if memories:
         faults += [*_dataflow(raw, memories), *_network(raw, memories), *_search(raw, memories)]
     return faults
@@ -95,6 +96,20 @@ def _engines(raw: dict[str, Any]) -> Iterator[Fault]:
     ]
     for name in _repeated(names):
         yield Fault("engines", f"must each have a name of their own, but {name!r} comes twice")
+
+
+def _components(raw: dict[str, Any], memories: list[tuple[int, dict[str, Any]]]) -> Iterator[Fault]:
+    """Components have names of their own, also beside memories, and figures that mean something."""
+    taken = {x["name"] for _, x in memories if isinstance(x.get("name"), str)} | set(TAKEN)
+    for i, part in _objects(raw.get("components")):
+        name = part.get("name")
+        if isinstance(name, str):
+            if name in taken:
+                rule = f"must differ from memories, other components and {', '.join(TAKEN)}"
+                yield Fault(f"components[{i}].name", but_got(rule, name))
+            taken.add(name)
+        if part.get("pj_per_bit") is not None and part.get("per") != "choice":
+            yield Fault(f"components[{i}].pj_per_bit", 'has no effect unless `per` is "choice"; leave it out')
 
 
 def _memory_names(memories: list[tuple[int, dict[str, Any]]]) -> Iterator[Fault]:

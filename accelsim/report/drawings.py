@@ -61,7 +61,7 @@ def hierarchy_figure(hardware: Accelerator) -> Figure:
         axis.text(x, total - 0.12, t, fontsize=9, color=colour, ha="center", va="center", weight="bold")
     axis.set_title(
         f"{hardware.name}: {hardware.technology_nm:g} nm, {hardware.clock_mhz:g} MHz, "
-        f"{hardware.area_mm2:.3g} mm$^2$ without control and wiring",
+        f"{hardware.area_mm2:.3g} mm$^2$" + ("" if hardware.components else " without control and wiring"),
         fontsize=9,
     )
     return figure

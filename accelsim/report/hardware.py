@@ -90,8 +90,11 @@ def _peak(hardware: Accelerator) -> RenderableType:
     text.append(f"peak    {hardware.peak_macs_per_cycle:,} MACs a cycle, {quantity(per_second, 'MAC/s')}\n")
     text.append(f"ridge   {ridge}\n")
     areas = ", ".join(f"{k} {v:.3g}" for k, v in hardware.area_breakdown_mm2().items() if v)
-    text.append(f"area    {hardware.area_mm2:.3g} mm2 without control and wiring ({areas})\n")
-    text.append(f"leakage {hardware.leakage_mw:.3g} mW")
+    without = "" if hardware.components else " without control and wiring"
+    text.append(f"area    {hardware.area_mm2:.3g} mm2{without} ({areas})\n")
+    static = hardware.static_mw
+    split = f" ({', '.join(f'{k} {v:.3g}' for k, v in static.items())})" if len(static) > 1 else ""
+    text.append(f"static  {sum(static.values()):.3g} mW, drawn busy or not{split}")
     return text
 
 
