@@ -133,7 +133,9 @@ class Run:
         if layer.op == "gemm":
             self._shares.append([(edges[0].producer, slice(None))])
             return self._linear(parts, layer)
-        if len({part.shape[2:] for part in parts}) > 1 or ends[-1] != layer.G * layer.C:
+        pieces = self.pieces.get(i)
+        channels = max(piece.ins[1] for piece in pieces) if pieces else layer.G * layer.C
+        if len({part.shape[2:] for part in parts}) > 1 or ends[-1] != channels:
             raise self._unknown(layer, "reads tensors that do not lie side by side")
         pairs = zip(edges, ends, ends[1:])
         self._shares.append([(edge.producer, slice(first, end)) for edge, first, end in pairs])
@@ -142,7 +144,7 @@ class Run:
         if layer.op == "pool":
             return _pooled(x, layer, pad)
         relu = not any(self.network.layers[e.consumer].op == "eltwise" for e in self.network.consumers_of[i])
-        return self._convolved(x, layer, pad, self.pieces.get(i), relu)
+        return self._convolved(x, layer, pad, pieces, relu)
 
     def _linear(self, parts: list[Array], layer: Layer) -> tuple[Array, Back]:
         x = parts[0]

@@ -9,6 +9,7 @@ import accelsim
 from accelsim import AccelsimError
 from accelsim.cosearch.run import search
 from accelsim.cosearch.transformed import TransformedNets
+from accelsim.workloads.capacity import fisher
 from accelsim.workloads.transform import Step
 from accelsim.workloads.transform.pieces import released
 from tests.cosearch.small import SUBNETS, TINY, tiny
@@ -82,6 +83,25 @@ def test_steps_and_mappings_change_the_answer() -> None:
     assert item.metrics["macs"] <= base.network.macs
     assert "convolutions changed" in item.network
     assert np.isnan(item.metrics["accuracy"])
+
+
+def test_limits_on_parameters_and_capacity() -> None:
+    """Both cut candidates before anything is mapped; capacity is that of the rewritten network."""
+    base = accelsim.Network.from_dict(tiny())
+    free = search(**SINGLE, evaluations=16, objectives="edp,params,capacity")
+    params, capacity = free.column("params"), free.column("capacity")
+    item = free.found(3)
+    (net,) = free.design(item).networks
+    assert (item.metrics["params"], item.metrics["capacity"]) == (net.params, fisher(net).mean)
+    assert params.max() <= base.params
+    assert np.isnan(item.metrics["accuracy"])
+    for name, values in (("params", params), ("capacity", capacity)):
+        cut = float(np.median(values))
+        found = search(**SINGLE, evaluations=16, limits={name: cut})
+        missed = found.column(name) < cut
+        assert missed.any()
+        assert np.isnan(found.column("latency")[missed]).all()
+        assert found.best.metrics[name] >= cut
 
 
 def test_what_it_refuses() -> None:

@@ -27,7 +27,10 @@ def network(channels: int = 8) -> accelsim.Network:
 
 def rewritten() -> accelsim.Network:
     base = network()
-    steps = {"one": [("split_out", 2), ("group", 2)], "two": [("unroll_out", 2), ("group", 2)]}
+    steps = {
+        "one": [("bottleneck", 2), ("split_out", 2), ("group", 2)],
+        "two": [("unroll_out", 2), ("group", 2)],
+    }
     at = {base.names.index(n): [Step(k, (f,)) for k, f in some] for n, some in steps.items()}
     return Rewriting(base).rewrite(at)
 
