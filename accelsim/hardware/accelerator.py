@@ -8,7 +8,7 @@ import math
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import Field, ValidationInfo, field_validator, model_validator
+from pydantic import Field, PrivateAttr, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from accelsim.hardware.checks import cross_faults
@@ -33,9 +33,11 @@ from accelsim.hardware.fields import (
     Tensor,
     Text,
 )
+from accelsim.hardware.holding import ways_of
 from accelsim.hardware.memory import Memory
 from accelsim.hardware.ports import Port, ports_of
 from accelsim.hardware.search_space import SearchSpace
+from accelsim.hardware.sparsity import Density, OnZero
 from accelsim.shown import Shown
 
 if TYPE_CHECKING:
@@ -66,6 +68,9 @@ class MacUnit(Sourced):
     leakage_mw: Power | None = Field(default=None, description="Standby power in mW.")
     cycles: Count = Field(
         default=1, description="Cycles of one multiply-accumulate: more for a bit-serial or folded unit."
+    )
+    on_zero: OnZero = Field(
+        default_factory=OnZero, description="What zeros in the data spare, if `density` says there are any."
     )
 
 
@@ -130,6 +135,11 @@ class Accelerator(Shown, Sourced):
         description="Points a cycle of a unit that runs every layer in place of the array. Engines that are "
         "no array set it from `points_per_us`.",
     )
+    density: Density = Field(
+        default_factory=Density,
+        description="Share of non-zeros in the data that is priced; 1 unless given. What zeros spare is in "
+        "`mac.on_zero`.",
+    )
     engines: tuple[Engine, ...] = Field(
         default=(),
         max_length=8,
@@ -150,6 +160,7 @@ class Accelerator(Shown, Sourced):
     dataflow: Dataflow = Field(default_factory=Dataflow, description="What mappings this machine allows.")
     network: Residency = Field(default_factory=Residency, description="What stays on chip between layers.")
     search: SearchSpace | None = Field(default=None, description="What a joint search may vary.")
+    _decided: bool = PrivateAttr(False)
 
     def brief(self) -> str:
         """Name, MACs, memory on chip and clock."""
@@ -222,7 +233,7 @@ class Accelerator(Shown, Sourced):
 
     @property
     def peak_macs_per_cycle(self) -> float:
-        """Multiply-accumulates a cycle when every unit is busy."""
+        """Multiply-accumulates a cycle when every unit is busy, without those that zeros spare."""
         return self.num_pes / self.mac.cycles
 
     @property
@@ -250,6 +261,16 @@ class Accelerator(Shown, Sourced):
         """Ports of memory `m`, given or by default; every held tensor has one to read and one to write it."""
         return self._ports[m]
 
+    def kept_bits(self, m: int) -> Precision:
+        """Bits of an element as memory `m` keeps it."""
+        own = self.memories[m].precision_bits
+        if own is None:
+            return self.precision_bits
+        given = {key: getattr(own, key) for key in ("weight", "input", "output", "psum")}
+        return self.precision_bits.model_copy(
+            update={key: bits for key, bits in given.items() if bits is not None}
+        )
+
     @cached_property
     def _ports(self) -> tuple[tuple[Port, ...], ...]:
         return tuple(ports_of(self, m) for m in range(len(self.memories)))
@@ -269,6 +290,27 @@ class Accelerator(Shown, Sourced):
     @cached_property
     def _made(self) -> dict[str, Accelerator]:
         return {engine.name: machine_of(self, engine) for engine in self.engines}
+
+    # -- what is held --------------------------------------------------------------------------------
+
+    @property
+    def leaves_choice(self) -> bool:
+        """Whether a mapper may choose what some memory holds."""
+        return not self._decided and any(memory.holds_choice for memory in self.memories)
+
+    @cached_property
+    def ways(self) -> tuple[Accelerator, ...]:
+        """The machine of each way to hold, the same silicon; only itself where there is no choice."""
+        return ways_of(self)
+
+    def decide(self) -> None:
+        """What the memories hold is chosen: `holds_choice` only says what could have been."""
+        self._decided = True
+
+    @property
+    def decided(self) -> bool:
+        """Whether this is one of another machine's `ways`."""
+        return self._decided
 
     # -- energy and area -----------------------------------------------------------------------------
 
@@ -332,6 +374,8 @@ class Accelerator(Shown, Sourced):
         """SHA-256 of all that costs and mappings depend on: no name, notes, sources or search space."""
         short = self.model_dump(mode="json", exclude_none=True, exclude_defaults=True)
         counted = {k: v for k, v in short.items() if k not in ("name", "search")}
+        if self._decided:
+            counted["decided"] = True
         text = json.dumps(
             without_sources({"version": self.version, **counted}), sort_keys=True, separators=(",", ":")
         )

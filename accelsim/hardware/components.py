@@ -18,7 +18,7 @@ from accelsim.hardware.fields import Area, Energy, Name, Power, Sourced
 if TYPE_CHECKING:
     from accelsim.hardware.accelerator import Accelerator
 
-Per = Literal["chip", "MAC", "bank", "flipflop", "choice", "mm2"]
+Per = Literal["chip", "MAC", "bank", "flipflop", "port", "choice", "mm2"]
 
 
 class Component(Sourced):
@@ -28,12 +28,13 @@ class Component(Sourced):
     per: Per = Field(
         default="chip",
         description="How many there are. chip: one. MAC: one for each. bank: one for each bank of on-chip "
-        "SRAM. flipflop: one for each bit of array registers and of memories too small for a macro. choice: "
+        "SRAM. flipflop: one for each bit of array registers and of memories too small for a macro. port: "
+        "one register bit for each bit a cycle of the ports of on-chip SRAM. choice: "
         "one 2:1 multiplexer for each bit of a lane's operands and sum and each dimension beyond "
         "the first that an axis may carry. mm2: one for each mm2 of everything else.",
     )
     area_um2: Area | None = Field(
-        default=None, description="Area of one in um2. Missing: 0, for `choice` that of the fit."
+        default=None, description="Area of one in um2. Missing: 0, for `port` and `choice` that of the fit."
     )
     pj_per_cycle: Energy = Field(
         default=0.0, description="Energy of one in every cycle, busy or not: clock tree, control."
@@ -80,12 +81,27 @@ def multiplexers(hw: Accelerator, m: int) -> int:
 
 
 def figures(hw: Accelerator, component: Component) -> tuple[float, float]:
-    """(um2 of one, pJ of a bit that passes one): as given, else of the fit for multiplexers, else 0."""
+    """(um2 of one, pJ of a bit that passes one): as given, else of the fit for multiplexers and registers,
+    else 0.
+    """  # fmt: skip
     fit_pj, fit_um2 = technology.multiplexer(hw.technology_nm) if component.per == "choice" else (0.0, 0.0)
+    if component.per == "port":
+        fit_um2 = technology.flipflop(hw.technology_nm)[1]
     return (
         fit_um2 if component.area_um2 is None else component.area_um2,
         fit_pj if component.pj_per_bit is None else component.pj_per_bit,
     )
+
+
+def fitted_figures(hw: Accelerator) -> list[str]:
+    """JSON paths of the figures of components that come from the fit."""
+    out = []
+    for i, part in enumerate(hw.components):
+        if part.per in ("port", "choice") and part.area_um2 is None:
+            out.append(f"components[{i}].area_um2")
+        if part.per == "choice" and part.pj_per_bit is None:
+            out.append(f"components[{i}].pj_per_bit")
+    return out
 
 
 def resolve_components(hw: Accelerator, banks: int, flipflops: int, other_mm2: float) -> tuple[Resolved, ...]:
@@ -100,6 +116,12 @@ def resolve_components(hw: Accelerator, banks: int, flipflops: int, other_mm2: f
         "MAC": hw.num_pes,
         "bank": banks,
         "flipflop": flipflops,
+        "port": sum(
+            8.0 * port.rate * hw.instances(m)
+            for m, memory in enumerate(hw.memories)
+            if memory.technology == "sram"
+            for port in hw.ports(m)
+        ),
         "choice": sum(multiplexers(hw, m) * lanes[m] for m in range(len(hw.memories))),
     }
     found: dict[str, Resolved] = {}

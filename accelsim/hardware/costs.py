@@ -7,7 +7,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from accelsim.hardware import technology
-from accelsim.hardware.components import Resolved, figures, multiplexers, resolve_components, stages
+from accelsim.hardware.components import (
+    Resolved,
+    figures,
+    fitted_figures,
+    multiplexers,
+    resolve_components,
+    stages,
+)
 from accelsim.hardware.fields import Tensor
 from accelsim.hardware.memory import AccessEnergy, Memory
 from accelsim.hardware.ports import SRAM_WIDTH_BITS
@@ -91,6 +98,7 @@ def resolve(hw: Accelerator, given: bool = True) -> Costs:
         plain = array_total + mac.area_um2 * 1e-6 * hw.num_pes
         plain += sum(area * hw.instances(m) for m, area in enumerate(areas))
     components = resolve_components(hw, banks, flipflops, plain)
+    estimated += fitted_figures(hw)
     return Costs(
         mac,
         tuple(access),
@@ -209,7 +217,8 @@ def _width(hw: Accelerator, memory: Memory, part: str) -> int:
         return memory.width_bits
     if memory.technology == "sram":
         return SRAM_WIDTH_BITS
-    return max(hw.precision_bits.of(t) for t in memory.holds if part in (t, "all"))
+    bits = hw.kept_bits(hw.memories.index(memory))
+    return max(bits.of(t) for t in memory.holds if part in (t, "all"))
 
 
 def _lane_bits(hw: Accelerator, memory: Memory) -> int:

@@ -317,7 +317,7 @@ def price_mapping(
     `resident` names tensors that lie on chip; `reserved_bits` float64[M, 4] is taken off each memory's
     parts for W, I, O and off its whole.
     """
-    hardware = hardware.for_layer(layer)
+    hardware = mapping.machine(hardware.for_layer(layer), resident)
     batch = mapping.arrays(hardware, layer)
     machine = pack_machine(hardware)
     if reserved_bits is not None:

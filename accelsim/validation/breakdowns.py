@@ -96,6 +96,6 @@ def nvdla(theirs: dict[int, float], ours: dict[int, float]) -> Overhead:
 
 
 def bare(name: str) -> float:
-    """Area in mm2 of a shipped chip without its components."""
+    """Area in mm2 of a shipped NVDLA without control and pipeline."""
     hw = load_hardware(name)
-    return hw.area_mm2 - sum(part.area_mm2 for part in hw.costs.components)
+    return hw.area_mm2 - sum(x.area_mm2 for x in hw.costs.components if x.name in ("control", "pipeline"))

@@ -71,6 +71,7 @@ def test_counts() -> None:
     assert area_of("bank") == pytest.approx(4 + 12 * 1)  # the weights' 256 bytes are a macro, the rest is not
     pe, lanes = 8 * (32 + 64), 12 * (8 + 24) + 24 * 24  # operand where multicast, sum where reduced
     assert area_of("flipflop") == pytest.approx(12 * pe + lanes)
+    assert area_of("port") == pytest.approx(8 * (16 + 16))  # those of registers are their own
     assert area_of("choice") == pytest.approx(12 * 2 * (8 + 8 + 24))  # `cols` may carry three dimensions
     assert area_of("mm2") == pytest.approx(plain.area_mm2)
 

@@ -27,7 +27,7 @@ def test_eyeriss(shipped) -> None:
     assert abs(error["VGG16 total", "processing ms"]) < 0.065
     assert [c.name for c in report.cases if c.verdict == "off"] == ["AlexNet CONV3"]
     assert error["core", "area mm2"] == pytest.approx(-0.22, abs=0.01)
-    assert abs(error["AlexNet total", "power mW"]) < 0.13
+    assert abs(error["AlexNet total", "power mW"]) < 0.01
     assert abs(error["VGG16 total", "power mW"]) < 0.06
 
 
@@ -86,8 +86,8 @@ def test_nvdla_power_is_fitted_on_the_smallest_and_the_largest(shipped) -> None:
 def test_shidiannao(shipped) -> None:
     report = shipped("shidiannao")
     assert [c.name for c in report.of("size kB") if c.verdict == "off"] == ["Face Recog. total"]
-    assert all(abs(c.error) < 0.08 for c in report.of("area mm2"))
-    assert report.of("area mm2, by Eyeriss's layout")[0].error == pytest.approx(0.70, abs=0.01)
+    assert all(abs(c.error) < 0.085 for c in report.of("area mm2"))
+    assert report.of("area mm2, by Eyeriss's layout")[0].error == pytest.approx(0.75, abs=0.01)
     assert off(report, "power mW") == 0
 
 
