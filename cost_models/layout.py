@@ -44,7 +44,8 @@ FOLD_CYCLES = 27  # idle cycles of the array above for each new tile of FOLD_TEN
 FOLD_TENSOR = 28
 START_CYCLES = 29  # that each transfer with a child takes at the port before its first bit
 BURST_BITS = 30  # a mean transfer with a child moves whole bursts; 0 = any number of bits
-MEM_COLS = 31
+HOP_MORE = 31  # 31, 32, 33: pJ per bit for each lane in use of axis 0, 1, 2 beyond the first
+MEM_COLS = 34
 
 NUSER = 2 * NTENSOR  # users of a memory's ports: reads of W, I, O, then writes
 
