@@ -84,6 +84,9 @@ def pack_machine(hardware: Accelerator) -> Machine:
         columns[m, L.BURST_BITS] = 8 * (memory.burst_bytes or 0)
         ports = hardware.ports(m)
         columns[m, L.READ_PORT : L.READ_PORT + L.NUSER] = _ports_of_users(ports)
+        if memory.precision_bits is not None:
+            kept = hardware.kept_bits(m)
+            columns[m, L.WIDTH : L.WIDTH + L.PSUM + 1] = kept.weight, kept.input, kept.output, kept.psum
         energy = hardware.resolved_energy(m)
         for t, tensor in enumerate(TENSORS):
             holds[m, t] = tensor in memory.holds

@@ -261,6 +261,16 @@ class Accelerator(Shown, Sourced):
         """Ports of memory `m`, given or by default; every held tensor has one to read and one to write it."""
         return self._ports[m]
 
+    def kept_bits(self, m: int) -> Precision:
+        """Bits of an element as memory `m` keeps it."""
+        own = self.memories[m].precision_bits
+        if own is None:
+            return self.precision_bits
+        given = {key: getattr(own, key) for key in ("weight", "input", "output", "psum")}
+        return self.precision_bits.model_copy(
+            update={key: bits for key, bits in given.items() if bits is not None}
+        )
+
     @cached_property
     def _ports(self) -> tuple[tuple[Port, ...], ...]:
         return tuple(ports_of(self, m) for m in range(len(self.memories)))

@@ -85,11 +85,20 @@ def _sources(value: Any, path: str) -> Iterator[Fault]:
 
 def _precision(raw: dict[str, Any]) -> Iterator[Fault]:
     """A sum cannot be finished to more bits than it had."""
-    bits = _table(raw.get("precision_bits"))
-    psum, output = _count(bits.get("psum")), _count(bits.get("output"))
-    if psum is not None and output is not None and psum < output:
-        rule = f"must be at least {output}, the bits of a finished output"
-        yield Fault("precision_bits.psum", but_got(rule, psum))
+    machine = _table(raw.get("precision_bits"))
+    places = [("precision_bits", machine)]
+    for m, memory in _objects(raw.get("memories")):
+        if own := _table(memory.get("precision_bits")):
+            places.append((f"memories[{m}].precision_bits", own))
+    for path, own in places:
+        bits = machine | own
+        psum, output = _count(bits.get("psum")), _count(bits.get("output"))
+        if psum is not None and output is not None and psum < output and (own is machine or "psum" in own):
+            rule = f"must be at least {output}, the bits of a finished output"
+            yield Fault(f"{path}.psum", but_got(rule, psum))
+        elif psum is not None and output is not None and psum < output and "output" in own:
+            rule = f"must be at most {psum}, the bits of a partial sum here (psum)"
+            yield Fault(f"{path}.output", but_got(rule, output))
 
 
 def _engines(raw: dict[str, Any]) -> Iterator[Fault]:
@@ -246,7 +255,9 @@ def _energy(memory: dict[str, Any], path: str) -> Iterator[Fault]:
 
 def _room(memory: dict[str, Any], path: str, precision: Any) -> Iterator[Fault]:
     """Every memory has room for one element of each tensor."""
-    bits = _table(precision)
+    bits = _table(precision) | {
+        k: v for k, v in _table(memory.get("precision_bits")).items() if v is not None
+    }
     width = {"W": _count(bits.get("weight")), "I": _count(bits.get("input")), "O": _count(bits.get("psum"))}
     copies = 2 if memory.get("double_buffered") is True else 1
     size = memory.get("size_bytes")
@@ -375,6 +386,13 @@ def _network(raw: dict[str, Any], memories: list[tuple[int, dict[str, Any]]]) ->
         yield Fault(
             "network.activations",
             '"on_chip_if_fit" needs a memory below the outermost one that is the first to hold both I and O',
+        )
+    wide = next((m for m, x in memories if _table(x.get("precision_bits"))), None)
+    if network.get("stacks") == "auto" and wide is not None:
+        yield Fault(
+            "network.stacks",
+            'must be "none" where a memory keeps elements in widths of its own '
+            f"(memories[{wide}].precision_bits)",
         )
     if network.get("weights") == "resident_if_fit" and first["W"] is None:
         yield Fault(
