@@ -26,18 +26,22 @@ class Registry:
 
     def __init__(self, kind: str, home: Mapping[str, str], group: str, base: str = "") -> None:
         self.kind, self.group, self.base = kind, group, base
-        self._home = dict(home)
+        self.home = dict(home)
         self._added: dict[str, Any] = {}
 
     def names(self) -> tuple[str, ...]:
         """All names: shipped, registered, and those of installed packages."""
         own = (name for name in self._added if ":" not in name)
-        return tuple(dict.fromkeys((*self._home, *own, *self._installed())))
+        return tuple(dict.fromkeys((*self.home, *own, *self._installed())))
 
     def check(self, name: object) -> None:
         """Raises AccelsimError for an unknown name."""
-        if not isinstance(name, str) or (name not in self._home and name not in self._added):
+        if not isinstance(name, str) or (name not in self.home and name not in self._added):
             self._found(name)
+
+    def is_foreign(self, name: object) -> bool:
+        """Whether to load the name would import what was neither shipped, installed nor registered here."""
+        return isinstance(name, str) and ":" in name and not (name in self._added or name in self.names())
 
     def load(self, name: Any) -> Any:
         """What a name stands for; a thing stands for itself. Raises AccelsimError for anything else."""
@@ -89,8 +93,8 @@ class Registry:
             return name
         if name in self._added:
             return self._added[name]
-        if name in self._home:
-            return _imported(self._home[name])
+        if name in self.home:
+            return _imported(self.home[name])
         installed = self._installed()
         if name in installed:
             return installed[name].load()
@@ -99,6 +103,11 @@ class Registry:
                 return _imported(name)
             except (ImportError, AttributeError, ValueError) as fault:
                 raise AccelsimError(f"{self.kind}: cannot import {name!r}: {fault}") from None
+        if isinstance(name, str) and ":" in name:
+            raise AccelsimError(
+                f"{self.kind}: {name!r} was an object of another process; give it again to the same call, or "
+                "register it under this name"
+            )
         known = self.names()
         raise AccelsimError(
             f"{self.kind}: must be one of {', '.join(known)}, but got {name!r}{nearest(str(name), known)}"

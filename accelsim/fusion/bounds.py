@@ -56,10 +56,12 @@ def _bounded(
     from cost_models.roofline import bound_allowed
 
     engines = [hardware.for_layer(layer) for layer in layers]
-    out = np.empty((2, len(problems)))
+    out = np.full((2, len(problems)), np.inf)
     for engine in {id(engine): engine for engine in engines}.values():
         mine = np.array([x is engine for x in engines])[of]
-        found = np.empty((2, int(mine.sum())))
-        bound_allowed(problems[mine], *pack_machine(engine), Allowed.of(engine).axes, found[0], found[1])
-        out[:, mine] = found
+        # Where a chip leaves open what its memories hold, no way to hold is below the least of all.
+        for way in engine.ways if engine.leaves_choice else (engine,):
+            found = np.empty((2, int(mine.sum())))
+            bound_allowed(problems[mine], *pack_machine(way), Allowed.of(way).axes, found[0], found[1])
+            out[:, mine] = np.minimum(out[:, mine], found)
     return out

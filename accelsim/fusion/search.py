@@ -87,7 +87,7 @@ def fuse(
     most: int = MOST,
     seconds: float | None = None,
     cancelled: Callable[[], bool] = lambda: False,
-    overhead: float = 0.0,
+    overhead: tuple[float, float] = (0.0, 0.0),
 ) -> tuple[tuple[Stack, ...], FusionCertificate]:
     """The stacks of the best schedule, in order, and what is proved.
 
@@ -96,7 +96,7 @@ def fuse(
     menus     of the space that is searched, FULL unless given
     most      choices priced, after which the best schedule so far is returned, with its gap
     seconds   after which the best schedule so far is returned, with its gap
-    overhead  cycles that every schedule takes beside its layers
+    overhead  cycles and pJ that every schedule takes beside its layers
     """
     started = time.monotonic()
     search = Search(hardware, network, singles, objective, menus or Menus(FULL), overhead)
@@ -118,7 +118,7 @@ class Search:
         singles: Floats,
         objective: str,
         menus: Menus,
-        overhead: float,
+        overhead: tuple[float, float],
     ) -> None:
         self.offers = Offers(hardware, menus.of(network))
         self.count, self.objective, self.overhead = len(network.layers), objective, overhead
@@ -173,7 +173,7 @@ class Search:
         sums = np.zeros(2)
         for key, n in self._path:
             sums += self._points[key][n]
-        return float(sums[0]) + self.overhead, float(sums[1])
+        return float(sums[0]) + self.overhead[0], float(sums[1]) + self.overhead[1]
 
     def certificate(self) -> FusionCertificate:
         """What is proved by now."""

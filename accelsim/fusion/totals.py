@@ -98,7 +98,7 @@ class Frame:
 
     @property
     def leak_pj(self) -> float:
-        """Leakage of a cycle."""
+        """Static power, in pJ a cycle."""
         return float(self._machine.machine[L.LEAK_PJ])
 
     def transfer_pj(self, words: Ints, held: Ints, images: Ints | int) -> dict[int, Floats]:

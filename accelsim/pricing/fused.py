@@ -13,7 +13,7 @@ from accelsim.fusion.menu import Space
 from accelsim.fusion.paths import value_of
 from accelsim.fusion.room import StackError
 from accelsim.pricing.ask import Ask
-from accelsim.pricing.network import overhead_cycles
+from accelsim.pricing.network import overhead_cycles, overhead_pj
 
 if TYPE_CHECKING:
     from accelsim.pricing.network import NetworkPricer, Run
@@ -57,7 +57,12 @@ def fused(pricer: NetworkPricer, runs: Sequence[Run], plain: Sequence[tuple[floa
 def _search(pricer: NetworkPricer, run: Run, objective: str) -> Search | None:
     try:
         return Search(
-            run.chip, run.network, pricer.alone(run), objective, pricer.menus, overhead_cycles(run.chip)
+            run.chip,
+            run.network,
+            pricer.alone(run),
+            objective,
+            pricer.menus,
+            (overhead_cycles(run.chip), overhead_pj(run.chip)),
         )
     except StackError:
         return None

@@ -41,6 +41,9 @@ MOST_PIECES = 100_000
 
 Progress = Callable[[int, int], None]
 
+Detail = Callable[[LayerCost], float]
+"""A figure of one layer."""
+
 
 @dataclass(frozen=True)
 class Run:
@@ -71,11 +74,13 @@ class Figures(NamedTuple):
     latency_cycles  float64[n], overhead included; infinite where a layer has no mapping
     energy_pj       float64[n], the same
     failed          int64[n], the layer that fits nowhere, or -1
+    details         n times float64[layers, details of the pricer], NaN where a layer has no mapping
     """
 
     latency_cycles: NDArray[np.float64]
     energy_pj: NDArray[np.float64]
     failed: NDArray[np.int64]
+    details: list[NDArray[np.float64]]
 
 
 @dataclass
@@ -92,17 +97,24 @@ class NetworkPricer:
     """Prices runs by a cost model, on an engine; what was answered once is known.
 
     Answers depend neither on the engine nor on what is asked together. Once `cancelled()` is true, models
-    return their best so far.
+    return their best so far. `details` are figures of a layer under its mapping, wanted beside its cost; with
+    any, the model is asked for the mapping of each layer.
     """
 
     def __init__(
-        self, model: CostModel, engine: Engine | None = None, cancelled: Callable[[], bool] = never
+        self,
+        model: CostModel,
+        engine: Engine | None = None,
+        cancelled: Callable[[], bool] = never,
+        details: Sequence[Detail] = (),
     ) -> None:
         self.model = model
         self.engine = engine or ThreadEngine()
         self.cancelled = cancelled
+        self.details = tuple(details)
         self.tally = Tally()
-        self._known: dict[Hashable, tuple[float, float]] = {}
+        self._known: dict[Hashable, tuple[float, ...]] = {}
+        self._bounds: dict[Hashable, NDArray[np.float64]] = {}
         self._pieces: dict[Hashable, tuple[float, float, NDArray[np.float64]]] = {}
         self._layers: dict[Layer, int] = {}
 
@@ -115,12 +127,15 @@ class NetworkPricer:
             self._price({key: ask for place in pending for key, ask in place.asks().items()})
             pending = [place for place in pending if place.gives_way(self._fits)]
         n = len(runs)
-        out = Figures(np.zeros(n), np.zeros(n), np.full(n, -1))
+        out = Figures(np.zeros(n), np.zeros(n), np.full(n, -1), [])
         for i, place in enumerate(places):
             for key in place.keys:
                 out.latency_cycles[i] += self._known[key][0]
                 out.energy_pj[i] += self._known[key][1]
+            rows = [self._known[key][2:] for key in place.keys]
+            out.details.append(np.array(rows).reshape(len(rows), len(self.details)))
             out.latency_cycles[i] += overhead_cycles(place.run.chip)
+            out.energy_pj[i] += overhead_pj(place.run.chip)
             out.failed[i] = place.failed
         fusing = [i for i, run in enumerate(runs) if run.fuse and out.failed[i] < 0]
         if fusing:
@@ -131,12 +146,23 @@ class NetworkPricer:
                 out.latency_cycles[i], out.energy_pj[i] = found.latency_cycles, found.energy_pj
         return out
 
+    def bounds(self, runs: Sequence[Run]) -> NDArray[np.float64]:
+        """(cycles, pJ) float64[n, 2] that no figures of the runs are below, however layers are mapped."""
+        out = np.zeros((len(runs), 2))
+        places = [_Place(run, self._layers) for run in runs]
+        new = {key: ask for place in places for key, ask in place.asks().items() if key not in self._bounds}
+        self._bounds |= zip(new, self.model.bounds(list(new.values())))
+        for row, place in zip(out, places, strict=True):
+            row += np.sum([self._bounds[key] for key in place.keys], axis=0)
+            row[0] += overhead_cycles(place.run.chip)
+        return out
+
     def answers(self, asks: Sequence[Ask]) -> NDArray[np.float64]:
         """(cycles, pJ) float64[n, 2] of single layers; infinite where nothing fits."""
         layers = self._layers
         keys = [a.key(a.chip.hash, layers.setdefault(a.layer, len(layers))) for a in asks]
         self._price(dict(zip(keys, asks, strict=True)))
-        return np.array([self._known[key] for key in keys]).reshape(-1, 2)
+        return np.array([self._known[key][:2] for key in keys]).reshape(-1, 2)
 
     def pieces(self, asks: Sequence[tuple[Hashable, Ask]]) -> tuple[NDArray[np.float64], ...]:
         """Cycles and pJ float64[n] of pieces of stacks, and the cycles [n, M, users] that ports are busy.
@@ -149,7 +175,8 @@ class NetworkPricer:
             self._pieces.clear()
         new = {key: ask for key, (_, ask) in zip(keys, asks) if key not in self._pieces}
         if new:
-            latency, energy, busy, _ = self._answered(list(new.values()), self.model.pieces)
+            latency, energy, busy, spent = self._answered(list(new.values()), self.model.pieces)
+            self.tally.mappings += int(spent.sum())
             self._pieces |= zip(new, zip(latency.tolist(), energy.tolist(), busy))
         columns = zip(*(self._pieces[key] for key in keys))
         return tuple(np.array(column) for column in columns)
@@ -177,7 +204,7 @@ class NetworkPricer:
         """Cycles and pJ float64[layers, 2] of the layers one by one, nothing resident around them."""
         place = _Place(replace(run, residency=Residency(run.chip, run.network, set(), set())), self._layers)
         self._price(place.asks())
-        return np.array([self._known[key] for key in place.keys])
+        return np.array([self._known[key][:2] for key in place.keys])
 
     def mappings(self, run: Run, progress: Progress | None = None) -> tuple[list[MappingResult], Residency]:
         """A result per layer, and what stays on chip. `progress` is called with (layers done, in all).
@@ -219,20 +246,20 @@ class NetworkPricer:
         new = {key: ask for key, ask in asks.items() if key not in self._known}
         if not new:
             return
-        latency, energy, _ = self._answered(list(new.values()), self.model.price)
-        self._known |= zip(new, zip(latency.tolist(), energy.tolist()))
+        price: Any = partial(_detailed, self.model, self.details) if self.details else self.model.price
+        latency, energy, spent, *more = self._answered(list(new.values()), price)
+        self._known |= zip(new, zip(latency.tolist(), energy.tolist(), *(x.tolist() for x in more)))
+        self.tally.mappings += int(spent.sum())
 
     def _answered(self, asks: list[Ask], price: Callable[..., Any]) -> list[NDArray[np.float64]]:
-        """Columns of the model's answers, from chunks of the asks; the last one counts mappings."""
+        """Columns of the model's answers, from chunks of the asks."""
         size = max(1, -(-len(asks) // (CHUNKS_PER_WORKER * self.engine.workers)))
         chunks = [asks[i : i + size] for i in range(0, len(asks), size)]
         began = time.perf_counter()
         found = self.engine.map(partial(price, **self._cancel()), chunks)
-        columns = [np.concatenate(column) for column in zip(*found)]
         self.tally.seconds += time.perf_counter() - began
         self.tally.pairs += len(asks)
-        self.tally.mappings += int(columns[-1].sum())
-        return columns
+        return [np.concatenate(column) for column in zip(*found)]
 
     def _mapped(self, asks: list[Ask]) -> Iterator[MappingResult | None]:
         """The mapping of each ask, in their order, as they come."""
@@ -248,6 +275,20 @@ class NetworkPricer:
     def _cancel(self) -> dict[str, Any]:
         """How a worker asks whether to stop, where it can."""
         return {"cancelled": self.cancelled} if self.engine.shares_memory else {}
+
+
+def _detailed(
+    model: CostModel, details: Sequence[Detail], asks: Sequence[Ask], cancelled: Callable[[], bool] = never
+) -> NDArray[np.float64]:
+    """Cycles, pJ, mappings evaluated and details of each ask float64[3 + details, asks]."""
+    out = np.full((3 + len(details), len(asks)), np.nan)
+    out[:2], out[2] = np.inf, 0.0
+    for i, ask in enumerate(asks):
+        found = model.mapping(ask, cancelled)
+        if found is not None:
+            cost, spent = found.cost, found.evaluations + found.start_evaluations
+            out[:, i] = cost.latency_cycles, cost.energy_pj, spent, *(figure(cost) for figure in details)
+    return out
 
 
 class _Place:
@@ -295,3 +336,8 @@ class _Place:
 def overhead_cycles(chip: Accelerator) -> float:
     """What an inference takes beyond its layers, `network.overhead_us` of the hardware, in cycles."""
     return chip.network.overhead_us * chip.clock_mhz
+
+
+def overhead_pj(chip: Accelerator) -> float:
+    """What the chip draws meanwhile: its static power."""
+    return overhead_cycles(chip) * chip.static_pj_per_cycle

@@ -82,55 +82,12 @@ def network_report(cost: NetworkCost, *, explain: bool = False) -> RenderableTyp
 
 def network_csv(cost: NetworkCost) -> str:
     """A line a layer, and after them a line a piece of each stack and one for the stack."""
-    rows = [layer_row(one) for one in cost.layers]
-    for stack in cost.stacks:
-        rows += [layer_row(piece.cost) | {"times": piece.times} for piece in stack.pieces]
-        last = layer_row(stack.pieces[0].cost)
-        latency_s = stack.latency_cycles / (cost.hardware.clock_mhz * 1e6)
-        whole = {
-            "layer": f"{stack.layers[0]} .. {stack.layers[-1]}",
-            "op": "stack",
-            "macs": stack.macs,
-            "latency_cycles": stack.latency_cycles,
-            "latency_s": latency_s,
-            "energy_pj": stack.energy_pj,
-            "edp_js": stack.energy_pj * 1e-12 * latency_s,
-            "bound_by": stack.bound_by,
-            "times": 1,
-        } | {f"energy_{name}_pj": pj for name, pj in stack.memory_energy_pj.items()}
-        rows.append(dict.fromkeys(last, "") | whole)
-    if cost.stacks:
-        rows = [{**row, "times": row.get("times", 1)} for row in rows]
-    return _csv(rows)
+    return _csv(cost.to_rows())
 
 
 def layer_csv(cost: LayerCost) -> str:
     """One line."""
-    return _csv([layer_row(cost)])
-
-
-def layer_row(cost: LayerCost) -> dict[str, Any]:
-    """Flat row of a layer's figures, units in the names."""
-    dims = dict(cost.layer.dims)
-    return (
-        {"layer": cost.layer.name, "op": cost.layer.op}
-        | dims
-        | {"stride_h": cost.layer.stride[0], "stride_w": cost.layer.stride[1]}
-        | {"dilation_h": cost.layer.dilation[0], "dilation_w": cost.layer.dilation[1]}
-        | {
-            "macs": cost.macs,
-            "latency_cycles": cost.latency_cycles,
-            "latency_s": cost.latency_s,
-            "energy_pj": cost.energy_pj,
-            "edp_js": cost.edp_js,
-            "compute_steps": cost.compute_steps,
-            "bound_by": cost.bound_by,
-            "utilisation": cost.utilisation,
-            "utilisation_spatial": cost.utilisation_spatial,
-            "resident": cost.resident,
-        }
-        | {f"energy_{name}_pj": pj for name, pj in cost.memory_energy_pj().items()}
-    )
+    return _csv(cost.to_rows())
 
 
 def _csv(rows: list[dict[str, Any]]) -> str:
