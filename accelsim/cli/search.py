@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from accelsim.cli.app import Hardware, Wide, app, console
-from accelsim.cli.options import Budget, EngineName, MapperName, ModelName, Scheduler, Seed, Workers
+from accelsim.cli.options import Budget, EngineName, Fuse, MapperName, ModelName, Scheduler, Seed, Workers
 from accelsim.cosearch.metrics import METRICS, load_metric
 from accelsim.errors import AccelsimError
 
@@ -74,6 +74,7 @@ def search(
         typer.Option(help="Where accuracies come from: surrogate, published, predictor:FILE, table:FILE."),
     ] = "surrogate",
     model: ModelName = "accelsim",
+    fuse: Fuse = None,
     batch: Annotated[int, typer.Option(help="Inputs at once.")] = 1,
     resolution: Annotated[int | None, typer.Option(help="Input height and width.")] = None,
     engine: EngineName = "threads",
@@ -110,6 +111,7 @@ def search(
         fix=fix,
         accuracy=accuracy,
         model=model,
+        fuse=fuse,
         batch=batch,
         resolution=resolution,
         **bounds,

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from accelsim.cli.app import Hardware, Wide, app, console, progress
-from accelsim.cli.options import Budget, EngineName, MapperName, ModelName, Scheduler, Seed, Workers
+from accelsim.cli.options import Budget, EngineName, Fuse, MapperName, ModelName, Scheduler, Seed, Workers
 from accelsim.errors import AccelsimError
 
 
@@ -30,6 +30,7 @@ def sweep(
     budget: Budget = None,
     seed: Seed = 0,
     model: ModelName = "accelsim",
+    fuse: Fuse = None,
     engine: EngineName = "threads",
     workers: Workers = None,
     scheduler: Scheduler = None,
@@ -56,7 +57,7 @@ def sweep(
         with progress("pricing machines") as tick:
             table = run(
                 hardware, networks, vary, mapper=mapper, objective=objective or ["edp"], budget=budget,
-                seed=seed, model=model, engine=engine, workers=workers, scheduler=scheduler,
+                seed=seed, model=model, fuse=fuse, engine=engine, workers=workers, scheduler=scheduler,
                 out=output, fresh=fresh, progress=tick,
             )  # fmt: skip
     except KeyboardInterrupt:

@@ -62,6 +62,8 @@ class Phase:
         self.genome = Genome([nets, chips] + ([mappings] if mappings else []))
         self.rejected: Counter[str] = Counter()
         self._seen: set[bytes] = set()
+        self.fuse = False
+        """Whether candidates are priced with the best stacks found for them, too."""
 
     # -- which rows may be evaluated -----------------------------------------------------------------
 
@@ -130,7 +132,7 @@ class Phase:
         todo = np.flatnonzero(~(self.goals.excess(values)[:, early] > 0).any(axis=1)).tolist()
         schedules = [self._schedule(rest, i) for i in todo]
         runs = [
-            [Run(chips[i], net, chip_keys[i], schedule) for net in found[i].networks]
+            [Run(chips[i], net, chip_keys[i], schedule, fuse=self.fuse) for net in found[i].networks]
             for i, schedule in zip(todo, schedules, strict=True)
         ]
         costs, details = means(self.pricer, runs)
@@ -177,7 +179,7 @@ class Phase:
         """What is priced for a genome, on the chip as it is documented."""
         chip, networks, _ = self.design(row)
         _, _, *rest = self.genome.split(row[None, :])
-        return [Run(chip, net, schedule=self._schedule(rest, 0)) for net in networks]
+        return [Run(chip, net, schedule=self._schedule(rest, 0), fuse=self.fuse) for net in networks]
 
     def note(self, rows: Genomes) -> None:
         """Remember rows that were evaluated."""

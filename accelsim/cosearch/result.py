@@ -195,14 +195,16 @@ class SearchResult(Shown):
     def priced(self, found: Found, chip: Accelerator) -> tuple[float, float]:
         """(seconds, joules) of the candidate's networks on any chip, by the search's model and mapper."""
         g, _ = self._place(found.index)
-        runs = [Run(chip, net) for net in self.design(found).networks]
+        fuse = self.setup.config.fuse == "auto"
+        runs = [Run(chip, net, fuse=fuse) for net in self.design(found).networks]
         latency, energy = means(NetworkPricer(self._phases[g].pricer.model), [runs])[0][0]
         return float(latency), float(energy)
 
     def baseline(self, found: Found, mapper: str = "template") -> tuple[NetworkMapping, ...]:
-        """The base chip on the candidate's networks: with its own dataflow, mapped by `mapper`."""
+        """The base chip on the candidate's networks: own dataflow, mapped by `mapper`, fused likewise."""
         pricer = NetworkPricer(LoopNest(self.setup.way(mapper)))
-        return tuple(mapped(Run(self.setup.base, net), pricer) for net in self.design(found).networks)
+        base, fuse = self.setup.base, self.setup.config.fuse == "auto"
+        return tuple(mapped(Run(base, net, fuse=fuse), pricer) for net in self.design(found).networks)
 
     def to_rows(self) -> list[dict[str, Any]]:
         """Every candidate as a flat dict, front members marked."""

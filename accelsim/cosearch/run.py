@@ -18,14 +18,15 @@ from accelsim.cosearch.metrics import METRICS, Metric
 from accelsim.cosearch.optimisers.base import OPTIMISERS, Optimiser
 from accelsim.cosearch.phase import DRAWS, Phase
 from accelsim.cosearch.result import SearchResult
-from accelsim.cosearch.setup import SearchConfig, Setup, file_hash
+from accelsim.cosearch.setup import FUSING, SearchConfig, Setup, file_hash
 from accelsim.cosearch.strategies.base import STRATEGIES, Strategy, load_strategy
 from accelsim.cosearch.study import Generation, Study
 from accelsim.engines.base import Engine, as_engine
 from accelsim.errors import AccelsimError, nearest
 from accelsim.hardware import Accelerator, load_hardware
 from accelsim.mapping.mapper import MAPPERS, Cancel, Mapper, as_question
-from accelsim.pricing.models import MODELS, CostModel
+from accelsim.pricing.fused import fuses
+from accelsim.pricing.models import MODELS, CostModel, load_model
 from accelsim.pricing.way import DEFAULT_MAPPER, Way
 from accelsim.workloads.load import load_network
 from accelsim.workloads.network import Network
@@ -64,6 +65,7 @@ def configure(
     batch: int = 1,
     resolution: int | None = None,
     model: str | CostModel | type[CostModel] = "accelsim",
+    fuse: str | None = None,
     **bounds: Any,
 ) -> SearchConfig:
     """A checked configuration; arguments as in `search`. Raises AccelsimError."""
@@ -94,8 +96,12 @@ def configure(
     if not isinstance(accuracy, str):
         accuracy = KNOWN.name_of(accuracy)
     fixed = tuple(fix.replace(",", " ").split()) if isinstance(fix, str) else tuple(fix)
+    chip = load_hardware(hardware)
+    if fuse is None:
+        able = STRATEGIES.name_of(strategy) in FUSING and not goals.detailed
+        fuse = "auto" if able and fuses(None, chip, load_model(model, way)) else "none"
     config = SearchConfig(
-        hardware=load_hardware(hardware).to_dict(),
+        hardware=chip.to_dict(),
         space=None if space is None else SPACES.name_of(space),
         networks=tuple(net.to_dict() for net in loaded),
         batch=batch,
@@ -112,6 +118,7 @@ def configure(
         accuracy=accuracy,
         accuracy_hash=file_hash(accuracy) if space is not None else "",
         model=MODELS.name_of(model),
+        fuse=fuse,
     )
     load_strategy(Setup(config))
     return config
@@ -147,8 +154,8 @@ def search(
 
     Options: `objectives` (metrics), `strategy` (nested, joint, sequential, blockwise, blockwise_exact),
     `optimiser` (nsga2, random, cmaes), `population`, `mapper` and its `budget` a layer as in `map_network`,
-    `seed`, `model` (accelsim, maestro), `fix` (hardware, dataflow, network, mapping), `accuracy` (a source as
-    in `load_source`), `batch`, `resolution`.
+    `seed`, `model` (accelsim, maestro), `fuse` (auto, none), `fix` (hardware, dataflow, network, mapping),
+    `accuracy` (a source as in `load_source`), `batch`, `resolution`.
 
     Metrics, the space, strategy, optimiser, mapper, model and accuracy source are names, objects or classes;
     a study holds a name for each (see `accelsim.names`).
@@ -295,7 +302,7 @@ def check_evaluations(evaluations: object) -> None:
 
 def difference(old: SearchConfig, new: SearchConfig) -> str:
     """The settings in which two configurations differ."""
-    a, b = old.to_dict(), new.to_dict()
+    a, b = ({"fuse": "none"} | config.to_dict() for config in (old, new))
     names = [name for name in a if a[name] != b[name]]
     short = [n if isinstance(a[n], dict | list) else f"{n} {a[n]!r}, not {b[n]!r}" for n in names]
     return "other " + "; ".join(short)

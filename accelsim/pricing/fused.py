@@ -8,14 +8,17 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from accelsim.errors import AccelsimError, nearest
 from accelsim.fusion import Search, Stack
 from accelsim.fusion.menu import Space
 from accelsim.fusion.paths import value_of
-from accelsim.fusion.room import StackError
+from accelsim.fusion.room import StackError, home_of
 from accelsim.pricing.ask import Ask
+from accelsim.pricing.models.base import CostModel
 from accelsim.pricing.network import overhead_cycles, overhead_pj
 
 if TYPE_CHECKING:
+    from accelsim.hardware import Accelerator
     from accelsim.pricing.network import NetworkPricer, Run
 
 FEW = Space(longest=6, tiles=4, kept=("both",))
@@ -31,6 +34,24 @@ class Fused(NamedTuple):
     latency_cycles: float
     energy_pj: float
     stacks: tuple[Stack, ...]
+
+
+def fuses(fuse: str | None, chip: Accelerator, model: CostModel) -> bool:
+    """Whether runs look for stacks: `fuse` is auto, none, or None for what the chip says.
+
+    Raises AccelsimError for another word; and where auto is asked for, but the model knows no stacks or the
+    chip has no home.
+    """
+    if fuse not in (None, "auto", "none"):
+        raise AccelsimError(f"fuse: must be auto or none, not {fuse!r}{nearest(str(fuse), ('auto', 'none'))}")
+    able = type(model).pieces is not CostModel.pieces
+    if fuse is None:
+        return able and chip.network.stacks == "auto"
+    if fuse == "auto":
+        home_of(chip)
+        if not able:
+            raise AccelsimError(f"fuse: model {model.name} knows whole layers, no stacks; use accelsim's own")
+    return fuse == "auto"
 
 
 def fused(pricer: NetworkPricer, runs: Sequence[Run], plain: Sequence[tuple[float, float]]) -> list[Fused]:
