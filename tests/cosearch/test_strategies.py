@@ -19,6 +19,7 @@ ROUTE = {
     "nested": TINY,
     "joint": TINY | {"strategy": "joint"},
     "sequential": SUBNETS | {"strategy": "sequential"},
+    "single": TINY | {"strategy": "single"},
     "blockwise": MACRO | {"strategy": "blockwise"},
     "blockwise_exact": MACRO | {"strategy": "blockwise_exact"},
 }
