@@ -26,6 +26,9 @@ class LayerBits(NamedTuple):
 
 AS_THE_MACHINE = LayerBits()
 
+Bits = LayerBits | dict[str, int] | tuple[int | None, int | None, int | None]
+"""What `read_bits` reads."""
+
 
 def read_bits(value: Any, path: str = "bits") -> LayerBits:
     """From `LayerBits`, `{"weight": 4, "input": 8, "output": 8}` or three numbers; None is the machine's.

@@ -8,7 +8,7 @@ from numbers import Integral
 from typing import Any
 
 from accelsim.errors import AccelsimError, nearest
-from accelsim.workloads.bits import AS_THE_MACHINE, LayerBits, read_bits
+from accelsim.workloads.bits import AS_THE_MACHINE, Bits, LayerBits, read_bits
 
 DIMS = ("N", "G", "K", "C", "P", "Q", "R", "S")
 """Batch, groups, output channels per group, input channels per group, output rows, output columns,
@@ -64,9 +64,11 @@ class Layer:
     def conv2d(
         cls, *, K: int, C: int, P: int, Q: int, R: int = 1, S: int = 1, N: int = 1, G: int = 1,
         stride: int | tuple[int, int] = 1, dilation: int | tuple[int, int] = 1, name: str = "",
+        bits: Bits = AS_THE_MACHINE,
     ) -> Layer:  # fmt: skip
         """Convolution with `K` and `C` channels **per group** and a `P` x `Q` output."""
-        return cls(N, G, K, C, P, Q, R, S, _pair(stride, "stride"), _pair(dilation, "dilation"), "conv", name)
+        pairs = _pair(stride, "stride"), _pair(dilation, "dilation")
+        return cls(N, G, K, C, P, Q, R, S, *pairs, "conv", name, read_bits(bits))
 
     @classmethod
     def depthwise(
@@ -77,9 +79,11 @@ class Layer:
         return cls(N, C, 1, 1, P, Q, R, S, _pair(stride, "stride"), _pair(dilation, "dilation"), "conv", name)
 
     @classmethod
-    def gemm(cls, *, M: int, N: int, K: int, batch: int = 1, name: str = "") -> Layer:
+    def gemm(
+        cls, *, M: int, N: int, K: int, batch: int = 1, name: str = "", bits: Bits = AS_THE_MACHINE
+    ) -> Layer:
         """Matrix product of [M, K] by [K, N], `batch` independent pairs of operands."""
-        return cls(G=batch, K=N, C=K, P=M, op="gemm", name=name)
+        return cls(G=batch, K=N, C=K, P=M, op="gemm", name=name, bits=read_bits(bits))
 
     @classmethod
     def transposed(
