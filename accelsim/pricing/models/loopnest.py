@@ -6,11 +6,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from accelsim.mapping.cost import price_mapping
 from accelsim.mapping.mapper import MappingResult, Task
 from accelsim.mapping.mapping import Mapping, MappingError
 from accelsim.pricing.ask import Answers, Ask
+from accelsim.pricing.bounds import lower_bounds
 from accelsim.pricing.models import vectors
 from accelsim.pricing.models.base import CostModel, never
 from accelsim.pricing.way import Way
@@ -50,6 +52,10 @@ class LoopNest(CostModel):
                 out.latency_cycles[i], out.energy_pj[i] = cost.latency_cycles, cost.energy_pj
                 out.evaluations[i] = 1
         return out
+
+    def bounds(self, asks: Sequence[Ask]) -> NDArray[np.float64]:
+        """See `CostModel.bounds`; they hold for all mappings, not only those of a mapper."""
+        return lower_bounds(asks)
 
     def mapping(self, ask: Ask, cancelled: Callable[[], bool] = never) -> MappingResult | None:
         """See `CostModel.mapping`. Raises MappingError for a given mapping that is illegal."""
