@@ -101,13 +101,14 @@ def memory_plan(
     Raises AccelsimError where something cannot be read, or the patches cannot be cut.
     """
     from accelsim.hardware import load_hardware
+    from accelsim.hardware.holding import first_holder
     from accelsim.workloads.load import load_network
 
     net = load_network(network)
     hw = None if hardware is None else load_hardware(hardware)
     widths, made, rules = (8, 8, 8), None, rules or rules_of(hw)
     if hw is not None:
-        bits, made = hw.precision_bits, hw.microcontroller
+        bits, made = hw.kept_bits(first_holder(hw, "O")), hw.microcontroller
         widths = (bits.input, bits.output, bits.weight)
     tensors = Tensors(net, rules, sizes_of(net, *widths[:2]))
     end = stage_end(net, patches[0]) if patches else -1

@@ -54,6 +54,12 @@ def machine(chance: random.Random) -> dict[str, Any]:
             "write_pj_per_bit": write / (m + 1),
             "leakage_mw": chance.choice((0, 0, 3)),
         }
+        if chance.random() < 0.25:
+            memory["precision_bits"] = {
+                "weight": chance.choice((4, 8)),
+                "output": 4,
+                "psum": chance.choice((8, 32)),
+            }
         memory["fanout"] = []
         for a in range(chance.choice((0, 0, 1, 2, 3) if m else (0, 0, 0, 1))):
             axis: dict[str, Any] = {"axis": f"{name.lower()}{a}", "size": chance.choice((2, 3, 4, 6))}
