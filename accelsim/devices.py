@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from accelsim.hardware.microcontroller import controller
-from accelsim.liveness import MemoryPlan, memory_plan
+from accelsim.liveness import MemoryPlan, Rules, memory_plan
 from accelsim.pricing.models.microcontroller import Microcontroller
 from accelsim.pricing.network import NetworkPricer, Run
 
@@ -67,10 +67,19 @@ class DeviceCost:
         }
 
 
-def evaluate_device(hardware: Accelerator, network: Network) -> DeviceCost:
-    """Latency, SRAM and Flash of a network. Raises AccelsimError for hardware that is no microcontroller."""
-    controller(hardware)
-    plan = memory_plan(network, hardware)
+def evaluate_device(
+    hardware: Accelerator,
+    network: Network,
+    rules: Rules | None = None,
+    patches: tuple[str, int] | None = None,
+) -> DeviceCost:
+    """Latency, SRAM and Flash of a network; rules and patches as in `memory_plan`.
+
+    Raises AccelsimError for hardware that is no microcontroller, and for patches that cannot be cut.
+    """
+    rate = controller(hardware).macs_per_cycle
+    plan = memory_plan(network, hardware, rules, patches=patches)
     found = NetworkPricer(Microcontroller()).price([Run(hardware, network)])
+    twice = (plan.macs - network.macs) / rate
     flash, sram = (int(memory.total_bytes) for memory in hardware.memories)
-    return DeviceCost(hardware, network, float(found.latency_cycles[0]), plan, sram, flash)
+    return DeviceCost(hardware, network, float(found.latency_cycles[0]) + twice, plan, sram, flash)

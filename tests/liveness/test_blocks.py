@@ -25,7 +25,7 @@ def test_blocks_say_what_plans_of_whole_subnets_say(rules, hardware) -> None:
 
 
 def test_w05_r144_is_the_best_of_the_spaces_that_mcunet_shows() -> None:
-    """Its figure 3, SRAM 320 kB and Flash 1 MB: means of 52.0 M MACs there and 45 M here; all ten correlate."""
+    """Its figure 3, SRAM 320 kB and Flash 1 MB: 52.0 M MACs there and 45 M here; all ten correlate."""
     space = load_space("mcunet", (96, 112, 128, 144, 160))
     shown = {
         (0.3, 160): 32.5, (0.4, 112): 32.4, (0.4, 128): 39.3, (0.4, 144): 46.9, (0.5, 112): 38.3,
