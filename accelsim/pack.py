@@ -106,7 +106,9 @@ def pack_machine(hardware: Accelerator) -> Machine:
         for a, axis in enumerate(memory.fanout):
             lanes = a if axis.shares is None else names.index(axis.shares)
             fan[m, a] = (axis.size, axis.multicast, axis.reduction, axis.forwarding, lanes)
-            columns[m, L.HOP_PJ + a] = hardware.costs.hop_pj_per_bit[m][a]
+            hop = hardware.costs.hop_pj_per_bit[m][a]
+            columns[m, L.HOP_PJ + a] = hop
+            columns[m, L.HOP_MORE + a] = hop / 2 if axis.by_distance else 0.0
     bits = hardware.precision_bits
     machine = np.zeros(L.MACHINE_COLS)
     machine[: L.MAC_PJ] = bits.weight, bits.input, bits.output, bits.psum

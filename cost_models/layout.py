@@ -45,7 +45,8 @@ FOLD_TENSOR = 28
 START_CYCLES = 29  # that each transfer with a child takes at the port before its first bit
 BURST_BITS = 30  # a mean transfer with a child moves whole bursts; 0 = any number of bits
 WIDTH = 31  # 31 .. 34: bits of W, I, O, psum as they are kept here; 0 = as the machine has them
-MEM_COLS = 35
+HOP_MORE = 35  # 35, 36, 37: pJ per bit for each lane in use of axis 0, 1, 2 beyond the first
+MEM_COLS = 38
 
 NUSER = 2 * NTENSOR  # users of a memory's ports: reads of W, I, O, then writes
 

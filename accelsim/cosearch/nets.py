@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from accelsim.accuracy import AccuracySource
 from accelsim.cosearch.genes import Gene, Genomes
+from accelsim.cosearch.transformed import TransformedNets
 from accelsim.workloads.network import Network
 from accelsim.workloads.spaces import Space
 
@@ -182,4 +183,4 @@ class BlockNets:
         return f"block {chosen.name} of {self.space.name}: {words}"
 
 
-Nets = FixedNets | SubnetSpace | ListedNets | BlockNets
+Nets = FixedNets | SubnetSpace | ListedNets | BlockNets | TransformedNets

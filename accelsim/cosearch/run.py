@@ -152,8 +152,7 @@ def search(
     limits       metric -> largest value, or smallest where more is better; `max_edp=1e-3`, `min_accuracy=75`
                  and so on say the same. Units as in `accelsim.cosearch.metrics`
 
-    Options: `objectives` (metrics), `strategy` (nested, joint, sequential, blockwise, blockwise_exact, holistic),
-    `optimiser` (nsga2, random, cmaes), `population`, `mapper` and its `budget` a layer as in `map_network`,
+    Options: `objectives` (metrics), `strategy` (a name, as in docs/search.md), `optimiser` (nsga2, random, cmaes), `population`, `mapper` and its `budget` a layer as in `map_network`,
     `seed`, `model` (accelsim, maestro), `fix` (hardware, dataflow, network, mapping), `accuracy` (a source as
     in `load_source`), `batch`, `resolution`.
 

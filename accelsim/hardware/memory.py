@@ -205,6 +205,11 @@ class Axis(Sourced):
         default=None,
         description="pJ per bit delivered over the axis. Default: a wire as long as one instance is wide.",
     )
+    by_distance: StrictBool = Field(
+        default=False,
+        description="A bit pays `hop_pj_per_bit` for each lane on its way from the first one, (lanes in use "
+        "+ 1) / 2 of them on average. Else once: wires on which lanes pass on what all want.",
+    )
 
 
 class Memory(Sourced):

@@ -13,12 +13,13 @@ from accelsim import AccelsimError, search
 from accelsim.cosearch.export import to_csv
 from accelsim.cosearch.metrics import ALWAYS, METRICS, load_metric
 from accelsim.cosearch.run import configure, load_study, resume
+from accelsim.workloads.capacity import fisher
 from tests.command import run
 from tests.cosearch import own_metric
 from tests.cosearch.small import SUBNETS, TINY, same, tiny
 
 OWN = "tests.cosearch.own_metric"
-COSTLY = ["dram_words", "peak_memory", "flash"]
+COSTLY = ["dram_words", "peak_memory", "flash", "params", "capacity"]
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +43,8 @@ def test_every_shipped_metric_is_what_other_verbs_say(every) -> None:
         assert found.metrics["dram_words"] == off > 0
         assert found.metrics["peak_memory"] == plan.peak > 0
         assert found.metrics["flash"] == plan.flash > 0
+        assert found.metrics["params"] == net.params
+        assert found.metrics["capacity"] == fisher(net).mean > 0
         assert found.metrics["edp"] == mapped.cost.edp_js
         assert found.metrics["macs"] == net.macs
 

@@ -20,6 +20,7 @@ ROUTE = {
     "joint": TINY | {"strategy": "joint"},
     "sequential": SUBNETS | {"strategy": "sequential"},
     "holistic": DEVICE | {"strategy": "holistic"},
+    "single": TINY | {"strategy": "single"},
     "blockwise": MACRO | {"strategy": "blockwise"},
     "blockwise_exact": MACRO | {"strategy": "blockwise_exact"},
 }

@@ -67,6 +67,7 @@ def machine(chance: random.Random) -> dict[str, Any]:
             axis["reduction"] = chance.random() < 0.5
             axis["forwarding"] = axis["multicast"] and chance.random() < 0.5
             axis["hop_pj_per_bit"] = chance.choice((0, 0.5))
+            axis["by_distance"] = chance.random() < 0.3
             if a == 1 and chance.random() < 0.3:
                 axis["shares"] = f"{name.lower()}0"
                 axis["size"] = memory["fanout"][0]["size"]
