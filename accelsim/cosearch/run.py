@@ -153,8 +153,8 @@ def search(
                  and so on say the same. Units as in `accelsim.cosearch.metrics`
 
     Options: `objectives` (metrics), `strategy` and `optimiser` (names, as in docs/search.md), `population`,
-    `mapper` and its `budget` a layer as in `map_network`, `seed`, `model` (accelsim, maestro), `fix` (hardware,
-    dataflow, network, mapping), `accuracy` (a source as in `load_source`), `batch`, `resolution`.
+    `mapper` and its `budget` a layer as in `map_network`, `seed`, `model` (accelsim, maestro), `fix`
+    (hardware, dataflow, network, mapping), `accuracy` (a source as in `load_source`), `batch`, `resolution`.
 
     Metrics, the space, strategy, optimiser, mapper, model and accuracy source are names, objects or classes;
     a study holds a name for each (see `accelsim.names`).
