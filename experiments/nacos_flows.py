@@ -2,15 +2,15 @@
 
     python experiments/nacos_flows.py [--quick] [--seeds 5] [--tasks listed,ofa,device] [--out FOLDER]
 
-1. listed  one chip, the 3969 networks of nasbench_macro: latency and MACs (`work`, a stand-in, as no accuracies
-           ship); every network is priced, every layer mapped with proof, so that regret is exact
+1. listed  one chip, the 3969 networks of nasbench_macro: latency and MACs (`work`, a stand-in, as no
+           accuracies ship); every network is priced, every layer mapped with proof, so that regret is exact
 2. ofa     one chip, 2.2e19 subnets at 224: latency and the surrogate's accuracy; the front is exact by blocks
 3. device  a microcontroller, 108 spaces: MACs and peak memory; no front is known, so that flows are compared
            with the best of all runs together
 
 The share of a front is its hypervolume over the true one's, of the logarithm of latency and of the other
-objective, measured from the true front's worst corner; regret is 1 less that. Budgets are candidates, among them
-a table's blocks and the spaces of a pruning. Mappings priced, accuracies and memory plans are counted beside.
+objective, measured from the true front's worst corner; regret is 1 less that. Budgets are candidates, among
+them a table's blocks and the spaces of a pruning. Mappings priced, accuracies and memory plans are counted beside.
 """
 
 from __future__ import annotations
@@ -62,8 +62,8 @@ OF = {
     "ofa": ("random", "nested", "joint", "blockwise", "blockwise_exact"),
     "device": ("random", "nested", "holistic"),
 }
-"""Flows of each task. `sequential` changes chips after networks and has nothing to do on a fixed chip; `single`
-rewrites one given network and has no task here."""
+"""Flows of each task. `sequential` changes chips after networks and has nothing to do on a fixed chip;
+`single` rewrites one given network and has no task here."""
 
 
 def main() -> None:

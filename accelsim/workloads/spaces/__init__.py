@@ -28,6 +28,8 @@ SPACES = Registry(
         "ofa_resnet50": f"{_HERE}.ofa_resnet50:OfaResNet50",
         "mcunet": f"{_HERE}.mcunet:McuNet",
         "nasbench_macro": f"{_HERE}.nasbench_macro:MacroSpace",
+        "wdsr_x2": f"{_HERE}.wdsr:WdsrSpace",
+        "vit": f"{_HERE}.vit:VitSpace",
     },
     "accelsim.space",
     f"{_HERE}.base:Space",
