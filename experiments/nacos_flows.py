@@ -10,7 +10,7 @@
 
 The share of a front is its hypervolume over the true one's, of the logarithm of latency and of the other
 objective, measured from the true front's worst corner; regret is 1 less that. Budgets are candidates, among
-them a table's blocks and the spaces of a pruning. Mappings priced, accuracies and memory plans are counted beside.
+them a table's blocks and the spaces of a pruning. Mappings, accuracies and memory plans are counted beside.
 """
 
 from __future__ import annotations
