@@ -17,9 +17,10 @@ from accelsim.mapping.mapping import Mapping, MappingError, check_keys, check_ve
 from accelsim.mapping.optimal_space import Tiles
 from accelsim.pricing.ask import Ask
 from accelsim.pricing.models.loopnest import LoopNest
-from accelsim.pricing.network import NetworkPricer, Progress, Run, overhead_cycles
+from accelsim.pricing.network import NetworkPricer, Progress, Run, overhead_cycles, overhead_pj
 from accelsim.pricing.residency import Residency, plan
 from accelsim.pricing.way import DEFAULT_MAPPER, Way
+from accelsim.shown import Shown
 from accelsim.workloads.layer import Layer
 from accelsim.workloads.network import Network
 
@@ -28,8 +29,8 @@ if TYPE_CHECKING:
     from accelsim.hardware import Accelerator
 
 
-@dataclass(frozen=True)
-class NetworkCost:
+@dataclass(frozen=True, repr=False)
+class NetworkCost(Shown):
     """Costs of a network's layers, one after another, and of the stacks in which others are fused.
 
     layers  those outside stacks
@@ -42,6 +43,26 @@ class NetworkCost:
     layers: tuple[LayerCost, ...]
     stacks: tuple[StackCost, ...] = ()
     fusion: FusionCertificate | None = None
+
+    SHOWN_COLUMNS = (
+        "layer",
+        "op",
+        "macs",
+        "latency_cycles",
+        "energy_pj",
+        "edp_js",
+        "utilisation",
+        "bound_by",
+    )
+
+    def brief(self) -> str:
+        """Network, hardware, latency, energy and EDP."""
+        fused = f", {len(self.stacks)} stacks" if self.stacks else ""
+        return (
+            f"{self.network.name} on {self.hardware.name}: {self.latency_s * 1e3:.4g} ms, "
+            f"{self.energy_pj * 1e-9:.4g} mJ, EDP {self.edp_js:.4g} Js, "
+            f"{len(self.network.layers)} layers{fused}"
+        )
 
     @property
     def latency_cycles(self) -> float:
@@ -61,8 +82,9 @@ class NetworkCost:
 
     @property
     def energy_pj(self) -> float:
-        """Sum over the layers, in picojoules."""
-        return sum(cost.energy_pj for cost in self.layers) + sum(stack.energy_pj for stack in self.stacks)
+        """Sum over the layers, and what is drawn during the overhead of an inference, in picojoules."""
+        stacks = sum(stack.energy_pj for stack in self.stacks)
+        return sum(cost.energy_pj for cost in self.layers) + stacks + overhead_pj(self.hardware)
 
     @property
     def edp_js(self) -> float:
@@ -81,13 +103,40 @@ class NetworkCost:
 
     @cached_property
     def memory_energy_pj(self) -> dict[str, float]:
-        """Energy of each memory, MACs, array and leakage, summed over the layers."""
+        """Energy of each memory, MACs, array, leakage and components, summed over the layers.
+
+        What is drawn during the overhead of an inference is leakage and components too.
+        """
         total: dict[str, float] = {}
         splits = [cost.memory_energy_pj() for cost in self.layers]
+        splits.append(self.hardware.static_energy_pj(self.overhead_cycles))
         for split in (*splits, *(stack.memory_energy_pj for stack in self.stacks)):
             for name, part in split.items():
                 total[name] = total.get(name, 0.0) + part
         return total
+
+    def to_rows(self) -> list[dict[str, Any]]:
+        """A row a layer as `LayerCost.to_row`, and after them a row a piece of each stack and one a stack."""
+        rows = [one.to_row() for one in self.layers]
+        for stack in self.stacks:
+            rows += [piece.cost.to_row() | {"times": piece.times} for piece in stack.pieces]
+            last = stack.pieces[0].cost.to_row()
+            latency_s = stack.latency_cycles / (self.hardware.clock_mhz * 1e6)
+            whole = {
+                "layer": f"{stack.layers[0]} .. {stack.layers[-1]}",
+                "op": "stack",
+                "macs": stack.macs,
+                "latency_cycles": stack.latency_cycles,
+                "latency_s": latency_s,
+                "energy_pj": stack.energy_pj,
+                "edp_js": stack.energy_pj * 1e-12 * latency_s,
+                "bound_by": stack.bound_by,
+                "times": 1,
+            } | {f"energy_{name}_pj": pj for name, pj in stack.memory_energy_pj.items()}
+            rows.append(dict.fromkeys(last, "") | whole)
+        if self.stacks:
+            rows = [{**row, "times": row.get("times", 1)} for row in rows]
+        return rows
 
     def to_dict(self) -> dict[str, Any]:
         """Everything as plain JSON values."""
@@ -279,8 +328,9 @@ def _fused(
         if one is None:
             raise nothing_fits(hw, layer)
         singles.append(one)
+    beside = overhead_cycles(hw), overhead_pj(hw)
     stacks, proof = fuse(
-        hw, network, singles, solve, way.objective, cancelled=pricer.cancelled, overhead=overhead_cycles(hw)
+        hw, network, singles, solve, way.objective, cancelled=pricer.cancelled, overhead=beside
     )
     cost = plain.cost
     latency, energy = cost.latency_cycles, cost.energy_pj
@@ -324,8 +374,8 @@ def mapped(
     return NetworkMapping(cost, tuple(results), kept, weights)
 
 
-@dataclass(frozen=True)
-class NetworkMapping:
+@dataclass(frozen=True, repr=False)
+class NetworkMapping(Shown):
     """What a mapper found for each layer, and what stays on chip between them.
 
     kept     layers whose result stays on chip until its last consumer has read it
@@ -336,6 +386,20 @@ class NetworkMapping:
     results: tuple[MappingResult, ...]
     kept: tuple[str, ...]
     weights: tuple[str, ...]
+
+    SHOWN_COLUMNS = ("layer", "latency_cycles", "energy_pj", "edp_js", "mapper", "evaluations", "status")
+
+    def brief(self) -> str:
+        """As of its costs, with the mapper."""
+        how = f"; {self.results[0].mapper} for {self.results[0].objective}" if self.results else ""
+        return self.cost.brief() + how
+
+    def to_rows(self) -> list[dict[str, Any]]:
+        """A row a layer: its costs, and how its mapping was found."""
+        return [
+            one.cost.to_row() | {"mapper": one.mapper, "evaluations": one.evaluations, "status": one.status}
+            for one in self.results
+        ]
 
     def to_dict(self) -> dict[str, Any]:
         """Mapping JSON of the network, which `evaluate` prices to the same numbers."""

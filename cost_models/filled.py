@@ -38,16 +38,16 @@ def fits(m, ws, iw):
     for t in range(L.NTENSOR):
         if iw[X.HOLDS + L.NTENSOR * m + t] == 0 or (t == L.W and iw[X.PROBLEM + L.HAS_WEIGHTS] == 0):
             continue
-        width = ws[X.MACHINE + L.BITS_W + t]
+        width = X.width(m, t, ws)
         if t == L.O and (
             ws[at + L.C] < ws[X.TILE + L.C]
             or ws[at + L.R] < ws[X.TILE + L.R]
             or ws[at + L.S] < ws[X.TILE + L.S]
         ):
-            width = ws[X.MACHINE + L.BITS_PSUM]
+            width = X.width(m, L.PSUM, ws)
         size = tile_words(t, at, ws) * width * ws[memory + L.BUFFERS]
         if iw[X.PROBLEM + L.RESIDENT + t] and first_holder(m, t, iw):
-            size = tile_words(t, X.TILE, ws) * ws[X.MACHINE + L.BITS_W + t]
+            size = tile_words(t, X.TILE, ws) * X.width(m, t, ws)
         total += size
         if size > ws[memory + L.CAPACITY + t]:
             return False

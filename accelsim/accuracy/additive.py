@@ -51,6 +51,10 @@ class Additive:
                 )
         return self._open(score)
 
+    def by_gene(self, space: Space) -> tuple[NDArray[np.float64], ...]:
+        """Effects float64[values] of each gene of a space; top-1 rises with their sum."""
+        return tuple(np.array(self.effects.get(g.name, (0.0,) * len(g.values))) for g in space.genes)
+
     def unseen(self, space: Space, genomes: Genomes) -> NDArray[np.bool_]:
         """[n]: whether a subnet uses a choice that none of the fitted ones had."""
         active = space.active(genomes)

@@ -86,6 +86,13 @@ class AccuracySource(ABC):
     def describe(self, space: Space) -> str:
         """Where the answers come from and on what footing (such as "no fine-tuning"), one sentence."""
 
+    def effects(self, space: Space) -> tuple[NDArray[np.float64], ...] | None:
+        """Per gene float64[values] if accuracy rises with their sum over the active genes, else None.
+
+        That is among subnets of one resolution, whose own effect need not be said. Exact fronts need it.
+        """
+        return None
+
     @abstractmethod
     def _predict(self, space: Space, genomes: Genomes) -> tuple[ArrayLike, ArrayLike, ArrayLike]:
         """Value, error and kind of canonical genomes whose resolutions are answerable."""

@@ -43,6 +43,10 @@ class SurrogateSource(AccuracySource):
         """Where the fit comes from and on what footing."""
         return str(_data(space.name)["summary"])
 
+    def effects(self, space: Space) -> tuple[NDArray[np.float64], ...]:
+        """Those of the fit."""
+        return _model(space.name).by_gene(space)
+
     def _resolution_hint(self, space: Space) -> str:
         known = [int(r) for r in _data(space.name)["resolution"]]
         return f"the surrogate covers {min(known)} to {max(known)}"

@@ -30,8 +30,24 @@ LayerText = Annotated[
 Hardware = Annotated[str, typer.Argument(help="A shipped accelerator (see `accelsim list`) or a JSON file.")]
 
 
+_wide = threading.Event()
+
+
+def _show_all(value: bool) -> None:
+    if value:
+        _wide.set()
+    else:
+        _wide.clear()
+
+
+Wide = Annotated[
+    bool,
+    typer.Option("--wide", help="Show all columns, however wide the terminal is.", callback=_show_all),
+]
+
+
 def console() -> Console:
-    """Where reports go: files and pipes get whole lines; a terminal gets its own width.
+    """Where reports go: a terminal gets its own width, files and pipes 140 columns, `--wide` whole lines.
 
     Names come from files: what looks like markup, an emoji or a control sequence is printed as it stands.
     """
@@ -53,7 +69,7 @@ def console() -> Console:
                     yield Segment(printable(text), piece.style)
 
     return Plain(
-        width=None if sys.stdout.isatty() else 140,
+        width=10_000 if _wide.is_set() else None if sys.stdout.isatty() else 140,
         highlight=False,
         soft_wrap=False,
         markup=False,

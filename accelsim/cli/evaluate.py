@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from accelsim.cli.app import Hardware, LayerText, NetworkName, app, console, progress, until_stopped
+from accelsim.cli.app import Hardware, LayerText, NetworkName, Wide, app, console, progress, until_stopped
 from accelsim.cli.network import AllowUnknown, Dims, Shapes, load
 from accelsim.cli.options import Budget, EngineName, MapperName, ObjectiveName, Scheduler, Seed, Workers
 from accelsim.errors import AccelsimError
@@ -49,6 +49,7 @@ def evaluate(
     explain: Annotated[
         bool, typer.Option("--explain", help="Show fills, reads, writes and capacity.")
     ] = False,
+    wide: Wide = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV, a line a layer.")] = False,
     plot: Annotated[

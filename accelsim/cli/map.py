@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from accelsim.cli.app import Hardware, LayerText, NetworkName, app, console, progress, until_stopped
+from accelsim.cli.app import Hardware, LayerText, NetworkName, Wide, app, console, progress, until_stopped
 from accelsim.cli.network import AllowUnknown, Dims, Shapes, load
 from accelsim.cli.options import Budget, EngineName, MapperName, ObjectiveName, Scheduler, Seed, Workers
 from accelsim.errors import AccelsimError
@@ -48,11 +48,21 @@ def map_(
     save: Annotated[
         Path | None, typer.Option("--save", help="Write mapping JSON, which `evaluate --mapping` reads.")
     ] = None,
+    emit: Annotated[
+        str | None,
+        typer.Option(help="Print programs instead of a report: c, mlir (linalg and its schedule) or tvm."),
+    ] = None,
+    nests: Annotated[
+        bool, typer.Option("--nests", help="Of a network: show the loop nests of its layers too.")
+    ] = False,
+    wide: Wide = False,
 ) -> None:
     """Find mappings of a network or a layer. Ctrl-C ends the search with the best mappings so far."""
     import json
 
     from accelsim.costing import map_network
+    from accelsim.emit import EMITTERS
+    from accelsim.emit import emit as emitted
     from accelsim.files import check_writable, write_whole
     from accelsim.mapping.mapper import map_layer
     from accelsim.report.mappings import layer_mapping_report, network_mapping_report
@@ -61,6 +71,10 @@ def map_(
     check_writable(save)
     if (network is None) == (layer is None):
         raise AccelsimError("map: give either a network or --layer")
+    if emit is not None:
+        EMITTERS.check(emit)
+        if fuse not in (None, "none"):
+            raise AccelsimError("map: --emit writes layers one by one; use --fuse none with it")
     if fuse is not None and layer is not None:
         raise AccelsimError("map: --fuse is for networks, not a single --layer")
     if layer is not None and any((batch is not None, resolution is not None, dims, shapes, allow_unknown)):
@@ -75,6 +89,7 @@ def map_(
                 )
             )
             report, saved = layer_mapping_report(found), found.mapping.to_dict()
+            pairs = [(one, found.mapping)]
         else:
             result, stopped = until_stopped(
                 lambda stop: map_network(
@@ -83,10 +98,15 @@ def map_(
                     progress=tick,
                 )
             )  # fmt: skip
-            report, saved = network_mapping_report(result), result.to_dict()
+            report, saved = network_mapping_report(result, nests=nests), result.to_dict()
+            pairs = [(r.cost.layer, r.mapping) for r in result.results]
     if save is not None:
         write_whole(save, json.dumps(saved, indent=1) + "\n")
-    console().print(report)
+    if emit is None:
+        console().print(report)
+    else:
+        what = network or str(layer)
+        print(emitted(emit, pairs, f"accelsim map {hardware} {what} --mapper {mapper}"), end="")
     if stopped:
         print("accelsim: stopped on request; these are the best mappings found so far", file=sys.stderr)
         raise typer.Exit(130)

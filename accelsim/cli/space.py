@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from accelsim.cli.app import app, console
+from accelsim.cli.app import Wide, app, console
 
 
 @app.command()
@@ -18,6 +18,7 @@ def space(
         str | None,
         typer.Option(help="Where accuracies come from: surrogate, published, predictor:FILE or table:FILE."),
     ] = None,
+    wide: Wide = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
 ) -> None:
     """List subnets of a space with MACs, parameters and accuracy."""

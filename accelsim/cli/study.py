@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from accelsim.cli.app import app, console
+from accelsim.cli.app import Wide, app, console
 from accelsim.cli.options import EngineName, Scheduler, Workers
 from accelsim.cli.search import Plot, check_outputs, finish, watching
 from accelsim.errors import AccelsimError
@@ -57,7 +57,7 @@ def list_studies(
 
 
 @studies.command()
-def show(file: StudyFile, plot: Plot = None) -> None:
+def show(file: StudyFile, plot: Plot = None, wide: Wide = False) -> None:
     """Show what a study found so far."""
     from accelsim.cosearch.run import load_study
 
@@ -75,6 +75,7 @@ def resume(
     workers: Workers = None,
     scheduler: Scheduler = None,
     export: Annotated[Path | None, typer.Option(help="Folder for the front's designs and a CSV.")] = None,
+    wide: Wide = False,
 ) -> None:
     """Go on with a study; the result is that of one uninterrupted search."""
     from accelsim.cosearch.run import resume as go_on

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from accelsim.cli.app import Hardware, app, console, progress
+from accelsim.cli.app import Hardware, Wide, app, console, progress
 from accelsim.cli.options import Budget, EngineName, MapperName, ModelName, Scheduler, Seed, Workers
 from accelsim.errors import AccelsimError
 
@@ -43,6 +43,7 @@ def sweep(
     ] = None,
     value: Annotated[str, typer.Option(help="Column that is reported and drawn.")] = "edp_js",
     fresh: Annotated[bool, typer.Option("--fresh", help="Forget an unfinished sweep.")] = False,
+    wide: Wide = False,
 ) -> None:
     """Price networks on every combination of varied figures."""
     from accelsim.report import figures, sweep_figures, sweeps

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from accelsim.accuracy import AccuracySource
 from accelsim.cosearch.genes import Gene, Genomes
+from accelsim.cosearch.transformed import TransformedNets
 from accelsim.workloads.network import Network
 from accelsim.workloads.spaces import Space
 
@@ -74,6 +75,10 @@ class SubnetSpace:
         """The subnet as `SPACE:ENCODING`."""
         return str(self.space.decode(row))
 
+    def subnets(self, rows: Genomes) -> Genomes:
+        """Canonical genomes of the space."""
+        return self.space.canonical(rows)
+
 
 class ListedNets:
     """Some rows of another space, one gene choosing among them."""
@@ -103,5 +108,41 @@ class ListedNets:
         """The subnet as `SPACE:ENCODING`."""
         return self.inner.label(self.rows[row[0]])
 
+    def subnets(self, rows: Genomes) -> Genomes:
+        """Canonical genomes of the space."""
+        return self.inner.subnets(self.rows[rows[:, 0]])
 
-Nets = FixedNets | SubnetSpace | ListedNets
+
+class BlockNets:
+    """Blocks of a space, each a small network by itself; one gene chooses among them."""
+
+    def __init__(self, space: Space, blocks: NDArray[np.int64], batch: int = 1) -> None:
+        self.space, self.blocks, self.batch = space, blocks, batch
+        self.genes = (Gene("block", len(blocks)),)
+
+    def canonical(self, rows: Genomes) -> Genomes:
+        """The rows."""
+        return rows
+
+    def networks(self, row: NDArray[np.int64]) -> tuple[Network, ...]:
+        """The block."""
+        return (self.space.block(int(self.blocks[row[0]]), self.batch),)
+
+    def macs(self, rows: Genomes) -> NDArray[np.float64]:
+        """[n] multiply-accumulates of one input."""
+        return np.array([float(self.space.block(int(i)).macs) for i in self.blocks[rows[:, 0]]])
+
+    def accuracy(self, rows: Genomes) -> NDArray[np.float64]:
+        """[n] NaN: a block has none."""
+        return np.full(len(rows), np.nan)
+
+    def label(self, row: NDArray[np.int64]) -> str:
+        """Its part and the values of its genes."""
+        part, values = self.space.block_choice(int(self.blocks[row[0]]))
+        chosen = self.space.parts[part]
+        names = [self.space.genes[c].name for c in chosen.columns]
+        words = ", ".join(f"{name} {value}" for name, value in zip(names, values, strict=True))
+        return f"block {chosen.name} of {self.space.name}: {words}"
+
+
+Nets = FixedNets | SubnetSpace | ListedNets | BlockNets | TransformedNets

@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 LONGEST = 12
 """Layers of a stack at most, unless asked for more."""
 
+SLACK = 1e-9
+"""Bounds are this much lower than computed, so that rounding drops nothing that is better or as good."""
+
 MOST = 400
 """Choices that are mapped and priced, unless asked for more: seconds, and most proofs need half of them."""
 
@@ -81,7 +84,7 @@ def fuse(
     most: int = MOST,
     seconds: float | None = None,
     cancelled: Callable[[], bool] = lambda: False,
-    overhead: float = 0.0,
+    overhead: tuple[float, float] = (0.0, 0.0),
 ) -> tuple[tuple[StackCost, ...], FusionCertificate]:
     """The stacks of the best schedule, in order, and what is proved.
 
@@ -90,7 +93,7 @@ def fuse(
     longest   layers of a stack at most
     most      choices priced, after which the best schedule so far is returned, with its gap
     seconds   after which the best schedule so far is returned, with its gap
-    overhead  cycles that every schedule takes beside its layers
+    overhead  cycles and pJ that every schedule takes beside its layers
     """
     started = time.monotonic()
     search = _Search(hardware, network, singles, solve)
@@ -143,7 +146,7 @@ class _Search:
                     continue
                 self.space += found.size
                 self.unfit += found.size - len(found.stacks)
-                bounds = np.stack([found.latency, found.energy], axis=1)
+                bounds = np.stack([found.latency, found.energy], axis=1) * (1.0 - SLACK)
                 good = np.flatnonzero((bounds < alone).any(axis=1))
                 self.beaten += len(found.stacks) - len(good)
                 if len(good):

@@ -100,12 +100,14 @@ def memory_plan(
     Raises AccelsimError where something cannot be read, or the patches cannot be cut.
     """
     from accelsim.hardware import load_hardware
+    from accelsim.hardware.holding import first_holder
     from accelsim.workloads.load import load_network
 
     net, rules = load_network(network), rules or Rules()
     widths = (8, 8, 8)
     if hardware is not None:
-        bits = load_hardware(hardware).precision_bits
+        hw = load_hardware(hardware)
+        bits = hw.kept_bits(first_holder(hw, "O"))
         widths = (bits.input, bits.output, bits.weight)
     tensors = Tensors(net, rules, sizes_of(net, *widths[:2]))
     end = stage_end(net, patches[0]) if patches else -1

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from accelsim.hardware.ports import short
 from accelsim.mapping.mapping import Mapping, MappingError
 from accelsim.pack import TENSORS, USERS, Batch, Counts, count, pack_layer, pack_machine, traffic_rows
+from accelsim.shown import Shown
 from accelsim.workloads.layer import DIMS, Layer
 from cost_models import layout as L
 
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
 WAYS = ("read", "write")
 
 
-@dataclass(frozen=True)
-class LayerCost:
+@dataclass(frozen=True, repr=False)
+class LayerCost(Shown):
     """Latency, energy and traffic of one layer under one mapping.
 
     Units are in the names: cycles of the accelerator's clock, picojoules, joule-seconds, bits. `resident`
@@ -34,6 +35,41 @@ class LayerCost:
     mapping: Mapping
     counts: Counts
     resident: str = ""
+
+    def brief(self) -> str:
+        """Layer, hardware, latency, energy, EDP and what binds."""
+        name = f"{self.layer.name}: " if self.layer.name else ""
+        return (
+            f"{name}{self.layer} on {self.hardware.name}: {self.latency_cycles:,.0f} cycles, "
+            f"{self.energy_pj:.4g} pJ, EDP {self.edp_js:.4g} Js, bound by {self.bound_by}"
+        )
+
+    def to_row(self) -> dict[str, Any]:
+        """All figures flat, units in the names; energies by memory last."""
+        (stride_h, stride_w), (dilation_h, dilation_w) = self.layer.stride, self.layer.dilation
+        return (
+            {"layer": self.layer.name, "op": self.layer.op}
+            | dict(self.layer.dims)
+            | {"stride_h": stride_h, "stride_w": stride_w}
+            | {"dilation_h": dilation_h, "dilation_w": dilation_w}
+            | {
+                "macs": self.macs,
+                "latency_cycles": self.latency_cycles,
+                "latency_s": self.latency_s,
+                "energy_pj": self.energy_pj,
+                "edp_js": self.edp_js,
+                "compute_steps": self.compute_steps,
+                "bound_by": self.bound_by,
+                "utilisation": self.utilisation,
+                "utilisation_spatial": self.utilisation_spatial,
+                "resident": self.resident,
+            }
+            | {f"energy_{name}_pj": pj for name, pj in self.memory_energy_pj().items()}
+        )
+
+    def to_rows(self) -> list[dict[str, Any]]:
+        """One row."""
+        return [self.to_row()]
 
     # -- totals --------------------------------------------------------------------------------------
 
@@ -52,7 +88,7 @@ class LayerCost:
 
     @property
     def energy_pj(self) -> float:
-        """Energy of memories, MACs, array and leakage."""
+        """Energy of memories, MACs and array, and all that is drawn for as long as the layer takes."""
         return self._summary(L.ENERGY)
 
     @property
@@ -118,12 +154,12 @@ class LayerCost:
 
     @cached_property
     def energy_split_pj(self) -> dict[str, Any]:
-        """Energy as {"mac", "array", "leakage", memory: {tensor: {"read", "write"}}}."""
+        """Energy as {"mac", "array", "leakage", component, memory: {tensor: {"read", "write"}}}."""
         machine = self._machine
         out: dict[str, Any] = {
             "mac": self._summary(L.MAC_ENERGY),
             "array": self._summary(L.HOP_ENERGY),
-            "leakage": self._summary(L.LEAK_ENERGY),
+            **self.hardware.static_energy_pj(self.latency_cycles),
         }
         for m, memory in enumerate(self.hardware.memories):
             read = self.counts.bits[0, m, :, 0] * machine[m, L.READ_PJ : L.READ_PJ + 3]
@@ -136,7 +172,7 @@ class LayerCost:
         return out
 
     def memory_energy_pj(self) -> dict[str, float]:
-        """Energy of each memory, MACs, array and leakage, one number each."""
+        """Energy of each memory, MACs, array, leakage and each component, one number each."""
         return {
             name: float(part) if not isinstance(part, dict) else sum(sum(w.values()) for w in part.values())
             for name, part in self.energy_split_pj.items()
@@ -281,7 +317,7 @@ def price_mapping(
     `resident` names tensors that lie on chip; `reserved_bits` float64[M, 4] is taken off each memory's
     parts for W, I, O and off its whole.
     """
-    hardware = hardware.for_layer(layer)
+    hardware = mapping.machine(hardware.for_layer(layer), resident)
     batch = mapping.arrays(hardware, layer)
     machine = pack_machine(hardware)
     if reserved_bits is not None:

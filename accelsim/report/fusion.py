@@ -8,16 +8,16 @@ from rich.text import Text
 
 from accelsim.costing import NetworkCost
 from accelsim.fusion import StackCost
+from accelsim.report.grid import Grid, number, text
 from accelsim.report.text import quantity
 
 
-def stacks_table(cost: NetworkCost) -> Table:
+def stacks_table(cost: NetworkCost) -> Grid:
     """A row a stack."""
-    table = Table(title="Fused", title_justify="left", box=None, header_style="bold")
-    table.add_column("stack", overflow="ellipsis", max_width=44, no_wrap=True)
-    for name in ("layers", "tile", "kept", "steps", "MACs", "again", "loaded", "stored", "cycles", "energy"):
-        table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("bound by", no_wrap=True)
+    columns = [text("stack", 16, 44), number("layers", 3), number("tile"), number("kept"), number("steps", 4)]
+    columns += [number("MACs", 5), number("again", 2), number("loaded", 3), number("stored", 3)]
+    columns += [number("cycles"), number("energy"), text("bound by", 8, drop=1)]
+    table = Grid(columns, "Fused")
     for stack in cost.stacks:
         table.add_row(
             title(stack),
@@ -68,11 +68,11 @@ def stack_report(stack: StackCost) -> RenderableType:
         )
         times.add_row(name, f"{cycles:,.0f}{mark}")
     again = stack.macs - stack.macs_needed
-    text = (
+    summary = (
         f"{stack.count} steps of {stack.stack.tile[0]}x{stack.stack.tile[1]}, kept {stack.stack.kept}; "
         f"{stack.macs:,} MACs, {again:,} of them again; {stack.latency_cycles:,.0f} cycles, "
         f"{quantity(stack.energy_pj * 1e-12, 'J')}, bound by {stack.bound_by}"
     )
     if stack.weights_loaded:
-        text += "; weights that stay: " + ", ".join(f"{n} {w:,}" for n, w in stack.weights_loaded.items())
-    return Group(Text(text), tensors, times)
+        summary += "; weights that stay: " + ", ".join(f"{n} {w:,}" for n, w in stack.weights_loaded.items())
+    return Group(Text(summary), tensors, times)

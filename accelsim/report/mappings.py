@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from accelsim.costing import NetworkMapping
 from accelsim.mapping.mapper import MappingResult
+from accelsim.report.grid import Grid, number, text
 from accelsim.report.tables import layer_report
 from accelsim.report.text import quantity
 
@@ -17,20 +17,16 @@ def layer_mapping_report(result: MappingResult) -> RenderableType:
     return Group(Text(_how(result)), layer_report(result.cost))
 
 
-def network_mapping_report(found: NetworkMapping, *, nests: bool = True) -> RenderableType:
+def network_mapping_report(found: NetworkMapping, *, nests: bool = False) -> RenderableType:
     """A row a layer, the totals and, once for equal mappings of equal layers, the loop nests."""
     cost = found.cost
     title = f"{cost.network.name} on {cost.hardware.name}"
-    table = Table(title=title, box=None, header_style="bold")
-    table.add_column("layer", overflow="ellipsis", max_width=28, no_wrap=True)
-    table.add_column("shape", overflow="ellipsis", max_width=34, no_wrap=True)
-    for name in ("cycles", "energy", "EDP, Js", "evaluations"):
-        table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("status")
     proofs = [r.certificate for r in found.results if r.certificate is not None]
+    columns = [text("layer", 12, 28), text("shape", 16, 34, drop=4), number("cycles"), number("energy")]
+    columns += [number("EDP, Js", drop=1), number("evaluations", drop=3), text("status", 7)]
     if proofs:
-        table.add_column("gap", justify="right", no_wrap=True)
-        table.add_column("candidates", justify="right", no_wrap=True)
+        columns += [number("gap"), number("candidates", drop=2)]
+    table = Grid(columns, title)
     for result in found.results:
         one = result.cost
         table.add_row(

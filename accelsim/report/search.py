@@ -6,18 +6,22 @@ import math
 from collections.abc import Sequence
 
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
-from accelsim.cosearch.goals import METRICS, Goals
+from accelsim.cosearch.goals import Goals
+from accelsim.cosearch.metrics import Metric
 from accelsim.cosearch.phase import DRAWS
 from accelsim.cosearch.result import Found, SearchResult
 from accelsim.costing import NetworkCost, NetworkMapping
 from accelsim.hardware import Accelerator
 from accelsim.hardware.brief import size
 from accelsim.hardware.ports import ports_text
+from accelsim.report.grid import Grid, number, text
 from accelsim.report.tables import energy_table
 from accelsim.report.text import quantity
+
+DROPPED = {"accuracy": 0, "area": 3, "macs": 4}
+"""How soon a column that is no goal goes for want of room, if not 2."""
 
 MOST_ROWS = 20
 """Members of the front shown; of a longer one evenly spaced members."""
@@ -27,7 +31,7 @@ _CELL, _DRAWN = 6, (8, 4)
 
 def search_report(result: SearchResult, *, designs: bool = True) -> RenderableType:
     """All of it; without `designs` only the numbers, which takes no mapping."""
-    parts: list[RenderableType] = [Text(ran(result)), Text("")]
+    parts: list[RenderableType] = [Text("\n".join((ran(result), *result.notes))), Text("")]
     best = result.best
     if best is None:
         return Group(*parts, Text(nothing_feasible(result)))
@@ -92,41 +96,56 @@ def nothing_feasible(result: SearchResult) -> str:
 
 def closest(result: SearchResult, goals: Goals, name: str) -> str:
     """The best value of a limited metric that any candidate has."""
-    values = [f for f in result.values[:, list(METRICS).index(name)] if math.isfinite(f)]
+    metric = goals.metrics[name]
+    values = [value for value in result.column(name) if math.isfinite(value)]
     if not values:
         return "no candidate got as far as to have it"
-    best = max(values) if METRICS[name].maximise else min(values)
-    return f"the limit is {goals.limits[name]:.4g} {METRICS[name].unit}, the best candidate has {best:.4g}"
+    best = max(values) if metric.maximise else min(values)
+    return f"the limit is {goals.limits[name]:.4g} {metric.unit}, the best candidate has {best:.4g}"
 
 
-def front_table(result: SearchResult) -> Table:
+def front_table(result: SearchResult) -> Grid:
     """A row a member of the front."""
     front = result.front
     step = max(1.0, (len(front) - 1) / (MOST_ROWS - 1))
     shown = sorted({round(i * step) for i in range(MOST_ROWS) if round(i * step) < len(front)})
     title = f"Front: {len(front)} designs" + (f", {len(shown)} of them" if len(shown) < len(front) else "")
-    table = Table(title=title, title_justify="left", box=None, header_style="bold")
-    with_accuracy = any(not math.isnan(found.metrics["accuracy"]) for found in front)
-    numbers = ["EDP, Js", "latency", "energy", "mm2", "M MACs"]
-    for name in ["no.", *(["top-1 %"] if with_accuracy else []), *numbers]:
-        table.add_column(name, justify="right", no_wrap=True, min_width=len(name) + 1)
-    table.add_column("chip", no_wrap=True, overflow="ellipsis", min_width=30)
-    table.add_column("network", no_wrap=True, overflow="ellipsis", max_width=30)
+    goals = result.setup.goals
+    metrics = {name: goals.metrics[name] for name in goals.objectives} | {
+        name: metric for name, metric in goals.metrics.items() if name != "power" or name in goals.limits
+    }
+    known = [name for name in metrics if any(not math.isnan(found.metrics[name]) for found in front)]
+    columns = [number("no.")]
+    for name in known:
+        wanted = name in goals.objectives or name in goals.limits or name == "edp"
+        columns.append(number(_head(metrics[name]), *([] if wanted else [DROPPED.get(name, 2)])))
+    table = Grid([*columns, text("chip", 20), text("network", 10, 30, drop=1)], title)
     for i in shown:
         found = front[i]
-        m = found.metrics
         table.add_row(
             str(found.index),
-            *([f"{m['accuracy']:.2f}"] if with_accuracy else []),
-            f"{m['edp']:.3g}",
-            quantity(m["latency"], "s"),
-            quantity(m["energy"], "J"),
-            f"{m['area']:.3g}",
-            f"{m['macs'] / 1e6:,.0f}",
+            *(_cell(metrics[name], found.metrics[name]) for name in known),
             found.hardware,
             found.network.partition(":")[2] or found.network,
         )
     return table
+
+
+def _head(metric: Metric) -> str:
+    """Of a column; seconds and joules stand beside their numbers."""
+    word = {"edp": "EDP", "accuracy": "top-1", "macs": "M MACs", "area": "mm2"}.get(metric.name, metric.name)
+    unit = "" if metric.unit in ("s", "J", "mm2") else metric.unit
+    return f"{word}{',' if unit == 'Js' else ''} {unit}".rstrip()
+
+
+def _cell(metric: Metric, value: float) -> str:
+    if metric.unit in ("s", "J"):
+        return quantity(value, metric.unit)
+    if metric.name == "macs":
+        return f"{value / 1e6:,.0f}"
+    if metric.unit == "%":
+        return f"{value:.2f}"
+    return f"{value:.3g}" if abs(value) < 1000 or metric.logarithmic else f"{value:,.0f}"
 
 
 def design_parts(result: SearchResult, found: Found) -> list[RenderableType]:
@@ -151,7 +170,8 @@ def describe(chip: Accelerator) -> str:
     """Memories from outside in, each array drawn as a grid."""
     lines = []
     for m, memory in enumerate(chip.memories):
-        held = "".join(memory.holds)
+        free = f" ({''.join(memory.holds_choice)} may pass by)" if memory.holds_choice else ""
+        held = "".join(memory.holds) + free
         inner = "unlimited" if memory.size_bytes is None else f"{size(memory.total_bytes)} bytes"
         parts = memory.parts() if memory.partitioned else {}
         split = " (" + ", ".join(f"{t} {size(b)}" for t, b in parts.items()) + ")" if parts else ""
@@ -183,7 +203,7 @@ def _grid(sizes: Sequence[int]) -> list[str]:
     return out
 
 
-def comparison(result: SearchResult, found: Found, mapped: Sequence[NetworkMapping]) -> Table:
+def comparison(result: SearchResult, found: Found, mapped: Sequence[NetworkMapping]) -> Grid:
     """The design beside the base chip on the same networks, with its own and with searched mappings."""
     own = result.baseline(found)
     rows = [("base chip, template mappings", own)]
@@ -191,15 +211,9 @@ def comparison(result: SearchResult, found: Found, mapped: Sequence[NetworkMappi
         searched = result.baseline(found, result.config.mapper)
         rows.append((f"base chip, {result.config.mapper} mappings", searched))
     rows.append(("this design", tuple(mapped)))
-    table = Table(
-        title=f"The same network on {result.setup.base.name}",
-        title_justify="left",
-        box=None,
-        header_style="bold",
-    )
-    table.add_column("")
-    for name in ("latency", "energy", "EDP, Js", "speed-up", "energy saving", "EDP gain"):
-        table.add_column(name, justify="right", no_wrap=True)
+    columns = [text("", 12), number("latency", 2), number("energy", 2), number("EDP, Js")]
+    columns += [number(name, drop) for name, drop in (("speed-up", 1), ("energy gain", 1), ("EDP gain", 0))]
+    table = Grid(columns, f"The same network on {result.setup.base.name} (gain: how many times less)")
     new = _means([m.cost for m in mapped])
     figures = [(name, _means([m.cost for m in group])) for name, group in rows]
     if result.config.model == "maestro":

@@ -57,7 +57,7 @@ def lines_figure(table: SweepTable, value: str = "edp_js") -> Figure:
     if np.nanmax(finite) > 4 * np.nanmin(finite) > 0:
         plot.set_yscale("log")
     _scale(plot, axis)
-    plot.set(xlabel=axis.path, ylabel=LABELS[value])
+    plot.set(xlabel=axis.label, ylabel=LABELS[value])
     plot.legend(frameon=False, fontsize="small")
     tidy(plot, grid="y")
     return figure
@@ -80,7 +80,7 @@ def heat_figure(table: SweepTable, value: str = "edp_js") -> Figure:
             ticks = range(0, len(one.values), step)
             side.set_ticks(ticks, [tick_text(one, one.values[i]) for i in ticks], fontsize="small")
         plot.tick_params(axis="x", rotation=45)
-        plot.set(xlabel=first.path, ylabel=second.path, title=network)
+        plot.set(xlabel=first.label, ylabel=second.label, title=network)
         figure.colorbar(shown, ax=plot, label=LABELS[value])
     return figure
 

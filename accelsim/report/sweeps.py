@@ -6,10 +6,10 @@ from collections import Counter
 from typing import Any
 
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from accelsim.errors import AccelsimError, nearest
+from accelsim.report.grid import Grid, number
 from accelsim.report.text import quantity, size_text
 from accelsim.sweeps.axes import Axis
 from accelsim.sweeps.table import FIGURES, SweepTable
@@ -34,12 +34,10 @@ def sweep_report(table: SweepTable, value: str = "edp_js") -> RenderableType:
         here = table.where(network=network, objective=objective)
         good = sorted(here.ok.rows, key=lambda r: float(r[check_value(value)]))
         front = {id(row) for row in here.front().rows}
-        grid = Table(box=None, header_style="bold", title_justify="left")
-        grid.title = f"{network}, mapped for {objective}: {len(good)} of {len(here)} points work"
-        for axis in table.axes:
-            grid.add_column(axis.path, justify="right", overflow="fold")
-        for name in ("latency", "energy", "EDP, Js", "util.", "mm2", "front"):
-            grid.add_column(name, justify="right", no_wrap=True)
+        title = f"{network}, mapped for {objective}: {len(good)} of {len(here)} points work"
+        columns = [number(axis.label) for axis in table.axes]
+        columns += [number("latency"), number("energy"), number("EDP, Js"), number("util.", 3)]
+        grid = Grid([*columns, number("mm2", 2), number("front", 1)], title)
         for row in good[:_SHOWN]:
             grid.add_row(
                 *(tick_text(axis, row[axis.path]) for axis in table.axes),

@@ -11,6 +11,7 @@ from rich.text import Text
 from accelsim.costing import NetworkCost
 from accelsim.csv_text import csv_text
 from accelsim.mapping.cost import LayerCost
+from accelsim.report.grid import Grid, number, text
 from accelsim.report.text import quantity
 
 
@@ -44,12 +45,15 @@ def layer_report(cost: LayerCost, *, explain: bool = False) -> RenderableType:
 
 def network_report(cost: NetworkCost, *, explain: bool = False) -> RenderableType:
     """A row a layer, then the totals."""
-    table = Table(title=f"{cost.network.name} on {cost.hardware.name}", box=None, header_style="bold")
-    table.add_column("layer", overflow="ellipsis", max_width=28, no_wrap=True)
-    table.add_column("shape", overflow="ellipsis", max_width=34, no_wrap=True)
-    for name in ("MACs", "cycles", "energy", "util."):
-        table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("bound by", no_wrap=True)
+    table = Grid(
+        [
+            text("layer", 12, 28),
+            text("shape", 14, 34, drop=2),
+            *(number("MACs", 1), number("cycles"), number("energy"), number("util.")),
+            text("bound by", 14, drop=1),
+        ],
+        f"{cost.network.name} on {cost.hardware.name}",
+    )
     for one in cost.layers:
         table.add_row(
             one.layer.name,
@@ -78,55 +82,12 @@ def network_report(cost: NetworkCost, *, explain: bool = False) -> RenderableTyp
 
 def network_csv(cost: NetworkCost) -> str:
     """A line a layer, and after them a line a piece of each stack and one for the stack."""
-    rows = [layer_row(one) for one in cost.layers]
-    for stack in cost.stacks:
-        rows += [layer_row(piece.cost) | {"times": piece.times} for piece in stack.pieces]
-        last = layer_row(stack.pieces[0].cost)
-        latency_s = stack.latency_cycles / (cost.hardware.clock_mhz * 1e6)
-        whole = {
-            "layer": f"{stack.layers[0]} .. {stack.layers[-1]}",
-            "op": "stack",
-            "macs": stack.macs,
-            "latency_cycles": stack.latency_cycles,
-            "latency_s": latency_s,
-            "energy_pj": stack.energy_pj,
-            "edp_js": stack.energy_pj * 1e-12 * latency_s,
-            "bound_by": stack.bound_by,
-            "times": 1,
-        } | {f"energy_{name}_pj": pj for name, pj in stack.memory_energy_pj.items()}
-        rows.append(dict.fromkeys(last, "") | whole)
-    if cost.stacks:
-        rows = [{**row, "times": row.get("times", 1)} for row in rows]
-    return _csv(rows)
+    return _csv(cost.to_rows())
 
 
 def layer_csv(cost: LayerCost) -> str:
     """One line."""
-    return _csv([layer_row(cost)])
-
-
-def layer_row(cost: LayerCost) -> dict[str, Any]:
-    """Flat row of a layer's figures, units in the names."""
-    dims = dict(cost.layer.dims)
-    return (
-        {"layer": cost.layer.name, "op": cost.layer.op}
-        | dims
-        | {"stride_h": cost.layer.stride[0], "stride_w": cost.layer.stride[1]}
-        | {"dilation_h": cost.layer.dilation[0], "dilation_w": cost.layer.dilation[1]}
-        | {
-            "macs": cost.macs,
-            "latency_cycles": cost.latency_cycles,
-            "latency_s": cost.latency_s,
-            "energy_pj": cost.energy_pj,
-            "edp_js": cost.edp_js,
-            "compute_steps": cost.compute_steps,
-            "bound_by": cost.bound_by,
-            "utilisation": cost.utilisation,
-            "utilisation_spatial": cost.utilisation_spatial,
-            "resident": cost.resident,
-        }
-        | {f"energy_{name}_pj": pj for name, pj in cost.memory_energy_pj().items()}
-    )
+    return _csv(cost.to_rows())
 
 
 def _csv(rows: list[dict[str, Any]]) -> str:
@@ -136,40 +97,42 @@ def _csv(rows: list[dict[str, Any]]) -> str:
 def _heading(cost: LayerCost) -> Text:
     name = f"{cost.layer.name}: " if cost.layer.name else ""
     resident = f", {cost.resident} on chip" if cost.resident else ""
-    text = Text(f"{name}{cost.layer} on {cost.hardware.name}{resident}\n", style="bold")
-    text.append(
+    heading = Text(f"{name}{cost.layer} on {cost.hardware.name}{resident}\n", style="bold")
+    heading.append(
         f"latency {cost.latency_cycles:,.0f} cycles ({quantity(cost.latency_s, 's')}), bound by "
         f"{cost.bound_by}; energy {quantity(cost.energy_pj * 1e-12, 'J')}; EDP {cost.edp_js:.3g} Js; "
         f"utilisation {cost.utilisation:.1%} (array {cost.utilisation_spatial:.1%})\n",
         style="not bold",
     )
-    return text
+    return heading
 
 
 def _network_totals(cost: NetworkCost) -> Text:
-    text = Text()
-    text.append(f"latency {quantity(cost.latency_s, 's')} ({cost.latency_cycles:,.0f} cycles at ")
-    text.append(f"{cost.hardware.clock_mhz:g} MHz), {cost.network.batch / cost.latency_s:.3g} inferences/s\n")
+    totals = Text()
+    totals.append(f"latency {quantity(cost.latency_s, 's')} ({cost.latency_cycles:,.0f} cycles at ")
+    totals.append(
+        f"{cost.hardware.clock_mhz:g} MHz), {cost.network.batch / cost.latency_s:.3g} inferences/s\n"
+    )
     overhead_us = cost.hardware.network.overhead_us
     if overhead_us:
-        text.append(f"of which {quantity(overhead_us * 1e-6, 's')} an inference beyond its layers\n")
-    text.append(f"energy {quantity(cost.energy_pj * 1e-12, 'J')}, EDP {cost.edp_js:.3g} Js, ")
-    text.append(f"utilisation {cost.utilisation:.1%}, area {cost.hardware.area_mm2:.3g} mm2")
+        totals.append(f"of which {quantity(overhead_us * 1e-6, 's')} an inference beyond its layers\n")
+    totals.append(f"energy {quantity(cost.energy_pj * 1e-12, 'J')}, EDP {cost.edp_js:.3g} Js, ")
+    totals.append(f"utilisation {cost.utilisation:.1%}, area {cost.hardware.area_mm2:.3g} mm2")
     if cost.hardware.estimated:
-        text.append(f"\n{len(cost.hardware.estimated)} hardware figures come from the technology fit")
-        text.append(" (--json lists them)")
+        totals.append(f"\n{len(cost.hardware.estimated)} hardware figures come from the technology fit")
+        totals.append(" (--json lists them)")
     if cost.fusion is not None:
         proof = cost.fusion
         sure = (
             "no schedule of the space is better" if proof.proved else f"one could be {proof.gap:.1%} better"
         )
-        text.append(
+        totals.append(
             f"\n{len(cost.stacks)} stacks; {sure}: {proof.choices:,} choices, {proof.unfit:,} do not fit, "
             f"{proof.beaten:,} beaten by their bound, {proof.priced:,} priced"
         )
     for note in cost.network.notes:
-        text.append(f"\nnote: {note}")
-    return text
+        totals.append(f"\nnote: {note}")
+    return totals
 
 
 def _traffic_table(cost: LayerCost) -> Table:

@@ -15,6 +15,12 @@ from accelsim.errors import AccelsimError
 UNITS = {"": 1, "B": 1, "kB": 1000, "MB": 10**6, "GB": 10**9, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
 """What may stand behind a number."""
 
+SYMBOLS = {
+    "bytes": "B", "bits": "bit", "pj": "pJ", "mhz": "MHz", "nm": "nm", "us": "us", "mw": "mW", "mm2": "mm2",
+    "um2": "um2", "cycles": "cycles",
+}  # fmt: skip
+"""What the last word of a field's name measures in."""
+
 MAX_POINTS = 100_000
 
 LARGEST = 1e30
@@ -52,6 +58,19 @@ class Axis:
         if not self.ranged:
             return self
         return Axis(self.path, tuple(dict.fromkeys(round(float(v)) for v in self.values)), True)
+
+    @property
+    def label(self) -> str:
+        """The path as people say it, with its unit: `GLB size, B` of memories.GLB.size_bytes."""
+        *place, figure = self.path.split(".")
+        words = [word for word in place if word not in ("memories", "fanout", "costs", "network")]
+        if place[-2:-1] == ["fanout"] and figure == "size":
+            return " ".join([*words, "lanes"])
+        what, _, unit = figure.rpartition("_")
+        if what and unit in SYMBOLS:
+            return " ".join([*words, what.replace("_", " ")]) + f", {SYMBOLS[unit]}"
+        unit = ", B/cycle" if "bandwidth" in (figure, *place) else ""
+        return " ".join([*words, figure.replace("_", " ")]) + unit
 
     @property
     def numeric(self) -> bool:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from accelsim.csv_text import csv_text
 from accelsim.errors import AccelsimError, nearest
 from accelsim.files import check_suffix, write_whole
+from accelsim.shown import Shown
 from accelsim.sweeps.axes import Axis
 
 FORMATS = (".csv", ".json", ".parquet")
@@ -26,8 +27,8 @@ FIGURES = (
 """Columns with a number where the point works."""
 
 
-@dataclass(frozen=True)
-class SweepTable:
+@dataclass(frozen=True, repr=False)
+class SweepTable(Shown):
     """A row per point, network and objective, in the order of the axes.
 
     Columns: the paths of the axes, `network`, `objective`, FIGURES, and `status`: "ok", or why the point
@@ -39,6 +40,15 @@ class SweepTable:
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    def brief(self) -> str:
+        """Axes, networks and how many points work."""
+        axes = " x ".join(axis.path for axis in self.axes)
+        return f"{axes} for {', '.join(self.networks)}: {len(self.ok.rows)} of {len(self.rows)} points work"
+
+    def to_rows(self) -> list[dict[str, Any]]:
+        """The rows, a dict each, in the order of `columns`."""
+        return [{name: row[name] for name in self.columns} for row in self.rows]
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         return iter(self.rows)
@@ -107,7 +117,7 @@ class SweepTable:
 
     def to_json(self) -> str:
         """A list of objects, one a row."""
-        return json.dumps([{k: row[k] for k in self.columns} for row in self.rows], indent=1) + "\n"
+        return json.dumps(self.to_rows(), indent=1) + "\n"
 
     def write(self, path: Path | str) -> None:
         """Write .csv, .json or .parquet (which needs `pip install accelsim[parquet]`), all at once."""

@@ -30,6 +30,17 @@ SUBNETS: dict[str, Any] = {
 """About 50 ms a candidate."""
 
 
+MACRO: dict[str, Any] = {
+    "hardware": "eyeriss",
+    "space": "nasbench_macro",
+    "objectives": "edp,macs",
+    "fix": "hardware",
+    "budget": 20,
+    "population": 8,
+}
+"""21 blocks."""
+
+
 def same(one: SearchResult, two: SearchResult) -> bool:
     """Whether two searches evaluated the same candidates in the same order, to the same bits."""
     return len(one.generations) == len(two.generations) and all(

@@ -10,22 +10,47 @@ import pytest
 import accelsim
 from accelsim import AccelsimError
 from accelsim.cosearch.export import design_files
-from accelsim.cosearch.goals import NAMES
 from accelsim.cosearch.run import configure, generation, resume, search
 from accelsim.cosearch.setup import Setup
 from accelsim.cosearch.strategies import load_strategy, strategy_names
-from tests.cosearch.small import SUBNETS, TINY, same, tiny
+from tests.cosearch.small import MACRO, SUBNETS, TINY, same, tiny
 
 ROUTE = {
     "nested": TINY,
     "joint": TINY | {"strategy": "joint"},
     "sequential": SUBNETS | {"strategy": "sequential"},
+    "single": TINY | {"strategy": "single"},
+    "blockwise": MACRO | {"strategy": "blockwise"},
+    "blockwise_exact": MACRO | {"strategy": "blockwise_exact"},
 }
 """The smallest search of each strategy."""
 
+LISTING = ("blockwise", "blockwise_exact")
+"""Strategies that begin with a list, which no seed changes and whose last generation need not be full."""
+
+
+@pytest.mark.parametrize("strategy", ["nested", "joint"])
+def test_what_memories_hold_stays_left_to_the_mapper(strategy) -> None:
+    """Every chip of the space has its base's choice; a vector of genes counts on the best way to hold."""
+    closed = accelsim.load_hardware("eyeriss").to_dict()
+    data = json.loads(json.dumps(closed))
+    data["memories"][1]["holds_choice"] = ["I", "O"]
+    options = TINY | {"strategy": strategy, "evaluations": 16}
+    one, more = (search(**options | {"hardware": hw}) for hw in (closed, data))
+    assert one.generations[0].rows.tobytes() == more.generations[0].rows.tobytes()
+    values = [evaluated(found, "edp")[:8] for found in (one, more)]
+    assert (values[1] <= values[0]).all()
+    assert (values[1] < values[0]).any()
+    for item in (more.found(i) for i in range(4)):
+        assert more.design(item).chip.memories[1].holds_choice == ("I", "O")
+    (mapped,) = more.mappings(more.found(0))
+    assert mapped.cost.edp_js == pytest.approx(values[1][0], rel=1e-12)
+    again = accelsim.evaluate(more.design(more.found(0)).chip, TINY["networks"], mapped.to_dict())
+    assert again.edp_js == mapped.cost.edp_js
+
 
 def evaluated(found, column: str) -> np.ndarray:
-    return found.values[:, NAMES.index(column)]
+    return found.column(column)
 
 
 @pytest.fixture(scope="module", params=strategy_names())
@@ -42,13 +67,15 @@ class TestEveryStrategy:
     def test_same_seed_same_search(self, name, found) -> None:
         assert same(search(**ROUTE[name], evaluations=32, workers=2), found)
         other = search(**ROUTE[name] | {"seed": 3}, evaluations=8)
-        assert other.generations[0].rows.tobytes() != found.generations[0].rows.tobytes()
+        alike = other.generations[0].rows.tobytes() == found.generations[0].rows.tobytes()
+        assert alike == (name in LISTING)
 
     def test_no_candidate_comes_twice_in_a_phase(self, found) -> None:
         seen = set()
         for made, phase in zip(found.generations, found._phases):
             keys = [(made.phase, key) for key in phase.keys(made.rows)]
-            assert len(set(keys)) == len(keys) == 8
+            assert len(set(keys)) == len(keys)
+            assert len(keys) == 8 or found.config.strategy in LISTING
             assert not seen & set(keys)
             seen.update(keys)
 
@@ -101,9 +128,9 @@ class TestEveryStrategy:
 
     def test_every_mapper_objective(self, name) -> None:
         """An objective that mappings decide is what they are chosen by."""
-        fast = search(**ROUTE[name] | {"objectives": "latency"}, evaluations=16)
+        fast = search(**ROUTE[name] | {"objectives": "latency"}, evaluations=32)
         assert fast.setup.mapping_objective == "latency"
-        assert fast.best.metrics["latency"] == np.nanmin(evaluated(fast, "latency"))
+        assert fast.best.metrics["latency"] == np.nanmin(evaluated(fast, "latency")[fast.feasible])
 
 
 def test_conformance_covers_all() -> None:
@@ -316,7 +343,7 @@ def test_sequential_leaves_a_space_of_networks_that_is_exhausted(monkeypatch, tm
         ({"objectives": "edp,accuracy"}, ["accuracy", "space"]),
         ({"limits": {"accuracy": 75}}, ["accuracy", "space"]),
         ({"objectives": "edpp"}, ["'edpp'", "edp"]),
-        ({"objectives": 5}, ["search", "int"]),
+        ({"objectives": 5}, ["metric", "5"]),
         ({"limits": {"latency": "soon"}}, ["max_latency", "'soon'"]),
         ({"max_latency": -1}, ["max_latency", "-1"]),
         ({"fix": "hardwear"}, ["fix", "'hardwear'", "hardware"]),

@@ -27,6 +27,7 @@ FILES = {
     "schedules_vs_networks": {"latency.csv"},
     "fusion_evidence": {"fusion.csv", "grid.csv"},
     "interstellar_claim": {"sizing.csv", "sizing.png"},
+    "schedules_on_this_cpu": {"layers.csv", "times.csv", "networks.csv"},
     "search_evidence": {"optimisers.csv", "strategies.csv", "small_space.csv"},
 }
 

@@ -18,7 +18,7 @@ LAYER = "K=8 C=4 P=6 Q=6 R=3 S=3"
 @pytest.mark.parametrize("hardware", ["example", "edgetpu"])
 def test_saved_network_mapping_prices_alike(capsys, tmp_path, hardware) -> None:
     file = tmp_path / "mapping.json"
-    code, out, _ = run(capsys, "map", hardware, "lenet5", "--budget", "100", "--save", str(file))
+    code, out, _ = run(capsys, "map", hardware, "lenet5", "--budget", "100", "--nests", "--save", str(file))
     assert code == 0
     assert "multiply-accumulate" in out
     assert "mapper genetic, objective edp" in out

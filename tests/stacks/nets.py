@@ -22,12 +22,12 @@ def axes(draw, size):
 
 
 @st.composite
-def networks(draw, most=5, side=9, whole=True):
-    """A network of up to `most` layers in which each reads one or two tensors of any earlier age."""
+def networks(draw, most=5, side=9, whole=True, least=1):
+    """A network of `least` to `most` layers in which each reads one or two tensors of any earlier age."""
     shape = (draw(st.integers(1, 3)), draw(st.integers(3, side)), draw(st.integers(3, side)))
     sizes, layers, edges, windows = {INPUT: shape[1:]}, [], [], []
     channels = {INPUT: shape[0]}
-    for i in range(draw(st.integers(1, most))):
+    for i in range(draw(st.integers(least, most))):
         source = i - 1
         rows, p = draw(axes(sizes[source][0]))
         cols, q = draw(axes(sizes[source][1]))

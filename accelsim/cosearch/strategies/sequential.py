@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from accelsim.cosearch.chips import FixedChip
 from accelsim.cosearch.genes import Genomes
 from accelsim.cosearch.goals import front
-from accelsim.cosearch.nets import FixedNets, ListedNets
+from accelsim.cosearch.nets import FixedNets, ListedNets, SubnetSpace
 from accelsim.cosearch.phase import Phase
 from accelsim.cosearch.strategies.base import Strategy
 from accelsim.errors import AccelsimError
@@ -48,6 +48,6 @@ class Sequential(Strategy):
         if not len(best):  # carry on with those that miss the limits least
             miss = np.maximum(self.phase.excess(all_values), 0.0).sum(axis=1)
             best = np.argsort(miss, kind="stable")[: self.setup.config.population]
-        assert not isinstance(self.setup.nets, FixedNets)
+        assert isinstance(self.setup.nets, SubnetSpace | ListedNets)
         listed = ListedNets(self.setup.nets, all_rows[best[: self.setup.config.population]])
         return self.setup.phase("mapping", listed, FixedChip(self.setup.base))

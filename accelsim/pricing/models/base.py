@@ -6,6 +6,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import cast
 
+import numpy as np
+from numpy.typing import NDArray
+
 from accelsim.errors import AccelsimError
 from accelsim.mapping.mapper import MappingResult
 from accelsim.names import Registry
@@ -39,6 +42,10 @@ class CostModel(ABC):
 
         `cancelled` is asked now and then; once it answers True, the best so far is returned.
         """
+
+    def bounds(self, asks: Sequence[Ask]) -> NDArray[np.float64]:
+        """(cycles, pJ) float64[n, 2] that no answer to the asks is below; 0 where nothing is known."""
+        return np.zeros((len(asks), 2))
 
     def mapping(self, ask: Ask, cancelled: Callable[[], bool] = never) -> MappingResult | None:
         """The mapping that `price` priced, None where nothing fits. Raises AccelsimError if it has none."""

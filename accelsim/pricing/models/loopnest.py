@@ -6,11 +6,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from accelsim.mapping.cost import price_mapping
 from accelsim.mapping.mapper import MappingResult, Task
 from accelsim.mapping.mapping import Mapping, MappingError
 from accelsim.pricing.ask import Answers, Ask
+from accelsim.pricing.bounds import lower_bounds
 from accelsim.pricing.models import vectors
 from accelsim.pricing.models.base import CostModel, never
 from accelsim.pricing.way import Way
@@ -37,12 +39,14 @@ class LoopNest(CostModel):
         out = Answers.empty(len(asks))
         free = [i for i, ask in enumerate(asks) if ask.schedule is None]
         if free:
-            found = self.way.mapper.batch([self._task(asks[i], cancelled) for i in free])
+            found = self.way.mapper.batch_ways([self._task(asks[i], cancelled) for i in free])
             for column, figures in zip(out, np.asarray(found).T, strict=True):
                 column[free] = figures
         coded = [i for i, ask in enumerate(asks) if isinstance(ask.schedule, np.ndarray)]
         if coded:
-            for column, figures in zip(out, vectors.price([asks[i] for i in coded]), strict=True):
+            for column, figures in zip(
+                out, vectors.price([asks[i] for i in coded], self.way.objective), strict=True
+            ):
                 column[coded] = figures
         for i, ask in enumerate(asks):
             if isinstance(ask.schedule, Mapping):
@@ -51,13 +55,17 @@ class LoopNest(CostModel):
                 out.evaluations[i] = 1
         return out
 
+    def bounds(self, asks: Sequence[Ask]) -> NDArray[np.float64]:
+        """See `CostModel.bounds`; they hold for all mappings, not only those of a mapper."""
+        return lower_bounds(asks)
+
     def mapping(self, ask: Ask, cancelled: Callable[[], bool] = never) -> MappingResult | None:
         """See `CostModel.mapping`. Raises MappingError for a given mapping that is illegal."""
         if isinstance(ask.schedule, Mapping):
             return _given(ask, ask.schedule)
         if ask.schedule is not None:
-            return vectors.mapping(ask)
-        return self.way.mapper.map(self._task(ask, cancelled))
+            return vectors.mapping(ask, self.way.objective)
+        return self.way.mapper.map_ways(self._task(ask, cancelled))
 
     def _task(self, ask: Ask, cancelled: Callable[[], bool]) -> Task:
         way = self.way

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from functools import cached_property
 from itertools import chain as flat
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,9 @@ SMALLEST_RESOLUTION = 32
 """Every space here divides the input by up to 32; below that the last maps are smaller than one pixel."""
 
 LARGEST_RESOLUTION = 4096
+
+LISTED = 10_000_000
+"""Genomes that are listed at most."""
 
 
 class Space(ABC):
@@ -160,6 +164,20 @@ class Space(ABC):
         """Distinct blocks: `block` takes 0 to this less 1, part by part, the last gene of a part fastest."""
         return int(self._starts[-1])
 
+    @cached_property
+    def existing_blocks(self) -> tuple[int, ...]:
+        """Numbers of the blocks that are one: a gene of its own may say that a block is left out."""
+        return tuple(i for i in range(self.num_blocks) if self._exists(i))
+
+    def enumerate(self) -> Genomes:
+        """Every distinct subnet [size, genes]. Raises AccelsimError for more than ten million genomes."""
+        radix = [len(x.values) for x in self.genes]
+        total = prod(radix)
+        if total > LISTED:
+            raise AccelsimError(f"{self.name}: {total} codes are too many to list; at most {LISTED}")
+        rows = np.stack(np.unravel_index(np.arange(total), radix), axis=1)
+        return g.first_rows(self.canonical(rows))
+
     def block_choice(self, block_id: int) -> tuple[int, tuple[Any, ...]]:
         """(part, value of each of its genes) of a block."""
         part = int(np.searchsorted(self._starts, block_id, "right")) - 1
@@ -211,6 +229,14 @@ class Space(ABC):
 
     def _blocks(self, genome: ArrayLike, batch: int) -> list[Network]:
         return [self.block(i, batch) for i in self.block_ids(genome)[0].tolist() if i >= 0]
+
+    def _exists(self, block_id: int) -> bool:
+        part, values = self.block_choice(block_id)
+        depth, columns = self.parts[part].depth, self.parts[part].columns
+        if depth is None or depth.column not in columns:
+            return True
+        value = values[columns.index(depth.column)]
+        return self.genes[depth.column].values.index(value) >= depth.least
 
     def _count(self, genomes: ArrayLike) -> NDArray[np.int64]:
         ids = self.block_ids(genomes)

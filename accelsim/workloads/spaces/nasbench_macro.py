@@ -101,15 +101,6 @@ class MacroSpace(Space):
             start += slots
         return rows
 
-    def enumerate(self) -> Genomes:
-        """Every distinct subnet [size, genes]."""
-        radix = [len(x.values) for x in self.genes]
-        total = int(np.prod(radix))
-        if total > 10_000_000:
-            raise AccelsimError(f"{self.name}: {total} codes are too many to list; at most 10000000")
-        rows = np.stack(np.unravel_index(np.arange(total), radix), axis=1)
-        return g.first_rows(self.canonical(rows))
-
     # -- genome and subnet ---------------------------------------------------------------------------
 
     def decode(self, genome: ArrayLike) -> MacroSubnet:

@@ -1,0 +1,59 @@
+"""Results at a prompt and in a notebook: short, escaped, whole as data."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+import accelsim
+
+HOSTILE = "<script>alert(1)</script>"
+
+
+@pytest.fixture(scope="module")
+def results() -> dict[str, object]:
+    cost = accelsim.evaluate("example", "lenet5", mapper="template")
+    layer = accelsim.Layer.conv2d(K=8, C=4, P=6, Q=6, R=3, S=3, name=HOSTILE)
+    return {
+        "network": cost,
+        "layer": accelsim.evaluate("example", layer, mapper="template"),
+        "mapped": accelsim.map_network("example", "lenet5", "template"),
+        "one": accelsim.map_layer("example", layer, "template"),
+        "chip": accelsim.load_hardware("example"),
+        "sweep": accelsim.sweep(
+            "example", ["lenet5"], ["memories.buffer.size_bytes=64KiB,128KiB"], mapper="template"
+        ),
+        "search": accelsim.search(
+            "shidiannao", networks="lenet5", evaluations=4, population=4, mapper="template", study=None
+        ),
+    }
+
+
+def test_reprs_are_one_short_line(results) -> None:
+    for name, result in results.items():
+        assert len(repr(result)) < 260, name
+        assert "\n" not in repr(result)
+        assert "." in repr(result)
+
+
+def test_notebook_tables_hold_every_row_and_escape(results) -> None:
+    for name, result in results.items():
+        page = result._repr_html_()
+        assert page.count("<tr>") == min(len(result.to_rows()), 50) + 1, name
+        assert HOSTILE not in page
+
+
+def test_frames_hold_what_the_rows_hold(results) -> None:
+    pytest.importorskip("pandas")
+    for result in results.values():
+        frame = result.to_pandas()
+        assert len(frame) == len(result.to_rows())
+    frame = results["network"].to_pandas()
+    assert frame["energy_pj"].sum() == pytest.approx(results["network"].energy_pj)
+
+
+def test_without_pandas_the_command_is_named(results, monkeypatch) -> None:
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    with pytest.raises(accelsim.AccelsimError, match=r"pip install 'accelsim\[pandas\]'"):
+        results["network"].to_pandas()
