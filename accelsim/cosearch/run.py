@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from accelsim.accuracy import KNOWN, AccuracySource
+from accelsim.accuracy import KNOWN, AccuracySource, source_file
 from accelsim.cosearch.goals import Goals, columns_of
-from accelsim.cosearch.metrics import Metric
+from accelsim.cosearch.metrics import METRICS, Metric
 from accelsim.cosearch.optimisers.base import OPTIMISERS, Optimiser
 from accelsim.cosearch.phase import DRAWS, Phase
 from accelsim.cosearch.result import SearchResult
@@ -196,8 +196,11 @@ def resume(
     scheduler: str | None = None,
     cancel: Cancel | None = None,
     watch: Watch | None = None,
+    trust: bool = False,
 ) -> SearchResult:
     """Go on with a study, up to more `evaluations` if given; the result is that of one long run.
+
+    trust  import what the study names as `package.module:Thing`; whoever wrote the file chose that code
 
     Raises AccelsimError where the file cannot be used, or was begun with libraries that search differently.
     """
@@ -205,12 +208,23 @@ def resume(
         check_evaluations(evaluations)
     with as_engine(engine, workers, scheduler) as started:
         opened = Study.open(Path(study), write=True)
+        if not trust:
+            try:
+                check_trusted(opened, going_on=True)
+            except AccelsimError:
+                opened.close()
+                raise
         return _run(opened, started, evaluations or opened.evaluations, cancel, watch)
 
 
-def load_study(study: str | Path) -> SearchResult:
-    """What a study holds, without going on. Raises AccelsimError where the file cannot be used."""
+def load_study(study: str | Path, *, trust: bool = False) -> SearchResult:
+    """What a study holds, without going on; `trust` as in `resume`.
+
+    Raises AccelsimError where the file cannot be used.
+    """
     with Study.open(Path(study)) as opened:
+        if not trust:
+            check_trusted(opened)
         setup = _setup(opened)
         strategy = load_strategy(setup)
         result = SearchResult(setup, opened.path)
@@ -226,6 +240,25 @@ def load_study(study: str | Path) -> SearchResult:
             f"study {study}: holds no generation yet; go on with: accelsim study resume {study}"
         )
     return result
+
+
+def check_trusted(study: Study, going_on: bool = False) -> None:
+    """Raise AccelsimError where a study names code that only it would have imported.
+
+    Metrics are computed only to go on.
+    """
+    config = study.config
+    named = [
+        (MAPPERS, config.mapper), (MODELS, config.model), (STRATEGIES, config.strategy),
+        (OPTIMISERS, config.optimiser), (SPACES, config.space), (KNOWN, source_file(config.accuracy)[0]),
+        *((METRICS, record.source) for record in study.metrics if going_on),
+    ]  # fmt: skip
+    foreign = [f"{registry.kind} {name}" for registry, name in named if registry.is_foreign(name)]
+    if foreign:
+        raise AccelsimError(
+            f"study {study.path}: names code that would be imported and run: {', '.join(foreign)}; if you "
+            "know who wrote the file, allow it with --trust (trust=True)"
+        )
 
 
 def _setup(study: Study, engine: Engine | None = None) -> Setup:

@@ -27,6 +27,8 @@ SPACES = Registry(
         "ofa_proxyless": f"{_HERE}.ofa_proxyless:ofa_proxyless",
         "ofa_resnet50": f"{_HERE}.ofa_resnet50:OfaResNet50",
         "nasbench_macro": f"{_HERE}.nasbench_macro:MacroSpace",
+        "wdsr_x2": f"{_HERE}.wdsr:WdsrSpace",
+        "vit": f"{_HERE}.vit:VitSpace",
     },
     "accelsim.space",
     f"{_HERE}.base:Space",
