@@ -35,6 +35,7 @@ from accelsim.hardware.fields import (
 )
 from accelsim.hardware.holding import ways_of
 from accelsim.hardware.memory import Memory
+from accelsim.hardware.microcontroller import Microcontroller
 from accelsim.hardware.ports import Port, ports_of
 from accelsim.hardware.search_space import SearchSpace
 from accelsim.hardware.sparsity import Density, OnZero
@@ -120,6 +121,11 @@ class Accelerator(Shown, Sourced):
     """
 
     version: Literal[1] = Field(description="Version of this format.")
+    kind: Literal["accelerator", "microcontroller"] = Field(
+        default="accelerator",
+        description="microcontroller: Flash for weights, SRAM for activations, and a rate of MACs instead of "
+        "an array with mappings.",
+    )
     name: Text = Field(description="Name in reports.")
     source: Text = Field(description="What the description as a whole is based on.")
     technology_nm: Nanometres = Field(description="Technology node in nm, for default energy and area.")
@@ -158,6 +164,9 @@ class Accelerator(Shown, Sourced):
         description="Storage levels, outermost first; the first holds all tensors.",
     )
     dataflow: Dataflow = Field(default_factory=Dataflow, description="What mappings this machine allows.")
+    microcontroller: Microcontroller | None = Field(
+        default=None, description="What kind `microcontroller` needs."
+    )
     network: Residency = Field(default_factory=Residency, description="What stays on chip between layers.")
     search: SearchSpace | None = Field(default=None, description="What a joint search may vary.")
     _decided: bool = PrivateAttr(False)
@@ -352,8 +361,11 @@ class Accelerator(Shown, Sourced):
 
     @property
     def area_mm2(self) -> float:
-        """Area of the whole chip: MACs, memories, array registers, and the components that the file names."""
-        return self.costs.area_mm2
+        """Area of the whole chip: MACs, memories, array registers, and the components that the file names.
+
+        NaN for microcontrollers, most of which is something else.
+        """
+        return math.nan if self.microcontroller is not None else self.costs.area_mm2
 
     def area_breakdown_mm2(self) -> dict[str, float]:
         """Area by memory and component name, and of "MAC" and "array"; all instances."""
