@@ -22,6 +22,7 @@ from accelsim.engines import Engine
 from accelsim.engines.threads import ThreadEngine
 from accelsim.errors import AccelsimError, nearest
 from accelsim.hardware import load_hardware
+from accelsim.hardware.microcontroller import refuse
 from accelsim.mapping.mapper import Mapper, load_mapper
 from accelsim.mapping.template import Objective
 from accelsim.pricing.models import MODELS, CostModel, load_model
@@ -112,6 +113,8 @@ class Setup:
                     f"fix: must be among {', '.join(FIXES)}, but got {word!r}{nearest(word, FIXES)}"
                 )
         self.base = load_hardware(config.hardware)
+        if config.model != "microcontroller" or config.strategy == "joint":
+            refuse(self.base)
         self.nets = self._nets()
         self.chips = self._chips()
         self._mappers: dict[str, Mapper] = {}
