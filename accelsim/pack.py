@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from accelsim.hardware.microcontroller import refuse
 from accelsim.hardware.sparsity import performed, timed, weights_read
 from accelsim.workloads.layer import DIMS, Layer
 from cost_models import layout as L
@@ -66,7 +67,9 @@ def pack_layer(layer: Layer, resident: str = "") -> NDArray[np.int64]:
 
 
 def pack_machine(hardware: Accelerator) -> Machine:
-    """Kernel arrays of an accelerator."""
+    """Kernel arrays of an accelerator. Raises AccelsimError for a microcontroller."""
+    if hardware.microcontroller is not None:
+        refuse(hardware)
     memories = hardware.memories
     M = len(memories)
     holds = np.zeros((M, L.NTENSOR), np.int64)

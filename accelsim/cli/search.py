@@ -58,7 +58,8 @@ def search(
         ),
     ] = None,
     strategy: Annotated[
-        str, typer.Option(help="nested, joint, sequential, single, blockwise, blockwise_exact.")
+        str,
+        typer.Option(help="nested, joint, sequential, single, blockwise, blockwise_exact, holistic."),
     ] = "nested",
     optimiser: Annotated[str, typer.Option(help="nsga2, random, or cmaes for one objective.")] = "nsga2",
     evaluations: Annotated[int, typer.Option(help="Candidates, in whole generations.")] = 2000,

@@ -150,6 +150,12 @@ class Macs(Metric):
         return candidate.macs
 
 
+class Work(Macs):
+    """Multiply-accumulates, more is better: a stand-in where no accuracy is known, and no accuracy."""
+
+    name, maximise = "work", True
+
+
 class Accuracy(Metric):
     """Top-1, from the search's accuracy source."""
 
@@ -243,7 +249,7 @@ METRICS = Registry(
     {
         kind.name: f"{__name__}:{kind.__name__}"
         for kind in (
-            Edp, Latency, Energy, Power, Area, Macs, Accuracy, DramWords, PeakMemory, Flash,
+            Edp, Latency, Energy, Power, Area, Macs, Accuracy, DramWords, PeakMemory, Flash, Work,
             Params, Capacity,
         )
     },

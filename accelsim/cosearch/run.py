@@ -84,6 +84,13 @@ def configure(
         if not given:
             raise AccelsimError("networks: name at least one")
     loaded = [load_network(net, batch=None if batch == 1 else batch, resolution=resolution) for net in given]
+    base = load_hardware(hardware)
+    if base.microcontroller is not None:  # what it is decides what can be searched
+        flash, sram = (memory.total_bytes for memory in base.memories)
+        limits = {"peak_memory": sram, "flash": flash} | dict(limits or {})
+        fix = ["hardware", *(fix.replace(",", " ").split() if isinstance(fix, str) else fix)]
+        model = "microcontroller" if model == "accelsim" else model
+        objectives = ("work", "peak_memory") if objectives is None else objectives
     if objectives is None:
         objectives = ("edp", "accuracy") if space is not None else ("edp",)
     for word in bounds:
@@ -96,12 +103,11 @@ def configure(
     if not isinstance(accuracy, str):
         accuracy = KNOWN.name_of(accuracy)
     fixed = tuple(fix.replace(",", " ").split()) if isinstance(fix, str) else tuple(fix)
-    chip = load_hardware(hardware)
     if fuse is None:
         able = STRATEGIES.name_of(strategy) in FUSING and not goals.detailed
-        fuse = "auto" if able and fuses(None, chip, load_model(model, way)) else "none"
+        fuse = "auto" if able and fuses(None, base, load_model(model, way)) else "none"
     config = SearchConfig(
-        hardware=chip.to_dict(),
+        hardware=base.to_dict(),
         space=None if space is None else SPACES.name_of(space),
         networks=tuple(net.to_dict() for net in loaded),
         batch=batch,
@@ -152,10 +158,10 @@ def search(
     limits       metric -> largest value, or smallest where more is better; `max_edp=1e-3`, `min_accuracy=75`
                  and so on say the same. Units as in `accelsim.cosearch.metrics`
 
-    Options: `objectives` (metrics), `strategy` (nested, joint, sequential, blockwise, blockwise_exact),
-    `optimiser` (nsga2, random, cmaes), `population`, `mapper` and its `budget` a layer as in `map_network`,
-    `seed`, `model` (accelsim, maestro), `fuse` (auto, none), `fix` (hardware, dataflow, network, mapping),
-    `accuracy` (a source as in `load_source`), `batch`, `resolution`.
+    Options: `objectives` (metrics), `strategy` and `optimiser` (names, as in docs/search.md), `population`,
+    `mapper` and its `budget` a layer as in `map_network`, `seed`, `model` (accelsim, maestro), `fuse` (auto,
+    none), `fix` (hardware, dataflow, network, mapping), `accuracy` (a source as in `load_source`), `batch`,
+    `resolution`.
 
     Metrics, the space, strategy, optimiser, mapper, model and accuracy source are names, objects or classes;
     a study holds a name for each (see `accelsim.names`).

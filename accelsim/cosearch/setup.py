@@ -22,6 +22,7 @@ from accelsim.engines import Engine
 from accelsim.engines.threads import ThreadEngine
 from accelsim.errors import AccelsimError, nearest
 from accelsim.hardware import load_hardware
+from accelsim.hardware.microcontroller import refuse
 from accelsim.mapping.mapper import Mapper, load_mapper
 from accelsim.mapping.template import Objective
 from accelsim.pricing.fused import fuses
@@ -121,6 +122,8 @@ class Setup:
                 )
         self.base = load_hardware(config.hardware)
         self._mappers: dict[str, Mapper] = {}
+        if config.model != "microcontroller" or config.strategy == "joint":
+            refuse(self.base)
         self._check_fuse()
         self.nets = self._nets()
         self.chips = self._chips()

@@ -51,8 +51,9 @@ class Offers:
         self.hardware, self.frame = hardware, Frame(hardware)
         self._holds_weights = "W" in hardware.memories[home_of(hardware)].holds
         distinct = {id(menu): menu for menu in menus.values()}
+        # A processor beside the chip has no part in stacks, nor have layers with precisions of their own.
         beside = {
-            layer: bool(hardware.for_layer(layer).unit_points)
+            layer: any(layer.bits) or bool(hardware.for_layer(layer).unit_points)
             for layer in {layer for menu in distinct.values() for layer in menu.layers}
         }
         able = [

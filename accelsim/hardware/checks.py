@@ -25,10 +25,11 @@ def cross_faults(raw: dict[str, Any]) -> list[Fault]:
     """All faults that lie between fields; `raw` may be arbitrarily malformed."""
     memories = _objects(raw.get("memories"))
     faults = [*_sources(raw, ""), *_precision(raw), *_memory_names(memories), *_totals(memories)]
-    faults += _ways(memories)
+    faults += [*_controller(raw, memories), *_ways(memories)]
+    outermost = -1 if raw.get("kind") == "microcontroller" else 0
     for m, memory in memories:
         path = f"memories[{m}]"
-        faults += [*_tensors(memory, path, m), *_choice(memory, path, m)]
+        faults += [*_tensors(memory, path, m == outermost), *_choice(memory, path, m)]
         faults += [*_kind(memory, path, m), *_energy(memory, path)]
         faults += _port_users(memory, f"{path}.bandwidth.ports")
         faults += [*_room(memory, path, raw.get("precision_bits")), *_fanout(memory, path)]
@@ -140,7 +141,31 @@ def _memory_names(memories: list[tuple[int, dict[str, Any]]]) -> Iterator[Fault]
         first.setdefault(name, m)
 
 
-def _tensors(memory: dict[str, Any], path: str, m: int) -> Iterator[Fault]:
+def _controller(raw: dict[str, Any], memories: list[tuple[int, dict[str, Any]]]) -> Iterator[Fault]:
+    """A microcontroller has its section, Flash for weights, SRAM for activations, and nothing to search."""
+    if raw.get("kind") != "microcontroller":
+        if raw.get("microcontroller") is not None:
+            yield Fault("microcontroller", 'has no effect unless kind is "microcontroller"; leave it out')
+        return
+    if not isinstance(raw.get("microcontroller"), dict):
+        yield Fault("microcontroller", "is missing: it holds the rate of MACs")
+    held = [sorted(_texts(memory.get("holds"))) for _, memory in memories]
+    if held != [["W"], ["I", "O"]]:
+        yield Fault(
+            "memories",
+            "of a microcontroller must be two: Flash, which holds W, then SRAM, which holds I and O",
+        )
+    for m, memory in memories:
+        if memory.get("size_bytes") is None:
+            yield Fault(f"memories[{m}].size_bytes", "is missing: a microcontroller's memories have sizes")
+        if memory.get("fanout"):
+            yield Fault(f"memories[{m}].fanout", "has no effect on a microcontroller; leave it out")
+    for key in ("search", "dataflow", "engines", "network"):
+        if raw.get(key):
+            yield Fault(key, "has no effect on a microcontroller; leave it out")
+
+
+def _tensors(memory: dict[str, Any], path: str, outermost: bool) -> Iterator[Fault]:
     """What a memory holds, and whether its tables by tensor fit that."""
     holds = _texts(memory.get("holds"))
     if any(t not in TENSORS for t in holds) or not holds:
@@ -148,7 +173,7 @@ def _tensors(memory: dict[str, Any], path: str, m: int) -> Iterator[Fault]:
     for tensor in _repeated(holds):
         yield Fault(f"{path}.holds", f"must name each tensor once, but has {tensor} twice")
     absent = [t for t in TENSORS if t not in holds]
-    if m == 0 and absent:
+    if outermost and absent:
         yield Fault(
             f"{path}.holds",
             f"the outermost memory must hold W, I and O, but {' and '.join(absent)} "

@@ -36,7 +36,7 @@ def search_report(result: SearchResult, *, designs: bool = True) -> RenderableTy
     if best is None:
         return Group(*parts, Text(nothing_feasible(result)))
     parts += [front_table(result), Text("")]
-    if designs:
+    if designs and result.setup.base.microcontroller is None:
         parts += design_parts(result, best)
     return Group(*parts)
 

@@ -19,7 +19,7 @@ from tests.cosearch import own_metric
 from tests.cosearch.small import SUBNETS, TINY, same, tiny
 
 OWN = "tests.cosearch.own_metric"
-COSTLY = ["dram_words", "peak_memory", "flash", "params", "capacity"]
+COSTLY = ["dram_words", "peak_memory", "flash", "work", "params", "capacity"]
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +46,7 @@ def test_every_shipped_metric_is_what_other_verbs_say(every) -> None:
         assert found.metrics["params"] == net.params
         assert found.metrics["capacity"] == fisher(net).mean > 0
         assert found.metrics["edp"] == mapped.cost.edp_js
-        assert found.metrics["macs"] == net.macs
+        assert found.metrics["macs"] == found.metrics["work"] == net.macs
 
 
 def test_asking_for_mappings_changes_no_other_figure(every) -> None:
