@@ -26,17 +26,17 @@ class Registry:
 
     def __init__(self, kind: str, home: Mapping[str, str], group: str, base: str = "") -> None:
         self.kind, self.group, self.base = kind, group, base
-        self._home = dict(home)
+        self.home = dict(home)
         self._added: dict[str, Any] = {}
 
     def names(self) -> tuple[str, ...]:
         """All names: shipped, registered, and those of installed packages."""
         own = (name for name in self._added if ":" not in name)
-        return tuple(dict.fromkeys((*self._home, *own, *self._installed())))
+        return tuple(dict.fromkeys((*self.home, *own, *self._installed())))
 
     def check(self, name: object) -> None:
         """Raises AccelsimError for an unknown name."""
-        if not isinstance(name, str) or (name not in self._home and name not in self._added):
+        if not isinstance(name, str) or (name not in self.home and name not in self._added):
             self._found(name)
 
     def load(self, name: Any) -> Any:
@@ -89,8 +89,8 @@ class Registry:
             return name
         if name in self._added:
             return self._added[name]
-        if name in self._home:
-            return _imported(self._home[name])
+        if name in self.home:
+            return _imported(self.home[name])
         installed = self._installed()
         if name in installed:
             return installed[name].load()

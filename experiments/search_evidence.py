@@ -22,7 +22,7 @@ import numpy as np
 from common import write
 
 import accelsim
-from accelsim.cosearch.goals import NAMES, front
+from accelsim.cosearch.goals import front
 from accelsim.cosearch.nets import ListedNets
 from accelsim.cosearch.result import LOGARITHMIC, SearchResult
 from accelsim.cosearch.run import configure, generation
@@ -91,9 +91,8 @@ def hypervolume(result: SearchResult, upto: int | None = None) -> float:
 
 def best_at_floor(result: SearchResult) -> float:
     """Lowest EDP in Js of the candidates with at least the accuracy of the floor."""
-    values = result.values
-    good = values[:, NAMES.index("accuracy")] >= FLOOR
-    return float(np.nanmin(values[good, NAMES.index("edp")], initial=np.inf))
+    good = result.column("accuracy") >= FLOOR
+    return float(np.nanmin(result.column("edp")[good], initial=np.inf))
 
 
 def spread(values: list[float]) -> dict[str, str]:

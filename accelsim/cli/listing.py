@@ -12,7 +12,8 @@ from accelsim.errors import AccelsimError
 
 @app.command("list")
 def list_shipped() -> None:
-    """List the shipped accelerators, networks and subnet spaces."""
+    """List the shipped accelerators, networks, subnet spaces and metrics."""
+    from accelsim.cosearch.metrics import METRICS, load_metric
     from accelsim.hardware import hardware_names, load_hardware
     from accelsim.workloads.load import network_names
     from accelsim.workloads.spaces import space_names
@@ -24,6 +25,9 @@ def list_shipped() -> None:
         print(f"  {name:14} {hw.num_pes:5} MACs, {memory}, {hw.area_mm2:.3g} mm2")
     print("networks:\n  " + "\n  ".join(network_names()))
     print("spaces:\n  " + "\n  ".join(space_names()))
+    print("metrics:")
+    for metric in map(load_metric, METRICS.names()):
+        print(f"  {metric.name:14} {metric.unit:4} --{metric.bound.replace('_', '-')}")
 
 
 @app.command()

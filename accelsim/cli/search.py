@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 import shlex
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Event
@@ -15,6 +16,8 @@ import typer
 
 from accelsim.cli.app import Hardware, Wide, app, console
 from accelsim.cli.options import Budget, EngineName, MapperName, ModelName, Scheduler, Seed, Workers
+from accelsim.cosearch.metrics import METRICS, load_metric
+from accelsim.errors import AccelsimError
 
 if TYPE_CHECKING:
     from accelsim.cosearch.result import SearchResult
@@ -23,7 +26,24 @@ if TYPE_CHECKING:
 Plot = Annotated[Path | None, typer.Option(help="Draw the designs and the front: .png, .svg or .pdf.")]
 
 
+def with_limits(command: Callable[..., None]) -> Callable[..., None]:
+    """A command whose `bounds` are an option for each shipped metric."""
+    signature = inspect.signature(command, eval_str=True)
+    options = [p for p in signature.parameters.values() if p.kind is not inspect.Parameter.VAR_KEYWORD]
+    for metric in map(load_metric, METRICS.home):
+        what = (metric.__doc__ or "").partition("\n")[0].rstrip(".")
+        words = f"{'Least' if metric.maximise else 'Largest'} {metric.name}: {what}."
+        kind = Annotated[float | None, typer.Option(help=words, metavar=metric.unit or "NUMBER")]
+        options.append(
+            inspect.Parameter(metric.bound, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=kind)
+        )
+    command.__signature__ = signature.replace(parameters=options)  # type: ignore[attr-defined]
+    command.__annotations__ = {option.name: option.annotation for option in options}
+    return command
+
+
 @app.command()
+@with_limits
 def search(
     hardware: Hardware,
     space: Annotated[str | None, typer.Option(help="A space of subnets, as `accelsim list` shows.")] = None,
@@ -34,18 +54,9 @@ def search(
     objectives: Annotated[
         str | None,
         typer.Option(
-            help="Of edp, latency, energy, power, area, macs, accuracy. Default: edp,accuracy; edp."
+            help=f"Of {', '.join(METRICS.home)}, or package.module:Metric. Default: edp,accuracy; edp."
         ),
     ] = None,
-    min_accuracy: Annotated[float | None, typer.Option(help="Least top-1 accuracy in per cent.")] = None,
-    max_latency: Annotated[float | None, typer.Option(help="Largest latency in seconds.")] = None,
-    max_energy: Annotated[float | None, typer.Option(help="Largest energy in joules.")] = None,
-    max_edp: Annotated[
-        float | None, typer.Option(help="Largest energy-delay product in joule-seconds.")
-    ] = None,
-    max_power: Annotated[float | None, typer.Option(help="Largest average power in milliwatts.")] = None,
-    max_area: Annotated[float | None, typer.Option(help="Largest area in mm2.")] = None,
-    max_macs: Annotated[float | None, typer.Option(help="Most multiply-accumulates of an inference.")] = None,
     strategy: Annotated[
         str, typer.Option(help="nested, joint, sequential, blockwise, blockwise_exact.")
     ] = "nested",
@@ -75,21 +86,21 @@ def search(
     export: Annotated[Path | None, typer.Option(help="Folder for the front's designs and a CSV.")] = None,
     plot: Plot = None,
     wide: Wide = False,
+    limit: Annotated[
+        list[str] | None, typer.Option(help="NAME=VALUE limits any metric, as package.module:Metric=3.5.")
+    ] = None,
+    **bounds: float | None,
 ) -> None:
     """Search networks, mappings and accelerators together; every candidate is kept in a study file."""
     from accelsim.cosearch.run import configure, search_configured
 
     check_outputs(export, plot)
-    limits = {
-        "accuracy": min_accuracy, "latency": max_latency, "energy": max_energy, "edp": max_edp,
-        "power": max_power, "area": max_area, "macs": max_macs,
-    }  # fmt: skip
     config = configure(
         hardware,
         space,
         network or None,
         objectives=objectives,
-        limits={name: value for name, value in limits.items() if value is not None},
+        limits=dict(_limit(words) for words in limit or ()),
         strategy=strategy,
         optimiser=optimiser,
         population=population,
@@ -101,6 +112,7 @@ def search(
         model=model,
         batch=batch,
         resolution=resolution,
+        **bounds,
     )
     path = study or default_study(hardware, space or (network or [""])[0], config.hash)
     with watching() as (stop, watch):
@@ -108,6 +120,14 @@ def search(
             config, evaluations, path, engine, workers, scheduler, cancel=stop, watch=watch
         )
     finish(result, export, plot)
+
+
+def _limit(words: str) -> tuple[str, float]:
+    name, _, value = words.partition("=")
+    try:
+        return name, float(value)
+    except ValueError:
+        raise AccelsimError(f"--limit {words}: write it as NAME=VALUE, as in peak_memory=256e3") from None
 
 
 def check_outputs(export: Path | None = None, plot: Path | None = None) -> None:

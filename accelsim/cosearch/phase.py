@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -11,8 +12,9 @@ from numpy.typing import NDArray
 
 from accelsim.cosearch.chips import ChipSpace, FixedChip
 from accelsim.cosearch.genes import Genome, Genomes
-from accelsim.cosearch.goals import COLUMN, NAMES, Goals
+from accelsim.cosearch.goals import Goals
 from accelsim.cosearch.mapgenes import MappingGenes
+from accelsim.cosearch.metrics import Candidate, value_of
 from accelsim.cosearch.nets import Nets
 from accelsim.hardware import Accelerator
 from accelsim.hardware.brief import brief
@@ -109,42 +111,54 @@ class Phase:
     # -- judging -------------------------------------------------------------------------------------
 
     def evaluate(self, rows: Genomes) -> NDArray[np.float64]:
-        """Metrics float64[n, len(NAMES)]; NaN where not known.
+        """Metrics float64[n, goals.metrics]; NaN where not known.
 
         Candidates that miss a limit which mappings do not decide are not mapped. Where a layer has no
         mapping, edp, latency and energy are infinite.
         """
-        values = np.full((len(rows), len(NAMES)), np.nan)
+        values = np.full((len(rows), len(self.goals.metrics)), np.nan)
         net_rows, chip_rows, *rest = self.genome.split(rows)
         net_rows = self.nets.canonical(net_rows)
-        values[:, COLUMN["macs"]] = self.nets.macs(net_rows)
-        values[:, COLUMN["accuracy"]] = self.nets.accuracy(net_rows)
         chips, chip_keys = self.chips.accelerators(chip_rows), self.chips.keys(chip_rows)
-        values[:, COLUMN["area"]] = [chip.area_mm2 for chip in chips]
+        figures = zip(self.nets.macs(net_rows).tolist(), self.nets.accuracy(net_rows).tolist(), strict=True)
+        found = [
+            Candidate(chip, partial(self.nets.networks, row), *known)
+            for chip, row, known in zip(chips, net_rows, figures, strict=True)
+        ]
+        self._fill(values, found, range(len(rows)), mapped=False)
         early = self.goals.early()
-        todo = np.flatnonzero(~(self.goals.excess(values)[:, early] > 0).any(axis=1))
-        schedules = [self._schedule(rest, int(i)) for i in todo]
+        todo = np.flatnonzero(~(self.goals.excess(values)[:, early] > 0).any(axis=1)).tolist()
+        schedules = [self._schedule(rest, i) for i in todo]
         runs = [
-            [Run(chips[i], net, chip_keys[i], schedule) for net in self.nets.networks(net_rows[i])]
+            [Run(chips[i], net, chip_keys[i], schedule) for net in found[i].networks]
             for i, schedule in zip(todo, schedules, strict=True)
         ]
-        latency, energy = means(self.pricer, runs).T
-        values[todo, COLUMN["latency"]] = latency
-        values[todo, COLUMN["energy"]] = energy
-        values[todo, COLUMN["edp"]] = latency * energy
-        with np.errstate(invalid="ignore"):
-            values[todo, COLUMN["power"]] = energy / latency * 1e3
+        costs, details = means(self.pricer, runs)
+        names = [metric.name for metric in self.goals.detailed]
+        for i, (latency, energy), parts in zip(todo, costs.tolist(), details, strict=True):
+            found[i].latency_s, found[i].energy_j = latency, energy
+            found[i].layers = {name: [part[:, k] for part in parts] for k, name in enumerate(names)}
+        self._fill(values, found, todo, mapped=True)
         return values
+
+    def _fill(
+        self, values: NDArray[np.float64], found: Sequence[Candidate], rows: Iterable[int], mapped: bool
+    ) -> None:
+        """Columns of the metrics that depend on mappings, or of those that do not."""
+        for column, metric in enumerate(self.goals.metrics.values()):
+            if metric.mapped == mapped:
+                for i in rows:
+                    values[i, column] = value_of(metric, found[i])
 
     def _schedule(self, rest: list[Genomes], i: int) -> Callable[[Layer], Schedule | None] | None:
         return None if self.mappings is None else self.mappings.of(rest[0][i])
 
     def excess(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """[n, limits + 1] as `Goals.excess`; the last column is the chip's power budget and mapping."""
-        latency = values[:, COLUMN["latency"]]
+        latency = values[:, self.goals.column["latency"]]
         own = np.where(np.isfinite(latency), 0.0, 1.0)
         if self.max_power_mw is not None:
-            own = np.where(own > 0, own, values[:, COLUMN["power"]] / self.max_power_mw - 1.0)
+            own = np.where(own > 0, own, values[:, self.goals.column["power"]] / self.max_power_mw - 1.0)
         return np.column_stack([self.goals.excess(values), own])
 
     def shares_missed(self, values: NDArray[np.float64]) -> dict[str, float]:
@@ -153,10 +167,10 @@ class Phase:
             return {}
         missed = self.goals.excess(values) > 0
         out = {name: float(missed[:, i].mean()) for i, name in enumerate(self.goals.limits)}
-        latency = values[:, COLUMN["latency"]]
+        latency = values[:, self.goals.column["latency"]]
         out["no mapping fits"] = float(np.isinf(latency).mean())
         if self.max_power_mw is not None:
-            out["power budget"] = float((values[:, COLUMN["power"]] > self.max_power_mw).mean())
+            out["power budget"] = float((values[:, self.goals.column["power"]] > self.max_power_mw).mean())
         return {name: share for name, share in out.items() if share > 0}
 
     def runs(self, row: NDArray[np.int64]) -> list[Run]:
@@ -184,18 +198,22 @@ class Phase:
         )
 
 
-def means(pricer: NetworkPricer, candidates: Sequence[Sequence[Run]]) -> NDArray[np.float64]:
+def means(
+    pricer: NetworkPricer, candidates: Sequence[Sequence[Run]]
+) -> tuple[NDArray[np.float64], list[list[NDArray[np.float64]]]]:
     """Latency in seconds and energy in joules float64[n, 2] of n chips, geometric means over their networks.
 
-    Infinite where a layer has no mapping that fits.
+    Infinite where a layer has no mapping that fits. Also the pricer's details, an array each network.
     """
     found = pricer.price([run for runs in candidates for run in runs])
-    both = np.column_stack(found[:2])
+    both = np.column_stack([found.latency_cycles, found.energy_pj])
     out = np.empty((len(candidates), 2))
+    details = []
     at = 0
     for i, runs in enumerate(candidates):
         values = both[at : at + len(runs)]
+        details.append(found.details[at : at + len(runs)])
         at += len(runs)
         latency, energy = np.exp(np.log(values).mean(axis=0)) if len(runs) > 1 else values[0]
         out[i] = latency / (runs[0].chip.clock_mhz * 1e6), energy * 1e-12
-    return out
+    return out, details

@@ -11,18 +11,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from accelsim.cosearch.goals import METRICS, NAMES, front
+from accelsim.cosearch.goals import front
 from accelsim.cosearch.phase import Design, Phase, means
 from accelsim.cosearch.setup import SearchConfig, Setup
 from accelsim.cosearch.study import Generation
 from accelsim.costing import NetworkMapping, mapped
+from accelsim.errors import AccelsimError, nearest
 from accelsim.hardware import Accelerator
 from accelsim.pricing.models.loopnest import LoopNest
 from accelsim.pricing.network import NetworkPricer, Run
 from accelsim.shown import Shown
-
-LOGARITHMIC = ("edp", "latency", "energy")
-"""Metrics that span decades: hypervolumes take their logarithm to base ten."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +28,7 @@ class Found:
     """One evaluated candidate.
 
     index    position among all candidates of the study
-    metrics  name -> value, in the units of `accelsim.cosearch.goals.METRICS`; NaN where not known
+    metrics  name -> value, in the metric's unit; NaN where not known
     network, hardware  label of the network, and the chip in a few words
     """
 
@@ -87,9 +85,19 @@ class SearchResult(Shown):
 
     @cached_property
     def values(self) -> NDArray[np.float64]:
-        """Metrics float64[candidates, len(NAMES)]."""
+        """Metrics float64[candidates, metrics], columns in the order of `setup.goals.metrics`."""
         parts = [g.values for g in self.generations]
-        return np.concatenate(parts) if parts else np.zeros((0, len(NAMES)))
+        return np.concatenate(parts) if parts else np.zeros((0, len(self.setup.goals.metrics)))
+
+    def column(self, metric: str) -> NDArray[np.float64]:
+        """Values [candidates] of one metric. Raises AccelsimError where the search did not keep it."""
+        known = self.setup.goals.column
+        if metric not in known:
+            raise AccelsimError(
+                f"metric {metric}: this search kept {', '.join(known)}; name it among the objectives or "
+                f"limits to keep it{nearest(metric, tuple(known))}"
+            )
+        return np.asarray(self.values[:, known[metric]])
 
     @cached_property
     def feasible(self) -> NDArray[np.bool_]:
@@ -117,7 +125,7 @@ class SearchResult(Shown):
             index,
             g,
             made.phase,
-            dict(zip(NAMES, made.values[row].tolist())),
+            dict(zip(self.setup.goals.metrics, made.values[row].tolist())),
             made.networks[row],
             made.hardware[row],
             bool(made.feasible[row]),
@@ -150,7 +158,7 @@ class SearchResult(Shown):
         """Objectives to minimise [candidates, objectives], logarithms where they span decades."""
         costs = self.setup.goals.costs(self.values)
         for i, name in enumerate(self.setup.goals.objectives):
-            if name in LOGARITHMIC:
+            if self.setup.goals.metrics[name].logarithmic:
                 with np.errstate(divide="ignore", invalid="ignore"):
                     costs[:, i] = np.log10(costs[:, i])
         return costs
@@ -188,7 +196,7 @@ class SearchResult(Shown):
         """(seconds, joules) of the candidate's networks on any chip, by the search's model and mapper."""
         g, _ = self._place(found.index)
         runs = [Run(chip, net) for net in self.design(found).networks]
-        latency, energy = means(NetworkPricer(self._phases[g].pricer.model), [runs])[0]
+        latency, energy = means(NetworkPricer(self._phases[g].pricer.model), [runs])[0][0]
         return float(latency), float(energy)
 
     def baseline(self, found: Found, mapper: str = "template") -> tuple[NetworkMapping, ...]:
@@ -199,6 +207,7 @@ class SearchResult(Shown):
     def to_rows(self) -> list[dict[str, Any]]:
         """Every candidate as a flat dict, front members marked."""
         members = {found.index for found in self.front}
+        metrics = self.setup.goals.metrics
         out = []
         for i in range(len(self)):
             found = self.found(i)
@@ -210,7 +219,7 @@ class SearchResult(Shown):
                     "front": i in members,
                     "feasible": found.feasible,
                     **{
-                        f"{n}_{METRICS[n].unit or 'count'}".replace("%", "pct"): v
+                        f"{n}_{metrics[n].unit or 'count'}".replace("%", "pct"): v
                         for n, v in found.metrics.items()
                     },
                     "network": found.network,

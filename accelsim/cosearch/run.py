@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from accelsim.accuracy import KNOWN, AccuracySource
-from accelsim.cosearch.goals import NAMES, Goals
+from accelsim.cosearch.goals import Goals, columns_of
+from accelsim.cosearch.metrics import Metric
 from accelsim.cosearch.optimisers.base import OPTIMISERS, Optimiser
 from accelsim.cosearch.phase import DRAWS, Phase
 from accelsim.cosearch.result import SearchResult
@@ -21,7 +22,7 @@ from accelsim.cosearch.setup import SearchConfig, Setup, file_hash
 from accelsim.cosearch.strategies.base import STRATEGIES, Strategy, load_strategy
 from accelsim.cosearch.study import Generation, Study
 from accelsim.engines.base import Engine, as_engine
-from accelsim.errors import AccelsimError
+from accelsim.errors import AccelsimError, nearest
 from accelsim.hardware import Accelerator, load_hardware
 from accelsim.mapping.mapper import MAPPERS, Cancel, Mapper, as_question
 from accelsim.pricing.models import MODELS, CostModel
@@ -50,8 +51,8 @@ def configure(
     space: str | Space | None = None,
     networks: Network | str | dict[str, Any] | Sequence[Network | str | dict[str, Any]] | None = None,
     *,
-    objectives: Sequence[str] | str | None = None,
-    limits: dict[str, float] | None = None,
+    objectives: Sequence[str | Metric | type[Metric]] | str | Metric | type[Metric] | None = None,
+    limits: Mapping[Any, float] | None = None,
     strategy: str | type[Strategy] = "nested",
     optimiser: str | type[Optimiser] = "nsga2",
     population: int = 64,
@@ -63,6 +64,7 @@ def configure(
     batch: int = 1,
     resolution: int | None = None,
     model: str | CostModel | type[CostModel] = "accelsim",
+    **bounds: Any,
 ) -> SearchConfig:
     """A checked configuration; arguments as in `search`. Raises AccelsimError."""
     if (space is None) == (networks is None):
@@ -82,8 +84,12 @@ def configure(
     loaded = [load_network(net, batch=None if batch == 1 else batch, resolution=resolution) for net in given]
     if objectives is None:
         objectives = ("edp", "accuracy") if space is not None else ("edp",)
-    bounds = {name: value for name, value in (limits or {}).items() if value is not None}
-    goals = Goals.of(objectives, bounds)
+    for word in bounds:
+        if not word.startswith(("max_", "min_")):
+            known = tuple(configure.__kwdefaults__ or ())
+            raise AccelsimError(f"search: there is no option {word!r}{nearest(word, known)}")
+    wanted = {**(limits or {}), **bounds}
+    goals = Goals.of(objectives, {name: value for name, value in wanted.items() if value is not None})
     way = Way.of(mapper, budget=budget, seed=seed)
     if not isinstance(accuracy, str):
         accuracy = KNOWN.name_of(accuracy)
@@ -94,8 +100,8 @@ def configure(
         networks=tuple(net.to_dict() for net in loaded),
         batch=batch,
         resolutions=() if resolution is None or space is None else (resolution,),
-        objectives=goals.objectives,
-        limits=dict(goals.limits),
+        objectives=tuple(goals.sources[name] for name in goals.objectives),
+        limits={goals.sources[name]: limit for name, limit in goals.limits.items()},
         strategy=STRATEGIES.name_of(strategy),
         optimiser=OPTIMISERS.name_of(optimiser),
         population=population,
@@ -123,13 +129,7 @@ def search(
     scheduler: str | None = None,
     cancel: Cancel | None = None,
     watch: Watch | None = None,
-    min_accuracy: float | None = None,
-    max_edp: float | None = None,
-    max_latency: float | None = None,
-    max_energy: float | None = None,
-    max_power: float | None = None,
-    max_area: float | None = None,
-    max_macs: float | None = None,
+    limits: Mapping[Any, float] | None = None,
     **options: Any,
 ) -> SearchResult:
     """Search networks, mappings and accelerators together for low energy-delay product and high accuracy.
@@ -142,30 +142,21 @@ def search(
     engine       threads, processes or dask, with `workers` of them; the result does not depend on it
     cancel       function or event; once true, the search ends after its generation
     watch        called with a `Progress` after each generation
-    min_*, max_* limits: per cent, joule-seconds, seconds, joules, milliwatts, mm2, multiply-accumulates
+    limits       metric -> largest value, or smallest where more is better; `max_edp=1e-3`, `min_accuracy=75`
+                 and so on say the same. Units as in `accelsim.cosearch.metrics`
 
-    Options: `objectives` (names of accelsim.cosearch.goals.METRICS), `strategy` (nested, joint,
-    sequential, blockwise, blockwise_exact), `optimiser` (nsga2, random, cmaes), `population`, `mapper` and
-    its `budget` a layer as in `map_network`, `seed`, `model` (accelsim, maestro),
-    `fix` (hardware, dataflow, network, mapping), `accuracy` (a source as in `load_source`), `batch`,
-    `resolution`.
+    Options: `objectives` (metrics), `strategy` (nested, joint, sequential, blockwise, blockwise_exact),
+    `optimiser` (nsga2, random, cmaes), `population`, `mapper` and its `budget` a layer as in `map_network`,
+    `seed`, `model` (accelsim, maestro), `fix` (hardware, dataflow, network, mapping), `accuracy` (a source as
+    in `load_source`), `batch`, `resolution`.
 
-    Where an option names a space, strategy, optimiser, mapper, model or accuracy source, it may be the object
-    or class itself; a study then holds a name for it (see `accelsim.names`).
+    Metrics, the space, strategy, optimiser, mapper, model and accuracy source are names, objects or classes;
+    a study holds a name for each (see `accelsim.names`).
 
     Raises AccelsimError where something cannot be read or does not go together, and where no candidate
     meets the envelope.
     """
-    bounds = {
-        "accuracy": min_accuracy, "edp": max_edp, "latency": max_latency, "energy": max_energy,
-        "power": max_power, "area": max_area, "macs": max_macs,
-    }  # fmt: skip
-    bounds = {name: value for name, value in bounds.items() if value is not None}
-    limits = {**bounds, **options.pop("limits", {})}
-    try:
-        config = configure(hardware, space, networks, limits=limits, **options)
-    except TypeError as fault:
-        raise AccelsimError(f"search: {str(fault).replace('configure() ', '')}") from None
+    config = configure(hardware, space, networks, limits=limits, **options)
     path = None if study is None else Path(study)
     return search_configured(config, evaluations, path, engine, workers, scheduler, cancel, watch)
 
@@ -220,7 +211,7 @@ def resume(
 def load_study(study: str | Path) -> SearchResult:
     """What a study holds, without going on. Raises AccelsimError where the file cannot be used."""
     with Study.open(Path(study)) as opened:
-        setup = Setup(opened.config)
+        setup = _setup(opened)
         strategy = load_strategy(setup)
         result = SearchResult(setup, opened.path)
         for known in opened.generations():
@@ -237,6 +228,15 @@ def load_study(study: str | Path) -> SearchResult:
     return result
 
 
+def _setup(study: Study, engine: Engine | None = None) -> Setup:
+    """Of a study's configuration; without an engine only to look at it."""
+    try:
+        columns = columns_of(study.metrics, going_on=engine is not None)
+    except AccelsimError as fault:
+        raise AccelsimError(f"study {study.path}: {fault}") from None
+    return Setup(study.config, engine, columns)
+
+
 def _check_fits(study: Study, known: Generation, phase: Phase) -> None:
     """Raise AccelsimError where a generation is none of the search that its study names."""
     genome, limits = phase.genome, len(study.config.limits) + 1
@@ -244,7 +244,7 @@ def _check_fits(study: Study, known: Generation, phase: Phase) -> None:
         known.phase == phase.name
         and known.rows.shape == (len(known.values), len(genome.genes))
         and bool(((known.rows >= 0) & (known.rows <= genome.upper)).all())
-        and known.values.shape[1] == len(NAMES)
+        and known.values.shape[1] == len(study.metrics)
         and known.excess.shape == (len(known.values), limits)
     )
     if not fits:
@@ -278,7 +278,7 @@ def _run(
 ) -> SearchResult:
     with study:
         study.lock()
-        setup = Setup(study.config, engine)
+        setup = _setup(study, engine)
         strategy = load_strategy(setup)
         generations = math.ceil(evaluations / study.config.population)
         result = SearchResult(setup, study.path)

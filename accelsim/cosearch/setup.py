@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -14,6 +15,7 @@ from accelsim.accuracy import load_source, source_file
 from accelsim.cosearch.chips import ChipSpace, FixedChip
 from accelsim.cosearch.goals import Goals
 from accelsim.cosearch.mapgenes import MappingGenes
+from accelsim.cosearch.metrics import Metric
 from accelsim.cosearch.nets import FixedNets, Nets, SubnetSpace
 from accelsim.cosearch.phase import Phase
 from accelsim.engines import Engine
@@ -87,13 +89,18 @@ class Setup:
     Raises AccelsimError for whatever does not go together.
     """
 
-    def __init__(self, config: SearchConfig, engine: Engine | None = None) -> None:
+    def __init__(
+        self,
+        config: SearchConfig,
+        engine: Engine | None = None,
+        columns: Mapping[str, Metric] | None = None,
+    ) -> None:
         from accelsim.cosearch.optimisers import check_optimiser
         from accelsim.cosearch.strategies import check_strategy
 
         self.config = config
         self.engine = engine or ThreadEngine()
-        self.goals = Goals.of(config.objectives, config.limits)
+        self.goals = Goals.of(config.objectives, config.limits, columns)
         check_strategy(config.strategy)
         check_optimiser(config.optimiser, len(self.goals.objectives))
         MODELS.check(config.model)
@@ -160,7 +167,13 @@ class Setup:
         """A phase that shares what is known of pairs with all phases of the same mapper."""
         model = load_model(self.config.model, self.way(mapper))
         if model not in self._pricers:
-            self._pricers[model] = NetworkPricer(model, self.engine)
+            details = [metric.layer for metric in self.goals.detailed]
+            if details and type(model).mapping is CostModel.mapping:
+                raise AccelsimError(
+                    f"metric {self.goals.detailed[0].name}: needs mappings of the layers, and the model "
+                    f"{self.config.model} has none"
+                )
+            self._pricers[model] = NetworkPricer(model, self.engine, details=details)
         section = self.base.search
         power = section.max_power_mw if section is not None and isinstance(chips, ChipSpace) else None
         return kind(name, nets, chips, self.goals, self._pricers[model], mappings, power)

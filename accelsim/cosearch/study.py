@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -17,20 +18,30 @@ from numpy.typing import NDArray
 
 from accelsim import files
 from accelsim.cosearch.genes import Genomes
-from accelsim.cosearch.goals import NAMES
+from accelsim.cosearch.goals import Goals, Record
 from accelsim.cosearch.setup import SearchConfig
 from accelsim.errors import AccelsimError
 
 APPLICATION_ID = 0x61636373
 """Marks an SQLite file as ours."""
 
-FORMAT = 2
-"""Version of the file. The first had no seal: nothing told when its last generations were missing."""
+FORMAT = 3
+"""Version of new files. The first had no seal: nothing told when its last generations were missing. The
+second had the metrics of `BEFORE` as its columns, and did not say so; the third names its metrics."""
 
 LARGEST = 256 * 2**20
 """Bytes of one value, beyond which SQLite refuses it."""
 
-_TABLES = f"""
+BEFORE = tuple(
+    Record(name, name, unit, name == "accuracy", (), name in ("edp", "latency", "energy"), "1")
+    for name, unit in (
+        ("edp", "Js"), ("latency", "s"), ("energy", "J"), ("power", "mW"), ("area", "mm2"), ("macs", ""),
+        ("accuracy", "%"),
+    )
+)  # fmt: skip
+"""Metrics of the first two formats."""
+
+_TABLES = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE generations (
     n INTEGER PRIMARY KEY, phase TEXT NOT NULL, finished TEXT NOT NULL, seconds REAL NOT NULL,
@@ -39,7 +50,7 @@ CREATE TABLE generations (
 CREATE TABLE candidates (
     generation INTEGER NOT NULL REFERENCES generations (n), row INTEGER NOT NULL, genome BLOB NOT NULL,
     network TEXT NOT NULL, hardware TEXT NOT NULL, feasible INTEGER NOT NULL, excess TEXT NOT NULL,
-    {", ".join(f"{name} REAL" for name in NAMES)},
+    COLUMNS,
     PRIMARY KEY (generation, row)) WITHOUT ROWID;
 """
 
@@ -49,7 +60,7 @@ class Generation:
     """What one generation asked and learned.
 
     rows      genomes int64[n, genes of the phase]
-    values    float64[n, len(NAMES)]
+    values    float64[n, metrics of the study]
     excess    float64[n, limits + 1], see `Phase.excess`
     networks, hardware  label of each row's network, its chip in a few words
     layers, pairs, mappings  asked for; work of the process that wrote this generation: pairs that it had to
@@ -79,11 +90,18 @@ class Generation:
 class Study:
     """Read with `Study.open`, begun with `Study.create`; `path` None keeps it in memory."""
 
-    def __init__(self, connection: sqlite3.Connection, path: Path | None, config: SearchConfig) -> None:
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        path: Path | None,
+        config: SearchConfig,
+        metrics: Sequence[Record],
+    ) -> None:
         self._db = connection
         self._lock: sqlite3.Connection | None = None
         self.path = path
         self.config = config
+        self.metrics = tuple(metrics)
 
     # -- opening -------------------------------------------------------------------------------------
 
@@ -95,11 +113,13 @@ class Study:
         if path is not None and path.exists():
             raise AccelsimError(f"study {path}: exists already; resume it or choose another name")
         versions = {"accelsim": __version__, **_library_versions()}
+        metrics = Goals.of(config.objectives, config.limits).records()
         meta = {
             "config": json.dumps(config.to_dict(), sort_keys=True),
             "config_hash": config.hash,
             "evaluations": str(evaluations),
             "versions": json.dumps(versions),
+            "metrics": json.dumps([record._asdict() for record in metrics]),
         }
         meta["seal"] = _seal(meta, 0, config.hash)
         temporary = None if path is None else files.temporary(path)
@@ -111,11 +131,11 @@ class Study:
             db.execute(f"PRAGMA user_version = {FORMAT}")
             with db:
                 db.execute("BEGIN IMMEDIATE")
-                for statement in _TABLES.split(";"):
+                for statement in _tables([record.name for record in metrics]):
                     db.execute(statement)
                 db.executemany("INSERT INTO meta VALUES (?, ?)", meta.items())
             if path is None or temporary is None:
-                return cls(db, path, config)
+                return cls(db, path, config, metrics)
             db.close()
         try:
             os.link(temporary, path)  # there from one moment to the next, and never in the place of another
@@ -141,14 +161,14 @@ class Study:
         with _explained(path):
             db = _connect(path, "rw" if write else "ro")
             try:
-                config = _checked(path, db)
+                config, metrics = _checked(path, db)
                 if write:
                     db.execute("PRAGMA journal_mode = WAL")
                     db.execute("PRAGMA synchronous = FULL")
             except BaseException:
                 db.close()
                 raise
-        return cls(db, path, config)
+        return cls(db, path, config, metrics)
 
     def lock(self) -> None:
         """Make this the only writer, until `close` or the end of the process.
@@ -260,7 +280,7 @@ class Study:
             )
             for i in range(len(g.rows))
         ]
-        marks = ", ".join("?" * (7 + len(NAMES)))
+        marks = ", ".join("?" * (7 + len(self.metrics)))
         with _explained(self.path), self._db as db:
             db.execute("BEGIN IMMEDIATE")
             db.execute(
@@ -288,8 +308,15 @@ def _connect(path: Path | None, mode: str) -> sqlite3.Connection:
     return db
 
 
-def _checked(path: Path, db: sqlite3.Connection) -> SearchConfig:
-    """The configuration in an SQLite file, once it is known to be a study that this version reads."""
+def _tables(names: Sequence[str]) -> list[str]:
+    """Statements that make the tables, a column a metric; the names that always were bare still are."""
+    bare = {record.name for record in BEFORE}
+    columns = ", ".join(f"{name if name in bare else chr(34) + name + chr(34)} REAL" for name in names)
+    return [sql for sql in _TABLES.replace("COLUMNS", columns).split(";") if sql.strip()]
+
+
+def _checked(path: Path, db: sqlite3.Connection) -> tuple[SearchConfig, tuple[Record, ...]]:
+    """Configuration and metrics in an SQLite file, once it is known to be a study that this version reads."""
     if db.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
         raise AccelsimError(f"study {path}: is an SQLite file, but not a study of accelsim")
     version = db.execute("PRAGMA user_version").fetchone()[0]
@@ -298,9 +325,12 @@ def _checked(path: Path, db: sqlite3.Connection) -> SearchConfig:
             f"study {path}: has format {version}, written by a newer accelsim; this one reads up to "
             f"{FORMAT}. Upgrade accelsim to read it"
         )
-    _check_tables(path, db)
+    names = _check_tables(path, db)
     meta = dict(db.execute("SELECT key, value FROM meta"))
     try:
+        metrics = _records(meta["metrics"]) if version > 2 else BEFORE
+        if [record.name for record in metrics] != names:
+            raise ValueError("its metrics are not those of its columns")
         config = _config(meta["config"])
         if int(meta["evaluations"]) < 1:
             raise ValueError("evaluations must be 1 or more")
@@ -316,19 +346,29 @@ def _checked(path: Path, db: sqlite3.Connection) -> SearchConfig:
             f"study {path}: is damaged: generations or settings are missing, or are not what was written; "
             "restore a copy or begin a new study"
         )
-    return config
+    return config, metrics
 
 
-def _check_tables(path: Path, db: sqlite3.Connection) -> None:
-    """No triggers, no views, no computed columns: the tables as they were made, and nothing else."""
-    wanted = {" ".join(sql.split()) for sql in _TABLES.split(";") if sql.strip()}
+def _check_tables(path: Path, db: sqlite3.Connection) -> list[str]:
+    """No triggers, no views, no computed columns: the tables as they were made, and nothing else.
+
+    Returns the names of the metrics.
+    """
     rows = db.execute("SELECT type, name, sql FROM sqlite_schema").fetchall()
     found = [" ".join(str(sql).split()) for kind, name, sql in rows if not _is_internal(kind, name)]
+    names = [
+        name
+        for sql in found
+        if " candidates " in sql
+        for name in re.findall(r"\b([a-z_0-9]+)\"? REAL\b", sql)
+    ]
+    wanted = {" ".join(sql.split()) for sql in _tables(names)}
     if len(found) != len(wanted) or set(found) != wanted:
         raise AccelsimError(
             f"study {path}: its tables are not those of a study; it is damaged or something else; "
             "restore a copy or begin a new study"
         )
+    return names
 
 
 def _is_internal(kind: object, name: object) -> bool:
@@ -345,6 +385,13 @@ def _config(text: str) -> SearchConfig:
     return config
 
 
+def _records(text: str) -> tuple[Record, ...]:
+    """The metrics in a study. Raises ValueError or TypeError for what is none."""
+    from pydantic import TypeAdapter
+
+    return tuple(TypeAdapter(list[Record]).validate_json(text, strict=True))
+
+
 def _chain(db: sqlite3.Connection, start: str) -> tuple[int, str]:
     """(number of generations, a digest that stands for all of theirs in order)."""
     digests = db.execute("SELECT digest FROM generations ORDER BY n").fetchall()
@@ -355,16 +402,18 @@ def _chain(db: sqlite3.Connection, start: str) -> tuple[int, str]:
 
 def _seal(meta: Mapping[str, str], generations: int, chain: str) -> str:
     """What says that all of a study is there: settings, and the generations by number and digest."""
-    parts = [meta["config_hash"], meta["evaluations"], meta["versions"], str(generations), chain]
+    settings = (meta[key] for key in ("config_hash", "evaluations", "versions", "metrics") if key in meta)
+    parts = [*settings, str(generations), chain]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
 def _reseal(db: sqlite3.Connection) -> None:
-    """Within a transaction that adds to a study; one of the first format becomes one of this."""
+    """Within a transaction that adds to a study; one of the first format becomes one of the second."""
     meta = dict(db.execute("SELECT key, value FROM meta"))
     seal = _seal(meta, *_chain(db, meta["config_hash"]))
     db.execute("INSERT OR REPLACE INTO meta VALUES ('seal', ?)", (seal,))
-    db.execute(f"PRAGMA user_version = {FORMAT}")
+    version = db.execute("PRAGMA user_version").fetchone()[0]
+    db.execute(f"PRAGMA user_version = {max(2, version)}")
 
 
 def _generation(head: Sequence[Any], rows: Sequence[Sequence[Any]]) -> Generation | None:

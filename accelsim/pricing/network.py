@@ -36,6 +36,9 @@ CHUNKS_PER_WORKER = 16
 
 Progress = Callable[[int, int], None]
 
+Detail = Callable[[LayerCost], float]
+"""A figure of one layer."""
+
 
 @dataclass(frozen=True)
 class Run:
@@ -64,11 +67,13 @@ class Figures(NamedTuple):
     latency_cycles  float64[n], overhead included; infinite where a layer has no mapping
     energy_pj       float64[n], the same
     failed          int64[n], the layer that fits nowhere, or -1
+    details         n times float64[layers, details of the pricer], NaN where a layer has no mapping
     """
 
     latency_cycles: NDArray[np.float64]
     energy_pj: NDArray[np.float64]
     failed: NDArray[np.int64]
+    details: list[NDArray[np.float64]]
 
 
 @dataclass
@@ -85,17 +90,23 @@ class NetworkPricer:
     """Prices runs by a cost model, on an engine; what was answered once is known.
 
     Answers depend neither on the engine nor on what is asked together. Once `cancelled()` is true, models
-    return their best so far.
+    return their best so far. `details` are figures of a layer under its mapping, wanted beside its cost; with
+    any, the model is asked for the mapping of each layer.
     """
 
     def __init__(
-        self, model: CostModel, engine: Engine | None = None, cancelled: Callable[[], bool] = never
+        self,
+        model: CostModel,
+        engine: Engine | None = None,
+        cancelled: Callable[[], bool] = never,
+        details: Sequence[Detail] = (),
     ) -> None:
         self.model = model
         self.engine = engine or ThreadEngine()
         self.cancelled = cancelled
+        self.details = tuple(details)
         self.tally = Tally()
-        self._known: dict[Hashable, tuple[float, float]] = {}
+        self._known: dict[Hashable, tuple[float, ...]] = {}
         self._bounds: dict[Hashable, NDArray[np.float64]] = {}
         self._layers: dict[Layer, int] = {}
 
@@ -108,11 +119,13 @@ class NetworkPricer:
             self._price({key: ask for place in pending for key, ask in place.asks().items()})
             pending = [place for place in pending if place.gives_way(self._fits)]
         n = len(runs)
-        out = Figures(np.zeros(n), np.zeros(n), np.full(n, -1))
+        out = Figures(np.zeros(n), np.zeros(n), np.full(n, -1), [])
         for i, place in enumerate(places):
             for key in place.keys:
                 out.latency_cycles[i] += self._known[key][0]
                 out.energy_pj[i] += self._known[key][1]
+            rows = [self._known[key][2:] for key in place.keys]
+            out.details.append(np.array(rows).reshape(len(rows), len(self.details)))
             out.latency_cycles[i] += overhead_cycles(place.run.chip)
             out.failed[i] = place.failed
         return out
@@ -133,7 +146,7 @@ class NetworkPricer:
         layers = self._layers
         keys = [a.key(a.chip.hash, layers.setdefault(a.layer, len(layers))) for a in asks]
         self._price(dict(zip(keys, asks, strict=True)))
-        return np.array([self._known[key] for key in keys]).reshape(-1, 2)
+        return np.array([self._known[key][:2] for key in keys]).reshape(-1, 2)
 
     def mappings(self, run: Run, progress: Progress | None = None) -> tuple[list[MappingResult], Residency]:
         """A result per layer, and what stays on chip. `progress` is called with (layers done, in all).
@@ -179,10 +192,11 @@ class NetworkPricer:
         items = list(new.values())
         chunks = [items[i : i + size] for i in range(0, len(items), size)]
         began = time.perf_counter()
-        price = partial(self.model.price, **self._cancel())
-        latency, energy, spent = (np.concatenate(x) for x in zip(*self.engine.map(price, chunks)))
+        price: Any = partial(_detailed, self.model, self.details) if self.details else self.model.price
+        price = partial(price, **self._cancel())
+        latency, energy, spent, *more = (np.concatenate(x) for x in zip(*self.engine.map(price, chunks)))
         self.tally.seconds += time.perf_counter() - began
-        self._known |= zip(new, zip(latency.tolist(), energy.tolist()))
+        self._known |= zip(new, zip(latency.tolist(), energy.tolist(), *(x.tolist() for x in more)))
         self.tally.pairs += len(new)
         self.tally.mappings += int(spent.sum())
 
@@ -200,6 +214,20 @@ class NetworkPricer:
     def _cancel(self) -> dict[str, Any]:
         """How a worker asks whether to stop, where it can."""
         return {"cancelled": self.cancelled} if self.engine.shares_memory else {}
+
+
+def _detailed(
+    model: CostModel, details: Sequence[Detail], asks: Sequence[Ask], cancelled: Callable[[], bool] = never
+) -> NDArray[np.float64]:
+    """Cycles, pJ, mappings evaluated and details of each ask float64[3 + details, asks]."""
+    out = np.full((3 + len(details), len(asks)), np.nan)
+    out[:2], out[2] = np.inf, 0.0
+    for i, ask in enumerate(asks):
+        found = model.mapping(ask, cancelled)
+        if found is not None:
+            cost, spent = found.cost, found.evaluations + found.start_evaluations
+            out[:, i] = cost.latency_cycles, cost.energy_pj, spent, *(figure(cost) for figure in details)
+    return out
 
 
 class _Place:

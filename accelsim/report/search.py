@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from accelsim.cosearch.goals import METRICS, Goals
+from accelsim.cosearch.goals import Goals
+from accelsim.cosearch.metrics import Metric
 from accelsim.cosearch.phase import DRAWS
 from accelsim.cosearch.result import Found, SearchResult
 from accelsim.costing import NetworkCost, NetworkMapping
@@ -18,6 +19,9 @@ from accelsim.hardware.ports import ports_text
 from accelsim.report.grid import Grid, number, text
 from accelsim.report.tables import energy_table
 from accelsim.report.text import quantity
+
+DROPPED = {"accuracy": 0, "area": 3, "macs": 4}
+"""How soon a column that is no goal goes for want of room, if not 2."""
 
 MOST_ROWS = 20
 """Members of the front shown; of a longer one evenly spaced members."""
@@ -92,11 +96,12 @@ def nothing_feasible(result: SearchResult) -> str:
 
 def closest(result: SearchResult, goals: Goals, name: str) -> str:
     """The best value of a limited metric that any candidate has."""
-    values = [f for f in result.values[:, list(METRICS).index(name)] if math.isfinite(f)]
+    metric = goals.metrics[name]
+    values = [value for value in result.column(name) if math.isfinite(value)]
     if not values:
         return "no candidate got as far as to have it"
-    best = max(values) if METRICS[name].maximise else min(values)
-    return f"the limit is {goals.limits[name]:.4g} {METRICS[name].unit}, the best candidate has {best:.4g}"
+    best = max(values) if metric.maximise else min(values)
+    return f"the limit is {goals.limits[name]:.4g} {metric.unit}, the best candidate has {best:.4g}"
 
 
 def front_table(result: SearchResult) -> Grid:
@@ -105,25 +110,42 @@ def front_table(result: SearchResult) -> Grid:
     step = max(1.0, (len(front) - 1) / (MOST_ROWS - 1))
     shown = sorted({round(i * step) for i in range(MOST_ROWS) if round(i * step) < len(front)})
     title = f"Front: {len(front)} designs" + (f", {len(shown)} of them" if len(shown) < len(front) else "")
-    with_accuracy = any(not math.isnan(found.metrics["accuracy"]) for found in front)
-    columns = [number("no."), *([number("top-1 %")] if with_accuracy else []), number("EDP, Js")]
-    columns += [number("latency", 2), number("energy", 2), number("mm2", 3), number("M MACs", 4)]
+    goals = result.setup.goals
+    metrics = {name: goals.metrics[name] for name in goals.objectives} | {
+        name: metric for name, metric in goals.metrics.items() if name != "power" or name in goals.limits
+    }
+    known = [name for name in metrics if any(not math.isnan(found.metrics[name]) for found in front)]
+    columns = [number("no.")]
+    for name in known:
+        wanted = name in goals.objectives or name in goals.limits or name == "edp"
+        columns.append(number(_head(metrics[name]), *([] if wanted else [DROPPED.get(name, 2)])))
     table = Grid([*columns, text("chip", 20), text("network", 10, 30, drop=1)], title)
     for i in shown:
         found = front[i]
-        m = found.metrics
         table.add_row(
             str(found.index),
-            *([f"{m['accuracy']:.2f}"] if with_accuracy else []),
-            f"{m['edp']:.3g}",
-            quantity(m["latency"], "s"),
-            quantity(m["energy"], "J"),
-            f"{m['area']:.3g}",
-            f"{m['macs'] / 1e6:,.0f}",
+            *(_cell(metrics[name], found.metrics[name]) for name in known),
             found.hardware,
             found.network.partition(":")[2] or found.network,
         )
     return table
+
+
+def _head(metric: Metric) -> str:
+    """Of a column; seconds and joules stand beside their numbers."""
+    word = {"edp": "EDP", "accuracy": "top-1", "macs": "M MACs", "area": "mm2"}.get(metric.name, metric.name)
+    unit = "" if metric.unit in ("s", "J", "mm2") else metric.unit
+    return f"{word}{',' if unit == 'Js' else ''} {unit}".rstrip()
+
+
+def _cell(metric: Metric, value: float) -> str:
+    if metric.unit in ("s", "J"):
+        return quantity(value, metric.unit)
+    if metric.name == "macs":
+        return f"{value / 1e6:,.0f}"
+    if metric.unit == "%":
+        return f"{value:.2f}"
+    return f"{value:.3g}" if abs(value) < 1000 or metric.logarithmic else f"{value:,.0f}"
 
 
 def design_parts(result: SearchResult, found: Found) -> list[RenderableType]:

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from accelsim.cosearch.goals import COLUMN
 from accelsim.errors import AccelsimError
 from accelsim.report.fronts import front_figure, search_figure
 
@@ -25,21 +24,20 @@ def result_figure(result: SearchResult) -> Figure:
     if best is None:
         raise AccelsimError("plot: no candidate meets the limits, so there is nothing to draw")
     rows = np.flatnonzero(result.feasible)
-    values = result.values[rows]
-    accuracy = values[:, COLUMN["accuracy"]]
+    accuracy = result.column("accuracy")[rows]
     base = [mapped.cost for mapped in result.baseline(best)]
     energy = float(np.exp(np.mean([np.log(cost.energy_pj) for cost in base])))
     latency = float(np.exp(np.mean([np.log(cost.latency_s) for cost in base])))
     known = not np.isnan(accuracy).all()
     return front_figure(
-        values[:, COLUMN["energy"]] * 1e12,
-        values[:, COLUMN["latency"]],
+        result.column("energy")[rows] * 1e12,
+        result.column("latency")[rows],
         accuracy if known else None,
         baseline=(energy, latency, best.metrics["accuracy"]) if known else (energy, latency),
         front=np.isin(rows, [found.index for found in result.front]),
         best=int(np.searchsorted(rows, best.index)),
         title=f"{result.config.space or best.network} in the envelope of {result.setup.base.name}: "
-        f"{len(values):,} designs",
+        f"{len(rows):,} designs",
     )
 
 
@@ -51,7 +49,7 @@ def progress_figure(result: SearchResult) -> Figure:
     if not good.any():
         raise AccelsimError("plot: no candidate meets the limits, so there is nothing to draw")
     reference = costs[good].max(axis=0)
-    edp = np.where(result.feasible, result.values[:, COLUMN["edp"]], np.inf)
+    edp = np.where(result.feasible, result.column("edp"), np.inf)
     best = [float(np.nanmin(edp[:end])) for end in ends]
     return search_figure(
         ends,

@@ -203,7 +203,7 @@ def _solve(job: _Job, nets: list[Network], cancelled: Callable[[], bool] = never
     found = NetworkPricer(job.model, cancelled=cancelled).price([Run(job.hardware, net) for net in nets])
     return [
         [latency, energy] if failed < 0 else str(nothing_fits(job.hardware, net.layers[failed]))
-        for net, latency, energy, failed in zip(nets, *(column.tolist() for column in found), strict=True)
+        for net, latency, energy, failed in zip(nets, *(column.tolist() for column in found[:3]), strict=True)
     ]
 
 

@@ -9,7 +9,6 @@ import pytest
 
 from accelsim import AccelsimError
 from accelsim.accuracy.table import TableSource
-from accelsim.cosearch.goals import COLUMN
 from accelsim.cosearch.run import load_study, resume, search
 from accelsim.cosearch.strategies.blockwise import spread
 from accelsim.hardware import load_hardware
@@ -44,7 +43,7 @@ def not_worse(costs: np.ndarray) -> np.ndarray:
 
 
 def columns(found, *names) -> np.ndarray:
-    return found.values[:, [COLUMN[name] for name in names]][found.feasible]
+    return np.column_stack([found.column(name) for name in names])[found.feasible]
 
 
 @pytest.mark.parametrize("objective", ["latency", "energy", "edp"])
@@ -110,7 +109,7 @@ def test_a_chip_that_keeps_data_between_blocks_is_priced_whole() -> None:
     assert "keeps data on chip between blocks" in found.notes[1]
     genomes = found.setup.nets.space.parse(found.found(len(found) - 1).network.split(":")[1])
     cost = whole("edgetpu", found.setup.nets.space, [found.setup.nets.space.encode(genomes)], "edp")[0]
-    assert found.values[-1, COLUMN["latency"]] == cost[0]
+    assert found.column("latency")[-1] == cost[0]
 
 
 def test_resumed_and_read_back(tmp_path) -> None:

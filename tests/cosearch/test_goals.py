@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from accelsim import AccelsimError
-from accelsim.cosearch.goals import COLUMN, METRICS, NAMES, Goals, front
+from accelsim.cosearch.goals import Goals, front
+from accelsim.cosearch.metrics import METRICS, load_metric
 
 few = st.sampled_from([0.0, 1.0, 2.0, 3.0, -1.5, math.inf, math.nan])
 any_costs = st.one_of(few, st.floats(allow_nan=True, allow_infinity=True))
@@ -58,38 +59,38 @@ def test_front_does_not_depend_on_the_order(population, random) -> None:
     )
 
 
-def values(**metrics: float) -> np.ndarray:
-    row = np.full((1, len(NAMES)), np.nan)
+def values(goals: Goals, **metrics: float) -> np.ndarray:
+    row = np.full((1, len(goals.metrics)), np.nan)
     for name, value in metrics.items():
-        row[0, COLUMN[name]] = value
+        row[0, goals.column[name]] = value
     return row
 
 
 def test_costs_fall_as_designs_improve() -> None:
     goals = Goals.of("accuracy, edp area", {})
     assert goals.objectives == ("accuracy", "edp", "area")
-    worse = goals.costs(values(accuracy=70.0, edp=2.0, area=3.0))
-    better = goals.costs(values(accuracy=71.0, edp=1.0, area=2.0))
+    worse = goals.costs(values(goals, accuracy=70.0, edp=2.0, area=3.0))
+    better = goals.costs(values(goals, accuracy=71.0, edp=1.0, area=2.0))
     assert worse.tolist() == [[-70.0, 2.0, 3.0]]
     assert (better < worse).all()
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", METRICS.names())
 def test_excess_is_relative_and_positive_where_missed(name) -> None:
     goals = Goals.of(["edp"], {name: 50.0})
-    low, even, high = (goals.excess(values(**{name: x}))[0, 0] for x in (40.0, 50.0, 60.0))
-    sign = -1 if METRICS[name].maximise else 1
+    low, even, high = (goals.excess(values(goals, **{name: x}))[0, 0] for x in (40.0, 50.0, 60.0))
+    sign = -1 if load_metric(name).maximise else 1
     assert even == 0
     assert (sign * low, sign * high) == pytest.approx((-0.2, 0.2))
-    assert goals.excess(values())[0, 0] == 1.0
-    assert goals.excess(values(**{name: math.inf}))[0, 0] == sign * math.inf
+    assert goals.excess(values(goals))[0, 0] == 1.0
+    assert goals.excess(values(goals, **{name: math.inf}))[0, 0] == sign * math.inf
 
 
 def test_limits_keep_the_order_of_the_metrics() -> None:
     goals = Goals.of(["edp"], {"accuracy": 75, "latency": 0.1, "area": 4})
     assert list(goals.limits) == ["latency", "area", "accuracy"]
     assert goals.early() == [1, 2]  # area and accuracy need no mapping
-    assert goals.excess(values(latency=0.2, area=2.0, accuracy=75.0)).tolist() == [[1.0, -0.5, 0.0]]
+    assert goals.excess(values(goals, latency=0.2, area=2.0, accuracy=75.0)).tolist() == [[1.0, -0.5, 0.0]]
     assert goals.words() == "minimise edp, latency <= 0.1 s, area <= 4 mm2, accuracy >= 75 %"
     assert goals.uses_accuracy
     assert not Goals.of(["edp"], {"area": 4}).uses_accuracy

@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from accelsim.cosearch.genes import Genomes
-from accelsim.cosearch.goals import NAMES
 from accelsim.cosearch.optimisers import Optimiser, load_optimiser
 from accelsim.cosearch.phase import Phase
 from accelsim.cosearch.setup import Setup
@@ -74,7 +73,7 @@ class Strategy(ABC):
         return rows
 
     def tell(self, rows: Genomes, values: NDArray[np.float64]) -> None:
-        """Metrics [n, len(NAMES)] of the rows last asked for."""
+        """Metrics [n, goals.metrics] of the rows last asked for."""
         self.optimiser.tell(rows, self.phase.goals.costs(values), self.phase.excess(values))
         self.phase.note(rows)
         self.follow(rows, values)
@@ -89,8 +88,8 @@ class Strategy(ABC):
 
     def skip(self) -> bool:
         """Go to the next phase because nothing is left to evaluate in this one; False if it is the last."""
-        none = np.zeros((0, len(self.phase.genome.genes)), np.int64), np.zeros((0, len(NAMES)))
-        return self._go(self.next(*none))
+        rows, values = np.zeros((0, len(self.phase.genome.genes)), np.int64), self.phase.goals.metrics
+        return self._go(self.next(rows, np.zeros((0, len(values)))))
 
     def _go(self, following: Phase | None) -> bool:
         if following is None:

@@ -6,13 +6,15 @@ After CHaNAS (Chen et al., "CHaNAS: coordinated search for network architecture 
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
 from accelsim.cosearch.chips import FixedChip
 from accelsim.cosearch.exact import exact_front, listed_front, prune
 from accelsim.cosearch.genes import Genomes
-from accelsim.cosearch.goals import COLUMN, NAMES, Goals, front
+from accelsim.cosearch.goals import front
 from accelsim.cosearch.nets import BlockNets, ListedNets, SubnetSpace
 from accelsim.cosearch.optimisers import Optimiser
 from accelsim.cosearch.optimisers.inorder import InOrder
@@ -37,7 +39,7 @@ class TablePhase(Phase):
 
     def evaluate(self, rows: Genomes) -> NDArray[np.float64]:
         """As any candidates."""
-        goals, self.goals = self.goals, Goals(self.goals.objectives, {})
+        goals, self.goals = self.goals, replace(self.goals, limits={})
         try:
             return super().evaluate(rows)
         finally:
@@ -94,7 +96,7 @@ class Blockwise(Strategy):
         if self.phase.name != "table":
             self._compare(rows, values)
             return None
-        found = values[:, [COLUMN["latency"], COLUMN["energy"]]]
+        found = self._costs(values)
         self._table[self._blocks[rows[:, 0]]] = found - np.array([self._overhead_s, 0.0])
         self._told += len(rows)
         return self.networks() if self._told == len(self._blocks) else None
@@ -113,8 +115,13 @@ class Blockwise(Strategy):
             listed_front(self._nets.space, genomes, self._table) + np.array([self._overhead_s, 0.0])
         )
 
+    def _costs(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """(seconds, joules) float64[n, 2] of candidates."""
+        column = self.setup.goals.column
+        return values[:, [column["latency"], column["energy"]]]
+
     def _compare(self, rows: Genomes, values: NDArray[np.float64]) -> None:
-        whole = values[:, [COLUMN["latency"], COLUMN["energy"]]]
+        whole = self._costs(values)
         priced = np.isfinite(whole).all(axis=1)
         nets = self.phase.nets
         if priced.any() and isinstance(nets, SubnetSpace | ListedNets):
@@ -183,13 +190,13 @@ class Blockwise(Strategy):
             blocks = np.array([by_name[name] for name in figures]).reshape(len(figures), -1).T
             effects = self._effects if goals.uses_accuracy else None
             rows = space.canonical(exact_front(space, blocks, effects).rows)
-        values = np.zeros((len(rows), len(NAMES)))
+        values, column = np.zeros((len(rows), len(goals.metrics))), goals.column
         sums = self._sums(rows)
-        values[:, COLUMN["latency"]], values[:, COLUMN["energy"]] = sums.T
-        values[:, COLUMN["edp"]] = sums.prod(axis=1)
-        values[:, COLUMN["macs"]] = self._nets.macs(rows)
-        values[:, COLUMN["accuracy"]] = self._nets.accuracy(rows)
-        values[:, COLUMN["area"]] = self.setup.base.area_mm2
+        values[:, column["latency"]], values[:, column["energy"]] = sums.T
+        values[:, column["edp"]] = sums.prod(axis=1)
+        values[:, column["macs"]] = self._nets.macs(rows)
+        values[:, column["accuracy"]] = self._nets.accuracy(rows)
+        values[:, column["area"]] = self.setup.base.area_mm2
         costs = _rounded(goals.costs(values))
         good = (goals.excess(values) <= SLACK).all(axis=1) & np.isfinite(costs).all(axis=1)
         rows, costs = rows[good], costs[good]
