@@ -23,6 +23,14 @@ if TYPE_CHECKING:
     from accelsim.cosearch.result import SearchResult
     from accelsim.cosearch.run import Progress
 
+Finish = Annotated[
+    int | None,
+    typer.Option(
+        "--finish",
+        help="Candidates a layer that the exact mapper looks at for the designs reported; 0: none. "
+        "Default: 30000.",
+    ),
+]
 Plot = Annotated[Path | None, typer.Option(help="Draw the designs and the front: .png, .svg or .pdf.")]
 
 
@@ -76,6 +84,7 @@ def search(
     model: ModelName = "accelsim",
     batch: Annotated[int, typer.Option(help="Inputs at once.")] = 1,
     resolution: Annotated[int | None, typer.Option(help="Input height and width.")] = None,
+    finishing: Finish = None,
     engine: EngineName = "threads",
     workers: Workers = None,
     scheduler: Scheduler = None,
@@ -117,7 +126,7 @@ def search(
     path = study or default_study(hardware, space or (network or [""])[0], config.hash)
     with watching() as (stop, watch):
         result = search_configured(
-            config, evaluations, path, engine, workers, scheduler, cancel=stop, watch=watch
+            config, evaluations, path, engine, workers, scheduler, stop, watch, patience(finishing)
         )
     finish(result, export, plot)
 
@@ -128,6 +137,13 @@ def _limit(words: str) -> tuple[str, float]:
         return name, float(value)
     except ValueError:
         raise AccelsimError(f"--limit {words}: write it as NAME=VALUE, as in peak_memory=256e3") from None
+
+
+def patience(finishing: int | None) -> int:
+    """What `--finish` means."""
+    from accelsim.cosearch.finish import PATIENCE
+
+    return PATIENCE if finishing is None else finishing
 
 
 def check_outputs(export: Path | None = None, plot: Path | None = None) -> None:

@@ -9,7 +9,7 @@ import typer
 
 from accelsim.cli.app import Wide, app, console
 from accelsim.cli.options import EngineName, Scheduler, Workers
-from accelsim.cli.search import Plot, check_outputs, finish, watching
+from accelsim.cli.search import Finish, Plot, check_outputs, finish, patience, watching
 from accelsim.errors import AccelsimError
 
 studies = typer.Typer(
@@ -74,6 +74,7 @@ def resume(
     engine: EngineName = "threads",
     workers: Workers = None,
     scheduler: Scheduler = None,
+    finishing: Finish = None,
     export: Annotated[Path | None, typer.Option(help="Folder for the front's designs and a CSV.")] = None,
     wide: Wide = False,
 ) -> None:
@@ -83,7 +84,14 @@ def resume(
     check_outputs(export)
     with watching() as (stop, watch):
         result = go_on(
-            file, evaluations, engine=engine, workers=workers, scheduler=scheduler, cancel=stop, watch=watch
+            file,
+            evaluations,
+            engine=engine,
+            workers=workers,
+            scheduler=scheduler,
+            cancel=stop,
+            watch=watch,
+            finish=patience(finishing),
         )
     finish(result, export)
 

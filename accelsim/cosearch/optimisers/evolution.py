@@ -98,6 +98,7 @@ class Fresh(DuplicateElimination):
         self.phase = phase
 
     def do(self, pop: Any, *args: Any, **_: Any) -> Any:
+        """What is left of `pop`, all unlike each other and unlike those in `args`."""
         if not len(pop):
             return pop
         others: set[bytes] = set()
