@@ -17,7 +17,7 @@ from accelsim.mapping.mapping import Mapping, MappingError, check_keys, check_ve
 from accelsim.mapping.optimal_space import Tiles
 from accelsim.pricing.ask import Ask
 from accelsim.pricing.models.loopnest import LoopNest
-from accelsim.pricing.network import NetworkPricer, Progress, Run, overhead_cycles
+from accelsim.pricing.network import NetworkPricer, Progress, Run, overhead_cycles, overhead_pj
 from accelsim.pricing.residency import Residency, plan
 from accelsim.pricing.way import DEFAULT_MAPPER, Way
 from accelsim.shown import Shown
@@ -82,8 +82,9 @@ class NetworkCost(Shown):
 
     @property
     def energy_pj(self) -> float:
-        """Sum over the layers, in picojoules."""
-        return sum(cost.energy_pj for cost in self.layers) + sum(stack.energy_pj for stack in self.stacks)
+        """Sum over the layers, and what is drawn during the overhead of an inference, in picojoules."""
+        stacks = sum(stack.energy_pj for stack in self.stacks)
+        return sum(cost.energy_pj for cost in self.layers) + stacks + overhead_pj(self.hardware)
 
     @property
     def edp_js(self) -> float:
@@ -102,9 +103,13 @@ class NetworkCost(Shown):
 
     @cached_property
     def memory_energy_pj(self) -> dict[str, float]:
-        """Energy of each memory, MACs, array and leakage, summed over the layers."""
+        """Energy of each memory, MACs, array, leakage and components, summed over the layers.
+
+        What is drawn during the overhead of an inference is leakage and components too.
+        """
         total: dict[str, float] = {}
         splits = [cost.memory_energy_pj() for cost in self.layers]
+        splits.append(self.hardware.static_energy_pj(self.overhead_cycles))
         for split in (*splits, *(stack.memory_energy_pj for stack in self.stacks)):
             for name, part in split.items():
                 total[name] = total.get(name, 0.0) + part
@@ -323,8 +328,9 @@ def _fused(
         if one is None:
             raise nothing_fits(hw, layer)
         singles.append(one)
+    beside = overhead_cycles(hw), overhead_pj(hw)
     stacks, proof = fuse(
-        hw, network, singles, solve, way.objective, cancelled=pricer.cancelled, overhead=overhead_cycles(hw)
+        hw, network, singles, solve, way.objective, cancelled=pricer.cancelled, overhead=beside
     )
     cost = plain.cost
     latency, energy = cost.latency_cycles, cost.energy_pj

@@ -23,7 +23,7 @@ from accelsim.json_text import read_json
 from accelsim.mapping.mapper import Cancel, Mapper, as_question, nothing_fits
 from accelsim.pricing.ask import Ask
 from accelsim.pricing.models import CostModel, load_model
-from accelsim.pricing.network import NetworkPricer, Run, overhead_cycles
+from accelsim.pricing.network import NetworkPricer, Run, overhead_cycles, overhead_pj
 from accelsim.pricing.residency import plan
 from accelsim.pricing.way import DEFAULT_MAPPER, Way
 from accelsim.workloads.network import Network
@@ -43,7 +43,7 @@ class BlockTable:
     """Costs of all blocks of a space, by `Space.block_ids`.
 
     latency_cycles, energy_pj  float64[blocks]
-    overhead_cycles  what an inference takes beyond its blocks
+    overhead_cycles, overhead_pj  what an inference takes beyond its blocks
     about  how it was made: mapper, objective, budget, seed
     check  how sums compare with whole subnets, or {}: see `compare`
     """
@@ -57,6 +57,7 @@ class BlockTable:
     overhead_cycles: float = 0.0
     about: dict[str, Any] = field(default_factory=dict)
     check: dict[str, Any] = field(default_factory=dict)
+    overhead_pj: float = 0.0
 
     def price(self, genomes: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """(latency in cycles, energy in pJ) float64[n] of genomes [n, genes]: sums over their blocks, and
@@ -66,7 +67,7 @@ class BlockTable:
         present = ids >= 0
         latency = np.where(present, self.latency_cycles[ids], 0.0).sum(axis=1)
         energy = np.where(present, self.energy_pj[ids], 0.0).sum(axis=1)
-        return np.asarray(latency + self.overhead_cycles), np.asarray(energy)
+        return np.asarray(latency + self.overhead_cycles), np.asarray(energy + self.overhead_pj)
 
     def latency_s(self, genomes: ArrayLike) -> NDArray[np.float64]:
         """Latency in seconds float64[n]."""
@@ -91,8 +92,10 @@ class BlockTable:
             "clock_mhz": self.clock_mhz,
             "space": self.space.name,
             "resolutions": list(self.space.resolutions),
-            "notes": "A subnet's latency is the sum over its blocks and overhead_cycles, its energy the sum.",
+            "notes": "A subnet's latency is the sum over its blocks and overhead_cycles, its energy the sum "
+            "and overhead_pj.",
             "overhead_cycles": self.overhead_cycles,
+            "overhead_pj": self.overhead_pj,
             "about": self.about,
             "check": self.check,
             "parts": parts,
@@ -110,6 +113,7 @@ class BlockTable:
             made = cls(
                 space, str(data["hardware"]), str(data["hardware_hash"]), float(data["clock_mhz"]), latency,
                 energy, float(data["overhead_cycles"]), dict(data["about"]), dict(data["check"]),
+                float(data.get("overhead_pj", 0.0)),
             )  # fmt: skip
         except AccelsimError:
             raise
@@ -174,8 +178,10 @@ def build_table(
         costs = (_in_place if keeps else _alone)(pricer, family, seed, tick)
         about = {"mapper": way.mapper.name, "objective": objective, "budget": way.budget, "seed": seed}
         latency, energy = np.ascontiguousarray(costs.T)
-        extra = overhead_cycles(hw)
-        table = BlockTable(family, hw.name, hw.hash, hw.clock_mhz, latency, energy, extra, about)
+        extra, drawn = overhead_cycles(hw), overhead_pj(hw)
+        table = BlockTable(
+            family, hw.name, hw.hash, hw.clock_mhz, latency, energy, extra, about, overhead_pj=drawn
+        )
         if not subnets:
             return table
         genomes = family.sample(np.random.default_rng(seed), subnets)
@@ -183,7 +189,7 @@ def build_table(
         for rows in _chunks(subnets):
             whole[rows] = pricer.totals([family.to_network(genomes[i]) for i in rows])
             tick(family.num_blocks + rows.stop)
-    whole[:, 0] += extra
+    whole += extra, drawn
     return replace(table, check=compare(np.stack(table.price(genomes), axis=1), whole))
 
 
@@ -199,7 +205,8 @@ class _Pricer(NamedTuple):
         for net, failed in zip(networks, found.failed.tolist(), strict=True):
             if failed >= 0:
                 raise nothing_fits(self.hardware, net.layers[failed])
-        return np.column_stack([found.latency_cycles - overhead_cycles(self.hardware), found.energy_pj])
+        beside = overhead_cycles(self.hardware), overhead_pj(self.hardware)
+        return np.column_stack([found.latency_cycles - beside[0], found.energy_pj - beside[1]])
 
 
 def compare(sums: NDArray[np.float64], whole: NDArray[np.float64]) -> dict[str, Any]:

@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from accelsim.hardware.sparsity import performed, timed, weights_read
 from accelsim.workloads.layer import DIMS, Layer
 from cost_models import layout as L
 
 if TYPE_CHECKING:
     from accelsim.hardware import Accelerator
+    from accelsim.hardware.fields import Tensor
     from accelsim.hardware.ports import Port
 
-TENSORS = ("W", "I", "O")
+TENSORS: tuple[Tensor, ...] = ("W", "I", "O")
 USERS = tuple(f"{way} {tensor}" for way in ("read", "write") for tensor in TENSORS)
 
 
@@ -88,6 +90,8 @@ def pack_machine(hardware: Accelerator) -> Machine:
             columns[m, L.CAPACITY + t] = 8.0 * parts[tensor] if tensor in parts else np.inf
             if tensor in memory.holds:
                 columns[m, L.READ_PJ + t], columns[m, L.WRITE_PJ + t] = energy[tensor]
+                if tensor == "W":
+                    columns[m, L.READ_PJ + t] *= weights_read(hardware, m)
         for port in ports:
             for user in port.users:
                 columns[m, L.READ_CPB + USERS.index(user)] = 1.0 / (8.0 * port.rate)
@@ -98,13 +102,13 @@ def pack_machine(hardware: Accelerator) -> Machine:
             fan[m, a] = (axis.size, axis.multicast, axis.reduction, axis.forwarding, lanes)
             columns[m, L.HOP_PJ + a] = hardware.costs.hop_pj_per_bit[m][a]
     bits = hardware.precision_bits
-    leak = hardware.leakage_mw * 1e3 / hardware.clock_mhz  # mW x us per cycle = nJ; in pJ
     machine = np.zeros(L.MACHINE_COLS)
     machine[: L.MAC_PJ] = bits.weight, bits.input, bits.output, bits.psum
-    machine[L.MAC_PJ], machine[L.LEAK_PJ] = hardware.costs.mac.energy_pj, leak
+    machine[L.MAC_PJ] = hardware.costs.mac.energy_pj * performed(hardware)
+    machine[L.LEAK_PJ] = hardware.static_pj_per_cycle
     machine[L.LAYER_CYCLES] = hardware.layer_cycles
     machine[L.UNIT_RATE] = hardware.unit_points or 0.0
-    machine[L.EXTRA_CYCLES] = hardware.mac.cycles - 1
+    machine[L.EXTRA_CYCLES] = hardware.mac.cycles * timed(hardware) - 1
     return Machine(holds, fan, columns, machine)
 
 

@@ -23,7 +23,7 @@ def validate(
     data: Annotated[
         Path | None,
         typer.Option(
-            help="Folder of reference data; default: ../shared, and without it the shipped figures."
+            help="Folder of reference data; its tables stand in for shipped figures. Default: ../shared."
         ),
     ] = None,
     every: Annotated[bool, typer.Option("--all", help="List every case.")] = False,

@@ -9,6 +9,9 @@ Floats = NDArray[np.float64]
 Points = dict[tuple[int, int], Floats]
 """Per (cut, later cut) float64[n, 2], latency and energy of the choices for the layers between."""
 
+Extra = tuple[float, float]
+"""Cycles and pJ."""
+
 ROUNDING = 1e-12
 
 Path = list[tuple[tuple[int, int], int]]
@@ -16,11 +19,11 @@ Path = list[tuple[tuple[int, int], int]]
 
 
 def best_path(
-    count: int, points: Points, objective: str, overhead: float = 0.0, below: float = np.inf
+    count: int, points: Points, objective: str, overhead: Extra = (0.0, 0.0), below: float = np.inf
 ) -> tuple[float, Path]:
     """(value, path) of the best way from cut 0 to cut `count`; (`below`, []) where none is better than that.
 
-    Values are cycles, pJ, or cycles x pJ for edp; `overhead` are cycles beside all layers.
+    Values are cycles, pJ, or cycles x pJ for edp; `overhead` are cycles and pJ beside all layers.
     """
     rest = [_least(count, points, column) for column in (0, 1)]
     labels: list[tuple[Floats, NDArray[np.int64]]] = [(np.zeros((1, 2)), np.zeros((1, 3), np.int64))]
@@ -64,8 +67,8 @@ def best_path(
     return best, path[::-1]
 
 
-def _value(sums: Floats, objective: str, overhead: float) -> Floats:
-    latency, energy = sums[:, 0] + overhead, sums[:, 1]
+def _value(sums: Floats, objective: str, overhead: Extra) -> Floats:
+    latency, energy = sums[:, 0] + overhead[0], sums[:, 1] + overhead[1]
     return {"latency": latency, "energy": energy}.get(objective, latency * energy)
 
 

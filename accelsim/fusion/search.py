@@ -84,7 +84,7 @@ def fuse(
     most: int = MOST,
     seconds: float | None = None,
     cancelled: Callable[[], bool] = lambda: False,
-    overhead: float = 0.0,
+    overhead: tuple[float, float] = (0.0, 0.0),
 ) -> tuple[tuple[StackCost, ...], FusionCertificate]:
     """The stacks of the best schedule, in order, and what is proved.
 
@@ -93,7 +93,7 @@ def fuse(
     longest   layers of a stack at most
     most      choices priced, after which the best schedule so far is returned, with its gap
     seconds   after which the best schedule so far is returned, with its gap
-    overhead  cycles that every schedule takes beside its layers
+    overhead  cycles and pJ that every schedule takes beside its layers
     """
     started = time.monotonic()
     search = _Search(hardware, network, singles, solve)

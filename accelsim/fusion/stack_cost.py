@@ -156,7 +156,7 @@ class StackCost:
 
     @cached_property
     def memory_energy_pj(self) -> dict[str, float]:
-        """Energy of each memory, MACs, array and leakage."""
+        """Energy of each memory, MACs, array, leakage and components."""
         total: dict[str, float] = {}
         for piece in self.pieces:
             for name, part in piece.cost.memory_energy_pj().items():
@@ -169,7 +169,8 @@ class StackCost:
             name = self.hardware.memories[m].name
             total[name] = total.get(name, 0.0) + float(pj)
         beyond = max(0.0, self.latency_cycles - self.compute_cycles)
-        total["leakage"] = total.get("leakage", 0.0) + float(machine.machine[L.LEAK_PJ]) * beyond
+        for name, part in self.hardware.static_energy_pj(beyond).items():
+            total[name] = total.get(name, 0.0) + part
         return total
 
     @cached_property

@@ -8,10 +8,11 @@ import math
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import Field, ValidationInfo, field_validator, model_validator
+from pydantic import Field, PrivateAttr, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from accelsim.hardware.checks import cross_faults
+from accelsim.hardware.components import Component
 from accelsim.hardware.costs import Access, Costs, resolve
 from accelsim.hardware.engines import Engine, engine_of, machine_of
 from accelsim.hardware.fields import (
@@ -32,9 +33,11 @@ from accelsim.hardware.fields import (
     Tensor,
     Text,
 )
+from accelsim.hardware.holding import ways_of
 from accelsim.hardware.memory import Memory
 from accelsim.hardware.ports import Port, ports_of
 from accelsim.hardware.search_space import SearchSpace
+from accelsim.hardware.sparsity import Density, OnZero
 from accelsim.shown import Shown
 
 if TYPE_CHECKING:
@@ -65,6 +68,9 @@ class MacUnit(Sourced):
     leakage_mw: Power | None = Field(default=None, description="Standby power in mW.")
     cycles: Count = Field(
         default=1, description="Cycles of one multiply-accumulate: more for a bit-serial or folded unit."
+    )
+    on_zero: OnZero = Field(
+        default_factory=OnZero, description="What zeros in the data spare, if `density` says there are any."
     )
 
 
@@ -129,12 +135,23 @@ class Accelerator(Shown, Sourced):
         description="Points a cycle of a unit that runs every layer in place of the array. Engines that are "
         "no array set it from `points_per_us`.",
     )
+    density: Density = Field(
+        default_factory=Density,
+        description="Share of non-zeros in the data that is priced; 1 unless given. What zeros spare is in "
+        "`mac.on_zero`.",
+    )
     engines: tuple[Engine, ...] = Field(
         default=(),
         max_length=8,
         description="Units beside the array; a layer runs on the first that takes it, else on the array.",
     )
     mac: MacUnit = Field(default_factory=MacUnit, description="The multiply-accumulate unit.")
+    components: tuple[Component, ...] = Field(
+        default=(),
+        max_length=16,
+        description="What the chip has beside MACs, memories and array registers: control, post-processors, "
+        "clock, wiring. Named, they add area, and power for as long as the chip is on.",
+    )
     memories: tuple[Memory, ...] = Field(
         min_length=2,
         max_length=5,
@@ -143,6 +160,7 @@ class Accelerator(Shown, Sourced):
     dataflow: Dataflow = Field(default_factory=Dataflow, description="What mappings this machine allows.")
     network: Residency = Field(default_factory=Residency, description="What stays on chip between layers.")
     search: SearchSpace | None = Field(default=None, description="What a joint search may vary.")
+    _decided: bool = PrivateAttr(False)
 
     def brief(self) -> str:
         """Name, MACs, memory on chip and clock."""
@@ -215,7 +233,7 @@ class Accelerator(Shown, Sourced):
 
     @property
     def peak_macs_per_cycle(self) -> float:
-        """Multiply-accumulates a cycle when every unit is busy."""
+        """Multiply-accumulates a cycle when every unit is busy, without those that zeros spare."""
         return self.num_pes / self.mac.cycles
 
     @property
@@ -263,6 +281,27 @@ class Accelerator(Shown, Sourced):
     def _made(self) -> dict[str, Accelerator]:
         return {engine.name: machine_of(self, engine) for engine in self.engines}
 
+    # -- what is held --------------------------------------------------------------------------------
+
+    @property
+    def leaves_choice(self) -> bool:
+        """Whether a mapper may choose what some memory holds."""
+        return not self._decided and any(memory.holds_choice for memory in self.memories)
+
+    @cached_property
+    def ways(self) -> tuple[Accelerator, ...]:
+        """The machine of each way to hold, the same silicon; only itself where there is no choice."""
+        return ways_of(self)
+
+    def decide(self) -> None:
+        """What the memories hold is chosen: `holds_choice` only says what could have been."""
+        self._decided = True
+
+    @property
+    def decided(self) -> bool:
+        """Whether this is one of another machine's `ways`."""
+        return self._decided
+
     # -- energy and area -----------------------------------------------------------------------------
 
     @cached_property
@@ -281,20 +320,37 @@ class Accelerator(Shown, Sourced):
 
     @property
     def leakage_mw(self) -> float:
-        """Standby power of the whole chip."""
+        """Standby power of MACs and memories."""
         memories = sum(x * self.instances(m) for m, x in enumerate(self.costs.memory_leakage_mw))
         return memories + self.num_pes * self.costs.mac.leakage_mw
 
+    @cached_property
+    def static_mw(self) -> dict[str, float]:
+        """Power that is drawn as long as the chip is on: "leakage", and each component that draws any."""
+        return {"leakage": self.leakage_mw} | {
+            x.name: x.static_mw for x in self.costs.components if x.static_mw
+        }
+
+    @property
+    def static_pj_per_cycle(self) -> float:
+        """All of `static_mw` in pJ a cycle."""
+        return sum(self.static_mw.values()) * 1e3 / self.clock_mhz  # mW x us per cycle = nJ; in pJ
+
+    def static_energy_pj(self, cycles: float) -> dict[str, float]:
+        """What is drawn in so many cycles whether anything happens or not, by the names of `static_mw`."""
+        return {name: power * 1e3 / self.clock_mhz * cycles for name, power in self.static_mw.items()}
+
     @property
     def area_mm2(self) -> float:
-        """Area of the whole chip: MACs, memories and array registers; no control, clock, pads or wiring."""
+        """Area of the whole chip: MACs, memories, array registers, and the components that the file names."""
         return self.costs.area_mm2
 
     def area_breakdown_mm2(self) -> dict[str, float]:
-        """Area by memory name, and of "MAC" and "array"; all instances."""
+        """Area by memory and component name, and of "MAC" and "array"; all instances."""
         costs = self.costs
         out = {x.name: costs.memory_mm2[m] * self.instances(m) for m, x in enumerate(self.memories)}
-        return out | {"MAC": costs.mac.area_um2 * 1e-6 * self.num_pes, "array": costs.array_mm2}
+        out |= {"MAC": costs.mac.area_um2 * 1e-6 * self.num_pes, "array": costs.array_mm2}
+        return out | {x.name: x.area_mm2 for x in costs.components}
 
     # -- JSON ----------------------------------------------------------------------------------------
 
@@ -308,6 +364,8 @@ class Accelerator(Shown, Sourced):
         """SHA-256 of all that costs and mappings depend on: no name, notes, sources or search space."""
         short = self.model_dump(mode="json", exclude_none=True, exclude_defaults=True)
         counted = {k: v for k, v in short.items() if k not in ("name", "search")}
+        if self._decided:
+            counted["decided"] = True
         text = json.dumps(
             without_sources({"version": self.version, **counted}), sort_keys=True, separators=(",", ":")
         )

@@ -11,9 +11,11 @@ from typing import Any
 from accelsim.errors import nearest
 from accelsim.hardware.faults import Fault, but_got, join, shown
 from accelsim.hardware.fields import DIMENSIONS, MAX_WHOLE, TENSORS, is_number
+from accelsim.hardware.holding import MOST_WAYS, count_ways
 
 RESERVED = ("MAC", "notes", "source", "sources")
-"""Names that mean something else in traffic tables and in this file."""
+TAKEN = ("MAC", "mac", "array", "leakage")
+"""Names that mean something else in traffic tables and in this file; in tables of energy and area."""
 
 _PER_BIT = ("read_pj_per_bit", "write_pj_per_bit")
 _PER_WORD = ("read_pj_per_word", "write_pj_per_word")
@@ -23,12 +25,14 @@ def cross_faults(raw: dict[str, Any]) -> list[Fault]:
     """All faults that lie between fields; `raw` may be arbitrarily malformed."""
     memories = _objects(raw.get("memories"))
     faults = [*_sources(raw, ""), *_precision(raw), *_memory_names(memories), *_totals(memories)]
+    faults += _ways(memories)
     for m, memory in memories:
         path = f"memories[{m}]"
-        faults += [*_tensors(memory, path, m), *_kind(memory, path, m), *_energy(memory, path)]
+        faults += [*_tensors(memory, path, m), *_choice(memory, path, m)]
+        faults += [*_kind(memory, path, m), *_energy(memory, path)]
         faults += _port_users(memory, f"{path}.bandwidth.ports")
         faults += [*_room(memory, path, raw.get("precision_bits")), *_fanout(memory, path)]
-    faults += _engines(raw)
+    faults += [*_engines(raw), *_components(raw, memories)]
     if memories:
         faults += [*_dataflow(raw, memories), *_network(raw, memories), *_search(raw, memories)]
     return faults
@@ -97,6 +101,20 @@ def _engines(raw: dict[str, Any]) -> Iterator[Fault]:
         yield Fault("engines", f"must each have a name of their own, but {name!r} comes twice")
 
 
+def _components(raw: dict[str, Any], memories: list[tuple[int, dict[str, Any]]]) -> Iterator[Fault]:
+    """Components have names of their own, also beside memories, and figures that mean something."""
+    taken = {x["name"] for _, x in memories if isinstance(x.get("name"), str)} | set(TAKEN)
+    for i, part in _objects(raw.get("components")):
+        name = part.get("name")
+        if isinstance(name, str):
+            if name in taken:
+                rule = f"must differ from memories, other components and {', '.join(TAKEN)}"
+                yield Fault(f"components[{i}].name", but_got(rule, name))
+            taken.add(name)
+        if part.get("pj_per_bit") is not None and part.get("per") != "choice":
+            yield Fault(f"components[{i}].pj_per_bit", 'has no effect unless `per` is "choice"; leave it out')
+
+
 def _memory_names(memories: list[tuple[int, dict[str, Any]]]) -> Iterator[Fault]:
     first: dict[str, int] = {}
     for m, memory in memories:
@@ -140,6 +158,35 @@ def _tensors(memory: dict[str, Any], path: str, m: int) -> Iterator[Fault]:
         for tensor in dict.fromkeys(holds):
             if size.get(tensor) is None:
                 yield Fault(f"{path}.size_bytes.{tensor}", "is missing: this memory holds it")
+
+
+def _choice(memory: dict[str, Any], path: str, m: int) -> Iterator[Fault]:
+    """What may be left out is held, and not needed here."""
+    path = f"{path}.holds_choice"
+    choice: list[str] = [t for t in _texts(memory.get("holds_choice")) if t in TENSORS]
+    holds = _texts(memory.get("holds"))
+    for tensor in _repeated(choice):
+        yield Fault(path, f"must name each tensor once, but has {tensor} twice")
+    if m == 0 and choice:
+        yield Fault(path, "the outermost memory must hold W, I and O, whatever the mapping; leave it out")
+        return
+    for tensor in dict.fromkeys(choice):
+        if tensor not in holds:
+            yield Fault(path, f"must name tensors of holds ({', '.join(holds)}), but got {shown(tensor)}")
+        if tensor == memory.get("serial_folds"):
+            yield Fault(path, f"{tensor} cannot pass by: its tile here is a fold (serial_folds)")
+
+
+def _ways(memories: list[tuple[int, dict[str, Any]]]) -> Iterator[Fault]:
+    """Every way to hold is tried."""
+    left = [len(set(_texts(memory.get("holds_choice"))) & {*TENSORS}) for _, memory in memories]
+    if count_ways(left) > MOST_WAYS:
+        m = next(m for (m, _), n in reversed(list(zip(memories, left))) if n)
+        yield Fault(
+            f"memories[{m}].holds_choice",
+            f"all choices together must leave at most {MOST_WAYS} ways to hold, one for each set of tensors "
+            f"that may pass by, but {sum(left)} tensors leave {count_ways(left)}; name fewer",
+        )
 
 
 def _port_users(memory: dict[str, Any], path: str) -> Iterator[Fault]:

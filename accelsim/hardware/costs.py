@@ -7,6 +7,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from accelsim.hardware import technology
+from accelsim.hardware.components import (
+    Resolved,
+    figures,
+    fitted_figures,
+    multiplexers,
+    resolve_components,
+    stages,
+)
 from accelsim.hardware.fields import Tensor
 from accelsim.hardware.memory import AccessEnergy, Memory
 from accelsim.hardware.ports import SRAM_WIDTH_BITS
@@ -34,6 +42,8 @@ class Costs:
     array_mm2: float
     """All fan-outs together: per lane one pipeline register of the wider operand where an axis multicasts,
     one of a partial sum where an axis reduces. Wires are taken to lie above the logic."""
+    components: tuple[Resolved, ...]
+    """What the file names beside MACs, memories and registers, in its order."""
     area_mm2: float
     """The whole chip."""
     estimated: tuple[str, ...]
@@ -49,9 +59,15 @@ def resolve(hw: Accelerator, given: bool = True) -> Costs:
     access = []
     areas = []
     leakages = []
+    banks = flipflops = 0
     for m in range(len(hw.memories)):
         path = f"memories[{m}]"
         energy, area, leakage = _memory(hw, m, path, estimated)
+        if hw.memories[m].technology != "dram":
+            macros, bits = _macros(hw, m)
+            banks += hw.instances(m) * macros
+            flipflops += hw.instances(m) * bits
+        flipflops += hw.instances(m + 1) * _lane_bits(hw, hw.memories[m])
         access.append(energy)
         areas.append(area)
         leakages.append(leakage)
@@ -60,6 +76,9 @@ def resolve(hw: Accelerator, given: bool = True) -> Costs:
     bit_mm2 = technology.flipflop(hw.technology_nm)[1] * 1e-6
     hop_by_memory: list[tuple[float, ...]] = []
     array_total = 0.0
+    muxes = [figures(hw, part) for part in hw.components if part.per == "choice"]
+    mux_mm2, mux_pj = (sum(column) for column in zip(*muxes)) if muxes else (0.0, 0.0)
+    mux_mm2 *= 1e-6
     below = mac.area_um2 * 1e-6
     for m in reversed(range(len(hw.memories))):
         hops = []
@@ -67,11 +86,19 @@ def resolve(hw: Accelerator, given: bool = True) -> Costs:
         for a, axis in enumerate(hw.memories[m].fanout):
             if axis.hop_pj_per_bit is None:
                 estimated.append(f"memories[{m}].fanout[{a}].hop_pj_per_bit")
-            hops.append(wire if axis.hop_pj_per_bit is None else axis.hop_pj_per_bit)
+            hop = wire if axis.hop_pj_per_bit is None else axis.hop_pj_per_bit
+            hops.append(hop + (stages(hw, m, axis.axis) * mux_pj if muxes else 0.0))
         hop_by_memory.insert(0, tuple(hops))
         array = bit_mm2 * _lane_bits(hw, hw.memories[m]) * hw.lanes(m)
         array_total += array * hw.instances(m)
-        below = areas[m] + array + hw.lanes(m) * below
+        own = mux_mm2 * multiplexers(hw, m) * hw.lanes(m) if muxes else 0.0
+        below = areas[m] + array + own + hw.lanes(m) * below
+    plain = below
+    if hw.components:
+        plain = array_total + mac.area_um2 * 1e-6 * hw.num_pes
+        plain += sum(area * hw.instances(m) for m, area in enumerate(areas))
+    components = resolve_components(hw, banks, flipflops, plain)
+    estimated += fitted_figures(hw)
     return Costs(
         mac,
         tuple(access),
@@ -79,7 +106,8 @@ def resolve(hw: Accelerator, given: bool = True) -> Costs:
         tuple(leakages),
         tuple(hop_by_memory),
         array_total,
-        below,
+        components,
+        plain + sum(part.area_mm2 for part in components),
         tuple(estimated),
     )
 
@@ -96,7 +124,7 @@ def _bare(hw: Accelerator) -> Accelerator:
         )
         for memory in hw.memories
     )
-    return hw.model_copy(update={"mac": type(hw.mac)(), "memories": memories})
+    return hw.model_copy(update={"mac": type(hw.mac)(), "memories": memories, "components": ()})
 
 
 def _mac(hw: Accelerator, estimated: list[str]) -> Mac:
@@ -129,7 +157,7 @@ def _memory(hw: Accelerator, m: int, path: str, estimated: list[str]) -> tuple[A
     area = leakage = 0.0
     if memory.technology != "dram":
         for part, size in memory.parts().items():
-            banks = max(memory.banks_of(part), _busy_banks(hw, m, part))
+            banks = _banks(hw, m, part)
             one = technology.storage(size / banks, _width(hw, memory, part), hw.technology_nm)
             area += banks * one.area_um2 * 1e-6
             leakage += banks * one.leakage_mw
@@ -142,6 +170,23 @@ def _memory(hw: Accelerator, m: int, path: str, estimated: list[str]) -> tuple[A
     if memory.energy.leakage_mw is not None:
         leakage = memory.energy.leakage_mw
     return access, area, leakage
+
+
+def _macros(hw: Accelerator, m: int) -> tuple[int, int]:
+    """(SRAM banks, bits in flip-flops) of one instance: parts too small for a macro are flip-flops."""
+    banks = bits = 0
+    for part, size in hw.memories[m].parts().items():
+        count = _banks(hw, m, part)
+        if size / count >= technology.MACRO_BYTES:
+            banks += count
+        else:
+            bits += 8 * size
+    return banks, bits
+
+
+def _banks(hw: Accelerator, m: int, part: str) -> int:
+    """Banks of a part: as given, or more where its ports keep more busy."""
+    return max(hw.memories[m].banks_of(part), _busy_banks(hw, m, part))
 
 
 def _busy_banks(hw: Accelerator, m: int, part: str) -> int:

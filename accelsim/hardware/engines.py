@@ -67,7 +67,7 @@ def engine_of(hw: Accelerator, layer: Layer) -> Engine | None:
 
 
 def machine_of(hw: Accelerator, engine: Engine) -> Accelerator:
-    """The machine as an engine's layers see it: figures changed, leakage that of the whole chip.
+    """The machine as an engine's layers see it: figures changed, static power that of the whole chip.
 
     Raises AccelsimError for a path that leads nowhere, HardwareError for a machine that cannot be.
     """
@@ -80,6 +80,9 @@ def machine_of(hw: Accelerator, engine: Engine) -> Accelerator:
         place = find(data, path, hw)
         place.holder[place.key] = value
     data["name"] = f"{hw.name}: {engine.name}"
+    data["components"] = [
+        {"name": x.name, "area_um2": x.area_mm2 * 1e6, "leakage_mw": x.static_mw} for x in hw.costs.components
+    ]
     if engine.points_per_us is not None:
         data["unit_points"] = engine.points_per_us / hw.clock_mhz
     made = load_hardware(data)

@@ -213,6 +213,12 @@ class Memory(Sourced):
     holds: tuple[Tensor, ...] = Field(
         min_length=1, max_length=3, description="Tensors that stay here; the others pass by."
     )
+    holds_choice: tuple[Tensor, ...] = Field(
+        default=(),
+        max_length=3,
+        description="Tensors of `holds` that a mapping may let pass by as well, layer by layer. Mappers try "
+        "all ways; a mapping that does not say holds all of `holds`.",
+    )
     double_buffered: StrictBool = Field(
         default=False,
         description="Every tile is there twice, so that filling one hides behind the use of the other.",

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from accelsim.errors import AccelsimError
+from accelsim.hardware import technology
 from accelsim.hardware.accelerator import Accelerator, without_sources
 from accelsim.hardware.costs import Costs, resolve
 from accelsim.hardware.faults import but_got, shown
@@ -53,7 +54,8 @@ def resized(
     _follow_shares(data, old, changed)
     new = load(data)
     before, after = _fitted(old), resolve(new, given=False)
-    scaled = [x for x in _figures(data, before, after) if not _named(x, changed)]
+    follow = [*_figures(data, before, after), *_component_figures(data, old, new)]
+    scaled = [x for x in follow if not _named(x, changed)]
     why = ", ".join(f"{path} = {shown(value)}" for path, value in changes.items())
     for figure in scaled:
         _scale(figure, sources, why)
@@ -158,6 +160,20 @@ def _figures(data: dict[str, Any], before: Costs, after: Costs) -> Iterator[_Fig
         for a, axis in enumerate(memory.get("fanout", [])):
             hop = _ratio(before.hop_pj_per_bit[m][a], after.hop_pj_per_bit[m][a])
             yield from _given(axis, "hop_pj_per_bit", f"{here}.fanout[{a}]", {"": hop})
+
+
+def _component_figures(data: dict[str, Any], old: Accelerator, new: Accelerator) -> Iterator[_Figure]:
+    """Given figures of components: they are logic, and follow the node as flip-flops and adders do."""
+    if old.technology_nm == new.technology_nm:
+        return
+    (pj0, um0), (pj1, um1) = (technology.flipflop(hw.technology_nm) for hw in (old, new))
+    leak0, leak1 = (technology.mac(8, 8, 32, hw.technology_nm).leakage_mw for hw in (old, new))
+    for i, part in enumerate(data.get("components", [])):
+        area = um1 / um0
+        per = area if part.get("per") == "mm2" else 1.0
+        ratios = {"area_um2": area / per, "pj_per_cycle": pj1 / pj0 / per, "leakage_mw": leak1 / leak0 / per}
+        for key, ratio in (ratios | {"pj_per_bit": pj1 / pj0}).items():
+            yield from _given(part, key, f"components[{i}]", {"": ratio})
 
 
 def _ratio(before: float, after: float) -> float:

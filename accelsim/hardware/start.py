@@ -24,8 +24,8 @@ _INTRO = (
 
 _ORDER = (
     "version", "name", "source", "notes", "technology_nm", "clock_mhz", "precision_bits", "mac", "memories",
-    "axis", "kind", "size_bytes", "size", "holds", "double_buffered", "overlap", "bandwidth", "banks",
-    "width_bits", "energy", "fanout", "dataflow", "network", "search",
+    "axis", "kind", "size_bytes", "size", "holds", "holds_choice", "double_buffered", "overlap", "bandwidth",
+    "banks", "width_bits", "energy", "fanout", "dataflow", "network", "search",
 )  # fmt: skip
 
 

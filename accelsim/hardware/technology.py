@@ -20,6 +20,9 @@ from typing import Any
 REGISTER_BYTES = 16.0
 """Up to here a memory is plain flip-flops; from 512 bytes on SRAM; between them a geometric blend."""
 
+MACRO_BYTES = 90.0
+"""From here on, half-way between the two, a bank counts as a macro with a periphery of its own."""
+
 TYPICAL_BYTES, TYPICAL_BITS = 32768.0, 64.0
 """The memory that tells how all of them scale beyond the tabulated nodes."""
 
@@ -99,6 +102,17 @@ def flipflop(technology_nm: float) -> tuple[float, float]:
     t = tables()["logic"]
     bit = t["flipflop_bit"]
     return _at(t["nodes_nm"], bit["pj"], technology_nm), _at(t["nodes_nm"], bit["um2"], technology_nm)
+
+
+MULTIPLEXER = 1.862 / 4.522
+"""A 2:1 multiplexer over a flip-flop: area of MUX2_X1 over DFF_X1, Nangate 45 nm Open Cell Library (C); its
+energy a bit is taken to have the same share."""
+
+
+def multiplexer(technology_nm: float) -> tuple[float, float]:
+    """(pJ per bit that passes, um2) of a 2:1 multiplexer of one bit."""
+    pj, um2 = flipflop(technology_nm)
+    return MULTIPLEXER * pj, MULTIPLEXER * um2
 
 
 def dram_pj_per_bit(kind: str) -> float:

@@ -88,7 +88,7 @@ class LayerCost(Shown):
 
     @property
     def energy_pj(self) -> float:
-        """Energy of memories, MACs, array and leakage."""
+        """Energy of memories, MACs and array, and all that is drawn for as long as the layer takes."""
         return self._summary(L.ENERGY)
 
     @property
@@ -154,12 +154,12 @@ class LayerCost(Shown):
 
     @cached_property
     def energy_split_pj(self) -> dict[str, Any]:
-        """Energy as {"mac", "array", "leakage", memory: {tensor: {"read", "write"}}}."""
+        """Energy as {"mac", "array", "leakage", component, memory: {tensor: {"read", "write"}}}."""
         machine = self._machine
         out: dict[str, Any] = {
             "mac": self._summary(L.MAC_ENERGY),
             "array": self._summary(L.HOP_ENERGY),
-            "leakage": self._summary(L.LEAK_ENERGY),
+            **self.hardware.static_energy_pj(self.latency_cycles),
         }
         for m, memory in enumerate(self.hardware.memories):
             read = self.counts.bits[0, m, :, 0] * machine[m, L.READ_PJ : L.READ_PJ + 3]
@@ -172,7 +172,7 @@ class LayerCost(Shown):
         return out
 
     def memory_energy_pj(self) -> dict[str, float]:
-        """Energy of each memory, MACs, array and leakage, one number each."""
+        """Energy of each memory, MACs, array, leakage and each component, one number each."""
         return {
             name: float(part) if not isinstance(part, dict) else sum(sum(w.values()) for w in part.values())
             for name, part in self.energy_split_pj.items()
@@ -317,7 +317,7 @@ def price_mapping(
     `resident` names tensors that lie on chip; `reserved_bits` float64[M, 4] is taken off each memory's
     parts for W, I, O and off its whole.
     """
-    hardware = hardware.for_layer(layer)
+    hardware = mapping.machine(hardware.for_layer(layer), resident)
     batch = mapping.arrays(hardware, layer)
     machine = pack_machine(hardware)
     if reserved_bits is not None:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from accelsim.errors import AccelsimError, nearest
+from accelsim.hardware.holding import ways_for
 from accelsim.mapping.cost import LayerCost, explain, price_mapping
 from accelsim.mapping.mapping import Mapping
 from accelsim.mapping.optimal_space import Tiles
@@ -68,6 +69,14 @@ class Task:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "hardware", self.hardware.for_layer(self.layer))
+
+    @cached_property
+    def ways(self) -> tuple[Task, ...]:
+        """The task on each way to hold that differs for its layer; only itself where there is no choice."""
+        if not self.hardware.leaves_choice:
+            return (self,)
+        machines = ways_for(self.hardware, self.layer, self.resident)
+        return tuple(replace(self, hardware=machine) for machine in machines)
 
     @property
     def evaluations(self) -> int:
@@ -134,6 +143,9 @@ class MappingResult(Shown):
 class Mapper(ABC):
     """A way to find a mapping of a layer.
 
+    `map` and `batch` take the memories to hold all of `holds`. Where the chip leaves that open, verbs ask
+    `map_ways` and `batch_ways`, which try every way to hold, each with the task's budget.
+
     Contract, which tests/mapping/test_mappers.py holds every mapper to: the mapping is legal and within
     the chip's dataflow; it is never worse than the template mapping; the same task gives the same mapping
     again, on any number of threads; at most `budget` evaluations are spent, or the template's if those are
@@ -179,6 +191,32 @@ class Mapper(ABC):
                 row[:] = found.cost.latency_cycles, found.cost.energy_pj, spent
         return out
 
+    def map_ways(self, task: Task) -> MappingResult | None:
+        """The best of `map` over all ways to hold, the first of equals; None if none fits.
+
+        So that leaving a mapper more choice never gives a worse mapping. Evaluations are those of all ways.
+        """
+        found = [one for way in task.ways if (one := self.map(way)) is not None]
+        if len(found) < 2:
+            return found[0] if found else None
+        ended = {one.status for one in found}
+        return replace(
+            min(found, key=lambda one: one.value),
+            evaluations=sum(one.evaluations for one in found),
+            start_evaluations=sum(one.start_evaluations for one in found),
+            status=next(word for word in ("cancelled", "budget", "done") if word in ended),
+        )
+
+    def batch_ways(self, tasks: Sequence[Task]) -> NDArray[np.float64]:
+        """What `map_ways` finds for each task, as `batch` says it."""
+        ways = [way for task in tasks for way in task.ways]
+        found = self.batch(ways)
+        if len(ways) == len(tasks):
+            return found
+        first = np.cumsum([0, *(len(task.ways) for task in tasks[:-1])])
+        rows = best_rows(found[:, 0], found[:, 1], first, tasks[0].objective)
+        return np.column_stack([found[rows, :2], np.add.reduceat(found[:, 2], first)])
+
     def _start(self, task: Task) -> tuple[Batch, int] | None:
         """The mapping to start from, and the evaluations that it took."""
         if task.start == "none":
@@ -191,6 +229,14 @@ class Mapper(ABC):
             reserved_bits=task.reserved_bits,
             objective=task.objective,
         )
+
+
+def best_rows(
+    latency: NDArray[np.float64], energy: NDArray[np.float64], first: NDArray[np.int64], objective: Objective
+) -> list[int]:
+    """The best row of each group, the first of equals; `first` has where groups begin."""
+    values = {"latency": latency, "energy": energy}.get(objective, latency * energy)
+    return [a + int(np.argmin(values[a:b])) for a, b in zip(first, [*first[1:], len(values)], strict=True)]
 
 
 class TemplateMapper(Mapper):
@@ -295,7 +341,7 @@ def map_layer(
     wanted = check_options(objective, budget, seed, tiles, seconds)
     hw = load_hardware(hardware)
     task = Task(hw, layer, wanted, budget, seed, cancelled=as_question(cancel), seconds=seconds, tiles=tiles)
-    result = load_mapper(mapper).map(task)
+    result = load_mapper(mapper).map_ways(task)
     if result is None:
         raise nothing_fits(hw, layer)
     return result

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from collections.abc import Mapping as Dict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from accelsim.errors import AccelsimError, nearest
-from accelsim.pack import Batch
+from accelsim.hardware.holding import first_holder, options
+from accelsim.pack import TENSORS, Batch
 from accelsim.workloads.layer import DIMS, MAX_SIZE, Layer
 from cost_models.layout import MAX_AXES
 
 if TYPE_CHECKING:
     from accelsim.hardware import Accelerator
+    from accelsim.hardware.fields import Tensor
 
 
 class MappingError(AccelsimError):
@@ -27,12 +30,14 @@ class Level:
              N G K C P Q R S
     tile     size of the union tile handed to the children, per dimension; left out = not split here
     spatial  per array axis below the memory, (dimension, factor)
+    holds    tensors that stay in the memory, of those that the hardware lets it hold; None: all of them
     """
 
     memory: str
     order: tuple[str, ...] = ()
     tile: Dict[str, int] = field(default_factory=dict)
     spatial: Dict[str, tuple[str, int]] = field(default_factory=dict)
+    holds: tuple[Tensor, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -62,6 +67,7 @@ class Mapping:
             "levels": [
                 {
                     "memory": level.memory,
+                    **({} if level.holds is None else {"holds": list(level.holds)}),
                     "order": list(level.order),
                     "tile": dict(level.tile),
                     "spatial": {a: {"dim": d, "factor": f} for a, (d, f) in level.spatial.items()},
@@ -70,9 +76,37 @@ class Mapping:
             ],
         }
 
-    def arrays(self, hardware: Accelerator, layer: Layer) -> Batch:
-        """Kernel arrays with one row. Raises MappingError where names do not belong to the hardware."""
-        M = len(hardware.memories)
+    def machine(self, hardware: Accelerator, resident: str = "") -> Accelerator:
+        """The hardware, its memories holding what the mapping says; `resident` tensors must stay put.
+
+        Raises MappingError where that is not left to the mapping.
+        """
+        self._belongs(hardware)
+        if not hardware.leaves_choice and all(level.holds is None for level in self.levels):
+            return hardware
+        held = []
+        for m, (level, memory) in enumerate(zip(self.levels, hardware.memories, strict=True)):
+            ways = options(memory) if hardware.leaves_choice else (_in_order(memory.holds),)
+            wanted = ways[0] if level.holds is None else level.holds
+            if wanted not in ways:
+                free = " ".join(memory.holds_choice) or "none"
+                raise MappingError(
+                    f"mapping.levels[{m}].holds: {memory.name} holds {' '.join(ways[0])}, of which a mapping "
+                    f"may leave out {free} (holds_choice in the hardware), but got {' '.join(wanted) or '[]'}"
+                )
+            held.append(wanted)
+        if not hardware.leaves_choice:
+            return hardware
+        made = next(way for way in hardware.ways if [_in_order(x.holds) for x in way.memories] == held)
+        for tensor in resident:
+            m = first_holder(hardware, tensor)
+            if first_holder(made, tensor) != m:
+                raise MappingError(
+                    f"mapping.levels[{m}].holds: must name {tensor}, which lies on chip there between layers"
+                )
+        return made
+
+    def _belongs(self, hardware: Accelerator) -> None:
         names = [memory.name for memory in hardware.memories]
         given = [level.memory for level in self.levels]
         if given != names:
@@ -80,6 +114,11 @@ class Mapping:
                 f"mapping.levels: must name the memories of {hardware.name} in order, "
                 f"{', '.join(names)}, but got {', '.join(given)}"
             )
+
+    def arrays(self, hardware: Accelerator, layer: Layer) -> Batch:
+        """Kernel arrays with one row. Raises MappingError where names do not belong to the hardware."""
+        self._belongs(hardware)
+        M = len(hardware.memories)
         batch = Batch.empty(1, M)
         inside = [layer.dims[d] for d in DIMS]
         for m, level in enumerate(self.levels):
@@ -123,7 +162,8 @@ class Mapping:
                     d = int(batch.axis_dim[row, m, a])
                     spatial[axis.axis] = (DIMS[d], factor)
                     inside[d] = -(-inside[d] // factor)
-            levels.append(Level(memory.name, order, tile, spatial))
+            chosen = _in_order(memory.holds) if hardware.decided and memory.holds_choice else None
+            levels.append(Level(memory.name, order, tile, spatial, chosen))
         return cls(tuple(levels))
 
     def nest(self, layer: Layer) -> str:
@@ -133,7 +173,8 @@ class Mapping:
         indent = 0
         for level in self.levels:
             held = " ".join(f"{d}{n}" for d, n in inside.items() if n > 1)
-            lines.append(f"{'  ' * indent}{level.memory}: tile {held or '1'}")
+            kept = "" if level.holds is None else f", holds {' '.join(level.holds) or 'nothing'}"
+            lines.append(f"{'  ' * indent}{level.memory}: tile {held or '1'}{kept}")
             indent += 1
             outer = [d for d in DIMS if d not in level.order]
             for dim in (*outer, *level.order):
@@ -168,7 +209,7 @@ def check_keys(data: Any, keys: set[str], path: str) -> None:
 
 
 def _level(data: Any, path: str) -> Level:
-    check_keys(data, {"memory", "order", "tile", "spatial"}, path)
+    check_keys(data, {"memory", "holds", "order", "tile", "spatial"}, path)
     memory = data.get("memory")
     if not isinstance(memory, str):
         raise MappingError(f"{path}.memory: must be the name of a memory, but got {_short(memory)}")
@@ -185,7 +226,19 @@ def _level(data: Any, path: str) -> Level:
     for axis, use in spatial.items():
         check_keys(use, {"dim", "factor"}, f"{path}.spatial.{axis}")
         axes[axis] = (use.get("dim"), use.get("factor"))
-    return Level(memory, tuple(order), dict(tile), axes)
+    holds = data.get("holds")
+    if holds is None:
+        return Level(memory, tuple(order), dict(tile), axes)
+    if not isinstance(holds, list) or any(t not in TENSORS for t in holds) or len({*holds}) < len(holds):
+        raise MappingError(
+            f'{path}.holds: must be a list of tensors, each of W, I, O once, like ["W", "O"], but got '
+            f"{_short(holds)}"
+        )
+    return Level(memory, tuple(order), dict(tile), axes, _in_order(holds))
+
+
+def _in_order(tensors: Iterable[Any]) -> tuple[Tensor, ...]:
+    return tuple(t for t in TENSORS if t in tensors)
 
 
 def _check(level: Level, path: str) -> None:

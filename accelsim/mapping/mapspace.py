@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from accelsim.errors import AccelsimError, nearest
-from accelsim.mapping.mapping import Mapping
+from accelsim.hardware.holding import ways_for
+from accelsim.mapping.mapping import Mapping, MappingError
 from accelsim.mapping.optimal_space import (
     Spatial,
     Tiles,
@@ -47,17 +48,36 @@ class MapSpace:
            "legal": whatever the cost model takes.
 
     Loop orders: of those of a memory, the ones that no other matches in every fill, see docs/mappers.md.
+    Where memories leave a choice of what they hold, the space is that of all ways to hold that differ for the
+    layer, `resident` tensors staying where they lie; one of its `ways` can be sampled and listed.
     Raises AccelsimError for other words.
     """
 
-    def __init__(self, hardware: Accelerator, layer: Layer, tiles: Tiles = "divisors") -> None:
+    def __init__(
+        self, hardware: Accelerator, layer: Layer, tiles: Tiles = "divisors", resident: str = ""
+    ) -> None:
         if tiles not in get_args(Tiles):
             words = get_args(Tiles)
             raise AccelsimError(
                 f"tiles: must be one of {', '.join(words)}, but got {tiles!r}{nearest(str(tiles), words)}"
             )
-        self.hardware, self.layer, self.tiles = hardware, layer, tiles
+        self.hardware, self.layer, self.tiles, self.resident = hardware, layer, tiles, resident
         self.sizes = [layer.dims[d] for d in DIMS]
+
+    @cached_property
+    def ways(self) -> tuple[MapSpace, ...]:
+        """The space of each way to hold; only itself where there is no choice."""
+        if not self.hardware.leaves_choice:
+            return (self,)
+        machines = ways_for(self.hardware, self.layer, self.resident)
+        return tuple(MapSpace(way, self.layer, self.tiles) for way in machines)
+
+    def _alone(self, verb: str) -> None:
+        if self.hardware.leaves_choice:
+            raise AccelsimError(
+                f"{verb}: {self.hardware.name} leaves open what its memories hold; {verb} one of the "
+                f"{len(self.ways)} `ways` of the space"
+            )
 
     @cached_property
     def spatial(self) -> Spatial:
@@ -72,7 +92,7 @@ class MapSpace:
         return [np.array(list(rows), np.int8) for rows in kept]
 
     @cached_property
-    def _ways(self) -> list[list[int]]:
+    def _chains(self) -> list[list[int]]:
         """Chains of tiles of each dimension, per spatial choice."""
         return [
             [count_chains(size, self.spatial.factors(b, d), self.tiles) for d, size in enumerate(self.sizes)]
@@ -81,14 +101,17 @@ class MapSpace:
 
     @cached_property
     def size(self) -> int:
-        """Number of members: spatial choices and their tilings, times the loop orders of every memory."""
-        return sum(map(prod, self._ways)) * prod(map(len, self.orders))
+        """Number of members: tilings of all spatial choices, times loop orders; of all ways to hold."""
+        if self.hardware.leaves_choice:
+            return sum(way.size for way in self.ways)
+        return sum(map(prod, self._chains)) * prod(map(len, self.orders))
 
     def sample(self, n: int, seed: int = 0) -> Batch:
         """`n` members, uniform and independent. Raises AccelsimError for an empty space or bad numbers."""
+        self._alone("sample")
         if n < 0 or seed < 0:
             raise AccelsimError(f"sample: n and seed must be whole numbers from 0, but got {n} and {seed}")
-        weights = np.array([float(prod(ways)) for ways in self._ways])
+        weights = np.array([float(prod(ways)) for ways in self._chains])
         if not weights.sum():
             raise AccelsimError(f"the space of {self.layer} on {self.hardware.name} is empty")
         rng = np.random.default_rng(seed)
@@ -106,6 +129,7 @@ class MapSpace:
         The encoding of `cost_models.genes`, which the searching mappers vary. Its tiles may have any size:
         dataflow and sizes are kept, membership is not promised.
         """
+        self._alone("decode")
         from accelsim.mapping.encoding import score
         from accelsim.mapping.mapper import Task
         from cost_models.genes import BLOCK
@@ -119,6 +143,10 @@ class MapSpace:
     def __contains__(self, mapping: Any) -> bool:
         """Whether a `Mapping` is a member, or costs what a member costs because only idle loops differ."""
         if not isinstance(mapping, Mapping):
+            return False
+        try:
+            mapping.machine(self.hardware, self.resident)
+        except MappingError:
             return False
         batch = mapping.arrays(self.hardware, self.layer)
         M = len(self.orders)
@@ -170,6 +198,7 @@ class MapSpace:
 
     def enumerate(self) -> Iterator[Batch]:
         """All members, each once, some thousands at a time. Raises AccelsimError where there are too many."""
+        self._alone("enumerate")
         if self.size > _ENUMERABLE:
             raise AccelsimError(
                 f"the space of {self.layer} on {self.hardware.name} has {self.size:.3g} members; "

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -20,8 +20,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from accelsim.errors import AccelsimError
+from accelsim.hardware.holding import ways_for
+from accelsim.mapping.cost import price_mapping
 from accelsim.mapping.genetic import GeneticMapper
-from accelsim.mapping.mapper import DEFAULT_BUDGET, Mapper, Status, Task
+from accelsim.mapping.mapper import DEFAULT_BUDGET, Mapper, MappingResult, Status, Task
 from accelsim.mapping.mapping import Mapping
 from accelsim.mapping.mapspace import MapSpace
 from accelsim.mapping.optimal_space import (
@@ -33,6 +35,7 @@ from accelsim.mapping.optimal_space import (
     thin,
     tile_values,
 )
+from accelsim.mapping.optimal_ways import Ways
 from accelsim.mapping.template import template
 from accelsim.pack import Batch, Machine, pack_layer, pack_machine, price
 from accelsim.workloads.layer import Layer
@@ -74,6 +77,7 @@ class Certificate:
     tiles        what the space holds, see `MapSpace`
     dataflow     whether the hardware's dataflow section limits the space
     inside       whether the mapping returned is a member of the space; if not it was given to start from
+    ways         ways to hold in the space; `pruned` says of how many no mapping had to be looked at
     """
 
     objective: Objective
@@ -88,6 +92,7 @@ class Certificate:
     tiles: Tiles
     dataflow: bool
     inside: bool
+    ways: int = 1
 
     @property
     def space_size(self) -> float:
@@ -99,7 +104,8 @@ class Certificate:
         """The space in words."""
         tiles = {"divisors": "dividing tiles", "all": "tiles of all trip counts", "legal": "all legal tiles"}
         limits = "the chip's dataflow" if self.dataflow else "any dataflow"
-        return f"{tiles[self.tiles]} in {limits}"
+        holds = f", {self.ways} ways to hold" if self.ways > 1 else ""
+        return f"{tiles[self.tiles]} in {limits}{holds}"
 
     @property
     def gap(self) -> float:
@@ -186,13 +192,15 @@ def optimal(
     """
     if objective not in _OBJECTIVES:
         raise AccelsimError(f"objective: must be one of {', '.join(_OBJECTIVES)}, but got {objective!r}")
-    found = None
+    machines = ways_for(hardware, layer, resident)
+    given = []
     if start == "template":
-        found = template(hardware, layer, resident=resident, objective=objective)
+        given = [template(way, layer, resident=resident, objective=objective) for way in machines]
     warm()
-    search = _Search(hardware, layer, objective, resident, pack_machine(hardware), tiles)
-    if found is not None:
-        search.begin(found[0])
+    search = _searches(hardware, layer, objective, resident, tiles)
+    for way, found in enumerate(given):
+        if found is not None:
+            search.begin(way, found[0])
     return search.result(search.run(budget_s, max_nodes, budget, cancel) == "optimal")
 
 
@@ -213,12 +221,28 @@ def optimal_front(
     Options as in `optimal`. The template mappings for each objective count too. Without points, none fits.
     """
     warm()
-    search = _Search(hardware, layer, "front", resident, pack_machine(hardware), tiles)
-    for objective in get_args(Objective) if start == "template" else ():
-        found = template(hardware, layer, resident=resident, objective=objective)
-        if found is not None:
-            search.begin(found[0])
+    search = _searches(hardware, layer, "front", resident, tiles)
+    for way, machine in enumerate(ways_for(hardware, layer, resident)):
+        for objective in get_args(Objective) if start == "template" else ():
+            found = template(machine, layer, resident=resident, objective=objective)
+            if found is not None:
+                search.begin(way, found[0])
     return search.front(search.run(budget_s, max_nodes, budget, cancel) == "optimal")
+
+
+def _searches(
+    hardware: Accelerator,
+    layer: Layer,
+    objective: str,
+    resident: str,
+    tiles: Tiles,
+    machines: Sequence[Machine] | None = None,
+) -> Ways:
+    """A search for each way to hold; `machines` are their kernel arrays, if those are known."""
+    ways = ways_for(hardware, layer, resident)
+    packed = machines or [pack_machine(way) for way in ways]
+    each = [Search(way, layer, objective, resident, machine, tiles) for way, machine in zip(ways, packed)]
+    return Ways(each, MapSpace(hardware, layer, tiles, resident))
 
 
 @cache
@@ -227,7 +251,7 @@ def warm() -> None:
     from accelsim.hardware import load_hardware
 
     hardware = load_hardware("example")
-    search = _Search(hardware, Layer(K=2), "edp", "", pack_machine(hardware), "all")
+    search = Search(hardware, Layer(K=2), "edp", "", pack_machine(hardware), "all")
     search.begin(Batch.empty(1, len(hardware.memories)))
     search.best[0, 0] = np.inf  # so that nothing is cut
     search.run(None, None, None, None)
@@ -247,33 +271,58 @@ class OptimalMapper(Mapper):
         self.patience = patience
 
     def search(self, task: Task, start: Batch) -> tuple[Batch, int, Status, Any]:
+        """Not used: the search begins with what the genetic mapper found."""
+        raise NotImplementedError
+
+    def map(self, task: Task) -> MappingResult | None:
+        """The same, also where there is a choice."""
+        return self.map_ways(task)
+
+    def batch_ways(self, tasks: Sequence[Task]) -> NDArray[np.float64]:
+        """One after another: `map` takes all ways to hold together."""
+        return self.batch(tasks)
+
+    def map_ways(self, task: Task) -> MappingResult | None:
         """The best mapping of the space, or the start if that is better, with the certificate."""
         warm()
-        start, spent = _improved(task, start)
-        search = _Search(
-            task.hardware, task.layer, task.objective, task.resident, task.machine, task.tiles
+        begun = self._begin(task)
+        if begun is None:
+            return None
+        way, start, begun_with, spent = begun
+        search = _searches(
+            task.hardware, task.layer, task.objective, task.resident, task.tiles,
+            [way.machine for way in task.ways],
         )  # fmt: skip
-        search.begin(start)
+        search.begin(way, start)
         most = self.patience if task.seconds is None and task.budget is None else None
         left = None if task.budget is None else task.budget - spent
         status = search.run(task.seconds, most, left, task.cancelled)
         found = search.result(status == "optimal")
         assert found is not None  # it begins at the start
-        if status == "optimal" and not found.certificate.inside:
+        sure = found.certificate
+        if status == "optimal" and not sure.inside:
             status = "done"
-        return found.batch, spent + found.certificate.evaluations, status, found.certificate
+        cost = price_mapping(task.hardware, task.layer, found.mapping, resident=task.resident)
+        return MappingResult(
+            found.mapping, cost, spent + sure.evaluations, begun_with, status, self.name, task.objective,
+            task.seed, sure,
+        )  # fmt: skip
 
+    def _begin(self, task: Task) -> tuple[int, Batch, int, int] | None:
+        """What to begin with: way to hold, mapping, evaluations of the starts, and those beyond.
 
-def _improved(task: Task, start: Batch) -> tuple[Batch, int]:
-    """(what the genetic mapper makes of the start, the evaluations that it took beyond the start's)."""
-    if task.start != "template":
-        return start, 0
-    budget = DEFAULT_BUDGET if task.budget is None else min(task.budget, DEFAULT_BUDGET)
-    found = GeneticMapper().map(replace(task, budget=budget, spent=0))
-    if found is None:
-        return start, 0
-    batch = found.mapping.arrays(task.hardware, task.layer)
-    return (batch if task.score(batch)[0] < task.score(start)[0] else start), found.evaluations
+        The genetic mapper's best, if there is a start; None if none fits.
+        """
+        if task.start != "template":
+            smallest = [(i, *one) for i, way in enumerate(task.ways) if (one := self._start(way)) is not None]
+            return (*smallest[0], 0) if smallest else None
+        budget = DEFAULT_BUDGET if task.budget is None else min(task.budget, DEFAULT_BUDGET)
+        found = GeneticMapper().map_ways(replace(task, budget=budget, spent=0))
+        if found is None:
+            return None
+        machine = found.cost.hardware
+        number = next(i for i, way in enumerate(task.ways) if way.hardware is machine)
+        return number, found.mapping.arrays(machine, task.layer), found.start_evaluations, found.evaluations
 
 
 class _Lists(NamedTuple):
@@ -296,7 +345,7 @@ class _Floor(NamedTuple):
     cycles: NDArray[np.float64] | None = None
 
 
-class _Search:
+class Search:
     """State of one search; see `cost_models.bound_search` for the kernels."""
 
     def __init__(
@@ -324,7 +373,7 @@ class _Search:
         self.tile = np.ones((room, self.M, L.NDIM), np.int32)
         self.order = np.zeros((room, self.M, L.NDIM), np.int8)
         self.choice = np.zeros(room, np.int64)
-        self.given: list[Batch] = []
+        self.given: list[Batch | None] = []
         self.nodes = np.zeros(2, np.int64)
         self.pruned = np.zeros(4, np.int64)
         self.stop = np.array([0, _NEVER, _NEVER])
@@ -342,23 +391,46 @@ class _Search:
     def begin(self, batch: Batch) -> None:
         """Start from a known mapping, or one more."""
         _, latency, energy = price(self.problem, self.machine, batch)
-        self.given.append(batch)
-        points = self.best[: self.held[0]].tolist() if self.held[0] else []
-        marks = self.choice[: self.held[0]].tolist()
-        if self.number == _FRONT:
-            points.append([latency[0], energy[0]])
-            marks.append(-len(self.given))
-            ranked = sorted(zip(points, marks, strict=True))
-            kept: list[tuple[list[float], int]] = []
-            for point, mark in ranked:
-                if not kept or point[1] < kept[-1][0][1]:
-                    kept.append((point, mark))
-        else:
-            value = {"latency": latency, "energy": energy, "edp": latency * energy}[self.objective]
-            kept = [([value[0], np.inf], -len(self.given))]
+        value = {"latency": latency, "energy": energy, "edp": latency * energy}.get(self.objective)
+        point = [latency[0], energy[0]] if value is None else [value[0], np.inf]
+        self._meet([(point, batch)])
+
+    def cut(self, other: Search) -> None:
+        """Look for nothing that does not beat what another search of the same layer has found."""
+        if other is not self:
+            rows = range(int(other.held[0]))
+            self._meet([(other.best[row].tolist(), None) for row in rows if other._batch(row) is not None])
+
+    def _meet(self, found: list[tuple[list[float], Batch | None]]) -> None:
+        """Take points up that none here beats, their mappings, or None for those of another search."""
+        rows = range(int(self.held[0]))
+        ranked = [(self.best[row].tolist(), int(self.choice[row])) for row in rows]
+        for point, batch in found:
+            self.given.append(batch)
+            ranked.append((point, -len(self.given)))
+        ranked.sort(key=lambda item: item[0])  # of equals, the first that came
+        kept: list[tuple[list[float], int]] = []
+        for point, mark in ranked:
+            if not kept or (self.number == _FRONT and point[1] < kept[-1][0][1]):
+                kept.append((point, mark))
         self.held[0] = len(kept)
         for row, (point, mark) in enumerate(kept):
             self.best[row], self.choice[row] = point, mark
+
+    @property
+    def least(self) -> float:
+        """What no mapping at all is below; for a front, what goes first."""
+        return self._bound(self._all)
+
+    @property
+    def hopeless(self) -> bool:
+        """Whether that is no better than what is known."""
+        return self._beaten(self.least, self._all)
+
+    @property
+    def _all(self) -> _Floor:
+        leak = float(self.machine.machine[L.LEAK_PJ])
+        return _Floor(float(self.floor[0]), float(self.floor[1] + leak * self.floor[0]))
 
     @property
     def _fixed(self) -> tuple[Any, ...]:
@@ -478,8 +550,7 @@ class _Search:
             return np.inf
         if self.shape and not self.stop[0]:  # too many: search those that divide at least
             self._list_choices(0, _MOST_CHOICES)
-        leak = float(self.machine.machine[L.LEAK_PJ])
-        return self._bound(_Floor(float(self.floor[0]), float(self.floor[1] + leak * self.floor[0])))
+        return self.least
 
     def _list_choices(self, shape: int, most: int) -> bool:
         """List spatial choices that may be worth a look; returns whether these are all."""
@@ -607,8 +678,8 @@ class _Search:
             return np.zeros(len(latency), np.bool_)
         return np.asarray((at >= 0) & (points[np.maximum(at, 0), 1] <= energy))
 
-    def _batch(self, row: int) -> Batch:
-        """The mapping in a row of what was found."""
+    def _batch(self, row: int) -> Batch | None:
+        """The mapping in a row of what was found; None if another search found it."""
         choice = int(self.choice[row])
         if choice < 0:
             return self.given[-choice - 1]
@@ -617,7 +688,8 @@ class _Search:
         return Batch(self.tile[rows].copy(), self.order[rows].copy(), spatial.dim[here], spatial.factor[here])
 
     @property
-    def _pruned(self) -> dict[str, int]:
+    def cuts(self) -> dict[str, int]:
+        """How many branches each rule cut."""
         pruned = dict(zip(_RULES, map(int, self.pruned), strict=True))
         return pruned | {
             "spatial bound": self.by_spatial,
@@ -630,17 +702,24 @@ class _Search:
         points = []
         for row in range(int(self.held[0])):
             batch = self._batch(row)
+            if batch is None:
+                continue
             mapping = Mapping.from_arrays(self.hardware, self.layer, batch)
             points.append(FrontPoint(float(self.best[row, 0]), float(self.best[row, 1]), batch, mapping))
         return Front(
             tuple(points),
             self.space,
             int(self.nodes[0]),
-            self._pruned,
+            self.cuts,
             int(self.nodes[1]),
             time.perf_counter() - self.began,
             complete,
         )
+
+    @property
+    def own(self) -> bool:
+        """Whether the best is this search's own."""
+        return bool(self.held[0]) and self._batch(0) is not None
 
     def result(self, complete: bool) -> OptimalResult | None:
         """The best mapping and what is proved about it."""
@@ -653,6 +732,7 @@ class _Search:
             return None
         optimum = float(self.best[0, 0])
         batch = self._batch(0)
+        assert batch is not None
         mapping = Mapping.from_arrays(self.hardware, self.layer, batch)
         flow = self.hardware.dataflow
         certificate = Certificate(
@@ -661,7 +741,7 @@ class _Search:
             optimum if complete else min(optimum, float(self.lower_bound)),
             self.space,
             int(self.nodes[0]),
-            self._pruned,
+            self.cuts,
             int(self.nodes[1]),
             time.perf_counter() - self.began,
             complete,

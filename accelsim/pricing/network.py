@@ -127,6 +127,7 @@ class NetworkPricer:
             rows = [self._known[key][2:] for key in place.keys]
             out.details.append(np.array(rows).reshape(len(rows), len(self.details)))
             out.latency_cycles[i] += overhead_cycles(place.run.chip)
+            out.energy_pj[i] += overhead_pj(place.run.chip)
             out.failed[i] = place.failed
         return out
 
@@ -275,3 +276,8 @@ class _Place:
 def overhead_cycles(chip: Accelerator) -> float:
     """What an inference takes beyond its layers, `network.overhead_us` of the hardware, in cycles."""
     return chip.network.overhead_us * chip.clock_mhz
+
+
+def overhead_pj(chip: Accelerator) -> float:
+    """What the chip draws meanwhile: its static power."""
+    return overhead_cycles(chip) * chip.static_pj_per_cycle

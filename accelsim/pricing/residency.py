@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from accelsim.hardware.holding import first_holder
 from accelsim.pack import TENSORS
 from accelsim.workloads.network import INPUT, Network
 
@@ -192,7 +193,5 @@ def _last_reader(network: Network) -> list[int]:
 
 def _home(hardware: Accelerator, tensor: str) -> tuple[int, int]:
     """First memory below the outermost that holds the tensor, 0 if none, and its column of `reserved`."""
-    for m, memory in enumerate(hardware.memories):
-        if m > 0 and tensor in memory.holds:
-            return m, TENSORS.index(tensor) if tensor in memory.parts() else ALL
-    return 0, ALL
+    m = first_holder(hardware, tensor)
+    return m, TENSORS.index(tensor) if m and tensor in hardware.memories[m].parts() else ALL

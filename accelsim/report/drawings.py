@@ -23,7 +23,8 @@ _HOLD: dict[str, Any] = {"ha": "left", "va": "center"}
 def hierarchy_figure(hardware: Accelerator) -> Figure:
     """The memories, outermost on top, with size, ports and energy; what fans out below each; the MACs.
 
-    A line a tensor runs down the right side, with a dot at each memory that holds it.
+    A line a tensor runs down the right side, with a dot at each memory that holds it, a ring
+    where the mapper may let it pass by.
     """
     heights = [1.2 + 0.62 * bool(m.fanout) + 0.17 * max(0, len(m.fanout) - 1) for m in hardware.memories]
     total = sum(heights) + 1.0
@@ -31,6 +32,7 @@ def hierarchy_figure(hardware: Accelerator) -> Figure:
     axis = _canvas(figure, 10.0, total)
     y = total
     dots: dict[str, list[float]] = {t: [] for t in TENSOR_STYLES}
+    open_: dict[str, list[float]] = {t: [] for t in TENSOR_STYLES}
     for m, memory in enumerate(hardware.memories):
         _box(axis, 0.2, y - 1.02, 7.6, 0.94, _FILLS[memory.technology])
         many = hardware.instances(m)
@@ -41,7 +43,7 @@ def hierarchy_figure(hardware: Accelerator) -> Figure:
         axis.text(0.4, y - 0.59, memory_text(hardware, m), fontsize=7.5, color=INK, **_HOLD)
         axis.text(0.4, y - 0.83, f"{ports_text(hardware, m)} B/cycle", fontsize=7.5, color=INK, **_HOLD)
         for tensor in memory.holds:
-            dots[tensor].append(y - 0.55)
+            (open_ if tensor in memory.holds_choice else dots)[tensor].append(y - 0.55)
         if memory.fanout:
             _fan(axis, y - 1.02, y - heights[m], memory)
         else:
@@ -57,11 +59,12 @@ def hierarchy_figure(hardware: Accelerator) -> Figure:
         x = 8.35 + 0.55 * i
         axis.plot([x, x], [y - 0.4, total - 0.45], color=colour, linestyle=line, linewidth=1.4)
         axis.plot([x] * len(dots[t]), dots[t], "o", color=colour, markersize=6)
+        axis.plot([x] * len(open_[t]), open_[t], "o", color=colour, markersize=6, markerfacecolor="white")
         axis.plot([x], [y - 0.4], "v", color=colour, markersize=6)
         axis.text(x, total - 0.12, t, fontsize=9, color=colour, ha="center", va="center", weight="bold")
     axis.set_title(
         f"{hardware.name}: {hardware.technology_nm:g} nm, {hardware.clock_mhz:g} MHz, "
-        f"{hardware.area_mm2:.3g} mm$^2$ without control and wiring",
+        f"{hardware.area_mm2:.3g} mm$^2$" + ("" if hardware.components else " without control and wiring"),
         fontsize=9,
     )
     return figure

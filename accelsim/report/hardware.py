@@ -69,7 +69,8 @@ def _tree(hardware: Accelerator) -> RenderableType:
     for m, memory in enumerate(hardware.memories):
         many = hardware.instances(m)
         times = f"{many:,} x " if many > 1 else ""
-        what = f"{memory.name} [{' '.join(memory.holds)}]: {memory_text(hardware, m)}"
+        free = f"; {' '.join(memory.holds_choice)} may pass by" if memory.holds_choice else ""
+        what = f"{memory.name} [{' '.join(memory.holds)}{free}]: {memory_text(hardware, m)}"
         what += f"; {ports_text(hardware, m)} B/cycle"
         text.append(f"{indent}{times}{what}\n", style="not bold")
         for axis in memory.fanout:
@@ -90,8 +91,11 @@ def _peak(hardware: Accelerator) -> RenderableType:
     text.append(f"peak    {hardware.peak_macs_per_cycle:,} MACs a cycle, {quantity(per_second, 'MAC/s')}\n")
     text.append(f"ridge   {ridge}\n")
     areas = ", ".join(f"{k} {v:.3g}" for k, v in hardware.area_breakdown_mm2().items() if v)
-    text.append(f"area    {hardware.area_mm2:.3g} mm2 without control and wiring ({areas})\n")
-    text.append(f"leakage {hardware.leakage_mw:.3g} mW")
+    without = "" if hardware.components else " without control and wiring"
+    text.append(f"area    {hardware.area_mm2:.3g} mm2{without} ({areas})\n")
+    static = hardware.static_mw
+    split = f" ({', '.join(f'{k} {v:.3g}' for k, v in static.items())})" if len(static) > 1 else ""
+    text.append(f"static  {sum(static.values()):.3g} mW, drawn busy or not{split}")
     return text
 
 

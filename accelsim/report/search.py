@@ -200,7 +200,8 @@ def describe(chip: Accelerator) -> str:
     """Memories from outside in, each array drawn as a grid."""
     lines = []
     for m, memory in enumerate(chip.memories):
-        held = "".join(memory.holds)
+        free = f" ({''.join(memory.holds_choice)} may pass by)" if memory.holds_choice else ""
+        held = "".join(memory.holds) + free
         inner = "unlimited" if memory.size_bytes is None else f"{size(memory.total_bytes)} bytes"
         parts = memory.parts() if memory.partitioned else {}
         split = " (" + ", ".join(f"{t} {size(b)}" for t, b in parts.items()) + ")" if parts else ""

@@ -64,28 +64,30 @@ def latency_figure(cost: NetworkCost | LayerCost) -> Figure:
 
 
 def energy_figure(cost: NetworkCost | LayerCost) -> Figure:
-    """Energy of MACs, array, leakage and each memory, the memories' by tensor and direction."""
+    """Energy of MACs, array, leakage, components and each memory, the memories' by tensor and direction."""
     layers = cost.layers if isinstance(cost, NetworkCost) else (cost,)
     names = [memory.name for memory in cost.hardware.memories]
-    bars = ["mac", "array", "leakage", *reversed(names)]
+    static = list(cost.hardware.static_mw)
+    bars = ["mac", "array", *static, *reversed(names)]
+    plain = 2 + len(static)
     total = dict.fromkeys(bars, 0.0)
     figure = new_figure(max(5.6, 0.8 * len(bars) + 2.2), 3.8)
     axis = figure.subplots()
-    fixed = [sum(one.energy_split_pj[bar] for one in layers) for bar in bars[:3]]
-    axis.bar(range(3), fixed, 0.62, color=STYLES[9][0], edgecolor="white")
-    total |= dict(zip(bars[:3], fixed))
+    fixed = [sum(one.energy_split_pj[bar] for one in layers) for bar in bars[:plain]]
+    axis.bar(range(plain), fixed, 0.62, color=STYLES[9][0], edgecolor="white")
+    total |= dict(zip(bars[:plain], fixed))
     for tensor, (colour, _) in TENSOR_STYLES.items():
         for way, hatch in (("read", ""), ("write", "////")):
             heights = [
                 sum(one.energy_split_pj[name].get(tensor, {}).get(way, 0.0) for one in layers)
-                for name in bars[3:]
+                for name in bars[plain:]
             ]
-            bottom = [total[name] for name in bars[3:]]
+            bottom = [total[name] for name in bars[plain:]]
             axis.bar(
-                range(3, len(bars)), heights, 0.62, bottom, color=colour, hatch=hatch, edgecolor="white",
+                range(plain, len(bars)), heights, 0.62, bottom, color=colour, hatch=hatch, edgecolor="white",
                 linewidth=0.4, label=f"{tensor} {way}",
             )  # fmt: skip
-            for name, height in zip(bars[3:], heights, strict=True):
+            for name, height in zip(bars[plain:], heights, strict=True):
                 total[name] += height
     whole = sum(total.values())
     for i, bar in enumerate(bars):

@@ -375,23 +375,3 @@ def test_the_order_of_keys_means_nothing(name) -> None:
     rows = drawn(one)
     row = rows[one.faults(rows) == ""][0]
     assert len({made(space, row).hash for space in (one, two, three)}) == 1
-
-
-@pytest.mark.parametrize("name", SHIPPED)
-def test_no_free_lunch(name) -> None:
-    """More of anything, with all else equal, costs area."""
-    base = load_hardware(name)
-    for memory in base.search.buffers:
-        parts = base.memories[base.memory_index(memory)].total_bytes
-        larger = resized(base, {f"memories.{memory}.size_bytes": 2 * int(parts)})
-        assert larger.area_mm2 > base.area_mm2, memory
-    for memory in base.search.bandwidths:
-        if base.memories[base.memory_index(memory)].technology == "sram":
-            rate = sum(rate for rate, _ in base.memories[base.memory_index(memory)].given_ports())
-            wider = resized(base, {f"memories.{memory}.bandwidth": 64 * rate})
-            assert wider.area_mm2 > base.area_mm2, memory
-    array = base.search.array
-    for axis in base.memories[base.memory_index(array.memory)].fanout:
-        if axis.shares is None:
-            longer = resized(base, {f"memories.{array.memory}.fanout.{axis.axis}.size": 2 * axis.size})
-            assert longer.area_mm2 > base.area_mm2, axis.axis

@@ -28,6 +28,26 @@ LISTING = ("blockwise", "blockwise_exact")
 """Strategies that begin with a list, which no seed changes and whose last generation need not be full."""
 
 
+@pytest.mark.parametrize("strategy", ["nested", "joint"])
+def test_what_memories_hold_stays_left_to_the_mapper(strategy) -> None:
+    """Every chip of the space has its base's choice; a vector of genes counts on the best way to hold."""
+    closed = accelsim.load_hardware("eyeriss").to_dict()
+    data = json.loads(json.dumps(closed))
+    data["memories"][1]["holds_choice"] = ["I", "O"]
+    options = TINY | {"strategy": strategy, "evaluations": 16}
+    one, more = (search(**options | {"hardware": hw}) for hw in (closed, data))
+    assert one.generations[0].rows.tobytes() == more.generations[0].rows.tobytes()
+    values = [evaluated(found, "edp")[:8] for found in (one, more)]
+    assert (values[1] <= values[0]).all()
+    assert (values[1] < values[0]).any()
+    for item in (more.found(i) for i in range(4)):
+        assert more.design(item).chip.memories[1].holds_choice == ("I", "O")
+    (mapped,) = more.mappings(more.found(0))
+    assert mapped.cost.edp_js == pytest.approx(values[1][0], rel=1e-12)
+    again = accelsim.evaluate(more.design(more.found(0)).chip, TINY["networks"], mapped.to_dict())
+    assert again.edp_js == mapped.cost.edp_js
+
+
 def evaluated(found, column: str) -> np.ndarray:
     return found.column(column)
 

@@ -101,7 +101,7 @@ def test_the_best_path_is_that_of_enumeration(count, random, objective):
         for b in range(a + 2, count + 1):
             points[a, b] = [[random.random() * 2, random.random() * 2] for _ in range(random.randint(0, 3))]
     table = {k: np.array(v).reshape(-1, 2) for k, v in points.items()}
-    best, stack = np.inf, [(0, 0.5, 0.0)]
+    best, stack = np.inf, [(0, 0.5, 0.25)]
     while stack:
         cut, latency, energy = stack.pop()
         if cut == count:
@@ -110,12 +110,12 @@ def test_the_best_path_is_that_of_enumeration(count, random, objective):
         for (a, b), choices in points.items():
             if a == cut:
                 stack += [(b, latency + x, energy + y) for x, y in choices]
-    value, path = best_path(count, table, objective, 0.5)
+    value, path = best_path(count, table, objective, (0.5, 0.25))
     assert value == pytest.approx(best, rel=1e-12)
     sums = [sum(table[k][n][c] for k, n in path) for c in (0, 1)]
-    assert value_of(sums[0] + 0.5, sums[1], objective) == pytest.approx(best, rel=1e-12)
+    assert value_of(sums[0] + 0.5, sums[1] + 0.25, objective) == pytest.approx(best, rel=1e-12)
     assert [k[0] for k, _ in path] == [0, *[k[1] for k, _ in path[:-1]]]
-    assert best_path(count, table, objective, 0.5, best) == (best, []) or value > best * (1 - 1e-12)
+    assert best_path(count, table, objective, (0.5, 0.25), best) == (best, []) or value > best * (1 - 1e-12)
 
 
 def test_time_gives_a_gap_and_the_layers_one_by_one_at_least():

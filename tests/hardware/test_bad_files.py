@@ -101,6 +101,12 @@ ONE_FAULT: list[tuple[str, Any, str | None]] = [
     ("memories.1.name", "DRAM", 'must differ from the name of memories[0], but got "DRAM"|' + RENAMED),
     ("memories.0.holds", ["W", "I"], "the outermost memory must hold W, I and O, but O is missing"),
     ("memories.1.holds", ["I", "I", "O"], "must name each tensor once, but has I twice"),
+    ("memories.1.holds_choice", ["I"], None),
+    ("memories.1.holds_choice", ["W"], 'must name tensors of holds (I, O), but got "W"'),
+    ("memories.1.holds_choice", ["I", "I"], "must name each tensor once, but has I twice"),
+    ("memories.1.holds_choice", ["X"], "@memories[1].holds_choice[0]: must be 'W', 'I' or 'O', but got"),
+    ("memories.1.holds_choice", True, "must be a list, but got true"),
+    ("memories.0.holds_choice", ["W"], "the outermost memory must hold W, I and O, whatever the mapping"),
     ("memories.1.bandwidth.ports.W", {"read": 8}, "this memory holds only I, O"),
     ("memories.2.size_bytes.O", ABSENT, "is missing: this memory holds it"),
     ("memories.2.size_bytes.O", 1, "must have room for one element of O (16 bits), but has 8"),
@@ -196,6 +202,25 @@ def test_residency_needs_a_place() -> None:
     data["memories"][1]["bandwidth"] = 64
     data["memories"][3]["holds"] = ["I"]
     with pytest.raises(HardwareError, match=r"network\.weights: .* holds W"):
+        load_hardware(data)
+
+
+def test_ways_to_hold_are_few_and_keep_folds() -> None:
+    data = copy.deepcopy(SHIPPED["example"])
+    more = [data["memories"][1] | {"name": f"buffer{n}", "fanout": []} for n in (2, 3)]
+    data["memories"][1:1] = more
+    for memory in data["memories"][1:]:
+        memory["holds_choice"] = ["W", "I"]
+    wanted = (
+        r"memories\[4\]\.holds_choice: all choices together must leave at most 64 ways to hold, .* "
+        r"8 tensors leave 256; name fewer"
+    )
+    with pytest.raises(HardwareError, match=wanted):
+        load_hardware(data)
+    data["memories"][4]["holds_choice"] = []
+    assert len(load_hardware(data).ways) == 64
+    data["memories"][3] |= {"serial_folds": "W"}
+    with pytest.raises(HardwareError, match=r"memories\[3\]\.holds_choice: W cannot pass by"):
         load_hardware(data)
 
 

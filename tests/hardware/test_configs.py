@@ -11,6 +11,7 @@ import pytest
 
 from accelsim.hardware import Accelerator, hardware_names, json_schema, load_hardware
 from accelsim.hardware.ports import assumed, feeds
+from accelsim.validation import breakdowns
 
 NAMES = (
     "dpu_zcu102",
@@ -174,8 +175,8 @@ def test_shidiannao() -> None:
     assert memory(hw, "NB").parts() == {"W": 128 * 1024, "I": 64 * 1024, "O": 64 * 1024}
     assert all(a.size == 8 and a.multicast and a.forwarding for a in memory(hw, "NB").fanout)
     assert (hw.network.activations, hw.network.weights) == ("on_chip_if_fit", "resident_if_fit")
-    # 64 16-bit MACs at 1 GHz against the published power of the whole functional unit, 268.82 mW.
-    assert hw.costs.mac.energy_pj * 64 == pytest.approx(268.82, rel=0.25)
+    # 64 16-bit MACs at 1 GHz take less than the published power of the whole functional unit, 268.82 mW.
+    assert hw.costs.mac.energy_pj * 64 < 268.82
 
 
 def test_edgetpu() -> None:
@@ -185,24 +186,44 @@ def test_edgetpu() -> None:
     assert (hw.network.activations, hw.network.weights) == ("on_chip_if_fit", "resident_if_fit")
 
 
-# mm2: published, and how much of it the parts that we count make up. The rest is control, clock, wires,
-# post-processing and memory periphery; nothing was fitted to these figures.
+# mm2: published, and ours over it. Nothing was fitted to these figures, but for NVDLA's smallest and largest.
 AREAS = {
-    "eyeriss": (12.25, 0.22),  # core
-    "shidiannao": (4.86, 0.49),
-    "nvdla_64": (0.55, 0.19),
-    "nvdla_256": (1.0, 0.27),
-    "nvdla_1024": (1.8, 0.27),
-    "nvdla_2048": (3.3, 0.30),
+    "eyeriss": (12.25, 0.78),  # core
+    "shidiannao": (4.86, 1.08),
+    "nvdla_64": (0.55, 1.0),
+    "nvdla_256": (1.0, 0.90),
+    "nvdla_1024": (1.8, 1.02),
+    "nvdla_2048": (3.3, 1.0),
 }
 
 
 @pytest.mark.parametrize("name", AREAS)
-def test_area_is_the_known_part_of_the_published_one(name: str) -> None:
-    published, part = AREAS[name]
+def test_area_is_near_the_published_one(name: str) -> None:
+    published, share = AREAS[name]
     hw = load_hardware(name)
-    assert hw.area_mm2 / published == pytest.approx(part, abs=0.01)
+    assert hw.area_mm2 / published == pytest.approx(share, abs=0.01)
     assert sum(hw.area_breakdown_mm2().values()) == pytest.approx(hw.area_mm2)
+
+
+def test_components_rest_on_published_breakdowns() -> None:
+    """The shipped constants are those that `breakdowns` derives, each from another chip than it prices."""
+    parts = {name: {x.name: x for x in load_hardware(name).components} for name in NAMES}
+    assert all("multiplexers" in parts[name] for name in NAMES if name != "example")
+    for name, layout in (("shidiannao", breakdowns.diannao()), ("eyeriss", breakdowns.shidiannao())):
+        assert parts[name]["periphery"].area_um2 == pytest.approx(layout.periphery_um2, rel=1e-4)
+        assert parts[name]["placement"].area_um2 == pytest.approx(layout.placement_um2, rel=1e-4)
+        clock = breakdowns.clock_pj_per_flipflop()
+        assert parts[name]["clock"].pj_per_cycle == pytest.approx(clock, rel=1e-4)
+    eyeriss = load_hardware("eyeriss")
+    assert parts["eyeriss"]["controller"].area_um2 == pytest.approx(breakdowns.controller_um2(), rel=1e-4)
+    assert eyeriss.memories[2].area_mm2 == pytest.approx(breakdowns.scratchpad_um2() * 1e-6, rel=1e-4)
+    assert breakdowns.eyeriss().density < breakdowns.shidiannao().density < breakdowns.diannao().density
+    theirs = {64: 0.55, 2048: 3.3}
+    over = breakdowns.nvdla(theirs, {macs: breakdowns.bare(f"nvdla_{macs}") for macs in theirs})
+    for macs in (64, 256, 1024, 2048):
+        own = parts[f"nvdla_{macs}"]
+        assert own["control"].area_um2 == pytest.approx(over.chip * 1e6, rel=1e-4)
+        assert own["pipeline"].area_um2 == pytest.approx(over.per_mac * 1e6, rel=1e-3)
 
 
 def test_area_orders_the_nvdla_configurations_as_published() -> None:

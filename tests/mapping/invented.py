@@ -91,6 +91,16 @@ INVENTED = {
 }  # fmt: skip
 
 
+OPEN = machine(
+    "open",
+    memory("DRAM", None, 8),
+    memory("L2", 24 << 10, 16, double_buffered=True, holds_choice=["W", "I"]),
+    memory("L1", 1 << 10, 16, overlap=True, holds_choice=["W", "O"], fanout=[axis("rows", 8, "mr")]),
+    memory("PE", {"W": 16, "O": 32}, 8, "WO", overlap=True, fanout=[axis("lanes", 4, "m")]),
+)
+"""Two memories that leave it to the mapper whether they hold two tensors each: 16 ways to hold."""
+
+
 def invented(name: str) -> accelsim.Accelerator:
     """One of them, ready to use."""
     return accelsim.load_hardware(INVENTED[name])

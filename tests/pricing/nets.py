@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import accelsim
 from accelsim.workloads.network import Network
-from tests.mapping.invented import INVENTED
+from tests.mapping.invented import INVENTED, OPEN
 
-MACHINES = [*INVENTED, "eyeriss", "shidiannao", "example", "edgetpu"]
+MACHINES = [*INVENTED, "open", "eyeriss", "shidiannao", "example", "edgetpu"]
 
 
 def machine(name: str) -> accelsim.Accelerator:
     """Invented, without a `dataflow`, or shipped."""
-    return accelsim.load_hardware(INVENTED.get(name, name))
+    return accelsim.load_hardware((INVENTED | {"open": OPEN}).get(name, name))
 
 
 def every_kind() -> Network:

@@ -11,6 +11,7 @@ from accelsim.hardware.resize import resized
 from accelsim.report.hardware import largest_tile, remarks
 from accelsim.report.roofline import roof
 from tests.command import run
+from tests.mapping.invented import OPEN
 
 
 @pytest.mark.parametrize("like", accelsim.hardware_names())
@@ -43,6 +44,26 @@ def test_new_writes_over_nothing(capsys, tmp_path, monkeypatch) -> None:
         assert message in err
     assert (tmp_path / "mine.json").read_text() == "{}"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["mine.json"]
+
+
+def test_check_says_what_may_pass_by(capsys, tmp_path) -> None:
+    file, figure = tmp_path / "open.json", tmp_path / "open.svg"
+    file.write_text(json.dumps(OPEN))
+    code, out, _ = run(capsys, "check", str(file), "--plot", str(figure))
+    assert code == 0
+    assert "L2 [W I O; W I may pass by]" in out
+    assert "L2 [W I O]" in run(capsys, "check", str(_closed(file)))[1]
+    drawn = figure.read_text()
+    run(capsys, "check", str(file), "--plot", str(figure))
+    assert drawn != figure.read_text()
+
+
+def _closed(file):
+    data = json.loads(file.read_text())
+    for memory in data["memories"]:
+        memory.pop("holds_choice", None)
+    file.write_text(json.dumps(data))
+    return file
 
 
 def test_check_lists_faults_and_draws(capsys, tmp_path) -> None:

@@ -22,7 +22,7 @@ from accelsim.cosearch.phase import Phase
 from accelsim.cosearch.setup import Setup
 from accelsim.cosearch.strategies.base import Strategy
 from accelsim.errors import AccelsimError
-from accelsim.pricing.network import overhead_cycles
+from accelsim.pricing.network import overhead_cycles, overhead_pj
 
 SLACK = 1e-9
 """A limit that a sum misses by this share is met but for rounding."""
@@ -97,7 +97,7 @@ class Blockwise(Strategy):
             self._compare(rows, values)
             return None
         found = self._costs(values)
-        self._table[self._blocks[rows[:, 0]]] = found - np.array([self._overhead_s, 0.0])
+        self._table[self._blocks[rows[:, 0]]] = found - self._overhead
         self._told += len(rows)
         return self.networks() if self._told == len(self._blocks) else None
 
@@ -106,14 +106,14 @@ class Blockwise(Strategy):
         return self.setup.phase("network", self._nets, self.setup.chips)
 
     @property
-    def _overhead_s(self) -> float:
-        return overhead_cycles(self.setup.base) / (self.setup.base.clock_mhz * 1e6)
+    def _overhead(self) -> NDArray[np.float64]:
+        """(seconds, joules) that every inference takes beside its blocks."""
+        chip = self.setup.base
+        return np.array([overhead_cycles(chip) / (chip.clock_mhz * 1e6), overhead_pj(chip) * 1e-12])
 
     def _sums(self, genomes: Genomes) -> NDArray[np.float64]:
         """(seconds, joules) float64[n, 2] of subnets."""
-        return np.asarray(
-            listed_front(self._nets.space, genomes, self._table) + np.array([self._overhead_s, 0.0])
-        )
+        return np.asarray(listed_front(self._nets.space, genomes, self._table) + self._overhead)
 
     def _costs(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """(seconds, joules) float64[n, 2] of candidates."""

@@ -39,12 +39,14 @@ class LoopNest(CostModel):
         out = Answers.empty(len(asks))
         free = [i for i, ask in enumerate(asks) if ask.schedule is None]
         if free:
-            found = self.way.mapper.batch([self._task(asks[i], cancelled) for i in free])
+            found = self.way.mapper.batch_ways([self._task(asks[i], cancelled) for i in free])
             for column, figures in zip(out, np.asarray(found).T, strict=True):
                 column[free] = figures
         coded = [i for i, ask in enumerate(asks) if isinstance(ask.schedule, np.ndarray)]
         if coded:
-            for column, figures in zip(out, vectors.price([asks[i] for i in coded]), strict=True):
+            for column, figures in zip(
+                out, vectors.price([asks[i] for i in coded], self.way.objective), strict=True
+            ):
                 column[coded] = figures
         for i, ask in enumerate(asks):
             if isinstance(ask.schedule, Mapping):
@@ -62,8 +64,8 @@ class LoopNest(CostModel):
         if isinstance(ask.schedule, Mapping):
             return _given(ask, ask.schedule)
         if ask.schedule is not None:
-            return vectors.mapping(ask)
-        return self.way.mapper.map(self._task(ask, cancelled))
+            return vectors.mapping(ask, self.way.objective)
+        return self.way.mapper.map_ways(self._task(ask, cancelled))
 
     def _task(self, ask: Ask, cancelled: Callable[[], bool]) -> Task:
         way = self.way

@@ -6,27 +6,46 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from accelsim.hardware.holding import ways_for
 from accelsim.mapping.batch import pack
 from accelsim.mapping.cost import price_mapping
-from accelsim.mapping.mapper import MappingResult
+from accelsim.mapping.mapper import MappingResult, best_rows
 from accelsim.mapping.mapping import Mapping
+from accelsim.mapping.template import Objective
 from accelsim.pack import Batch
 from accelsim.pricing.ask import Answers, Ask
 
 
-def price(asks: Sequence[Ask]) -> Answers:
-    """Costs of asks on chips with the same number of memories, in one kernel call."""
-    return _decoded(asks)[0]
+def price(asks: Sequence[Ask], objective: Objective) -> Answers:
+    """Costs of asks on chips with the same number of memories, in one kernel call.
+
+    Where memories leave a choice, a vector is decoded on every way to hold, and the best counts.
+    """
+    return _best(asks, objective)[0]
 
 
-def mapping(ask: Ask) -> MappingResult | None:
+def mapping(ask: Ask, objective: Objective) -> MappingResult | None:
     """The mapping that a vector stands for; None if not even the smallest tiles fit."""
-    found, batch = _decoded([ask])
+    found, (way,), batch = _best([ask], objective)
     if not np.isfinite(found.latency_cycles[0]):
         return None
-    made = Mapping.from_arrays(ask.chip, ask.layer, batch)
-    cost = price_mapping(ask.chip, ask.layer, made, resident=ask.resident)
-    return MappingResult(made, cost, int(found.evaluations[0]), 0, "done", "genes", "edp", 0)
+    made = Mapping.from_arrays(way.chip, ask.layer, batch)
+    cost = price_mapping(way.chip, ask.layer, made, resident=ask.resident)
+    return MappingResult(made, cost, int(found.evaluations[0]), 0, "done", "genes", objective, 0)
+
+
+def _best(asks: Sequence[Ask], objective: Objective) -> tuple[Answers, list[Ask], Batch]:
+    """Of each ask the best way to hold, the first of equals: its costs, the ask on it, its mapping."""
+    each = [ways_for(ask.chip, ask.layer, ask.resident) for ask in asks]
+    ways = [ask._replace(chip=chip) for ask, chips in zip(asks, each, strict=True) for chip in chips]
+    found, batch = _decoded(ways)
+    if len(ways) == len(asks):
+        return found, ways, batch
+    first = np.cumsum([0, *(len(chips) for chips in each[:-1])])
+    rows = best_rows(found.latency_cycles, found.energy_pj, first, objective)
+    spent = np.add.reduceat(found.evaluations, first)
+    latency, energy = found.latency_cycles[rows], found.energy_pj[rows]
+    return Answers(latency, energy, spent), [ways[row] for row in rows], batch.take(rows)
 
 
 def _decoded(asks: Sequence[Ask]) -> tuple[Answers, Batch]:
