@@ -68,7 +68,10 @@ def search(
     strategy: Annotated[
         str, typer.Option(help="nested, joint, sequential, blockwise, blockwise_exact.")
     ] = "nested",
-    optimiser: Annotated[str, typer.Option(help="nsga2, random, or cmaes for one objective.")] = "nsga2",
+    optimiser: Annotated[
+        str,
+        typer.Option(help="nsga2, age_moea, sms_emoa, moead, surrogate, random, or cmaes for one objective."),
+    ] = "nsga2",
     evaluations: Annotated[int, typer.Option(help="Candidates, in whole generations.")] = 2000,
     population: Annotated[int, typer.Option(help="Candidates of a generation.")] = 64,
     mapper: MapperName = "genetic",

@@ -151,9 +151,9 @@ def search(
                  `accelsim.cosearch.finish`; 0: they keep the mappings of the search
 
     Options: `objectives` (metrics), `strategy` (nested, joint, sequential, blockwise, blockwise_exact),
-    `optimiser` (nsga2, random, cmaes), `population`, `mapper` and its `budget` a layer as in `map_network`,
-    `seed`, `model` (accelsim, maestro), `fix` (hardware, dataflow, network, mapping), `accuracy` (a source as
-    in `load_source`), `batch`, `resolution`.
+    `optimiser` (nsga2, age_moea, sms_emoa, moead, surrogate, random, cmaes), `population`, `mapper` and its
+    `budget` a layer as in `map_network`, `seed`, `model` (accelsim, maestro), `fix` (hardware, dataflow,
+    network, mapping), `accuracy` (a source as in `load_source`), `batch`, `resolution`.
 
     Metrics, the space, strategy, optimiser, mapper, model and accuracy source are names, objects or classes;
     a study holds a name for each (see `accelsim.names`).
