@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from accelsim.devices import DeviceCost, evaluate_device
 from accelsim.engines.base import Engine, as_engine
 from accelsim.errors import AccelsimError, nearest
 from accelsim.fusion import FusionCertificate, Stack, StackCost, price_stack, read_stacks, write_stacks
+from accelsim.hardware.microcontroller import refuse
 from accelsim.mapping.cost import LayerCost, price_mapping
 from accelsim.mapping.mapper import Cancel, Mapper, MappingResult, as_question, map_layer, nothing_fits
 from accelsim.mapping.mapping import Mapping, MappingError, check_keys, check_version
@@ -180,8 +182,8 @@ def evaluate(
     scheduler: str | None = None,
     cancel: Cancel | None = None,
     progress: Progress | None = None,
-) -> LayerCost | NetworkCost:
-    """Price a layer or a network.
+) -> LayerCost | NetworkCost | DeviceCost:
+    """Price a layer or a network; on a microcontroller a network.
 
     hardware  an `Accelerator`, or anything that `load_hardware` reads
     workload  a `Layer`, a `Network`, or anything that `load_network` reads
@@ -205,6 +207,10 @@ def evaluate(
         given = mapping if isinstance(mapping, Mapping) else Mapping.from_dict(mapping)
         return price_mapping(hw, workload, given)
     network = load_network(workload)
+    if hw.microcontroller is not None:
+        if mapping is not None or fuse is not None:
+            refuse(hw)
+        return evaluate_device(hw, network)
     search = _fuses(fuse, hw, given=mapping is not None)
     way = Way.of(mapper, objective, budget, seed)
     with as_engine(engine, workers, scheduler) as started:

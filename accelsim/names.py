@@ -39,6 +39,10 @@ class Registry:
         if not isinstance(name, str) or (name not in self.home and name not in self._added):
             self._found(name)
 
+    def is_foreign(self, name: object) -> bool:
+        """Whether to load the name would import what was neither shipped, installed nor registered here."""
+        return isinstance(name, str) and ":" in name and not (name in self._added or name in self.names())
+
     def load(self, name: Any) -> Any:
         """What a name stands for; a thing stands for itself. Raises AccelsimError for anything else."""
         thing = self._found(name)
@@ -99,6 +103,11 @@ class Registry:
                 return _imported(name)
             except (ImportError, AttributeError, ValueError) as fault:
                 raise AccelsimError(f"{self.kind}: cannot import {name!r}: {fault}") from None
+        if isinstance(name, str) and ":" in name:
+            raise AccelsimError(
+                f"{self.kind}: {name!r} was an object of another process; give it again to the same call, or "
+                "register it under this name"
+            )
         known = self.names()
         raise AccelsimError(
             f"{self.kind}: must be one of {', '.join(known)}, but got {name!r}{nearest(str(name), known)}"

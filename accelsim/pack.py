@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from accelsim.hardware.microcontroller import refuse
 from accelsim.hardware.sparsity import performed, timed, weights_read
 from accelsim.workloads.layer import DIMS, Layer
 from cost_models import layout as L
@@ -66,7 +67,9 @@ def pack_layer(layer: Layer, resident: str = "") -> NDArray[np.int64]:
 
 
 def pack_machine(hardware: Accelerator) -> Machine:
-    """Kernel arrays of an accelerator."""
+    """Kernel arrays of an accelerator. Raises AccelsimError for a microcontroller."""
+    if hardware.microcontroller is not None:
+        refuse(hardware)
     memories = hardware.memories
     M = len(memories)
     holds = np.zeros((M, L.NTENSOR), np.int64)
@@ -84,6 +87,9 @@ def pack_machine(hardware: Accelerator) -> Machine:
         columns[m, L.BURST_BITS] = 8 * (memory.burst_bytes or 0)
         ports = hardware.ports(m)
         columns[m, L.READ_PORT : L.READ_PORT + L.NUSER] = _ports_of_users(ports)
+        if memory.precision_bits is not None:
+            kept = hardware.kept_bits(m)
+            columns[m, L.WIDTH : L.WIDTH + L.PSUM + 1] = kept.weight, kept.input, kept.output, kept.psum
         energy = hardware.resolved_energy(m)
         for t, tensor in enumerate(TENSORS):
             holds[m, t] = tensor in memory.holds
@@ -100,7 +106,9 @@ def pack_machine(hardware: Accelerator) -> Machine:
         for a, axis in enumerate(memory.fanout):
             lanes = a if axis.shares is None else names.index(axis.shares)
             fan[m, a] = (axis.size, axis.multicast, axis.reduction, axis.forwarding, lanes)
-            columns[m, L.HOP_PJ + a] = hardware.costs.hop_pj_per_bit[m][a]
+            hop = hardware.costs.hop_pj_per_bit[m][a]
+            columns[m, L.HOP_PJ + a] = hop
+            columns[m, L.HOP_MORE + a] = hop / 2 if axis.by_distance else 0.0
     bits = hardware.precision_bits
     machine = np.zeros(L.MACHINE_COLS)
     machine[: L.MAC_PJ] = bits.weight, bits.input, bits.output, bits.psum

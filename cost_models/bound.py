@@ -136,9 +136,9 @@ def put_tile(c, tiles, i, ws, iw):
         ws[X.WORDS + L.NTENSOR * c + t] = words
         if iw[X.PROBLEM + L.RESIDENT + t]:
             continue
-        width = ws[X.MACHINE + L.BITS_W + t]
+        width = X.width(c, t, ws)
         if t == L.O:
-            psum = ws[X.MACHINE + L.BITS_PSUM]
+            psum = X.width(c, L.PSUM, ws)
             if iw[X.SPLIT] & (X.EVERY_MEMORY * FREE_O) & X.fans(0, c):
                 width = psum
             else:

@@ -135,7 +135,8 @@ def _twin(m, a, other, ws, iw):
     one = X.FAN + L.FAN_COLS * (L.MAX_AXES * m + a)
     two = X.FAN + L.FAN_COLS * (L.MAX_AXES * m + other)
     hop = X.MEMORY + L.MEM_COLS * m + L.HOP_PJ
-    same = ws[hop + a] == ws[hop + other]
+    far = X.MEMORY + L.MEM_COLS * m + L.HOP_MORE
+    same = ws[hop + a] == ws[hop + other] and ws[far + a] == ws[far + other]
     for power in (L.MULTICAST, L.REDUCTION, L.FORWARDING):
         same &= iw[one + power] == iw[two + power]
     return same

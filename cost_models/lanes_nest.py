@@ -152,7 +152,9 @@ def _axes(b, m, axis_dim, axis_factor, vs, bs, ws, iw):
                 store(vs, TILES + L.NDIM + at, load(vs, TILES + L.NDIM + at) * grown)
                 store(vs, FACTOR + at, load(vs, FACTOR + at) * grown)
         used_all *= f
-        hops += select(used, spread(ws[X.MEMORY + L.MEM_COLS * m + L.HOP_PJ + a]), spread(0.0))
+        hop = X.MEMORY + L.MEM_COLS * m + a
+        far = spread(ws[hop + L.HOP_PJ]) + spread(ws[hop + L.HOP_MORE]) * (f - one)
+        hops += select(used, far, spread(0.0))
         bit = select(used, spread(1) << (d + spread(L.NDIM * m)), spread(0))
         store(bs, SPLIT, load(bs, SPLIT) | bit)
         if iw[axis + L.MULTICAST] == 0:

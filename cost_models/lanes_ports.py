@@ -137,13 +137,13 @@ def _outer_time(t, p, c, way, vs, bs, ws, iw):
     cpb = ws[X.MEMORY + L.MEM_COLS * p + L.READ_CPB + _PORT * way + t]
     if cpb == 0.0:
         return spread(0.0)
-    return _first_words(t, p, c, vs, bs, ws, iw) * spread(ws[X.MACHINE + L.BITS_W + t]) * spread(cpb)
+    return _first_words(t, p, c, vs, bs, ws, iw) * spread(X.width(p, t, ws)) * spread(cpb)
 
 
 @inlined
 def _inner_time(t, c, way, vs, ws):
     """Cycles at the child's port for its tile."""
-    words = load(vs, V.WORDS + L.NTENSOR * c + t) * spread(ws[X.MACHINE + L.BITS_W + t])
+    words = load(vs, V.WORDS + L.NTENSOR * c + t) * spread(X.width(c, t, ws))
     return words * spread(ws[X.MEMORY + L.MEM_COLS * c + L.READ_CPB + _PORT * way + t])
 
 

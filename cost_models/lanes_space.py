@@ -59,10 +59,10 @@ def space(vs, bs, ws, iw):
             at = L.NTENSOR * m + t
             if iw[X.HOLDS + at] == 0 or (t == L.W and iw[X.PROBLEM + L.HAS_WEIGHTS] == 0):
                 continue
-            width = spread(ws[X.MACHINE + L.BITS_W + t])
+            width = spread(X.width(m, t, ws))
             if t == L.O:
                 back = (partial | (reduced & spread(X.fans(0, m)))) != nothing
-                width = select(back, spread(ws[X.MACHINE + L.BITS_PSUM]), width)
+                width = select(back, spread(X.width(m, L.PSUM, ws)), width)
             words = tile_words(t, V.TILE + L.NDIM * m, vs, ws)
             store(vs, V.WORDS + at, words)
             if m > 0 and iw[X.PROBLEM + L.RESIDENT + t] and not (below_first >> t) & 1:

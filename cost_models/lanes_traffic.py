@@ -29,30 +29,34 @@ def _add(at, bits, vs):
 def _charge(t, p, c, parent, child, psum, final, child_final, vs, ws, iw):
     """Put the words of one transfer on the ports, as `loopnest.charge`; returns the energy of the hops."""
     if t == L.O:
-        wide = spread(ws[X.MACHINE + L.BITS_PSUM])
-        narrow = spread(ws[X.MACHINE + L.BITS_O])
+        wide = spread(X.width(p, L.PSUM, ws))
+        narrow = spread(X.width(p, L.O, ws))
         read = psum * wide
         write = (parent - final) * wide + final * narrow
-        child_read = (child - child_final) * wide + child_final * narrow
-        child_write = read
+        wide = spread(ws[X.MACHINE + L.BITS_PSUM])
+        narrow = spread(ws[X.MACHINE + L.BITS_O])
+        moved = (child - child_final + psum) * wide + child_final * narrow
     else:
-        width = spread(ws[X.MACHINE + L.BITS_W + t])
-        read = parent * width
-        write = child_read = spread(0.0)
-        child_write = child * width
+        read = parent * spread(X.width(p, t, ws))
+        write = spread(0.0)
+        moved = child * spread(ws[X.MACHINE + L.BITS_W + t])
     base = V.LOAD + _KIND * iw[X.KIND + c]
     _add(base + _MEMORY * p + t, read, vs)
     if t == L.O:
         _add(base + _MEMORY * p + _PORT + t, write, vs)
     if c < (iw[X.MEMORIES] & 7):
         if t == L.O:
-            _add(base + _MEMORY * c + t, child_read, vs)
-        _add(base + _MEMORY * c + _PORT + t, child_write, vs)
+            wide = spread(X.width(c, L.PSUM, ws))
+            narrow = spread(X.width(c, L.O, ws))
+            _add(base + _MEMORY * c + t, (child - child_final) * wide + child_final * narrow, vs)
+            _add(base + _MEMORY * c + _PORT + t, psum * wide, vs)
+        else:
+            _add(base + _MEMORY * c + _PORT + t, child * spread(X.width(c, t, ws)), vs)
     hops = spread(0.0)
     for m in range(p, c):
         if iw[X.AXES + m]:
             hops += load(vs, V.HOPS + m)
-    return hops * (child_read + child_write)
+    return hops * moved
 
 
 @inlined

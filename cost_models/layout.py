@@ -44,12 +44,15 @@ FOLD_CYCLES = 27  # idle cycles of the array above for each new tile of FOLD_TEN
 FOLD_TENSOR = 28
 START_CYCLES = 29  # that each transfer with a child takes at the port before its first bit
 BURST_BITS = 30  # a mean transfer with a child moves whole bursts; 0 = any number of bits
-MEM_COLS = 31
+WIDTH = 31  # 31 .. 34: bits of W, I, O, psum as they are kept here; 0 = as the machine has them
+HOP_MORE = 35  # 35, 36, 37: pJ per bit for each lane in use of axis 0, 1, 2 beyond the first
+MEM_COLS = 38
 
 NUSER = 2 * NTENSOR  # users of a memory's ports: reads of W, I, O, then writes
 
 # machine: float64[MACHINE_COLS]
-BITS_W, BITS_I, BITS_O, BITS_PSUM = 0, 1, 2, 3
+BITS_W, BITS_I, BITS_O, BITS_PSUM = 0, 1, 2, 3  # at the MACs and over the wires
+PSUM = BITS_PSUM  # the fourth of the WIDTHs
 MAC_PJ = 4
 LEAK_PJ = 5  # pJ per cycle of the whole chip
 LAYER_CYCLES = 6  # that a layer takes beyond its own work

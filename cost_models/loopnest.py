@@ -28,32 +28,36 @@ _ALL = (1 << L.NDIM) - 1
 def charge(t, p, c, fills, parent, child, psum, final, child_final, ws, iw):
     """Put the words of one transfer, of which `final` and `child_final` leave complete, on the ports.
 
-    Final words of `O` carry output precision, the others psum precision. `fills` is the number of transfers
+    Final words of `O` carry output precision, the others psum precision, as wide as each memory keeps
+    them; the wires carry them as the MACs have them. `fills` is the number of transfers
     at an instance of the parent, 0 if it does not matter. Returns the energy of the array's
     hops in pJ.
     """
     if t == L.O:
-        wide, narrow = ws[X.MACHINE + L.BITS_PSUM], ws[X.MACHINE + L.BITS_O]
+        wide, narrow = X.width(p, L.PSUM, ws), X.width(p, L.O, ws)
         read = psum * wide
         write = (parent - final) * wide + final * narrow
-        child_read = (child - child_final) * wide + child_final * narrow
-        child_write = read
+        wide, narrow = ws[X.MACHINE + L.BITS_PSUM], ws[X.MACHINE + L.BITS_O]
+        moved = (child - child_final + psum) * wide + child_final * narrow
     else:
-        width = ws[X.MACHINE + L.BITS_W + t]
-        read = parent * width
+        read = parent * X.width(p, t, ws)
         write = 0.0
-        child_read = 0.0
-        child_write = child * width
+        moved = child * ws[X.MACHINE + L.BITS_W + t]
     kind = iw[X.KIND + c]
     add_load(kind, p, t, read, write, ws)
     if iw[X.STARTS] and fills > 0.0:
         add_starts(t, p, kind, fills, parent, psum, read, write, ws, iw)
     if c < (iw[X.MEMORIES] & 7):
-        add_load(kind, c, t, child_read, child_write, ws)
+        if t == L.O:
+            wide, narrow = X.width(c, L.PSUM, ws), X.width(c, L.O, ws)
+            kept = (child - child_final) * wide + child_final * narrow
+            add_load(kind, c, t, kept, psum * wide, ws)
+        else:
+            add_load(kind, c, t, 0.0, child * X.width(c, t, ws), ws)
     hops = 0.0
     for m in range(p, c):
         hops += ws[X.HOPS + m]
-    return hops * (child_read + child_write)
+    return hops * moved
 
 
 @step

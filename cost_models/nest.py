@@ -65,7 +65,8 @@ def _axes(b, m, axis_dim, axis_factor, ws, iw):
         ws[X.AXIS + here] = q
         iw[X.AXIS_DIM + here] = d
         used *= f
-        hops += ws[X.MEMORY + L.MEM_COLS * m + L.HOP_PJ + a]
+        hop = X.MEMORY + L.MEM_COLS * m + a
+        hops += ws[hop + L.HOP_PJ] + ws[hop + L.HOP_MORE] * (f - 1.0)
         bit = 1 << at
         iw[X.SPLIT] |= bit
         if iw[axis + L.MULTICAST] == 0:

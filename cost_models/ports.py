@@ -174,13 +174,13 @@ def _outer_time(t, p, c, way, ws, iw):
     memory = X.MEMORY + L.MEM_COLS * p
     cpb = ws[memory + L.READ_CPB + _PORT * way + t]
     start = ws[memory + L.START_CYCLES]
-    return start if cpb == 0.0 else start + _first_words(t, p, c, ws, iw) * ws[X.MACHINE + L.BITS_W + t] * cpb
+    return start if cpb == 0.0 else start + _first_words(t, p, c, ws, iw) * X.width(p, t, ws) * cpb
 
 
 @inlined
 def _inner_time(t, c, way, ws):
     """Cycles at the child's port for its tile."""
-    words = ws[X.WORDS + L.NTENSOR * c + t] * ws[X.MACHINE + L.BITS_W + t]
+    words = ws[X.WORDS + L.NTENSOR * c + t] * X.width(c, t, ws)
     return words * ws[X.MEMORY + L.MEM_COLS * c + L.READ_CPB + _PORT * way + t]
 
 

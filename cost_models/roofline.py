@@ -48,6 +48,13 @@ def _words(problem, t):
 
 
 @step
+def _width(m, i, memory, machine):
+    """Bits in memory `m` of tensor `i`, or of a partial sum."""
+    own = memory[m, L.WIDTH + i]
+    return machine[L.BITS_W + i] if own == 0.0 else own
+
+
+@step
 def _load(problem, holds, fan, memory, machine, load):
     """Fill `load` [child kind, memory, READ / WRITE, tensor] with the fewest bits any mapping moves."""
     M = holds.shape[0]
@@ -58,7 +65,6 @@ def _load(problem, holds, fan, memory, machine, load):
         if t == L.W and problem[L.HAS_WEIGHTS] == 0:
             continue
         size = _words(problem, t)
-        width = machine[L.BITS_W + t]
         p = 0
         for c in range(1, M + 1):
             if c < M and holds[c, t] == 0:
@@ -78,16 +84,17 @@ def _load(problem, holds, fan, memory, machine, load):
                     above = 1.0
                     for m in range(p):
                         above *= _share(fan, m, L.AXIS_SIZE)
-                    again = max(0.0, parent - size * min(copies, above)) * machine[L.BITS_PSUM]
-                    narrow = min(width, machine[L.BITS_PSUM])
-                    load[kind, p, L.READ, t] += again
-                    load[kind, p, L.WRITE, t] += (parent - size) * machine[L.BITS_PSUM] + size * narrow
+                    wide = _width(p, L.PSUM, memory, machine)
+                    narrow = min(wide, _width(p, t, memory, machine))
+                    load[kind, p, L.READ, t] += max(0.0, parent - size * min(copies, above)) * wide
+                    load[kind, p, L.WRITE, t] += (parent - size) * wide + size * narrow
                     if c < M:
+                        narrow = min(_width(c, L.PSUM, memory, machine), _width(c, t, memory, machine))
                         load[kind, c, L.READ, t] += size * narrow
                 else:
-                    load[kind, p, L.READ, t] += parent * width
+                    load[kind, p, L.READ, t] += parent * _width(p, t, memory, machine)
                     if c < M:
-                        load[kind, c, L.WRITE, t] += size * width
+                        load[kind, c, L.WRITE, t] += size * _width(c, t, memory, machine)
             p = c
     return points
 

@@ -57,9 +57,9 @@ def space(ws, iw):
             ws[X.USED_BITS + at] = 0.0
             if iw[X.HOLDS + at] == 0 or (t == L.W and iw[X.PROBLEM + L.HAS_WEIGHTS] == 0):
                 continue
-            width = ws[X.MACHINE + L.BITS_W + t]
+            width = X.width(m, t, ws)
             if t == L.O and (partial or reduced & X.fans(0, m)):
-                width = ws[X.MACHINE + L.BITS_PSUM]
+                width = X.width(m, L.PSUM, ws)
             words = tile_words(t, X.TILE + L.NDIM * m, ws)
             ws[X.WORDS + at] = words
             if m > 0 and iw[X.PROBLEM + L.RESIDENT + t] and not (below_first >> t) & 1:

@@ -85,6 +85,12 @@ def fans(p, c):
     return (1 << (L.NDIM * c)) - (1 << (L.NDIM * p))
 
 
+@inlined
+def width(m, i, ws):
+    """Bits in memory `m` of tensor `i`, or of a partial sum (`layout.PSUM`)."""
+    return ws[MEMORY + L.MEM_COLS * m + L.WIDTH + i]
+
+
 @step
 def gap(stride, dilation):
     """(d', s'): how far p and r must move for two input rows to coincide."""
@@ -155,6 +161,9 @@ def place(problem, holds, fan, memory, machine, ws, iw):
                 iw[FAN + L.FAN_COLS * (L.MAX_AXES * m + a) + i] = fan[m, a, i]
         for i in range(L.MEM_COLS):
             ws[MEMORY + L.MEM_COLS * m + i] = memory[m, i]
+        for i in range(L.PSUM + 1):
+            if memory[m, L.WIDTH + i] == 0.0:
+                ws[MEMORY + L.MEM_COLS * m + L.WIDTH + i] = machine[L.BITS_W + i]
     line_up(memory, ws, iw)
     ws[PES] = 1.0
     iw[KINDS] = 0

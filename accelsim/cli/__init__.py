@@ -11,6 +11,7 @@ import typer
 
 from accelsim.cli import (  # noqa: F401 (each adds its commands)
     bench,
+    compare,
     evaluate,
     hardware,
     listing,
@@ -18,6 +19,7 @@ from accelsim.cli import (  # noqa: F401 (each adds its commands)
     map,
     memory,
     network,
+    report,
     search,
     space,
     study,

@@ -15,6 +15,7 @@ from accelsim.errors import AccelsimError
 
 if TYPE_CHECKING:
     from accelsim.costing import NetworkCost
+    from accelsim.devices import DeviceCost
     from accelsim.mapping.cost import LayerCost
 
 
@@ -118,6 +119,10 @@ def evaluate(
         workload = parse_layer(layer)
     else:
         workload = load(str(network), batch, resolution, dims, shapes, allow_unknown)
+    if hw.microcontroller is not None and (explain or plot is not None):
+        raise AccelsimError(
+            f"evaluate: {hw.name} is a microcontroller: it has no mappings for --explain and --plot to show"
+        )
     given = read_json(mapping, "--mapping") if mapping is not None else None
     if mapping is not None and not isinstance(given, dict):
         raise AccelsimError(f"--mapping {mapping}: must hold an object, but holds {str(given)[:60]}")
@@ -140,8 +145,9 @@ def evaluate(
         raise typer.Exit(130)
 
 
-def _print(cost: LayerCost | NetworkCost, as_json: bool, as_csv: bool, explain: bool) -> None:
+def _print(cost: LayerCost | NetworkCost | DeviceCost, as_json: bool, as_csv: bool, explain: bool) -> None:
     from accelsim.costing import NetworkCost
+    from accelsim.devices import DeviceCost
     from accelsim.report import tables
 
     if as_json:
@@ -149,7 +155,13 @@ def _print(cost: LayerCost | NetworkCost, as_json: bool, as_csv: bool, explain: 
 
         print(json.dumps(cost.to_dict(), indent=1))
         return
-    if isinstance(cost, NetworkCost):
+    if isinstance(cost, DeviceCost):
+        from accelsim.csv_text import csv_text
+        from accelsim.report.devices import device_report
+
+        row = {key: value for key, value in cost.to_dict().items() if key != "memory"}
+        table, report = csv_text(list(row), [row]), device_report(cost)
+    elif isinstance(cost, NetworkCost):
         table, report = tables.network_csv(cost), tables.network_report(cost, explain=explain)
     else:
         table, report = tables.layer_csv(cost), tables.layer_report(cost, explain=explain)

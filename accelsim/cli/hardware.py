@@ -40,12 +40,20 @@ def check(
 ) -> None:
     """Check a hardware file: its faults, or what the machine can do and what to look at again."""
     from accelsim.hardware import load_hardware
+    from accelsim.hardware.microcontroller import refuse
     from accelsim.report import style
     from accelsim.report.hardware import hardware_report
 
     if plot is not None:
         style.check_path(plot)
     hw = load_hardware(hardware)
+    if hw.microcontroller is not None:
+        from accelsim.report.devices import device_sheet
+
+        if plot is not None:
+            refuse(hw)
+        console().print(device_sheet(hw), soft_wrap=True)
+        return
     if plot is not None:
         from accelsim.report.drawings import hierarchy_figure
 

@@ -12,9 +12,9 @@ from accelsim.errors import AccelsimError
 
 @app.command("list")
 def list_shipped() -> None:
-    """List the shipped accelerators, networks, subnet spaces and metrics."""
+    """List the shipped machines, networks, subnet spaces and metrics."""
     from accelsim.cosearch.metrics import METRICS, load_metric
-    from accelsim.hardware import hardware_names, load_hardware
+    from accelsim.hardware import hardware_names, load_hardware, microcontroller_names
     from accelsim.workloads.load import network_names
     from accelsim.workloads.spaces import space_names
 
@@ -23,6 +23,10 @@ def list_shipped() -> None:
         hw = load_hardware(name)
         memory = f"{hw.onchip_bytes / 1024:8.1f} KiB on chip"
         print(f"  {name:14} {hw.num_pes:5} MACs, {memory}, {hw.area_mm2:.3g} mm2")
+    print("microcontrollers:")
+    for name in microcontroller_names():
+        flash, sram = (memory.total_bytes / 1024 for memory in load_hardware(name).memories)
+        print(f"  {name:14} {sram:5,.0f} KiB SRAM, {flash:5,.0f} KiB Flash")
     print("networks:\n  " + "\n  ".join(network_names()))
     print("spaces:\n  " + "\n  ".join(space_names()))
     print("metrics:")

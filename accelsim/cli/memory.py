@@ -29,8 +29,16 @@ def memory(
     in_place_add: Annotated[
         bool, typer.Option("--in-place-add", help="Element-wise layers write over an operand.")
     ] = False,
-    workspace: Annotated[str, typer.Option(help="Buffers beside the tensors: none or tinyengine.")] = "none",
-    alignment: Annotated[int, typer.Option(help="Bytes that each tensor is rounded up to.")] = 1,
+    workspace: Annotated[
+        str | None,
+        typer.Option(
+            help="Buffers beside the tensors: none or tinyengine. Default: the hardware's, or none."
+        ),
+    ] = None,
+    alignment: Annotated[
+        int | None,
+        typer.Option(help="Bytes that each tensor is rounded up to. Default: the hardware's, or 1."),
+    ] = None,
     patches: Annotated[
         str | None, typer.Option(help="LAYER:N runs the layers up to LAYER in N x N patches of its output.")
     ] = None,
@@ -44,13 +52,19 @@ def memory(
     import json
 
     from accelsim.hardware import load_hardware
-    from accelsim.liveness import Rules, memory_plan
+    from accelsim.liveness import Rules, memory_plan, rules_of
     from accelsim.report.memory import memory_figure, memory_report
     from accelsim.workloads.load import load_network
 
     net = load_network(network, batch=batch, resolution=resolution)
     chip = load_hardware(hardware) if hardware is not None else None
-    rules = Rules(in_place_depthwise, in_place_add, workspace, alignment)
+    own = rules_of(chip)
+    rules = Rules(
+        in_place_depthwise,
+        in_place_add,
+        own.workspace if workspace is None else workspace,
+        own.alignment if alignment is None else alignment,
+    )
     plan = memory_plan(net, chip, rules, patches=_patches(patches), reorder=reorder)
     if json_out:
         print(json.dumps(plan.to_dict(), indent=1))

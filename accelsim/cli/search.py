@@ -66,7 +66,8 @@ def search(
         ),
     ] = None,
     strategy: Annotated[
-        str, typer.Option(help="nested, joint, sequential, blockwise, blockwise_exact.")
+        str,
+        typer.Option(help="nested, joint, sequential, single, blockwise, blockwise_exact, holistic."),
     ] = "nested",
     optimiser: Annotated[
         str,

@@ -17,6 +17,9 @@ studies = typer.Typer(
 )
 app.add_typer(studies, name="study")
 
+Trust = Annotated[
+    bool, typer.Option("--trust", help="Import the code that the study names as package.module:Thing.")
+]
 StudyFile = Annotated[Path, typer.Argument(help="A study file.")]
 
 
@@ -57,12 +60,12 @@ def list_studies(
 
 
 @studies.command()
-def show(file: StudyFile, plot: Plot = None, wide: Wide = False) -> None:
+def show(file: StudyFile, plot: Plot = None, trust: Trust = False, wide: Wide = False) -> None:
     """Show what a study found so far."""
     from accelsim.cosearch.run import load_study
 
     check_outputs(plot=plot)
-    finish(load_study(file), plot=plot)
+    finish(load_study(file, trust=trust), plot=plot)
 
 
 @studies.command()
@@ -76,6 +79,7 @@ def resume(
     scheduler: Scheduler = None,
     finishing: Finish = None,
     export: Annotated[Path | None, typer.Option(help="Folder for the front's designs and a CSV.")] = None,
+    trust: Trust = False,
     wide: Wide = False,
 ) -> None:
     """Go on with a study; the result is that of one uninterrupted search."""
@@ -92,6 +96,7 @@ def resume(
             cancel=stop,
             watch=watch,
             finish=patience(finishing),
+            trust=trust,
         )
     finish(result, export)
 
@@ -101,11 +106,12 @@ def export(
     file: StudyFile,
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the files.")],
     most: Annotated[int | None, typer.Option(help="At most so many designs.", min=1)] = None,
+    trust: Trust = False,
 ) -> None:
     """Write a CSV of all candidates, and hardware, network and mapping JSON of the front's designs."""
     from accelsim.cosearch.export import export as write
     from accelsim.cosearch.run import load_study
 
     check_outputs(out)
-    files = write(load_study(file), out, most=most)
+    files = write(load_study(file, trust=trust), out, most=most)
     print(f"wrote {len(files)} files to {out}")

@@ -220,7 +220,8 @@ class ChipSpace:
             else:
                 weights = rows[:, column + 1 : column + 1 + len(parts)] + 1
                 size = total[:, None] * weights // weights.sum(axis=1, keepdims=True)
-                word = np.array([-(-self.base.precision_bits.of(t) // 8) for t in self._tensors(name)])
+                bits = self.base.kept_bits(self.base.memory_index(name))
+                word = np.array([-(-bits.of(t) // 8) for t in self._tensors(name)])
                 out.append(np.maximum(size // word, 1) * word)
             column += 1 + len(parts)
         return out
@@ -344,7 +345,8 @@ class ChipSpace:
         ok = np.ones(len(rows), bool)
         for name, size in zip(self.section.buffers, self._bytes(rows)):
             memory = self.base.memories[self.base.memory_index(name)]
-            bits = np.array([self.base.precision_bits.of(t) for t in self._tensors(name)])
+            kept = self.base.kept_bits(self.base.memory_index(name))
+            bits = np.array([kept.of(t) for t in self._tensors(name)])
             need = bits if memory.partitioned else bits.sum(keepdims=True)
             ok &= (8 * size >= need * (2 if memory.double_buffered else 1)).all(axis=1)
         return ok

@@ -21,7 +21,8 @@ def design_files(result: SearchResult, found: Found) -> dict[str, dict[str, Any]
     """File name -> JSON content of one design.
 
     `design_N.json` says how it was found; `.hardware.json`, `.network.json` and `.mapping.json` (a number
-    more where there are several networks) are what `accelsim evaluate` reads, to the same numbers.
+    more where there are several networks) are what `accelsim evaluate` reads, to the same numbers. On a
+    microcontroller there are no mappings; a network's name says how it runs.
     """
     from accelsim import __version__
 
@@ -30,9 +31,14 @@ def design_files(result: SearchResult, found: Found) -> dict[str, dict[str, Any]
     files: dict[str, dict[str, Any]] = {f"{stem}.hardware.json": design.chip.to_dict()}
     several = len(design.networks) > 1
     names = []
-    for i, (net, mapped) in enumerate(zip(design.networks, result.mappings(found), strict=True)):
+    device = design.chip.microcontroller is not None
+    mappings = [None] * len(design.networks) if device else result.mappings(found)
+    for i, (net, mapped) in enumerate(zip(design.networks, mappings, strict=True)):
         piece = f"{stem}.{i}" if several else stem
         files[f"{piece}.network.json"] = net.to_dict()
+        if mapped is None:
+            names.append({"network": f"{piece}.network.json", "name": found.network})
+            continue
         files[f"{piece}.mapping.json"] = mapped.to_dict()
         names.append(
             {"network": f"{piece}.network.json", "mapping": f"{piece}.mapping.json", "name": net.name}

@@ -150,6 +150,12 @@ class Macs(Metric):
         return candidate.macs
 
 
+class Work(Macs):
+    """Multiply-accumulates, more is better: a stand-in where no accuracy is known, and no accuracy."""
+
+    name, maximise = "work", True
+
+
 class Accuracy(Metric):
     """Top-1, from the search's accuracy source."""
 
@@ -210,12 +216,41 @@ class Flash(PeakMemory):
         return float(max(plan.flash for plan in self.plans(candidate)))
 
 
+class Params(Metric):
+    """Parameters; of several networks the geometric mean.
+
+    More is better: it stands in for a quality that nobody has measured. `flash` is their price.
+    """
+
+    name, maximise, logarithmic = "params", True, True
+
+    def of(self, candidate: Candidate) -> float:
+        """As frameworks count them."""
+        return mean(float(net.params) for net in candidate.networks)
+
+
+class Capacity(Metric):
+    """Fisher potential at initialisation, see `accelsim.workloads.capacity`: no accuracy, nothing is trained.
+
+    The mean over its seeds, each a pass through the network; of several networks the geometric mean.
+    """
+
+    name, maximise, logarithmic = "capacity", True, True
+
+    def of(self, candidate: Candidate) -> float:
+        """Of the networks at the size that they have."""
+        from accelsim.workloads.capacity import fisher
+
+        return mean(fisher(net).mean for net in candidate.networks)
+
+
 METRICS = Registry(
     "metric",
     {
         kind.name: f"{__name__}:{kind.__name__}"
         for kind in (
-            Edp, Latency, Energy, Power, Area, Macs, Accuracy, DramWords, PeakMemory, Flash,
+            Edp, Latency, Energy, Power, Area, Macs, Accuracy, DramWords, PeakMemory, Flash, Work,
+            Params, Capacity,
         )
     },
     "accelsim.metric",

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from accelsim.accuracy import AccuracySource
 from accelsim.cosearch.genes import Gene, Genomes
+from accelsim.cosearch.transformed import TransformedNets
 from accelsim.workloads.network import Network
 from accelsim.workloads.spaces import Space
 
@@ -79,11 +80,49 @@ class SubnetSpace:
         return self.space.canonical(rows)
 
 
+class SlicedNets(SubnetSpace):
+    """Subnets of a space some of whose genes are fixed: column -> index of its value."""
+
+    def __init__(self, whole: SubnetSpace, fixed: dict[int, int]) -> None:
+        super().__init__(whole.space, whole.source, whole.batch)
+        self.fixed = fixed
+        self._free = [c for c in range(len(self.genes)) if c not in fixed]
+        self.genes = tuple(self.genes[c] for c in self._free)
+
+    def subnets(self, rows: Genomes) -> Genomes:
+        """Canonical genomes of the space."""
+        whole = np.zeros((len(rows), len(self.space.genes)), np.int64)
+        whole[:, self._free] = rows
+        whole[:, list(self.fixed)] = list(self.fixed.values())
+        return self.space.canonical(whole)
+
+    def canonical(self, rows: Genomes) -> Genomes:
+        """Genes of skipped blocks are 0."""
+        return np.asarray(self.subnets(rows)[:, self._free])
+
+    def networks(self, row: NDArray[np.int64]) -> tuple[Network, ...]:
+        """The subnet."""
+        return super().networks(self.subnets(row[None, :])[0])
+
+    def macs(self, rows: Genomes) -> NDArray[np.float64]:
+        """[n] multiply-accumulates of one input."""
+        return super().macs(self.subnets(rows))
+
+    def accuracy(self, rows: Genomes) -> NDArray[np.float64]:
+        """[n] top-1 in per cent; NaN without a source."""
+        return super().accuracy(self.subnets(rows))
+
+    def label(self, row: NDArray[np.int64]) -> str:
+        """The subnet as `SPACE:ENCODING`."""
+        return super().label(self.subnets(row[None, :])[0])
+
+
 class ListedNets:
     """Some rows of another space, one gene choosing among them."""
 
     def __init__(self, space: SubnetSpace | ListedNets, rows: Genomes) -> None:
         self.inner = space
+        self.space: Space = space.space
         self.rows = rows
         self.genes = (Gene("net", len(rows)),)
 
@@ -144,4 +183,4 @@ class BlockNets:
         return f"block {chosen.name} of {self.space.name}: {words}"
 
 
-Nets = FixedNets | SubnetSpace | ListedNets | BlockNets
+Nets = FixedNets | SubnetSpace | ListedNets | BlockNets | TransformedNets

@@ -285,7 +285,7 @@ class SearchResult(Shown):
                     "front": i in members,
                     "feasible": found.feasible,
                     **{
-                        f"{n}_{metrics[n].unit or 'count'}".replace("%", "pct"): v
+                        f"{n}_{metrics[n].unit.lower() or 'count'}".replace("%", "pct"): v
                         for n, v in found.metrics.items()
                     },
                     "network": found.network,

@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from accelsim.accuracy import KNOWN, AccuracySource
+from accelsim.accuracy import KNOWN, AccuracySource, source_file
 from accelsim.cosearch.finish import PATIENCE
 from accelsim.cosearch.finish import finish as finish_designs
 from accelsim.cosearch.goals import Goals, columns_of
-from accelsim.cosearch.metrics import Metric
+from accelsim.cosearch.metrics import METRICS, Metric
 from accelsim.cosearch.optimisers.base import OPTIMISERS, Optimiser
 from accelsim.cosearch.phase import DRAWS, Phase
 from accelsim.cosearch.result import SearchResult
@@ -84,6 +84,13 @@ def configure(
         if not given:
             raise AccelsimError("networks: name at least one")
     loaded = [load_network(net, batch=None if batch == 1 else batch, resolution=resolution) for net in given]
+    base = load_hardware(hardware)
+    if base.microcontroller is not None:  # what it is decides what can be searched
+        flash, sram = (memory.total_bytes for memory in base.memories)
+        limits = {"peak_memory": sram, "flash": flash} | dict(limits or {})
+        fix = ["hardware", *(fix.replace(",", " ").split() if isinstance(fix, str) else fix)]
+        model = "microcontroller" if model == "accelsim" else model
+        objectives = ("work", "peak_memory") if objectives is None else objectives
     if objectives is None:
         objectives = ("edp", "accuracy") if space is not None else ("edp",)
     for word in bounds:
@@ -97,7 +104,7 @@ def configure(
         accuracy = KNOWN.name_of(accuracy)
     fixed = tuple(fix.replace(",", " ").split()) if isinstance(fix, str) else tuple(fix)
     config = SearchConfig(
-        hardware=load_hardware(hardware).to_dict(),
+        hardware=base.to_dict(),
         space=None if space is None else SPACES.name_of(space),
         networks=tuple(net.to_dict() for net in loaded),
         batch=batch,
@@ -150,10 +157,9 @@ def search(
     finish       candidates a layer that the exact mapper may look at for the designs that are reported, see
                  `accelsim.cosearch.finish`; 0: they keep the mappings of the search
 
-    Options: `objectives` (metrics), `strategy` (nested, joint, sequential, blockwise, blockwise_exact),
-    `optimiser` (nsga2, age_moea, sms_emoa, moead, surrogate, random, cmaes), `population`, `mapper` and its
-    `budget` a layer as in `map_network`, `seed`, `model` (accelsim, maestro), `fix` (hardware, dataflow,
-    network, mapping), `accuracy` (a source as in `load_source`), `batch`, `resolution`.
+    Options: `objectives` (metrics), `strategy` and `optimiser` (names, as in docs/search.md), `population`,
+    `mapper` and its `budget` a layer as in `map_network`, `seed`, `model` (accelsim, maestro), `fix`
+    (hardware, dataflow, network, mapping), `accuracy` (a source as in `load_source`), `batch`, `resolution`.
 
     Metrics, the space, strategy, optimiser, mapper, model and accuracy source are names, objects or classes;
     a study holds a name for each (see `accelsim.names`).
@@ -204,10 +210,13 @@ def resume(
     cancel: Cancel | None = None,
     watch: Watch | None = None,
     finish: int = PATIENCE,
+    trust: bool = False,
 ) -> SearchResult:
     """Go on with a study, up to more `evaluations` if given; the result is that of one long run.
 
     Designs of the front that are not finished yet are, see `search`.
+
+    trust  import what the study names as `package.module:Thing`; whoever wrote the file chose that code
 
     Raises AccelsimError where the file cannot be used, or was begun with libraries that search differently.
     """
@@ -216,12 +225,23 @@ def resume(
     check_finish(finish)
     with as_engine(engine, workers, scheduler) as started:
         opened = Study.open(Path(study), write=True)
+        if not trust:
+            try:
+                check_trusted(opened, going_on=True)
+            except AccelsimError:
+                opened.close()
+                raise
         return _run(opened, started, evaluations or opened.evaluations, cancel, watch, finish)
 
 
-def load_study(study: str | Path) -> SearchResult:
-    """What a study holds, without going on. Raises AccelsimError where the file cannot be used."""
+def load_study(study: str | Path, *, trust: bool = False) -> SearchResult:
+    """What a study holds, without going on; `trust` as in `resume`.
+
+    Raises AccelsimError where the file cannot be used.
+    """
     with Study.open(Path(study)) as opened:
+        if not trust:
+            check_trusted(opened)
         setup = _setup(opened)
         strategy = load_strategy(setup)
         result = SearchResult(setup, opened.path)
@@ -238,6 +258,25 @@ def load_study(study: str | Path) -> SearchResult:
             f"study {study}: holds no generation yet; go on with: accelsim study resume {study}"
         )
     return result
+
+
+def check_trusted(study: Study, going_on: bool = False) -> None:
+    """Raise AccelsimError where a study names code that only it would have imported.
+
+    Metrics are computed only to go on.
+    """
+    config = study.config
+    named = [
+        (MAPPERS, config.mapper), (MODELS, config.model), (STRATEGIES, config.strategy),
+        (OPTIMISERS, config.optimiser), (SPACES, config.space), (KNOWN, source_file(config.accuracy)[0]),
+        *((METRICS, record.source) for record in study.metrics if going_on),
+    ]  # fmt: skip
+    foreign = [f"{registry.kind} {name}" for registry, name in named if registry.is_foreign(name)]
+    if foreign:
+        raise AccelsimError(
+            f"study {study.path}: names code that would be imported and run: {', '.join(foreign)}; if you "
+            "know who wrote the file, allow it with --trust (trust=True)"
+        )
 
 
 def _setup(study: Study, engine: Engine | None = None) -> Setup:

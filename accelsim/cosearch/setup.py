@@ -22,6 +22,7 @@ from accelsim.engines import Engine
 from accelsim.engines.threads import ThreadEngine
 from accelsim.errors import AccelsimError, nearest
 from accelsim.hardware import load_hardware
+from accelsim.hardware.microcontroller import refuse
 from accelsim.mapping.mapper import Mapper, load_mapper
 from accelsim.mapping.optimal import OptimalMapper
 from accelsim.mapping.template import Objective
@@ -113,6 +114,8 @@ class Setup:
                     f"fix: must be among {', '.join(FIXES)}, but got {word!r}{nearest(word, FIXES)}"
                 )
         self.base = load_hardware(config.hardware)
+        if config.model != "microcontroller" or config.strategy == "joint":
+            refuse(self.base)
         self.nets = self._nets()
         self.chips = self._chips()
         self._mappers: dict[str, Mapper] = {}
@@ -189,7 +192,7 @@ class Setup:
     def exact(self) -> bool:
         """Whether designs may be finished by the exact mapper."""
         own = load_model(self.config.model, self.way())
-        return "mapping" not in self.config.fix and type(own).mapping is not CostModel.mapping
+        return "mapping" not in self.config.fix and isinstance(own, LoopNest)
 
     def finisher(self, patience: int) -> NetworkPricer:
         """What finishes designs: accelsim's model, each layer under the best mapping that can be found."""

@@ -27,6 +27,12 @@ def home_of(hardware: Accelerator) -> int:
     """The first memory below the outermost that holds inputs and outputs. Raises StackError without one."""
     for m, memory in enumerate(hardware.memories):
         if m > 0 and {"I", "O"} <= set(memory.holds):
+            for outer in (0, m):
+                if hardware.kept_bits(outer) != hardware.precision_bits:
+                    raise StackError(
+                        f"memories[{outer}].precision_bits: {hardware.memories[outer].name} of "
+                        f"{hardware.name} keeps elements in widths of its own; stacks know the machine's only"
+                    )
             return m
     raise StackError(
         f"{hardware.name} has no memory on chip that holds both I and O, where a stack's results could wait"
@@ -115,6 +121,10 @@ class Room:
 
 def flags(hardware: Accelerator, graph: StackGraph, layer: int, stays: bool) -> str:
     """Tensors of a layer in a stack that lie in the home. Raises StackError where they cannot."""
+    if any(graph.network.layers[layer].bits):
+        raise StackError(
+            f"{graph.network.names[layer]} has precisions of its own; stacks know those of the machine only"
+        )
     held = hardware.memories[home_of(hardware)].holds
     factor = any(e.operand == "W" for e in graph.network.inputs_of[layer])
     if (factor or stays) and "W" not in held:

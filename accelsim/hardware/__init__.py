@@ -2,7 +2,7 @@
 
 from accelsim.hardware.accelerator import Accelerator, json_schema
 from accelsim.hardware.faults import HardwareError
-from accelsim.hardware.loader import hardware_names, load_hardware
+from accelsim.hardware.loader import hardware_names, load_hardware, microcontroller_names
 from accelsim.hardware.memory import Axis, Memory
 
 __all__ = [
@@ -13,4 +13,5 @@ __all__ = [
     "hardware_names",
     "json_schema",
     "load_hardware",
+    "microcontroller_names",
 ]

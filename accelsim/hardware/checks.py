@@ -25,10 +25,11 @@ def cross_faults(raw: dict[str, Any]) -> list[Fault]:
     """All faults that lie between fields; `raw` may be arbitrarily malformed."""
     memories = _objects(raw.get("memories"))
     faults = [*_sources(raw, ""), *_precision(raw), *_memory_names(memories), *_totals(memories)]
-    faults += _ways(memories)
+    faults += [*_controller(raw, memories), *_ways(memories)]
+    outermost = -1 if raw.get("kind") == "microcontroller" else 0
     for m, memory in memories:
         path = f"memories[{m}]"
-        faults += [*_tensors(memory, path, m), *_choice(memory, path, m)]
+        faults += [*_tensors(memory, path, m == outermost), *_choice(memory, path, m)]
         faults += [*_kind(memory, path, m), *_energy(memory, path)]
         faults += _port_users(memory, f"{path}.bandwidth.ports")
         faults += [*_room(memory, path, raw.get("precision_bits")), *_fanout(memory, path)]
@@ -85,11 +86,20 @@ def _sources(value: Any, path: str) -> Iterator[Fault]:
 
 def _precision(raw: dict[str, Any]) -> Iterator[Fault]:
     """A sum cannot be finished to more bits than it had."""
-    bits = _table(raw.get("precision_bits"))
-    psum, output = _count(bits.get("psum")), _count(bits.get("output"))
-    if psum is not None and output is not None and psum < output:
-        rule = f"must be at least {output}, the bits of a finished output"
-        yield Fault("precision_bits.psum", but_got(rule, psum))
+    machine = _table(raw.get("precision_bits"))
+    places = [("precision_bits", machine)]
+    for m, memory in _objects(raw.get("memories")):
+        if own := _table(memory.get("precision_bits")):
+            places.append((f"memories[{m}].precision_bits", own))
+    for path, own in places:
+        bits = machine | own
+        psum, output = _count(bits.get("psum")), _count(bits.get("output"))
+        if psum is not None and output is not None and psum < output and (own is machine or "psum" in own):
+            rule = f"must be at least {output}, the bits of a finished output"
+            yield Fault(f"{path}.psum", but_got(rule, psum))
+        elif psum is not None and output is not None and psum < output and "output" in own:
+            rule = f"must be at most {psum}, the bits of a partial sum here (psum)"
+            yield Fault(f"{path}.output", but_got(rule, output))
 
 
 def _engines(raw: dict[str, Any]) -> Iterator[Fault]:
@@ -131,7 +141,31 @@ def _memory_names(memories: list[tuple[int, dict[str, Any]]]) -> Iterator[Fault]
         first.setdefault(name, m)
 
 
-def _tensors(memory: dict[str, Any], path: str, m: int) -> Iterator[Fault]:
+def _controller(raw: dict[str, Any], memories: list[tuple[int, dict[str, Any]]]) -> Iterator[Fault]:
+    """A microcontroller has its section, Flash for weights, SRAM for activations, and nothing to search."""
+    if raw.get("kind") != "microcontroller":
+        if raw.get("microcontroller") is not None:
+            yield Fault("microcontroller", 'has no effect unless kind is "microcontroller"; leave it out')
+        return
+    if not isinstance(raw.get("microcontroller"), dict):
+        yield Fault("microcontroller", "is missing: it holds the rate of MACs")
+    held = [sorted(_texts(memory.get("holds"))) for _, memory in memories]
+    if held != [["W"], ["I", "O"]]:
+        yield Fault(
+            "memories",
+            "of a microcontroller must be two: Flash, which holds W, then SRAM, which holds I and O",
+        )
+    for m, memory in memories:
+        if memory.get("size_bytes") is None:
+            yield Fault(f"memories[{m}].size_bytes", "is missing: a microcontroller's memories have sizes")
+        if memory.get("fanout"):
+            yield Fault(f"memories[{m}].fanout", "has no effect on a microcontroller; leave it out")
+    for key in ("search", "dataflow", "engines", "network"):
+        if raw.get(key):
+            yield Fault(key, "has no effect on a microcontroller; leave it out")
+
+
+def _tensors(memory: dict[str, Any], path: str, outermost: bool) -> Iterator[Fault]:
     """What a memory holds, and whether its tables by tensor fit that."""
     holds = _texts(memory.get("holds"))
     if any(t not in TENSORS for t in holds) or not holds:
@@ -139,7 +173,7 @@ def _tensors(memory: dict[str, Any], path: str, m: int) -> Iterator[Fault]:
     for tensor in _repeated(holds):
         yield Fault(f"{path}.holds", f"must name each tensor once, but has {tensor} twice")
     absent = [t for t in TENSORS if t not in holds]
-    if m == 0 and absent:
+    if outermost and absent:
         yield Fault(
             f"{path}.holds",
             f"the outermost memory must hold W, I and O, but {' and '.join(absent)} "
@@ -246,7 +280,9 @@ def _energy(memory: dict[str, Any], path: str) -> Iterator[Fault]:
 
 def _room(memory: dict[str, Any], path: str, precision: Any) -> Iterator[Fault]:
     """Every memory has room for one element of each tensor."""
-    bits = _table(precision)
+    bits = _table(precision) | {
+        k: v for k, v in _table(memory.get("precision_bits")).items() if v is not None
+    }
     width = {"W": _count(bits.get("weight")), "I": _count(bits.get("input")), "O": _count(bits.get("psum"))}
     copies = 2 if memory.get("double_buffered") is True else 1
     size = memory.get("size_bytes")
@@ -375,6 +411,13 @@ def _network(raw: dict[str, Any], memories: list[tuple[int, dict[str, Any]]]) ->
         yield Fault(
             "network.activations",
             '"on_chip_if_fit" needs a memory below the outermost one that is the first to hold both I and O',
+        )
+    wide = next((m for m, x in memories if _table(x.get("precision_bits"))), None)
+    if network.get("stacks") == "auto" and wide is not None:
+        yield Fault(
+            "network.stacks",
+            'must be "none" where a memory keeps elements in widths of its own '
+            f"(memories[{wide}].precision_bits)",
         )
     if network.get("weights") == "resident_if_fit" and first["W"] is None:
         yield Fault(

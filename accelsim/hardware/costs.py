@@ -217,7 +217,8 @@ def _width(hw: Accelerator, memory: Memory, part: str) -> int:
         return memory.width_bits
     if memory.technology == "sram":
         return SRAM_WIDTH_BITS
-    return max(hw.precision_bits.of(t) for t in memory.holds if part in (t, "all"))
+    bits = hw.kept_bits(hw.memories.index(memory))
+    return max(bits.of(t) for t in memory.holds if part in (t, "all"))
 
 
 def _lane_bits(hw: Accelerator, memory: Memory) -> int:

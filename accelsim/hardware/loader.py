@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -20,10 +21,22 @@ from accelsim.hardware.ports import assumed
 _LOG = logging.getLogger(__name__)
 
 
+@cache
+def _shipped() -> dict[str, bool]:
+    """Shipped name -> whether it is a microcontroller."""
+    files = [f for f in resources.files("hw_configs").iterdir() if f.name.endswith(".json")]
+    kinds = {f.name[:-5]: '"kind": "microcontroller"' in f.read_text(encoding="utf-8") for f in files}
+    return dict(sorted(kinds.items()))
+
+
 def hardware_names() -> tuple[str, ...]:
     """Names of the shipped accelerators."""
-    files = resources.files("hw_configs").iterdir()
-    return tuple(sorted(f.name[:-5] for f in files if f.name.endswith(".json")))
+    return tuple(name for name, controls in _shipped().items() if not controls)
+
+
+def microcontroller_names() -> tuple[str, ...]:
+    """Names of the shipped microcontrollers."""
+    return tuple(name for name, controls in _shipped().items() if controls)
 
 
 def load_hardware(source: str | Path | dict[str, Any] | Accelerator) -> Accelerator:
@@ -47,11 +60,11 @@ def _load(source: str | Path | dict[str, Any]) -> Accelerator:
         raise AccelsimError(f"hardware must be a name, a path or an object, but got {shown(source)}")
     name = str(source)
     stem = name.removesuffix(".json")
-    if stem in hardware_names() and (name == stem or not _is_file(name)):
+    if stem in _shipped() and (name == stem or not _is_file(name)):
         text = resources.files("hw_configs").joinpath(f"{stem}.json").read_text(encoding="utf-8")
         return _parse_text(text, f"hw_configs/{stem}.json")
     if isinstance(source, str) and not _is_file(name) and not set(name) & set("/\\"):
-        hint = nearest(stem, hardware_names())
+        hint = nearest(stem, _shipped())
         raise AccelsimError(f"no shipped hardware or file is called {shown(name)}{hint}")
     return _parse_text(_read(name), name)
 
@@ -99,7 +112,7 @@ def _parse_text(text: str, where: str) -> Accelerator:
         raise AccelsimError(f"{where}: must be an object, but got {shown(data)}")
     made = _parse(data, where, _repeated_keys(data, ""))
     missing = assumed(made)
-    if missing:
+    if missing and made.microcontroller is None:
         _LOG.warning("%s", "\n  ".join([f"{where}: assumed what the file does not give", *missing]))
     return made
 

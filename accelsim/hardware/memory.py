@@ -10,6 +10,7 @@ from pydantic import Discriminator, Field, StrictBool, Tag
 from accelsim.hardware.fields import (
     TENSORS,
     Area,
+    Bits,
     BytesPerCycle,
     Count,
     Cycles,
@@ -148,6 +149,15 @@ Bandwidth = Annotated[
 ]
 
 
+class KeptBits(Sourced):
+    """Bits of an element as a memory keeps it; what is missing is as in the machine's `precision_bits`."""
+
+    weight: Bits | None = Field(default=None, description="Bits of a weight here.")
+    input: Bits | None = Field(default=None, description="Bits of an input here.")
+    output: Bits | None = Field(default=None, description="Bits of a finished output here.")
+    psum: Bits | None = Field(default=None, description="Bits of a partial sum here.")
+
+
 class AccessEnergy(Sourced):
     """Energy of the memory. What is missing comes from a fit by size, width and technology."""
 
@@ -195,6 +205,11 @@ class Axis(Sourced):
         default=None,
         description="pJ per bit delivered over the axis. Default: a wire as long as one instance is wide.",
     )
+    by_distance: StrictBool = Field(
+        default=False,
+        description="A bit pays `hop_pj_per_bit` for each lane on its way from the first one, (lanes in use "
+        "+ 1) / 2 of them on average. Else once: wires on which lanes pass on what all want.",
+    )
 
 
 class Memory(Sourced):
@@ -218,6 +233,12 @@ class Memory(Sourced):
         max_length=3,
         description="Tensors of `holds` that a mapping may let pass by as well, layer by layer. Mappers try "
         "all ways; a mapping that does not say holds all of `holds`.",
+    )
+    precision_bits: KeptBits | None = Field(
+        default=None,
+        description="Bits of an element as this memory keeps it, where that is not the machine's "
+        "`precision_bits`: an accumulator as wide as the sums, a store of compressed weights. Capacity, "
+        "ports and energy count these; the array's wires and the MACs have the machine's.",
     )
     double_buffered: StrictBool = Field(
         default=False,

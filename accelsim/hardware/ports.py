@@ -40,7 +40,7 @@ def ports_of(hw: Accelerator, m: int) -> tuple[Port, ...]:
     if memory.technology == "dram":
         return (*known, Port(DRAM_BYTES, tuple(open_), False))
     if memory.technology == "register":
-        bits = hw.precision_bits
+        bits = hw.kept_bits(m)
         lanes = hw.lanes(m)
         wide = {"W": bits.weight, "I": bits.input, "O": 2 * bits.psum}
         return (*known, *(Port(lanes * wide[u[-1]] / 8, (u,), False) for u in open_))
@@ -80,7 +80,7 @@ def feeds(hw: Accelerator, m: int) -> float:
     all that axes with multicast (or reduction) share it with; less than that no mapping asks for.
     """
     memory = hw.memories[m]
-    bits = hw.precision_bits
+    bits = hw.kept_bits(m)
     last = [t for t in memory.holds if all(t not in inner.holds for inner in hw.memories[m + 1 :])]
     below = hw.instances(len(hw.memories)) / hw.instances(m)
     slowest = 0.0

@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from accelsim.liveness.plan import MemoryPlan, memory_plan
-from accelsim.liveness.rules import Rules
+from accelsim.liveness.rules import Rules, rules_of
 
-__all__ = ["MemoryPlan", "Rules", "memory_plan"]
+__all__ = ["MemoryPlan", "Rules", "memory_plan", "rules_of"]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from accelsim.liveness.offsets import offsets
 from accelsim.liveness.order import best_order
 from accelsim.liveness.patches import PatchStage, patch_stage, stage_end
-from accelsim.liveness.rules import Rules
+from accelsim.liveness.rules import Rules, rules_of
 from accelsim.liveness.tensors import Moment, Tensors, sizes_of
 
 if TYPE_CHECKING:
@@ -26,12 +26,12 @@ class MemoryPlan:
     peak          the most that is live at once, workspaces included
     live          the same without workspaces
     layer         where the peak is; `tensors` are the bytes of what lives there, by the layer that makes it
-    workspace     buffers beside the tensors
+    workspace     buffers beside the tensors, and the runtime of a microcontroller
     order         names of the layers in the order planned
     given_peak    `peak` in the network's own order
     lowest_peak   no order has less (equal to `peak` where the order is proved best)
     addresses     first byte of each tensor; they take `arena` bytes, workspaces included
-    flash         weights, and 8 bytes an output channel for bias and scale
+    flash         weights, 8 bytes an output channel for bias and scale, and the code of a microcontroller
     patches       the first layers patch by patch, if asked for
     steps         bytes live while each operator runs, [(layer, bytes by tensor)], after the patches
     """
@@ -92,7 +92,8 @@ def memory_plan(
     """Plan where a network's activations live.
 
     network   a `Network`, or anything that `load_network` reads
-    hardware  gives the widths of inputs, outputs and weights; without it they are 8 bit
+    hardware  gives the widths of inputs, outputs and weights; without it they are 8 bit. A microcontroller
+              also gives rules, and what its runtime and its code take
     rules     what may be written over, workspaces and alignment; by default depthwise layers work in place
     patches   (layer, n): the layers up to this one run in n x n patches of its output
     reorder   look for the order with the smallest peak, exactly; where none is better the given one stays
@@ -100,18 +101,20 @@ def memory_plan(
     Raises AccelsimError where something cannot be read, or the patches cannot be cut.
     """
     from accelsim.hardware import load_hardware
+    from accelsim.hardware.holding import first_holder
     from accelsim.workloads.load import load_network
 
-    net, rules = load_network(network), rules or Rules()
-    widths = (8, 8, 8)
-    if hardware is not None:
-        bits = load_hardware(hardware).precision_bits
+    net = load_network(network)
+    hw = None if hardware is None else load_hardware(hardware)
+    widths, made, rules = (8, 8, 8), None, rules or rules_of(hw)
+    if hw is not None:
+        bits, made = hw.kept_bits(first_holder(hw, "O")), hw.microcontroller
         widths = (bits.input, bits.output, bits.weight)
     tensors = Tensors(net, rules, sizes_of(net, *widths[:2]))
     end = stage_end(net, patches[0]) if patches else -1
     stage = patch_stage(tensors, end, patches[1]) if patches else None
     sizes = [rules.workspaces(x) for x in net.layers]
-    workspace = sum(rules.aligned(max(kind)) for kind in zip(*sizes))
+    workspace = sum(rules.aligned(max(kind)) for kind in zip(*sizes)) + (made.runtime_bytes if made else 0)
     given = tensors.moments()
     order, lowest = list(range(len(given))), _peak(given, tensors, end)
     if stage is None and reorder:
@@ -128,6 +131,7 @@ def memory_plan(
     flash = -(-net.weights * widths[2] // 8) + CHANNEL_BYTES * sum(
         x.K * x.G for x, w in zip(net.layers, net.weights_of) if w
     )
+    flash += made.code_bytes if made else 0
     return MemoryPlan(
         net, rules, live + workspace, live, layer, there, workspace,
         tuple(net.names[i] for n in order for i in tensors.operators[n].layers),

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from accelsim.errors import AccelsimError, nearest
 from accelsim.workloads.layer import Layer
+
+if TYPE_CHECKING:
+    from accelsim.hardware import Accelerator
 
 WORKSPACES = ("none", "tinyengine")
 
@@ -58,6 +62,12 @@ class Rules:
             return 2 * rows * cols, 0
         taps = layer.R * layer.S * layer.C
         return 4 * taps, 2 * taps * layer.K * layer.G if layer.R * layer.S > 1 else 0
+
+
+def rules_of(hardware: Accelerator | None) -> Rules:
+    """Those of a microcontroller's kernels; of anything else depthwise layers in place and nothing more."""
+    made = None if hardware is None else hardware.microcontroller
+    return Rules() if made is None else Rules(workspace=made.workspace, alignment=made.alignment)
 
 
 def depthwise(layer: Layer) -> bool:

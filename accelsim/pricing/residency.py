@@ -43,18 +43,18 @@ class Residency:
 
         Columns: the parts of W, I, O, and the whole where a memory has no parts.
         """
-        net, bits = self.network, self.hardware.precision_bits
+        net, (weight, result) = self.network, _widths(self.hardware, self.network)
         nothing = np.zeros((len(self.hardware.memories), ALL + 1))
         if not self.kept and not self.weights:
             return [("", nothing)] * len(net.layers)
         last = _last_reader(net)
         alive = np.zeros(len(net.layers) + 1)  # bits of kept results, as differences along the layers
         for j in self.kept:
-            size = net.layers[j].output_elements * bits.output
+            size = net.layers[j].output_elements * result
             alive[j + 1] += size
             alive[last[j] + 1] -= size
         alive = np.cumsum(alive)
-        loaded = net.distinct_weights(self.weights) * bits.weight
+        loaded = net.distinct_weights(self.weights) * weight
         output_home, weight_home = _home(self.hardware, "O"), _home(self.hardware, "W")
         out: list[tuple[str, NDArray[np.float64]]] = []
         for i in range(len(net.layers)):
@@ -66,8 +66,8 @@ class Residency:
             flags += "O" if i in self.kept else ""
             own = {edge.producer for edge in net.inputs_of[i]} & self.kept
             reserved = nothing.copy()
-            reserved[output_home] += alive[i] - sum(net.layers[j].output_elements for j in own) * bits.output
-            reserved[weight_home] += loaded - (net.weights_of[i] * bits.weight if i in self.weights else 0)
+            reserved[output_home] += alive[i] - sum(net.layers[j].output_elements for j in own) * result
+            reserved[weight_home] += loaded - (net.weights_of[i] * weight if i in self.weights else 0)
             out.append((flags, reserved))
         return out
 
@@ -117,23 +117,23 @@ def plan(hardware: Accelerator, network: Network, without: Iterable[int] = ()) -
     in `without`, nor around those that a processor beside the chip runs.
     """
     residency = Residency(hardware, network, set(), set())
-    bits = hardware.precision_bits
+    width, result = _widths(hardware, network)
     if hardware.network.activations == "on_chip_if_fit":
-        _keep_activations(residency, bits.output)
+        _keep_activations(residency, result)
     if hardware.network.weights == "resident_if_fit":
         home, column = _home(hardware, "W")
-        room = _room(hardware, "W", network.weights * bits.weight)
+        room = _room(hardware, "W", network.weights * width)
         if (home, column) == _home(hardware, "O"):
-            room -= _peak(residency, bits.output)
+            room -= _peak(residency, result)
         for i, weights in enumerate(network.weights_of):
             if network.held and network.held[i]:  # what is there already takes no more room
                 there = network.distinct_weights(residency.weights)
                 more = network.distinct_weights([*residency.weights, i]) - there
             else:
                 more = weights
-            if home > 0 and weights > 0 and more * bits.weight <= room:
+            if home > 0 and weights > 0 and more * width <= room:
                 residency.weights.add(i)
-                room -= more * bits.weight
+                room -= more * width
     beside = [i for i, layer in enumerate(network.layers) if hardware.for_layer(layer).unit_points]
     residency.alone = frozenset([*without, *beside])
     for i in residency.alone:
@@ -189,6 +189,16 @@ def _last_reader(network: Network) -> list[int]:
         if edge.producer != INPUT:
             last[edge.producer] = max(last[edge.producer], edge.consumer)
     return last
+
+
+def _widths(hardware: Accelerator, network: Network) -> tuple[int, int]:
+    """Bits of a weight and of a result where they stay, in the layer where those are most."""
+    machines = [hardware.at_bits(bits) for bits in {layer.bits for layer in network.layers}]
+    places = [first_holder(hardware, t) for t in "WO"]
+    return (
+        max(chip.kept_bits(places[0]).weight for chip in machines),
+        max(chip.kept_bits(places[1]).output for chip in machines),
+    )
 
 
 def _home(hardware: Accelerator, tensor: str) -> tuple[int, int]:

@@ -81,7 +81,11 @@ def memory_text(hardware: Accelerator, m: int) -> str:
     reads = sorted({round(read, 12) for read, _ in access.values()})
     energy = f"{reads[0]:.3g}" if reads[0] == reads[-1] else f"{reads[0]:.3g} to {reads[-1]:.3g}"
     how = "double-buffered" if memory.double_buffered else "fills hidden" if memory.overlaps else ""
-    texts = [size, f"{energy} pJ/bit read", how]
+    own, kept = memory.precision_bits, hardware.kept_bits(m)
+    widths = "" if own is None else ", ".join(
+        f"{key} {getattr(kept, key)}" for key in ("weight", "input", "output", "psum") if getattr(own, key)
+    )  # fmt: skip
+    texts = [size, f"{energy} pJ/bit read", how, widths and f"bits: {widths}"]
     return "; ".join(text for text in texts if text)
 
 

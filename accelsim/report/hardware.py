@@ -41,7 +41,7 @@ def largest_tile(hardware: Accelerator, m: int, kernel: int = 3) -> int | None:
     """Largest n for which a tile of n output channels, n input channels and n x n outputs under a square
     kernel fits memory `m` with all the tensors that it holds, sums at full precision; None = any.
     """  # fmt: skip
-    memory, bits = hardware.memories[m], hardware.precision_bits
+    memory, bits = hardware.memories[m], hardware.kept_bits(m)
     parts = memory.parts()
     if not parts:
         return None
@@ -104,9 +104,8 @@ def _tiles(hardware: Accelerator) -> RenderableType:
     table.add_column("memory")
     for name in ("W elements", "I elements", "O sums", "tile K=C=P=Q, 3x3", "1x1"):
         table.add_column(name, justify="right")
-    bits = hardware.precision_bits
     for m, memory in enumerate(hardware.memories):
-        parts = memory.parts()
+        parts, bits = memory.parts(), hardware.kept_bits(m)
         cells = []
         for t in ("W", "I", "O"):
             size = parts.get(t, parts.get("all"))

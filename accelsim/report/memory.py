@@ -41,7 +41,8 @@ def memory_report(plan: MemoryPlan, hardware: Accelerator | None = None) -> Rend
             f"at the borders {loose / whole - 1:+.1%} and "
             f"{stage.macs_unclipped / stage.macs_layers - 1:+.1%}"
         )
-    lines.append(f"addresses take {_kib(plan.arena)} KiB, flash {_kib(plan.flash)} KiB without code")
+    code = "with code" if hardware is not None and hardware.microcontroller is not None else "without code"
+    lines.append(f"addresses take {_kib(plan.arena)} KiB, flash {_kib(plan.flash)} KiB {code}")
     if hardware is not None:
         lines.append(_fits(plan, hardware))
     return Group(table, Text("\n" + "\n".join(lines)))

@@ -38,7 +38,7 @@ def search_report(result: SearchResult, *, designs: bool = True) -> RenderableTy
     if best is None:
         return Group(*parts, Text(nothing_feasible(result)))
     parts += [front_table(result), *map(Text, finished_lines(result)), Text("")]
-    if designs:
+    if designs and result.setup.base.microcontroller is None:
         parts += design_parts(result, best)
     return Group(*parts)
 

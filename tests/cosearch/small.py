@@ -43,6 +43,22 @@ MACRO: dict[str, Any] = {
 """21 blocks."""
 
 
+DEVICE: dict[str, Any] = {
+    "hardware": accelsim.load_hardware("mcu_h743").to_dict()
+    | {
+        "memories": [
+            {"name": "Flash", "size_bytes": 2**25, "holds": ["W"]},
+            {"name": "SRAM", "size_bytes": 2**21, "holds": ["I", "O"]},
+        ]
+    },
+    "space": "ofa_proxyless",
+    "resolution": 128,
+    "objectives": "work,peak_memory",
+    "population": 8,
+}
+"""A microcontroller of 32 MiB Flash and 2 MiB SRAM, and one space of networks."""
+
+
 def same(one: SearchResult, two: SearchResult) -> bool:
     """Whether two searches evaluated the same candidates in the same order, to the same bits."""
     return len(one.generations) == len(two.generations) and all(

@@ -64,13 +64,14 @@ def test_exact_front_is_that_of_all_networks(objective) -> None:
     assert {g.phase for g in found.generations} == {"table", "front"}
     # By sums without accuracy, and with a limit that cuts the front.
     cut = float(np.median(figure))
-    options = EXACT | {"objectives": f"macs,{objective}", "limits": {objective: cut}}
-    found = search("eyeriss", SMALL, evaluations=999, **options)
-    both = np.column_stack([SMALL.macs(rows), figure])
-    both = both[figure <= cut]
-    want = np.unique(both[not_worse(both)], axis=0)
-    mine = columns(found, "macs", objective)
-    assert np.allclose(mine[np.lexsort(mine.T[::-1])], want, rtol=1e-12)
+    for name, sign in (("macs", 1), ("work", -1)):
+        options = EXACT | {"objectives": f"{name},{objective}", "limits": {objective: cut}}
+        found = search("eyeriss", SMALL, evaluations=999, **options)
+        both = np.column_stack([sign * SMALL.macs(rows), figure])
+        both = both[figure <= cut]
+        want = np.unique(both[not_worse(both)], axis=0)
+        mine = columns(found, name, objective) * [sign, 1]
+        assert np.allclose(mine[np.lexsort(mine.T[::-1])], want, rtol=1e-12)
 
 
 def test_no_subnet_of_once_for_all_is_above_the_front() -> None:

@@ -13,12 +13,13 @@ from accelsim import AccelsimError, search
 from accelsim.cosearch.export import to_csv
 from accelsim.cosearch.metrics import ALWAYS, METRICS, load_metric
 from accelsim.cosearch.run import configure, load_study, resume
+from accelsim.workloads.capacity import fisher
 from tests.command import run
 from tests.cosearch import own_metric
 from tests.cosearch.small import SUBNETS, TINY, same, tiny
 
 OWN = "tests.cosearch.own_metric"
-COSTLY = ["dram_words", "peak_memory", "flash"]
+COSTLY = ["dram_words", "peak_memory", "flash", "work", "params", "capacity"]
 
 
 @pytest.fixture(scope="module")
@@ -42,8 +43,10 @@ def test_every_shipped_metric_is_what_other_verbs_say(every) -> None:
         assert found.metrics["dram_words"] == off > 0
         assert found.metrics["peak_memory"] == plan.peak > 0
         assert found.metrics["flash"] == plan.flash > 0
+        assert found.metrics["params"] == net.params
+        assert found.metrics["capacity"] == fisher(net).mean > 0
         assert found.metrics["edp"] == mapped.cost.edp_js
-        assert found.metrics["macs"] == net.macs
+        assert found.metrics["macs"] == found.metrics["work"] == net.macs
 
 
 def test_asking_for_mappings_changes_no_other_figure(every) -> None:
@@ -157,7 +160,7 @@ def test_a_study_keeps_names_and_versions(study, monkeypatch) -> None:
     whole = load_study(study)
     rows = list(csv.DictReader(to_csv(whole).splitlines()))
     assert [float(row["lanes_count"]) for row in rows] == whole.column("lanes").tolist()
-    longer = resume(study, 24)
+    longer = resume(study, 24, trust=True)
     assert same(
         longer,
         search(**TINY, evaluations=24, objectives=[own_metric.Speed, "edp"], limits={own_metric.Lanes: 200}),
@@ -171,7 +174,7 @@ def test_without_the_metric_a_study_shows_but_does_not_go_on(study, monkeypatch,
     shown = load_study(study)
     assert max(shown.column("speed")[shown.feasible]) == shown.best.metrics["speed"]
     with pytest.raises(AccelsimError) as fault:
-        resume(study, 48)
+        resume(study, 48, trust=True)
     assert str(fault.value).startswith(f"study {study}: it needs the metric speed, version 1: ")
     assert study.read_bytes() == before
     code, out, _ = run(capsys, "study", "show", str(study))
@@ -183,7 +186,7 @@ def test_another_version_does_not_go_on(study, monkeypatch) -> None:
     monkeypatch.setattr(own_metric.Speed, "version", "2")
     assert len(load_study(study)) >= 16
     with pytest.raises(AccelsimError, match=r"its metric speed has changed: it was version 1 .*version 2"):
-        resume(study, 48)
+        resume(study, 48, trust=True)
 
 
 def test_on_the_command_line(tmp_path, capsys) -> None:

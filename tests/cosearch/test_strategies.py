@@ -13,18 +13,20 @@ from accelsim.cosearch.export import design_files
 from accelsim.cosearch.run import configure, generation, resume, search
 from accelsim.cosearch.setup import Setup
 from accelsim.cosearch.strategies import load_strategy, strategy_names
-from tests.cosearch.small import MACRO, SUBNETS, TINY, same, tiny
+from tests.cosearch.small import DEVICE, MACRO, SUBNETS, TINY, same, tiny
 
 ROUTE = {
     "nested": TINY,
     "joint": TINY | {"strategy": "joint"},
     "sequential": SUBNETS | {"strategy": "sequential"},
+    "holistic": DEVICE | {"strategy": "holistic"},
+    "single": TINY | {"strategy": "single"},
     "blockwise": MACRO | {"strategy": "blockwise"},
     "blockwise_exact": MACRO | {"strategy": "blockwise_exact"},
 }
 """The smallest search of each strategy."""
 
-LISTING = ("blockwise", "blockwise_exact")
+LISTING = ("blockwise", "blockwise_exact", "holistic")
 """Strategies that begin with a list, which no seed changes and whose last generation need not be full."""
 
 
@@ -80,6 +82,8 @@ class TestEveryStrategy:
 
     def test_every_candidate_is_within_the_envelope(self, found) -> None:
         section = found.setup.base.search
+        if section is None:
+            pytest.skip("a microcontroller is as it is")
         for item in (found.found(i) for i in range(0, len(found), 5)):
             chip = found.design(item).chip
             assert chip.num_pes <= section.max_pes
@@ -98,6 +102,9 @@ class TestEveryStrategy:
 
     def test_metrics_are_what_evaluate_says(self, found) -> None:
         """After a round trip through the exported JSON."""
+        if found.setup.base.microcontroller is not None:
+            check_on_device(found)
+            return
         for item in found.front[:3]:
             files = {name: json.loads(json.dumps(data)) for name, data in design_files(found, item).items()}
             sheet = files[f"design_{item.index:05d}.json"]
@@ -130,6 +137,19 @@ class TestEveryStrategy:
         fast = search(**ROUTE[name] | {"objectives": "latency"}, evaluations=32)
         assert fast.setup.mapping_objective == "latency"
         assert fast.best.metrics["latency"] == np.nanmin(evaluated(fast, "latency")[fast.feasible])
+
+
+def check_on_device(found) -> None:
+    for item in found.front[:3]:
+        files = {name: json.loads(json.dumps(data)) for name, data in design_files(found, item).items()}
+        sheet = files[f"design_{item.index:05d}.json"]
+        (net,) = sheet["networks"]
+        cost = accelsim.evaluate(files[sheet["hardware"]], accelsim.Network.from_dict(files[net["network"]]))
+        assert net["name"] == item.network
+        if "(" not in item.network:  # the plain schedule
+            assert cost.latency_s == item.metrics["latency"]
+            assert cost.plan.peak == item.metrics["peak_memory"]
+        assert (cost.plan.flash, cost.macs) == (item.metrics["flash"], item.metrics["work"])
 
 
 def test_conformance_covers_all() -> None:

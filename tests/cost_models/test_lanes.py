@@ -66,7 +66,9 @@ def invented(rng: np.random.Generator, M: int) -> pack.Machine:
     if rng.random() < 0.1:
         memory[rng.integers(M), L.START_CYCLES] = 3.0
     memory[:, L.READ_PJ : L.READ_PJ + 6] = rng.uniform(0.0, 9.0, (M, 6))
+    memory[:, L.WIDTH : L.WIDTH + 4] = rng.choice([0, 3, 8, 32], (M, 4))
     memory[:, L.HOP_PJ : L.HOP_PJ + 3] = rng.uniform(0.0, 0.2, (M, 3))
+    memory[:, L.HOP_MORE : L.HOP_MORE + 3] = rng.uniform(0.0, 0.1, (M, 3)) * (rng.random((M, 3)) < 0.5)
     if rng.random() < 0.4:
         memory[1:, L.FOLD_CYCLES] = rng.uniform(1.0, 20.0, M - 1) * (rng.random(M - 1) < 0.6)
         memory[:, L.FOLD_TENSOR] = rng.integers(0, 3, M)

@@ -12,6 +12,13 @@ from cost_models import layout as L
 from cost_models.loopnest import price_batch
 from cost_models.roofline import bound_batch
 
+
+def wide(machine):
+    """Memories that keep words of widths of their own, sums narrower than outputs among them."""
+    machine.memory[:, L.WIDTH : L.WIDTH + 4] = [[8, 4, 16, 8], [0, 16, 0, 0], [4, 8, 32, 32]]
+    return machine
+
+
 LAYERS = {
     "3x3": Layer.conv2d(K=8, C=6, P=14, Q=10, R=3, S=3),
     "strided": Layer.conv2d(K=8, C=6, P=7, Q=7, R=3, S=3, stride=2),
@@ -26,6 +33,7 @@ MACHINES = {
     "plain": machine_of([[], [(4, False, False)], [(3, False, True)]]),
     "shared lanes": machine_of([[], [(8, True, True), (8, True, False)], []], shared_lanes=True),
     "bypass": machine_of([[], [(3, True, False)], [(2, False, True)], []], ["WIO", "IO", "W", "WO"]),
+    "own widths": wide(machine_of([[], [(4, True, True), (6, True, True)], []])),
     "exposed": machine_of([[(2, True, True)], [(4, True, True)], []], overlaps=[True, False, True]),
 }
 

@@ -54,6 +54,12 @@ def machine(chance: random.Random) -> dict[str, Any]:
             "write_pj_per_bit": write / (m + 1),
             "leakage_mw": chance.choice((0, 0, 3)),
         }
+        if chance.random() < 0.25:
+            memory["precision_bits"] = {
+                "weight": chance.choice((4, 8)),
+                "output": 4,
+                "psum": chance.choice((8, 32)),
+            }
         memory["fanout"] = []
         for a in range(chance.choice((0, 0, 1, 2, 3) if m else (0, 0, 0, 1))):
             axis: dict[str, Any] = {"axis": f"{name.lower()}{a}", "size": chance.choice((2, 3, 4, 6))}
@@ -61,6 +67,7 @@ def machine(chance: random.Random) -> dict[str, Any]:
             axis["reduction"] = chance.random() < 0.5
             axis["forwarding"] = axis["multicast"] and chance.random() < 0.5
             axis["hop_pj_per_bit"] = chance.choice((0, 0.5))
+            axis["by_distance"] = chance.random() < 0.3
             if a == 1 and chance.random() < 0.3:
                 axis["shares"] = f"{name.lower()}0"
                 axis["size"] = memory["fanout"][0]["size"]

@@ -1,8 +1,9 @@
 """Time and energy of a walked mapping, added up in plain words: what the product's ports are checked against.
 
 A *price list* says for each memory: `ports`, a list of {"rate" (bits a cycle), "users" (as "read W")};
-`overlaps`; `start` (cycles a transfer); `burst` (bits, 0 = none); `pj`, by user, of one bit. For the whole:
-`bits` of W, I, O and psum, `mac_pj`, `leak` (pJ a cycle), `layer` (cycles), and the tensors of the layer.
+`overlaps`; `start` (cycles a transfer); `burst` (bits, 0 = none); `pj`, by user, of one bit; `bits` of W, I,
+O and psum as this memory keeps them. For the whole: `mac_pj`, `leak` (pJ a cycle), `layer` (cycles), and the
+tensors of the layer.
 
 1.  A word of W or I is read at the parent and written at the child. A drained word of O is read at the child
     and written at the parent; one that comes back is read at the parent and written at the child. The MACs
@@ -25,6 +26,7 @@ A *price list* says for each memory: `ports`, a list of {"rate" (bits a cycle), 
 
 from __future__ import annotations
 
+from fractions import Fraction
 from math import ceil, prod
 from typing import Any
 
@@ -65,20 +67,19 @@ def priced(case: dict[str, Any], machine: dict[str, Any]) -> dict[str, float]:
     problem: Problem = flows[0].problem
     prices = machine["memories"]
     M = len(prices)
-    bits = machine["bits"]
     instances = [prod(axis.factor for _, axis in problem.axes_between(0, m)) for m in range(M)]
     loads: dict[int, dict[tuple[int, str], list[float]]] = {}
     for flow, row in zip(flows, result["traffic"], strict=True):
         t, p, c = flow.tensor, flow.parent, flow.child
         load = loads.setdefault(c if c < M and not prices[c]["overlaps"] else 0, {})
-        for m, user, moved, share in moves(flow, row, problem, bits, M):
+        for m, user, moved, share in moves(flow, row, problem, prices, M):
             wait = 0.0
             if m == p and moved:
                 transfers = flow.fills * instances[p] * share
-                wait = transfers * prices[p]["start"]
+                wait = float(transfers) * prices[p]["start"]
                 burst = prices[p]["burst"]
                 if burst:
-                    moved = transfers * burst * ceil(moved / (transfers * burst))
+                    moved = float(transfers * burst * ceil(moved / (transfers * burst)))
             here = load.setdefault((m, f"{user} {t}"), [0.0, 0.0])
             here[0] += moved
             here[1] += wait
@@ -95,29 +96,30 @@ def priced(case: dict[str, Any], machine: dict[str, Any]) -> dict[str, float]:
         lanes = prod(axis["size"] for memory in case["memories"] for axis in memory["fanout"])
         steps = min(steps, ceil(result["macs"] / lanes))
     hidden = max(steps, spent.pop(0, 0.0))
-    first = ramps(flows, prices, bits, M)
+    first = ramps(flows, prices, M)
     latency = first + hidden + sum(spent.values()) + machine["layer"]
     return {"latency": latency, "energy": energy + machine["leak"] * latency, "ramps": first}
 
 
-def moves(flow: Flow, row: dict[str, Any], problem: Problem, bits: dict[str, int], M: int) -> Any:
+def moves(flow: Flow, row: dict[str, Any], problem: Problem, prices: Any, M: int) -> Any:
     """(memory, direction, bits, share of the transfers) of one flow: rules 1 and 2."""
     t, p, c = flow.tensor, flow.parent, flow.child
     parent, child = row["parent_words"], row["child_words"]
+    here, there = prices[p]["bits"], prices[c]["bits"] if c < M else {}
     if t != "O":
-        yield p, "read", parent * bits[t], 1.0
+        yield p, "read", parent * here[t], Fraction(1)
         if c < M:
-            yield c, "write", child * bits[t], 1.0
+            yield c, "write", child * there[t], Fraction(1)
         return
     back = row["parent_psum_reads"]
     complete = {m: not any(axis.dim in "CRS" for _, axis in problem.axes_between(0, m)) for m in (p, c)}
     leaving = sum(map(len, flow.distinct.values())) if complete[p] else 0
-    yield p, "write", (parent - leaving) * bits["psum"] + leaving * bits["O"], 1.0
-    yield p, "read", back * bits["psum"], back / parent
+    yield p, "write", (parent - leaving) * here["psum"] + leaving * here["O"], Fraction(1)
+    yield p, "read", back * here["psum"], Fraction(back, parent)
     if c < M:
         outputs = prod(problem.sizes[d] for d in "NGKPQ") if complete[c] else 0
-        yield c, "read", (child - outputs) * bits["psum"] + outputs * bits["O"], 1.0
-        yield c, "write", back * bits["psum"], 1.0
+        yield c, "read", (child - outputs) * there["psum"] + outputs * there["O"], Fraction(1)
+        yield c, "write", back * there["psum"], Fraction(1)
 
 
 def busiest(load: dict[tuple[int, str], list[float]], prices: Any, instances: list[int]) -> float:
@@ -130,7 +132,7 @@ def busiest(load: dict[tuple[int, str], list[float]], prices: Any, instances: li
     return most
 
 
-def ramps(flows: list[TimedFlow], prices: Any, bits: dict[str, int], M: int) -> float:
+def ramps(flows: list[TimedFlow], prices: Any, M: int) -> float:
     """Cycles of the first tiles in and the last out: rule 6."""
     total = 0.0
     for c in range(1, M):
@@ -143,8 +145,9 @@ def ramps(flows: list[TimedFlow], prices: Any, bits: dict[str, int], M: int) -> 
                 continue
             t, p = flow.tensor, flow.parent
             out, into = ("read", "write") if t != "O" else ("write", "read")
-            at_parent = prices[p]["start"] + flow.first[0] * bits[t] / port_of(prices[p], f"{out} {t}")[1]
-            at_child = flow.first[1] * bits[t] / port_of(prices[c], f"{into} {t}")[1]
+            here, there = (prices[m]["bits"][t] * words for m, words in zip((p, c), flow.first))
+            at_parent = prices[p]["start"] + here / port_of(prices[p], f"{out} {t}")[1]
+            at_child = there / port_of(prices[c], f"{into} {t}")[1]
             if t == "O":
                 leaving += [at_parent, at_child]
                 continue

@@ -22,6 +22,7 @@ CASES = 1200
 def price_list(chance: random.Random, memories: list[dict[str, Any]]) -> dict[str, Any]:
     """Ports shared in any way; some machines have starts and bursts, and layers without weights."""
     starts = chance.random() < 0.5
+    bits = {"W": 8, "I": chance.choice((4, 8)), "O": 8, "psum": chance.choice((8, 24))}
     prices = []
     for memory in memories:
         users = [u for u in USERS if u[-1] in memory["holds"]]
@@ -39,17 +40,18 @@ def price_list(chance: random.Random, memories: list[dict[str, Any]]) -> dict[st
                 "overlaps": chance.random() < 0.6,
                 "start": chance.choice((0.0, 5.0)) if starts else 0.0,
                 "burst": chance.choice((0, 64, 48)) if starts else 0,
+                "bits": bits if chance.random() < 0.5 else {t: chance.choice((3, 8, 32)) for t in bits},
                 "pj": {u: chance.choice((0.0, 0.25, 1.0)) for u in users},
             }
         )
     return {
         "memories": prices,
-        "bits": {"W": 8, "I": chance.choice((4, 8)), "O": 8, "psum": chance.choice((8, 24))},
+        "bits": bits,
         "mac_pj": 0.5,
         "leak": 0.125,
         "layer": chance.choice((0.0, 100.0)),
         "unit": chance.choice((0.0, 0.0, 0.0, 2.5)),
-        "slow": chance.choice((0, 0, 3)),
+        "slow": chance.choice((0, 0, 3, -0.75)),
         "tensors": "WIO" if chance.random() < 0.8 else "IO",
     }
 
@@ -70,6 +72,8 @@ def arrays(memories: list[dict[str, Any]], prices: dict[str, Any]) -> Machine:
     for m, price in enumerate(prices["memories"]):
         row = machine.memory[m]
         row[L.OVERLAPS] = price["overlaps"]
+        if price["bits"] != bits:
+            row[L.WIDTH : L.WIDTH + 4] = [price["bits"][t] for t in (*"WIO", "psum")]
         row[L.START_CYCLES], row[L.BURST_BITS] = price["start"], price["burst"]
         for i, port in enumerate(price["ports"]):
             for user in port["users"]:
@@ -112,7 +116,7 @@ def test_time_and_energy_agree() -> None:
         assert bound[1][0] <= told[L.ENERGY] * (1 + 1e-12), (number, case, prices)
 
 
-@pytest.mark.parametrize("rule", ["ports", "start", "burst", "layer", "overlaps"])
+@pytest.mark.parametrize("rule", ["ports", "start", "burst", "layer", "overlaps", "bits"])
 def test_each_rule_changes_an_answer(rule: str) -> None:
     chance = random.Random(6)
     changed = 0
@@ -127,7 +131,9 @@ def test_each_rule_changes_an_answer(rule: str) -> None:
             elif rule == "overlaps":
                 price["overlaps"] = not price["overlaps"]
             elif rule != "layer":
-                price[rule] = {"start": 40.0, "burst": 4096}[rule]
+                price[rule] = {"start": 40.0, "burst": 4096, "bits": dict.fromkeys((*"WIO", "psum"), 64)}[
+                    rule
+                ]
         prices["layer"] += rule == "layer"
         true, counts, _, _ = both(case, prices)
         agree(case, counts.summary[0], true, prices["leak"])
@@ -154,7 +160,7 @@ def test_half_duplex_by_hand() -> None:
         "slow": 0,
         "tensors": "WIO",
     }
-    prices["memories"][0] |= {"start": 0.0, "burst": 0, "overlaps": True}
+    prices["memories"][0] |= {"start": 0.0, "burst": 0, "overlaps": True, "bits": prices["bits"]}
     for ports, cycles in (
         ([{"rate": 8.0, "users": list(USERS)}], 24.0),
         ([{"rate": 8.0, "users": list(USERS[:3])}, {"rate": 8.0, "users": list(USERS[3:])}], 16.0),

@@ -108,3 +108,13 @@ def test_resnet50_stem_width_merges() -> None:
     space = load_space("ofa_resnet50")
     assert (space.encode(space.parse(a)) == space.encode(space.parse(b))).all()
     assert load("ofa_resnet50", a).macs < load("ofa_resnet50", RESNET50_D).macs
+
+
+def test_mcunet_is_108_spaces_of_the_released_class() -> None:
+    """9 widths and 12 resolutions; depths 2 to 4 of 9 choices in five stages, one block of 9 choices last."""
+    space = load_space("mcunet")
+    assert space.size == 108 * (9**2 + 9**3 + 9**4) ** 5 * 9
+    wide = space.to_network(space.largest())
+    assert (wide.input_shape, wide.layers[0].K) == ((3, 224, 224), 32)
+    narrow = space.to_network(space.smallest())
+    assert (narrow.input_shape, narrow.layers[0].K) == ((3, 48, 48), 8)

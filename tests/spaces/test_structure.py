@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from accelsim.workloads.layer import Layer
+from accelsim.workloads.load import load_network
 from accelsim.workloads.spaces import load
 
 MBV3 = "r224-d2.2.3.2.4-k35.77.353.33.5735-e34.66.346.33.6436"
@@ -127,3 +128,39 @@ def test_odd_resolutions_round_up(resolution: int) -> None:
     ):
         size = -(-size // 2)
         assert layer(net, name).P == layer(net, name).Q == size
+
+
+def test_wdsr_parameters_are_published() -> None:
+    """Weights, biases and scales of the released networks of 16 and 8 blocks (Wu et al., ECCV 2022)."""
+    for depth, params in ((16, 180_748), (8, 92_492)):
+        wide, narrow = ".".join(["144"] * depth), ".".join(["20"] * depth)
+        net = load("wdsr_x2", f"r360-c24-d{depth}-e{wide}-l{narrow}")
+        assert net.params == params
+        assert net.input_shape == (3, 360, 640)
+        shortcut = net.inputs_of[net.names.index("tail.skip")]
+        assert [(edge.producer, edge.elements) for edge in shortcut] == [(-1, 3 * 360 * 640)]
+
+
+def test_wdsr_shuffle_is_a_pass_or_none() -> None:
+    from accelsim.workloads.spaces.wdsr import WdsrSpace
+
+    row = WdsrSpace().largest()
+    fused, apart = (WdsrSpace(fused=fused).to_network(row) for fused in (True, False))
+    assert apart.layers[:-1] == fused.layers
+    assert apart.layers[-1].op == "eltwise"
+    assert apart.params == fused.params
+
+
+def test_vit_is_vit_b16_but_for_its_ends() -> None:
+    """Twelve blocks of width 768, twelve heads and ratio 4: the zoo's ViT-B/16 has one token more."""
+    heads, ratios = ".".join(["12"] * 12), ".".join(["4"] * 12)
+    ours = load("vit", f"r224-w768-d12-h{heads}-m{ratios}")
+    zoo = load_network("vit_b16")
+    tokens, width = 196, 768
+
+    def blocks(n: int) -> int:
+        return 12 * (n * (4 * width * width + 2 * 4 * width * width) + 2 * n * n * width)
+
+    ends = tokens * width * 3 * 256 + width * 1000
+    assert ours.macs == blocks(tokens) + ends
+    assert zoo.macs == blocks(tokens + 1) + ends

@@ -20,6 +20,8 @@ STRATEGIES = Registry(
         "nested": "accelsim.cosearch.strategies.nested:Nested",
         "joint": "accelsim.cosearch.strategies.joint:Joint",
         "sequential": "accelsim.cosearch.strategies.sequential:Sequential",
+        "holistic": "accelsim.cosearch.strategies.holistic:Holistic",
+        "single": "accelsim.cosearch.strategies.single:Single",
         "blockwise": "accelsim.cosearch.strategies.blockwise:Blockwise",
         "blockwise_exact": "accelsim.cosearch.strategies.blockwise:BlockwiseExact",
     },

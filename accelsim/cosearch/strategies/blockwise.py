@@ -30,7 +30,13 @@ SLACK = 1e-9
 LISTED = 200_000
 """Subnets that are listed where their accuracy does not add up."""
 
-SUMS = {"latency": ("latency",), "energy": ("energy",), "edp": ("latency", "energy"), "macs": ("macs",)}
+SUMS = {
+    "latency": ("latency",),
+    "energy": ("energy",),
+    "edp": ("latency", "energy"),
+    "macs": ("macs",),
+    "work": ("work",),
+}
 """Figures that add up over blocks, by metrics that only rise with them."""
 
 
@@ -184,6 +190,7 @@ class Blockwise(Strategy):
         macs = np.zeros(space.num_blocks)
         macs[self._blocks] = [space.block(int(i)).macs for i in self._blocks]
         by_name = {"latency": self._table[:, 0], "energy": self._table[:, 1], "macs": macs}
+        by_name["work"] = -macs
         if goals.uses_accuracy and self._effects is None:
             rows = space.enumerate()
         else:
@@ -194,7 +201,8 @@ class Blockwise(Strategy):
         sums = self._sums(rows)
         values[:, column["latency"]], values[:, column["energy"]] = sums.T
         values[:, column["edp"]] = sums.prod(axis=1)
-        values[:, column["macs"]] = self._nets.macs(rows)
+        for name in {"macs", "work"} & set(column):
+            values[:, column[name]] = self._nets.macs(rows)
         values[:, column["accuracy"]] = self._nets.accuracy(rows)
         values[:, column["area"]] = self.setup.base.area_mm2
         costs = _rounded(goals.costs(values))

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from accelsim.errors import nearest
+from accelsim.hardware.microcontroller import refuse
 from accelsim.mapping.maestro.notation import MaestroError, Place
 from accelsim.mapping.maestro.parse import read_text
 from cost_models.layout import MAX_MEMORIES
@@ -82,6 +83,7 @@ class MaestroMachine:
         The array is all MACs; L2 is the memory right above the outermost array, L1 the last memory, the
         network as wide as L2's limited read ports together; an element is as wide as an input.
         """
+        refuse(hardware)
         memories = hardware.memories
         spread = [m for m in range(len(memories)) if hardware.lanes(m) > 1]
         top = max(1, spread[0]) if spread else 1

@@ -57,6 +57,7 @@ MODELS = Registry(
     {
         "accelsim": "accelsim.pricing.models.loopnest:LoopNest",
         "maestro": "accelsim.pricing.models.maestro:Maestro",
+        "microcontroller": "accelsim.pricing.models.microcontroller:Microcontroller",
     },
     "accelsim.model",
     "accelsim.pricing.models.base:CostModel",

@@ -95,6 +95,10 @@ class Space(ABC):
         """Input heights (= widths) that the resolution gene chooses from."""
         return self.genes[0].values
 
+    def input_shape(self, resolution: int) -> tuple[int, int, int]:
+        """Channels, height and width of an input of a resolution."""
+        return 3, resolution, resolution
+
     @cached_property
     def size(self) -> int:
         """Number of distinct subnets, resolutions included."""

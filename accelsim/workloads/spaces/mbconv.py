@@ -48,7 +48,7 @@ class Plan:
 
     stem   output of the first 3x3 convolution, stride 2
     first  output of the block without expansion
-    final  output of the 1x1 convolution before global pooling
+    final  output of the 1x1 convolution before global pooling, 0 where there is none
     mix    output of the 1x1 convolution after it (without BatchNorm and bias), 0 where there is none
     """
 
@@ -154,7 +154,11 @@ class MBConvSpace(Space):
         return row
 
     def _parse(self, text: str) -> MBConvSubnet:
-        found = fields(text, "rdke", EXAMPLE, self.name)
+        return self.parse_fields(text, EXAMPLE)
+
+    def parse_fields(self, text: str, example: str) -> MBConvSubnet:
+        """Read `MBConvSubnet.encoding`; messages show an example."""
+        found = fields(text, "rdke", example, self.name)
         depths = numbers(found["d"], "depth", self.name)
         stages = []
         for letter, what in (("k", "kernel"), ("e", "expansion")):
@@ -163,7 +167,7 @@ class MBConvSpace(Space):
             if tuple(map(len, groups)) != depths:
                 raise AccelsimError(
                     f"{self.name}: field {letter} of {text!r} must have one digit a block, in stages of "
-                    f"{'.'.join(map(str, depths))} blocks as d says; write it like {EXAMPLE}"
+                    f"{'.'.join(map(str, depths))} blocks as d says; write it like {example}"
                 )
         resolution = check_resolution(number(found["r"], "resolution", self.name), self.name)
         return MBConvSubnet(self.name, resolution, stages[0], stages[1])
@@ -227,7 +231,7 @@ class MBConvSpace(Space):
     def _head(self, size: int, batch: int) -> Network:
         plan = self.plan
         net = NetworkBuilder("head", plan.stages[-1].out, size, size, batch)
-        x = net.conv(net.input, plan.final, 1, name="head.conv")
+        x = net.conv(net.input, plan.final, 1, name="head.conv") if plan.final else net.input
         x = net.global_pool(x, name="head.pool")
         if plan.mix:
             x = net.conv(x, plan.mix, 1, bn=False, name="head.mix")

@@ -1,0 +1,109 @@
+"""What the page shows of a network's cost, made of the JSON that `accelsim evaluate --json` prints."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from accelsim.errors import AccelsimError
+from accelsim.mapping.mapping import Mapping
+from accelsim.workloads.layer import Layer
+
+
+def cost_page(cost: dict[str, Any]) -> dict[str, Any]:
+    """The page of one network on one machine. Raises AccelsimError where the JSON is no network's cost."""
+    try:
+        one = cost_data(cost)
+        title = f"{cost['network']} on {cost['hardware']}"
+        figures = {
+            name: cost[name]
+            for name in (
+                "latency_s",
+                "latency_cycles",
+                "energy_pj",
+                "edp_js",
+                "utilisation",
+                "area_mm2",
+                "macs",
+            )
+        }
+    except (KeyError, TypeError, AttributeError, ZeroDivisionError) as fault:
+        raise AccelsimError(f"this is no network's cost, as `evaluate --json` prints: {fault!r}") from None
+    summary = (
+        f"{figures['latency_s']:.4g} s, {figures['energy_pj'] * 1e-12:.4g} J, EDP {figures['edp_js']:.4g} Js"
+    )
+    return {
+        "kind": "cost",
+        "title": title,
+        "summary": summary,
+        "design": {"title": title, "figures": figures, "costs": [one]},
+    }
+
+
+def cost_data(cost: dict[str, Any], number: int = 0) -> dict[str, Any]:
+    """Layers, stacks and roofline of a cost in its JSON form; `number` tells the costs of a design apart."""
+    layers = [_layer(item) for item in cost["layers"]]
+    return {
+        "id": number,
+        "network": f"{cost['network']}: {cost['latency_s']:.4g} s, {cost['energy_pj'] * 1e-12:.4g} J",
+        "cycles": cost["latency_cycles"],
+        "layers": layers,
+        "stacks": [_stack(item) for item in cost.get("stacks", ())],
+        "roof": _roof(cost),
+    }
+
+
+def _layer(item: dict[str, Any]) -> dict[str, Any]:
+    layer = Layer.from_dict(item["layer"])
+    outermost = item["accesses"][0]["memory"] if item["accesses"] else None
+    moved = sum(row["bits"] for row in item["accesses"] if row["memory"] == outermost) / 8
+    return {
+        "name": item["name"] or str(layer),
+        "shape": str(layer),
+        "macs": item["macs"],
+        "cycles": item["latency_cycles"],
+        "energy_pj": item["energy_pj"],
+        "bound_by": item["bound_by"],
+        "cycles_split": item["latency_split_cycles"],
+        "stack_cycles": latency_stack(item["latency_split_cycles"]),
+        "energy_split": {name: _total(part) for name, part in item["energy_split_pj"].items()},
+        "macs_per_byte": item["macs"] / moved if moved and item["macs"] else None,
+        "nest": Mapping.from_dict(item["mapping"]).nest(layer) if item.get("mapping") else "",
+    }
+
+
+def _total(part: Any) -> float:
+    return sum(map(_total, part.values())) if isinstance(part, dict) else float(part)
+
+
+def latency_stack(split: dict[str, float]) -> dict[str, float]:
+    """Cycles by what they are spent on: compute, then what the busiest port adds, and what nothing hides."""
+    outside = ("exposed fills", "ramp-up", "ramp-down", "layer start")
+    ports = {name: cycles for name, cycles in split.items() if name not in (*outside, "compute")}
+    busiest = max(ports, key=lambda name: ports[name], default="")
+    waits = ports.get(busiest, 0.0) - split["compute"]
+    return {
+        "compute": split["compute"],
+        **({f"wait for {busiest}": waits} if waits > 0 else {}),
+        **{name: split[name] for name in outside if split.get(name)},
+    }
+
+
+def _stack(item: dict[str, Any]) -> dict[str, Any]:
+    figures = ("tile", "kept", "steps", "macs", "macs_needed", "latency_cycles", "energy_pj", "bound_by")
+    lines = [f"{name}: {item[name]}" for name in figures if name in item]
+    lines += [f"{name}: {item[name]}" for name in ("loads", "stores", "room") if name in item]
+    return {"title": f"{item['layers'][0]} .. {item['layers'][-1]}", "text": "\n".join(lines)}
+
+
+def _roof(cost: dict[str, Any]) -> dict[str, Any] | None:
+    """Peak and the outermost memory's bandwidth, in MACs and bytes a cycle, as the layers tell them."""
+    for item in cost["layers"]:
+        if not (item["macs"] and item["accesses"]):
+            continue
+        memory = item["accesses"][0]["memory"]
+        cycles = [v for k, v in item["latency_split_cycles"].items() if k == f"{memory} read+write"]
+        moved = sum(row["bits"] for row in item["accesses"] if row["memory"] == memory) / 8
+        if cycles and cycles[0] and moved:
+            peak = item["macs"] / (item["utilisation"] * item["latency_cycles"])
+            return {"memory": memory, "peak": peak, "bandwidth": moved / cycles[0]}
+    return None

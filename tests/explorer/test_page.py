@@ -1,0 +1,164 @@
+"""The page: made of each kind of result, whole, offline, safe; in a browser it loads and answers clicks."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import threading
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+import accelsim
+from accelsim.errors import AccelsimError
+from accelsim.explorer import load, page_data, write_page
+from accelsim.explorer.cost import latency_stack
+from accelsim.explorer.live import serve
+from accelsim.explorer.page import html
+from tests.command import run
+
+BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+HOSTILE = "</script><script>document.title='owned'</script>"
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory) -> Path:
+    path = tmp_path_factory.mktemp("study") / "small.study"
+    accelsim.search(
+        "shidiannao", networks="lenet5", objectives="edp,area", evaluations=12, population=6,
+        mapper="template", study=path,
+    )  # fmt: skip
+    return path
+
+
+@pytest.fixture(scope="module")
+def cost() -> accelsim.NetworkCost:
+    out = accelsim.evaluate("shidiannao", "lenet5", mapper="template")
+    assert isinstance(out, accelsim.NetworkCost)
+    return out
+
+
+def test_study_page_holds_all_candidates_and_the_base_chip(study) -> None:
+    result = accelsim.load_study(study)
+    page = load(study, designs=2)
+    assert len(page["rows"]) == len(result) == 12
+    assert page["front"] == [found.index for found in result.front]
+    assert 1 <= len(page["designs"]) <= 2
+    assert result.best.index in page["designs"]
+    design = page["designs"][result.best.index]
+    energy = sum(layer["energy_pj"] for layer in design["costs"][0]["layers"]) * 1e-12
+    assert energy == pytest.approx(result.best.metrics["energy"])
+    assert "ShiDianNao" in page["base"]["label"]
+
+
+def test_cost_page_says_what_the_cost_says(cost) -> None:
+    page = page_data(cost)
+    layers = page["design"]["costs"][0]["layers"]
+    assert [x["cycles"] for x in layers] == [x.latency_cycles for x in cost.layers]
+    for shown, one in zip(layers, cost.layers, strict=True):
+        assert sum(shown["stack_cycles"].values()) == pytest.approx(one.latency_cycles)
+        assert sum(shown["energy_split"].values()) == pytest.approx(one.energy_pj)
+        assert "multiply-accumulate" in shown["nest"] or one.macs == 0
+    roof = page["design"]["costs"][0]["roof"]
+    assert roof["peak"] == pytest.approx(cost.hardware.peak_macs_per_cycle)
+
+
+def test_latency_stack_adds_up_where_a_port_binds() -> None:
+    stack = latency_stack(
+        {
+            "compute": 10.0,
+            "GLB read I": 25.0,
+            "DRAM read": 5.0,
+            "exposed fills": 3.0,
+            "ramp-up": 1.0,
+            "ramp-down": 0.0,
+        }
+    )
+    assert stack == {"compute": 10.0, "wait for GLB read I": 15.0, "exposed fills": 3.0, "ramp-up": 1.0}
+
+
+def test_command_reads_tables_and_costs(capsys, tmp_path, cost) -> None:
+    table = tmp_path / "t.csv"
+    accelsim.sweep("shidiannao", ["lenet5"], ["clock_mhz=500,1000"], mapper="template", out=table)
+    (tmp_path / "c.json").write_text(json.dumps(cost.to_dict()))
+    for name in ("t.csv", "c.json"):
+        code, out, _ = run(capsys, "report", str(tmp_path / name))
+        assert code == 0
+        text = Path(out.strip()).read_text("utf-8")
+        assert "http-equiv" in text
+        assert not re.search(r"<(script|link|img)[^>]+(src|href)=", text)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("x.json", "[1]", "a page shows"),
+        ("x.json", '{"layers": 3}', "no network's cost"),
+        ("x.csv", "a,b\n1,2\n", "no table of a sweep"),
+        ("x.study", "nothing", "x.study"),
+    ],
+)
+def test_other_files_are_refused(capsys, tmp_path, name, content, message) -> None:
+    (tmp_path / name).write_text(content)
+    code, _, err = run(capsys, "report", str(tmp_path / name))
+    assert code == 2
+    assert message in err
+    assert not (tmp_path / "x.html").exists()
+    code, _, err = run(capsys, "report", str(tmp_path / "none.study"))
+    assert (code, "no such file" in err) == (2, True)
+
+
+def test_data_cannot_leave_its_script(cost) -> None:
+    data = page_data(cost) | {"title": HOSTILE + "@PLOTLY@"}
+    text = html(data)
+    assert HOSTILE not in text
+    assert text.count("@PLOTLY@") == 1
+
+
+def test_live_page_is_on_loopback_and_grows_with_the_study(study) -> None:
+    with serve(study) as server:
+        assert server.server_address[0] == "127.0.0.1"
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        root = f"http://127.0.0.1:{server.server_port}"
+        with urllib.request.urlopen(f"{root}/data.json") as answer:
+            assert len(json.load(answer)["rows"]) == 12
+        with urllib.request.urlopen(root) as answer:
+            assert b"Content-Security-Policy" in answer.read()
+        server.shutdown()
+    with pytest.raises(AccelsimError):
+        serve(study.with_name("none.study"))
+
+
+PROBE = f"<script>{Path(__file__).with_name('probe.js').read_text()}</script>"
+FAULTS = "<head><script>window.faults = []; window.onerror = (m) => window.faults.push(String(m));</script>"
+
+
+@pytest.mark.skipif(BROWSER is None, reason="needs chromium")
+@pytest.mark.parametrize("kind", ["study", "cost"])
+def test_in_a_browser_it_loads_without_errors_and_a_click_selects(tmp_path, study, cost, kind) -> None:
+    path = write_page(load(study, designs=3) if kind == "study" else cost, tmp_path / "page.html")
+    text = path.read_text("utf-8").replace("<head>", FAULTS, 1)
+    path.write_text(text.replace("</body>", PROBE + "</body>"), "utf-8")
+    command = [
+        BROWSER,
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--virtual-time-budget=20000",
+        "--dump-dom",
+    ]
+    profile = f"--user-data-dir={tmp_path / 'profile'}"
+    made = subprocess.run([*command, profile, path.as_uri()], capture_output=True, text=True, timeout=120)
+    found = re.search(r'<output id="probe">(.*?)</output>', made.stdout)
+    assert found, made.stderr[-500:]
+    seen = json.loads(found[1].replace("&quot;", '"'))
+    assert seen["faults"] == []
+    assert seen["charts"] >= 2
+    if kind == "study":
+        front = load(study, designs=1)["front"]
+        assert seen["picked"] == {"a": front[1], "b": front[0]}
+        assert seen["designs"] >= 2
+        assert seen["count"].startswith("0 of 12")

@@ -1,0 +1,45 @@
+"""Machines side by side: the same figures as `evaluate`, gains against the first."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+
+import pytest
+
+import accelsim
+from tests.command import run
+
+NAMES = ("shidiannao", "nvdla_64", "lenet5", "--mapper", "template")
+
+
+def test_rows_are_what_evaluate_says(capsys) -> None:
+    code, out, _ = run(capsys, "compare", *NAMES, "--json")
+    assert code == 0
+    first, second = json.loads(out)
+    cost = accelsim.evaluate("nvdla_64", "lenet5", mapper="template")
+    assert second["edp_js"] == cost.edp_js
+    assert second["edp_gain"] == pytest.approx(first["edp_js"] / cost.edp_js)
+    assert first["edp_gain"] == 1
+
+
+def test_table_csv_figure_and_files(capsys, tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run(capsys, "new", "mine", "--like", "shidiannao")[0] == 0
+    code, out, _ = run(capsys, "compare", "mine.json", *NAMES, "--csv", "--plot", "c.png")
+    assert code == 0
+    rows = list(csv.DictReader(io.StringIO(out)))
+    assert len(rows) == 3
+    assert float(rows[1]["edp_gain"]) == 1  # the shipped chip against a copy of it
+    assert (tmp_path / "c.png").stat().st_size > 1000
+    assert "EDP gain" in run(capsys, "compare", *NAMES)[1]
+
+
+@pytest.mark.parametrize(
+    "words", [("shidiannao", "lenet5"), ("shidiannao", "eyeriss"), ("lenet5", "alexnet")]
+)
+def test_too_little_to_compare(capsys, words) -> None:
+    code, _, err = run(capsys, "compare", *words)
+    assert code == 2
+    assert "at least two machines and a network" in err
