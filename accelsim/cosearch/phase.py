@@ -156,7 +156,8 @@ class Phase:
     def floors(self, rows: Genomes) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """What no mapping beats: costs [n, objectives] and excess [n, limits + 1], -inf where unknown.
 
-        Of layers one by one: stacks can beat it. Nothing is mapped. Costs are NaN where the candidate misses a limit whatever its mappings are.
+        Of layers one by one: stacks can beat it. Nothing is mapped. Costs are NaN where a candidate misses a
+        limit whatever its mappings are.
         """
         values, found, runs = self._begun(rows)
         several = list(runs.values())
