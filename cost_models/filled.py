@@ -12,9 +12,12 @@ from cost_models import work as X
 from cost_models._jit import inlined, step
 from cost_models.chance import below, uniform
 from cost_models.space import tile_words
-from cost_models.wishes import DIM, PLACE, TILE, WISH, may
+from cost_models.wishes import DIM, PARTS, PLACE, TILE, WISH, may, shared, split
 
 _FULL, _SOME = 0.6, 0.25  # chance of the largest tile that fits, and of some that fits
+_EVEN = 0.5  # chance that the tiles of a memory first grow in turns
+_TURNS = 24
+_FEWER = 0.5  # chance that an axis leaves lanes to those that it shares them with
 
 
 @inlined
@@ -70,7 +73,11 @@ def draw_axis(row, m, a, allowed, wish, scratch, state, iw):
             if used > most:
                 pick, most = d, used
     wish[row, WISH * m + DIM + a] = pick
+    wish[row, WISH * m + PARTS + a] = 0
     if pick >= 0:
+        if shared(m, a, iw) and uniform(state) < _FEWER:
+            room = 1 + below(room - 1, state)
+            wish[row, WISH * m + PARTS + a] = room
         each = -(-scratch[pick] // room)
         scratch[host] //= -(-scratch[pick] // each)
         scratch[pick] = each
@@ -84,25 +91,10 @@ def draw_axes(row, allowed, wish, scratch, state, iw):
     for m in range(iw[X.MEMORIES] & 7):
         for a in range(L.MAX_AXES):
             wish[row, WISH * m + DIM + a] = -1
+            wish[row, WISH * m + PARTS + a] = 0
             scratch[L.NDIM + a] = iw[X.FAN + L.FAN_COLS * (L.MAX_AXES * m + a) + L.AXIS_SIZE]
         for a in range(iw[X.AXES + m]):
             draw_axis(row, m, a, allowed, wish, scratch, state, iw)
-
-
-@step
-def split(row, m, wish, scratch, iw):
-    """Multiply the tiles in `scratch` by the axes below memory `m`."""
-    for a in range(L.MAX_AXES):
-        scratch[L.NDIM + a] = iw[X.FAN + L.FAN_COLS * (L.MAX_AXES * m + a) + L.AXIS_SIZE]
-    for a in range(iw[X.AXES + m]):
-        d = wish[row, WISH * m + DIM + a]
-        fan = X.FAN + L.FAN_COLS * (L.MAX_AXES * m + a)
-        host = L.NDIM + iw[fan + L.LANES]
-        room = min(iw[fan + L.AXIS_SIZE], scratch[host])
-        if d >= 0 and room > 1:
-            whole = min(iw[X.PROBLEM + d], scratch[d] * room)
-            scratch[host] //= -(-whole // scratch[d])
-            scratch[d] = whole
 
 
 @step
@@ -112,8 +104,34 @@ def above(row, m, d, wish, iw):
     for x in range(m):
         for a in range(iw[X.AXES + x]):
             if wish[row, WISH * x + DIM + a] == d:
-                lanes *= iw[X.FAN + L.FAN_COLS * (L.MAX_AXES * x + a) + L.AXIS_SIZE]
+                wanted = wish[row, WISH * x + PARTS + a]
+                size = iw[X.FAN + L.FAN_COLS * (L.MAX_AXES * x + a) + L.AXIS_SIZE]
+                lanes *= min(size, wanted) if wanted > 0 else size
     return lanes
+
+
+@inlined
+def place_in(size, d, sizes):
+    """Place in `sizes` of the smallest size of a dimension that is no less than this one."""
+    k = sizes[d, 0]
+    while k > 1 and sizes[d, k] < size:
+        k -= 1
+    return k
+
+
+@step
+def grow(row, m, sizes, wish, scratch, state, ws, iw):
+    """Double the tiles of memory `m` in turns, drawn at random, while they fit."""
+    at = X.TILE + L.NDIM * m
+    for _ in range(_TURNS):
+        d = below(L.NDIM, state)
+        if scratch[d] == iw[X.PROBLEM + d]:
+            continue
+        size = sizes[d, place_in(2 * scratch[d], d, sizes)]
+        ws[at + d] = size
+        if size <= -(-iw[X.PROBLEM + d] // above(row, m, d, wish, iw)) and fits(m, ws, iw):
+            scratch[d] = size
+        ws[at + d] = scratch[d]
 
 
 @step
@@ -127,6 +145,8 @@ def fill(row, first, sizes, wish, scratch, state, ws, iw):
         at = X.TILE + L.NDIM * m
         for d in range(L.NDIM):
             ws[at + d] = scratch[d]
+        if uniform(state) < _EVEN:
+            grow(row, m, sizes, wish, scratch, state, ws, iw)
         d = below(L.NDIM, state)
         stride = 1 + 2 * below(4, state)
         for _ in range(L.NDIM):

@@ -16,10 +16,12 @@ from cost_models._jit import inlined, kernel, step
 from cost_models.chance import below, mixed, uniform
 from cost_models.filled import draw, draw_axis, fill
 from cost_models.genes import SCRATCH
-from cost_models.greedy import BEGUN, FREE_ORDERS, LIMIT, NEW, NOW, SPENT, attempt, better, improve
+from cost_models.greedy import BEGUN, FREE_ORDERS, LIMIT, NEW, NOW, REFUSED, SPENT, attempt, better, improve
 from cost_models.loopnest import price
+from cost_models.nest import FREE_I, FREE_W
 from cost_models.wishes import (
     DIM,
+    PARTS,
     PLACE,
     TILE,
     WISH,
@@ -42,32 +44,36 @@ PARTLY, WHOLLY = 1.0, 2.0
 
 DRAWN = 300  # of the start's evaluations for random mappings
 LAST = 0.25  # share of a search's evaluations for climbing at its end
-_TRIED = 12  # choices of axes that the start climbs from ...
+_TRIED = 12  # kinds that the start climbs from ...
 _STEPS = 30  # with that many evaluations each,
-_CHOSEN = 2  # the best on to the end
-_ALIKE = 8  # wishes with the same axes in the population
+_CHOSEN = 6  # the best on to the end
+_ALIKE = 8  # wishes of the same kind in the population
 _WIDENED = 0.5  # share of the children whose tiles are made large enough to fill the axes
 _AGAIN = 0.4  # chance of one more mutation, up to four
 
 
 @inlined
-def kind_of(row, wish, iw):
-    """A number for what the axes of a wish carry."""
+def kind_of(row, wish, orders, iw):
+    """A number for what the axes of a wish carry, and which tensor each memory's innermost loop keeps."""
     kind = 0.0
     for m in range(iw[X.MEMORIES] & 7):
         for a in range(iw[X.AXES + m]):
             kind = (L.NDIM + 1) * kind + (wish[row, WISH * m + DIM + a] + 1)
+    for m in range((iw[X.MEMORIES] & 7) - 1):
+        last = orders[m, wish[row, WISH * m + PLACE], L.NDIM - 1]
+        kept = L.W if (FREE_W >> last) & 1 else L.I if (FREE_I >> last) & 1 else L.O
+        kind = L.NTENSOR * kind + kept
     return kind
 
 
 @step
-def keep(objective, wish, cost, iw):
+def keep(objective, wish, cost, orders, iw):
     """Put wish NEW into the population unless it is like another, or no better than those it competes with.
 
-    It replaces the worst, but of those with the same axes if they are many: else few choices of axes, which
-    are hard to change later, would soon be left.
+    It replaces the worst, but of those of its kind if they are many: else few kinds, which are hard to change
+    later, would soon be left.
     """
-    kind = kind_of(NEW, wish, iw)
+    kind = kind_of(NEW, wish, orders, iw)
     worst = FIRST
     akin = -1
     many = 0
@@ -100,7 +106,7 @@ def best_of(objective, most, cost):
 
 @step
 def best_unlike(objective, cost):
-    """Row of the best whose axes nothing was climbed from with; -1 = none."""
+    """Row of the best of whose kind nothing was climbed from; -1 = none."""
     best = -1
     for row in range(FIRST, ROWS):
         seen = not np.isfinite(cost[row, 0])
@@ -123,7 +129,7 @@ def climb(
         axis_factor, ws, iw,
     )  # fmt: skip
     copy(NOW, row, wish, cost)
-    cost[row, KIND] = kind_of(row, wish, iw)
+    cost[row, KIND] = kind_of(row, wish, orders, iw)
     cost[row, CLIMBED] = PARTLY if tally[SPENT] >= tally[LIMIT] else WHOLLY
 
 
@@ -132,7 +138,7 @@ def trial(objective, wish, cost, tally, orders, scratch, tile, order, axis_dim, 
     """Price wish NEW for the population."""
     attempt(wish, cost, tally, orders, scratch, tile, order, axis_dim, axis_factor, ws, iw)
     if np.isfinite(cost[NEW, 0]):
-        keep(objective, wish, cost, iw)
+        keep(objective, wish, cost, orders, iw)
 
 
 @step
@@ -144,6 +150,7 @@ def smallest(wish, iw):
             wish[NEW, WISH * m + TILE + d] = 1
         for a in range(L.MAX_AXES):
             wish[NEW, WISH * m + DIM + a] = -1
+            wish[NEW, WISH * m + PARTS + a] = 0
 
 
 @step
@@ -179,7 +186,7 @@ def start(
 ):  # fmt: skip
     """Fill the population and climb, with `limit` evaluations at most; returns whether anything fits."""
     list_sizes(sizes, iw)
-    tally[SPENT] = 0
+    tally[SPENT] = tally[REFUSED] = 0
     tally[LIMIT] = limit
     smallest(wish, iw)
     cost[NEW, 0] = cost[NEW, 1] = np.inf
@@ -222,6 +229,7 @@ def cross(first, second, wish, state, iw):
         orders = first if uniform(state) < 0.5 else second
         for a in range(L.MAX_AXES):
             wish[NEW, WISH * m + DIM + a] = wish[axes, WISH * m + DIM + a]
+            wish[NEW, WISH * m + PARTS + a] = wish[axes, WISH * m + PARTS + a]
         wish[NEW, WISH * m + PLACE] = wish[orders, WISH * m + PLACE]
     for d in range(L.NDIM):
         tiles = first if uniform(state) < 0.5 else second

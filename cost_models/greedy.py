@@ -1,10 +1,17 @@
-"""Hill climbing over wishes: whatever single change of a tile, an order or an axis helps, then trades."""
+"""Hill climbing over wishes: whatever single change of a tile, an order or an axis helps, then trades.
+
+A trade enlarges one tile and shrinks another of the same memory as far as it takes to fit: what is best
+mostly lies where a memory is full, and single steps from there lead to what does not fit or is worse.
+"""
 
 from __future__ import annotations
+
+import numpy as np
 
 from cost_models import layout as L
 from cost_models import work as X
 from cost_models._jit import inlined, step
+from cost_models.filled import fits
 from cost_models.genes import ENERGY, LATENCY
 from cost_models.loopnest import price
 from cost_models.wishes import DIM, PLACE, TILE, WISH, copy, divisor, grant, may, place_of, set_tile, widen
@@ -13,7 +20,10 @@ NEW, NOW = 0, 1  # rows of wishes: at trial, accepted
 
 # tally: int64[TALLY]: evaluations so far, those after which climbing stops, and those of the start
 SPENT, LIMIT, BEGUN = 0, 1, 2
-TALLY = 3
+REFUSED = 3  # wishes that did not fit: not priced, and quickly found out
+TALLY = 4
+
+_REFUSALS = 8  # that count as an evaluation
 
 FREE_ORDERS = 7  # rows of `orders` to try where norders is 0
 
@@ -32,8 +42,11 @@ def better(a, b, objective, cost):
 def attempt(wish, cost, tally, orders, scratch, tile, order, axis_dim, axis_factor, ws, iw):
     """Price wish NEW."""
     grant(NEW, wish, orders, scratch, tile, order, axis_dim, axis_factor, iw)
-    price(0, False, tile, order, axis_dim, axis_factor, ws, iw)
-    tally[SPENT] += 1
+    if price(0, False, tile, order, axis_dim, axis_factor, ws, iw) == L.OK:
+        tally[SPENT] += 1
+    else:
+        tally[REFUSED] += 1
+        tally[SPENT] += tally[REFUSED] % _REFUSALS == 0
     cost[NEW, 0] = ws[X.RESULT + L.LATENCY]
     cost[NEW, 1] = ws[X.RESULT + L.ENERGY]
 
@@ -131,26 +144,73 @@ def spread(
     return moved
 
 
+@inlined
+def overfull(row, m, wish, ws, iw):
+    """Whether what memory `m` hands down is too much for the memory below, whatever the loops above."""
+    for d in range(L.NDIM):
+        ws[X.TILE + L.NDIM * (m + 1) + d] = np.float64(wish[row, WISH * m + TILE + d])
+    return not fits(m + 1, ws, iw)
+
+
+@step
+def give_way(row, m, d, sizes, wish, ws, iw):
+    """Shrink one tile of memory `m` and of those outside as far as it takes; returns whether they fit."""
+    for x in range(m, -1, -1):
+        at = WISH * x + TILE + d
+        if x < m:
+            wish[row, at] = max(wish[row, at], wish[row, WISH * m + TILE + d])
+        if not overfull(row, x, wish, ws, iw):
+            continue
+        # The first place in `sizes` that fits, between `low` (does not) and `high` (does, if any).
+        low, high = place_of(row, x, d, sizes, wish), sizes[d, 0]
+        if x < m:
+            high = place_of(row, m, d, sizes, wish)
+        wish[row, at] = sizes[d, high]
+        if overfull(row, x, wish, ws, iw):
+            return False
+        while high - low > 1:
+            k = (low + high) // 2
+            wish[row, at] = sizes[d, k]
+            if overfull(row, x, wish, ws, iw):
+                low = k
+            else:
+                high = k
+        wish[row, at] = sizes[d, high]
+    return True
+
+
 @step
 def trade(
     m, objective, sizes, wish, cost, tally, orders, scratch, tile, order, axis_dim, axis_factor, ws, iw
 ):  # fmt: skip
-    """Enlarge one tile of memory `m` and shrink another, by neighbours and by divisors."""
+    """Enlarge one tile of memory `m`, to the next size, divisor, double or all, and shrink another."""
     for gain in range(L.NDIM):
-        for loss in range(L.NDIM):
-            if gain == loss or sizes[gain, 1] == 1 or sizes[loss, 1] == 1:
+        k = place_of(NOW, m, gain, sizes, wish)
+        last = 0
+        for how in range(4):
+            up = k - 1
+            if how == 1:
+                up = divisor(gain, k, -1, sizes)
+            elif how == 2:
+                while up > 1 and sizes[gain, up] < 2 * sizes[gain, k]:
+                    up -= 1
+            elif how == 3:
+                up = 1
+            if up < 1 or up == last or k == 1:
                 continue
-            k, j = place_of(NOW, m, gain, sizes, wish), place_of(NOW, m, loss, sizes, wish)
-            for how in range(3):
-                up = k - 1 if how == 0 else divisor(gain, k, -1, sizes)
-                down = j + 1 if how == 0 else divisor(loss, j, 1, sizes)
-                if how == 2:
-                    up = 1
-                if up < 1 or down < 1 or down > sizes[loss, 0] or k == 1:
+            last = up
+            for loss in range(L.NDIM):
+                if gain == loss or wish[NOW, WISH * m + TILE + loss] == 1:
                     continue
                 copy(NOW, NEW, wish, cost)
-                wish[NEW, WISH * m + TILE + loss] = sizes[loss, down]
                 set_tile(NEW, m, gain, sizes[gain, up], wish)
+                if not overfull(NEW, m, wish, ws, iw):
+                    down = divisor(loss, place_of(NEW, m, loss, sizes, wish), 1, sizes)
+                    if down == 0 or how > 1:
+                        continue
+                    wish[NEW, WISH * m + TILE + loss] = sizes[loss, down]
+                if not give_way(NEW, m, loss, sizes, wish, ws, iw):
+                    continue
                 if look(
                     objective, wish, cost, tally, orders, scratch, tile, order, axis_dim, axis_factor, ws, iw
                 ):

@@ -1,7 +1,7 @@
 """Wishes: mappings in the form that the searches change, of which only capacity can make one illegal.
 
 A wish says per memory how large a tile each instance of the memory below should have, which dimension each
-axis should carry and which loop order to use. `grant` makes the mapping of it.
+axis should carry, in how many parts at most, and which loop order to use. `grant` makes the mapping of it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from cost_models._jit import inlined, step
 # wish: int64[rows, M * WISH], a row a wish, WISH columns a memory
 TILE = 0  # [8] instance tile of the memory below
 DIM = TILE + L.NDIM  # [3] dimension of an axis, -1 = unused
-PLACE = DIM + L.MAX_AXES  # row of `orders`
+PARTS = DIM + L.MAX_AXES  # [3] most parts that an axis cuts it into, 0 = as many as it has lanes
+PLACE = PARTS + L.MAX_AXES  # row of `orders`
 WISH = PLACE + 1
 
 # sizes: int64[8, SIZES]: how many, then tile sizes worth trying, falling, the smallest of their trip counts
@@ -44,6 +45,30 @@ def list_sizes(sizes, iw):
         sizes[d, 0] = n
 
 
+@inlined
+def room_of(row, m, a, wish, scratch, iw):
+    """Lanes that an axis may use: its own, those left of its host in `scratch`, those that the wish wants."""
+    fan = X.FAN + L.FAN_COLS * (L.MAX_AXES * m + a)
+    room = min(iw[fan + L.AXIS_SIZE], scratch[L.NDIM + iw[fan + L.LANES]])
+    wanted = wish[row, WISH * m + PARTS + a]
+    return min(room, wanted) if wanted > 0 else room
+
+
+@step
+def split(row, m, wish, scratch, iw):
+    """Multiply the tiles in `scratch` by the axes below memory `m`."""
+    for a in range(L.MAX_AXES):
+        scratch[L.NDIM + a] = iw[X.FAN + L.FAN_COLS * (L.MAX_AXES * m + a) + L.AXIS_SIZE]
+    for a in range(iw[X.AXES + m]):
+        d = wish[row, WISH * m + DIM + a]
+        room = room_of(row, m, a, wish, scratch, iw)
+        if d >= 0 and room > 1:
+            whole = min(iw[X.PROBLEM + d], scratch[d] * room)
+            host = L.NDIM + iw[X.FAN + L.FAN_COLS * (L.MAX_AXES * m + a) + L.LANES]
+            scratch[host] //= -(-whole // scratch[d])
+            scratch[d] = whole
+
+
 @step
 def widen(row, wish, scratch, iw):
     """Raise the tiles of a wish until all axes further in are full."""
@@ -56,19 +81,7 @@ def widen(row, wish, scratch, iw):
             for d in range(L.NDIM):
                 scratch[d] = max(scratch[d], wish[row, at + TILE + d])
                 wish[row, at + TILE + d] = scratch[d]
-        for a in range(L.MAX_AXES):
-            scratch[L.NDIM + a] = iw[X.FAN + L.FAN_COLS * (L.MAX_AXES * m + a) + L.AXIS_SIZE]
-        for a in range(L.MAX_AXES):
-            d = wish[row, at + DIM + a]
-            if d < 0:
-                continue
-            fan = X.FAN + L.FAN_COLS * (L.MAX_AXES * m + a)
-            host = L.NDIM + iw[fan + L.LANES]
-            room = min(iw[fan + L.AXIS_SIZE], scratch[host])
-            if room > 1:
-                whole = min(iw[X.PROBLEM + d], scratch[d] * room)
-                scratch[host] //= -(-whole // scratch[d])
-                scratch[d] = whole
+        split(row, m, wish, scratch, iw)
 
 
 @step
@@ -97,7 +110,7 @@ def grant(row, wish, orders, scratch, tile, order, axis_dim, axis_factor, iw):
             if d < 0:
                 continue
             host = L.NDIM + iw[fan + L.LANES]
-            room = min(iw[fan + L.AXIS_SIZE], scratch[host], scratch[d])
+            room = min(room_of(row, m, a, wish, scratch, iw), scratch[d])
             if room < 2:
                 continue
             each = -(-scratch[d] // room)
@@ -157,6 +170,16 @@ def divisor(d, k, way, sizes):
             return k
         k += way
     return 0
+
+
+@inlined
+def shared(m, a, iw):
+    """Whether an axis has its lanes together with another."""
+    fan = X.FAN + L.FAN_COLS * L.MAX_AXES * m + L.LANES
+    many = 0
+    for other in range(iw[X.AXES + m]):
+        many += iw[fan + L.FAN_COLS * other] == iw[fan + L.FAN_COLS * a]
+    return many > 1
 
 
 @inlined

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from accelsim.fusion.room import Room, StackError, flags, home_of
 from accelsim.fusion.schedule import Stack
+from accelsim.hardware.holding import ways_for
 from accelsim.pack import pack_layer, pack_machine
 from accelsim.stacks import KEPT, StackGraph, Steps, steps
 from accelsim.workloads.layer import Layer
@@ -170,7 +171,10 @@ class Choices:
         if len(lacks):
             problems = np.repeat(pack_layer(layer, resident)[None], len(lacks), axis=0)
             problems[:, L.P], problems[:, L.Q] = heights[lacks[:, 0]], widths[lacks[:, 1]]
-            found = np.zeros((2, len(lacks)))
-            bound_batch(problems, *self.machine, found[0], found[1])
+            found = np.full((2, len(lacks)), np.inf)
+            for way in ways_for(self.hardware, layer, resident):
+                bounds = np.zeros_like(found)
+                bound_batch(problems, *pack_machine(way), bounds[0], bounds[1])
+                found = np.minimum(found, bounds)
             known[:, problems[:, L.P], problems[:, L.Q]] = found
         return known[0][grid], known[1][grid]

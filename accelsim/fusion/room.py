@@ -121,6 +121,10 @@ class Room:
 
 def flags(hardware: Accelerator, graph: StackGraph, layer: int, stays: bool) -> str:
     """Tensors of a layer in a stack that lie in the home. Raises StackError where they cannot."""
+    if any(graph.network.layers[layer].bits):
+        raise StackError(
+            f"{graph.network.names[layer]} has precisions of its own; stacks know those of the machine only"
+        )
     held = hardware.memories[home_of(hardware)].holds
     factor = any(e.operand == "W" for e in graph.network.inputs_of[layer])
     if (factor or stays) and "W" not in held:

@@ -37,11 +37,13 @@ from accelsim.hardware.holding import ways_of
 from accelsim.hardware.memory import Memory
 from accelsim.hardware.microcontroller import Microcontroller
 from accelsim.hardware.ports import Port, ports_of
+from accelsim.hardware.precision import at_bits
 from accelsim.hardware.search_space import SearchSpace
 from accelsim.hardware.sparsity import Density, OnZero
 from accelsim.shown import Shown
 
 if TYPE_CHECKING:
+    from accelsim.workloads.bits import LayerBits
     from accelsim.workloads.layer import Layer
 
 TRUSTED = {"trusted": True}
@@ -72,6 +74,12 @@ class MacUnit(Sourced):
     )
     on_zero: OnZero = Field(
         default_factory=OnZero, description="What zeros in the data spare, if `density` says there are any."
+    )
+    precision: Literal["fixed", "fused"] = Field(
+        default="fixed",
+        description="What a layer in precisions of its own makes of the unit. fixed: narrower operands take "
+        "all of it. fused: it is made of narrower multipliers that work side by side on narrower operands. "
+        "Wider ones take several passes either way.",
     )
 
 
@@ -170,6 +178,7 @@ class Accelerator(Shown, Sourced):
     network: Residency = Field(default_factory=Residency, description="What stays on chip between layers.")
     search: SearchSpace | None = Field(default=None, description="What a joint search may vary.")
     _decided: bool = PrivateAttr(False)
+    _silicon: str = PrivateAttr("")
 
     def brief(self) -> str:
         """Name, MACs, memory on chip and clock."""
@@ -286,10 +295,28 @@ class Accelerator(Shown, Sourced):
 
     def for_layer(self, layer: Layer) -> Accelerator:
         """The machine on whose engine a layer runs: this one, unless an engine takes the layer."""
-        if not self.engines:
-            return self
-        engine = engine_of(self, layer)
-        return self if engine is None else self._made[engine.name]
+        engine = engine_of(self, layer) if self.engines else None
+        machine = self if engine is None else self._made[engine.name]
+        return machine.at_bits(layer.bits) if any(layer.bits) else machine
+
+    def at_bits(self, bits: LayerBits) -> Accelerator:
+        """This machine as a layer in precisions of its own sees it, see `hardware.precision`."""
+        made = self._at.get(bits) or at_bits(self, bits)
+        if made is not self:  # an object that holds itself is equal to no other
+            self._at[bits] = made
+        return made
+
+    @cached_property
+    def _at(self) -> dict[LayerBits, Accelerator]:
+        return {}
+
+    def derived(self, **changes: Any) -> Accelerator:
+        """The same silicon seen otherwise: fields changed, unchecked; ports and costs of its parts stay."""
+        fields = {name: getattr(self, name) for name in type(self).model_fields}
+        made = type(self).model_construct(**fields | changes)
+        made.__dict__["costs"], made.__dict__["_ports"] = self.costs, self._ports
+        made._decided, made._silicon = self._decided, self._silicon or self.hash
+        return made
 
     @property
     def engine_machines(self) -> tuple[Accelerator, ...]:
@@ -307,14 +334,19 @@ class Accelerator(Shown, Sourced):
         """Whether a mapper may choose what some memory holds."""
         return not self._decided and any(memory.holds_choice for memory in self.memories)
 
-    @cached_property
+    @property
     def ways(self) -> tuple[Accelerator, ...]:
         """The machine of each way to hold, the same silicon; only itself where there is no choice."""
+        return self._ways if self.leaves_choice else (self,)
+
+    @cached_property
+    def _ways(self) -> tuple[Accelerator, ...]:
         return ways_of(self)
 
-    def decide(self) -> None:
+    def decide(self, ports: tuple[tuple[Port, ...], ...]) -> None:
         """What the memories hold is chosen: `holds_choice` only says what could have been."""
         self._decided = True
+        self.__dict__["_ports"] = ports
 
     @property
     def decided(self) -> bool:
@@ -386,8 +418,8 @@ class Accelerator(Shown, Sourced):
         """SHA-256 of all that costs and mappings depend on: no name, notes, sources or search space."""
         short = self.model_dump(mode="json", exclude_none=True, exclude_defaults=True)
         counted = {k: v for k, v in short.items() if k not in ("name", "search")}
-        if self._decided:
-            counted["decided"] = True
+        if self._silicon:
+            counted |= {"silicon": self._silicon, "decided": self._decided}
         text = json.dumps(
             without_sources({"version": self.version, **counted}), sort_keys=True, separators=(",", ":")
         )

@@ -15,6 +15,7 @@ from accelsim.hardware.fields import TENSORS, Tensor
 if TYPE_CHECKING:
     from accelsim.hardware.accelerator import Accelerator
     from accelsim.hardware.memory import Memory
+    from accelsim.hardware.ports import Port
     from accelsim.workloads.layer import Layer
 
 MOST_WAYS = 64
@@ -46,11 +47,15 @@ def ways_of(hw: Accelerator) -> tuple[Accelerator, ...]:
 def _holding(hw: Accelerator, held: Sequence[Held]) -> Accelerator:
     """The machine whose memories hold just these tensors, its choice made."""
     memories = tuple(m.model_copy(update={"holds": h}) for m, h in zip(hw.memories, held, strict=True))
-    fields = {name: getattr(hw, name) for name in type(hw).model_fields}
-    made = type(hw).model_construct(**fields | {"memories": memories})
-    made.__dict__["costs"] = hw.costs  # of the silicon, whatever it holds
-    made.decide()
+    made = hw.derived(memories=memories)
+    made.decide(tuple(_used(hw.ports(m), h) for m, h in enumerate(held)))
     return made
+
+
+def _used(ports: Sequence[Port], held: Held) -> tuple[Port, ...]:
+    """The ports without users whose tensors pass by, and without those that then have none."""
+    left = (port._replace(users=tuple(u for u in port.users if u[-1] in held)) for port in ports)
+    return tuple(port for port in left if port.users)
 
 
 def ways_for(hw: Accelerator, layer: Layer, resident: str = "") -> tuple[Accelerator, ...]:

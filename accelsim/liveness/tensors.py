@@ -152,4 +152,7 @@ def sizes_of(network: Network, input_bits: int, output_bits: int) -> list[int]:
     """Bytes of the input and of each layer's result, the whole batch."""
     channels, rows, cols = network.input_shape
     given = channels * rows * cols * network.batch * input_bits
-    return [-(-bits // 8) for bits in (given, *(x.output_elements * output_bits for x in network.layers))]
+    return [
+        -(-bits // 8)
+        for bits in (given, *(x.output_elements * (x.bits.output or output_bits) for x in network.layers))
+    ]

@@ -254,7 +254,8 @@ class LayerCost(Shown):
     @property
     def utilisation_spatial(self) -> float:
         """Mean share of the array's lanes at work in a compute cycle."""
-        return self.layer.points / (self.compute_cycles * self.hardware.num_pes)
+        at_once = self.hardware.num_pes * max(1.0, 1.0 / self.hardware.mac.cycles)
+        return self.layer.points / (self.compute_cycles * at_once)
 
     @property
     def utilisation_temporal(self) -> float:

@@ -349,6 +349,7 @@ def map_layer(
 
 def nothing_fits(hw: Accelerator, layer: Layer) -> AccelsimError:
     """Why not even the smallest tiles will do: the chip has room for them, but counts can be too large."""
+    hw = hw.for_layer(layer)
     batch = Batch.empty(1, len(hw.memories))
     counts = count(pack_layer(layer), pack_machine(hw), batch)
     why = explain(hw, layer, batch, counts) if counts.status[0] else "every mapping tried is illegal"

@@ -43,7 +43,7 @@ class Residency:
 
         Columns: the parts of W, I, O, and the whole where a memory has no parts.
         """
-        net, (weight, result) = self.network, _widths(self.hardware)
+        net, (weight, result) = self.network, _widths(self.hardware, self.network)
         nothing = np.zeros((len(self.hardware.memories), ALL + 1))
         if not self.kept and not self.weights:
             return [("", nothing)] * len(net.layers)
@@ -117,7 +117,7 @@ def plan(hardware: Accelerator, network: Network, without: Iterable[int] = ()) -
     in `without`, nor around those that a processor beside the chip runs.
     """
     residency = Residency(hardware, network, set(), set())
-    width, result = _widths(hardware)
+    width, result = _widths(hardware, network)
     if hardware.network.activations == "on_chip_if_fit":
         _keep_activations(residency, result)
     if hardware.network.weights == "resident_if_fit":
@@ -191,10 +191,14 @@ def _last_reader(network: Network) -> list[int]:
     return last
 
 
-def _widths(hardware: Accelerator) -> tuple[int, int]:
-    """Bits of a weight and of a result where they stay."""
-    weights, results = (hardware.kept_bits(first_holder(hardware, t)) for t in "WO")
-    return weights.weight, results.output
+def _widths(hardware: Accelerator, network: Network) -> tuple[int, int]:
+    """Bits of a weight and of a result where they stay, in the layer where those are most."""
+    machines = [hardware.at_bits(bits) for bits in {layer.bits for layer in network.layers}]
+    places = [first_holder(hardware, t) for t in "WO"]
+    return (
+        max(chip.kept_bits(places[0]).weight for chip in machines),
+        max(chip.kept_bits(places[1]).output for chip in machines),
+    )
 
 
 def _home(hardware: Accelerator, tensor: str) -> tuple[int, int]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import product
 from math import prod
 
 from accelsim.errors import AccelsimError
 from accelsim.workloads import phases, tensor, window
 from accelsim.workloads.assembly import Assembly
+from accelsim.workloads.bits import AS_THE_MACHINE, read_bits
 from accelsim.workloads.layer import Layer, check_size
 from accelsim.workloads.network import INPUT, Network, Selection
 from accelsim.workloads.reach import SAME, Axis, Reads, Shift, View, Whole, Window, upsampled
@@ -30,6 +32,13 @@ class NetworkBuilder:
         self.batch = batch
         self.input = Tensor(channels, height, width, (Source(INPUT, channels * height * width),))
         self._net = Assembly(name, (channels, height, width), batch)
+        self._bits = AS_THE_MACHINE
+
+    def precision(
+        self, weight: int | None = None, input: int | None = None, output: int | None = None
+    ) -> None:
+        """Bits of an element of each operand, for the layers added from here on; None: the machine's."""
+        self._bits = read_bits((weight, input, output), f"network {self._net.name!r}: precision")
 
     # -- layers with weights -------------------------------------------------------------------------
 
@@ -264,7 +273,7 @@ class NetworkBuilder:
         factors: tuple[Tensor, ...] = (), reads: tuple[Reads, ...] = (SAME,), held: Sequence[Selection] = (),
     ) -> int:  # fmt: skip
         return self._net.append(
-            layer,
+            replace(layer, bits=self._bits) if any(self._bits) else layer,
             [self._whole_batch(x) for x in inputs],
             weights,
             params,

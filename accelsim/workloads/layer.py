@@ -8,6 +8,7 @@ from numbers import Integral
 from typing import Any
 
 from accelsim.errors import AccelsimError, nearest
+from accelsim.workloads.bits import AS_THE_MACHINE, Bits, LayerBits, read_bits
 
 DIMS = ("N", "G", "K", "C", "P", "Q", "R", "S")
 """Batch, groups, output channels per group, input channels per group, output rows, output columns,
@@ -22,6 +23,8 @@ MAX_SIZE = 2**31 - 1
 @dataclass(frozen=True, slots=True)
 class Layer:
     """One operator. Equal layers cost the same: the name takes no part in equality or hashing.
+
+    `bits` are its precisions, where they are not the machine's.
 
     Sizes are elements. Inputs span `P*stride + R*dilation` rows, so padded zeros count as data.
     Depthwise: `G` = channels, `K = C = 1`. A GEMM `Z[M,N] += A[M,K] B[K,N]` has `P` = M, `C` = K, `K` = N.
@@ -41,8 +44,11 @@ class Layer:
     dilation: tuple[int, int] = (1, 1)
     op: str = "conv"
     name: str = field(default="", compare=False)
+    bits: LayerBits = AS_THE_MACHINE
 
     def __post_init__(self) -> None:
+        if type(self.bits) is not LayerBits or self.bits != AS_THE_MACHINE:
+            object.__setattr__(self, "bits", read_bits(self.bits))
         object.__setattr__(self, "stride", _pair(self.stride, "stride"))
         object.__setattr__(self, "dilation", _pair(self.dilation, "dilation"))
         sizes = (self.N, self.G, self.K, self.C, self.P, self.Q, self.R, self.S)
@@ -58,9 +64,11 @@ class Layer:
     def conv2d(
         cls, *, K: int, C: int, P: int, Q: int, R: int = 1, S: int = 1, N: int = 1, G: int = 1,
         stride: int | tuple[int, int] = 1, dilation: int | tuple[int, int] = 1, name: str = "",
+        bits: Bits = AS_THE_MACHINE,
     ) -> Layer:  # fmt: skip
         """Convolution with `K` and `C` channels **per group** and a `P` x `Q` output."""
-        return cls(N, G, K, C, P, Q, R, S, _pair(stride, "stride"), _pair(dilation, "dilation"), "conv", name)
+        pairs = _pair(stride, "stride"), _pair(dilation, "dilation")
+        return cls(N, G, K, C, P, Q, R, S, *pairs, "conv", name, read_bits(bits))
 
     @classmethod
     def depthwise(
@@ -71,9 +79,11 @@ class Layer:
         return cls(N, C, 1, 1, P, Q, R, S, _pair(stride, "stride"), _pair(dilation, "dilation"), "conv", name)
 
     @classmethod
-    def gemm(cls, *, M: int, N: int, K: int, batch: int = 1, name: str = "") -> Layer:
+    def gemm(
+        cls, *, M: int, N: int, K: int, batch: int = 1, name: str = "", bits: Bits = AS_THE_MACHINE
+    ) -> Layer:
         """Matrix product of [M, K] by [K, N], `batch` independent pairs of operands."""
-        return cls(G=batch, K=N, C=K, P=M, op="gemm", name=name)
+        return cls(G=batch, K=N, C=K, P=M, op="gemm", name=name, bits=read_bits(bits))
 
     @classmethod
     def transposed(
@@ -146,11 +156,13 @@ class Layer:
             out["stride"] = list(self.stride)
         if self.dilation != (1, 1):
             out["dilation"] = list(self.dilation)
+        if self.bits != AS_THE_MACHINE:
+            out["bits"] = self.bits.to_dict()
         return out | ({"name": self.name} if self.name else {})
 
     @classmethod
     def from_dict(cls, data: Any, path: str = "layer") -> Layer:
-        """Read `{"dims": {...}, "stride": [..], "dilation": [..], "op": .., "name": ..}`.
+        """Read `{"dims": {...}, "stride": [..], "dilation": [..], "op": .., "name": .., "bits": {..}}`.
 
         Raises AccelsimError; `path` is the place that its message names.
         """
@@ -179,6 +191,7 @@ class Layer:
         sizes = " ".join(f"{d}{v}" for d, v in self.dims.items() if v != 1)
         extra = "" if self.stride == (1, 1) else f" stride {self.stride[0]}x{self.stride[1]}"
         extra += "" if self.dilation == (1, 1) else f" dilation {self.dilation[0]}x{self.dilation[1]}"
+        extra += "" if self.bits == AS_THE_MACHINE else f" bits {self.bits}"
         return f"{self.op} {sizes or 'scalar'}{extra}"
 
 
@@ -192,7 +205,7 @@ def touched(p: int, r: int, stride: int, dilation: int) -> int:
     return p * r - max(0, p - dilation // g) * max(0, r - stride // g)
 
 
-_KEYS = ("op", "dims", "stride", "dilation", "name")
+_KEYS = ("op", "dims", "stride", "dilation", "name", "bits")
 
 
 def check_size(value: object, what: str, least: int = 1) -> int:

@@ -9,7 +9,7 @@ from accelsim.errors import AccelsimError, nearest
 from accelsim.json_text import parse_json
 from accelsim.workloads.layer import DIMS, Layer
 
-_WORDS = (*DIMS, "stride", "dilation", "op", "name")
+_WORDS = (*DIMS, "stride", "dilation", "op", "name", "bits")
 
 
 def parse_layer(text: str) -> Layer:
@@ -28,8 +28,21 @@ def parse_layer(text: str) -> Layer:
             raise AccelsimError(f"layer: unknown word {key!r}{nearest(key, _WORDS)}")
         if key in values:
             raise AccelsimError(f"layer: {key} is given twice")
-        values[key] = value if key in ("op", "name") else _numbers(key, value)
+        if key == "bits":
+            values[key] = _bits(value)
+        else:
+            values[key] = value if key in ("op", "name") else _numbers(key, value)
     return Layer(**values)
+
+
+def _bits(text: str) -> tuple[int | None, ...]:
+    parts = text.split("x")
+    if len(parts) != 3 or not all(part == "*" or re.fullmatch(r"\d{1,12}", part) for part in parts):
+        raise AccelsimError(
+            "layer: bits must be those of weights, inputs and outputs, as in 4x8x8, * for the machine's, "
+            f"but got {text!r}"
+        )
+    return tuple(None if part == "*" else int(part) for part in parts)
 
 
 def _numbers(key: str, text: str) -> int | tuple[int, ...]:

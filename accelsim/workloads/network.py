@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from accelsim.errors import AccelsimError
+from accelsim.errors import AccelsimError, nearest
+from accelsim.workloads.bits import read_bits
 from accelsim.workloads.layer import Layer
 from accelsim.workloads.reach import Reads, Whole, derived
 from accelsim.workloads.region import Region, distinct
@@ -120,6 +121,25 @@ class Network:
             raise AccelsimError(
                 f"network {self.name!r}: outputs {self.outputs} must be layers 0 to {count - 1}"
             )
+
+    def with_bits(
+        self,
+        weight: int | None = None,
+        input: int | None = None,
+        output: int | None = None,
+        layers: Iterable[str] | None = None,
+    ) -> Network:
+        """The network with these precisions in the layers of these names, or in all; None: the machine's.
+
+        Raises AccelsimError for a layer that it does not have.
+        """
+        bits = read_bits((weight, input, output))
+        chosen = list(self.names if layers is None else layers)
+        for name in chosen:
+            if name not in self.names:
+                raise AccelsimError(f"bits: {self.name} has no layer {name!r}{nearest(name, self.names)}")
+        changed = tuple(replace(x, bits=bits) if x.name in chosen else x for x in self.layers)
+        return replace(self, layers=changed)
 
     @classmethod
     def from_layers(cls, name: str, layers: Iterable[Layer]) -> Network:

@@ -26,7 +26,7 @@ from accelsim.workloads.region import Region
 from accelsim.workloads.region import region as make_region
 
 _KEYS = ("version", "name", "batch", "input_shape", "layers", "outputs", "notes")
-_LAYER_KEYS = ("op", "dims", "stride", "dilation", "name", "inputs", "weights", "params", "shares")
+_LAYER_KEYS = ("op", "dims", "stride", "dilation", "name", "bits", "inputs", "weights", "params", "shares")
 _INPUT_KEYS = ("from", "elements", "operand", "rows", "cols", "window", "why", "tensor", "region")
 _SHARE_KEYS = ("tensor", "region")
 _LARGEST = 2**53

@@ -26,6 +26,7 @@ tensors of the layer.
 
 from __future__ import annotations
 
+from fractions import Fraction
 from math import ceil, prod
 from typing import Any
 
@@ -75,10 +76,10 @@ def priced(case: dict[str, Any], machine: dict[str, Any]) -> dict[str, float]:
             wait = 0.0
             if m == p and moved:
                 transfers = flow.fills * instances[p] * share
-                wait = transfers * prices[p]["start"]
+                wait = float(transfers) * prices[p]["start"]
                 burst = prices[p]["burst"]
                 if burst:
-                    moved = transfers * burst * ceil(moved / (transfers * burst))
+                    moved = float(transfers * burst * ceil(moved / (transfers * burst)))
             here = load.setdefault((m, f"{user} {t}"), [0.0, 0.0])
             here[0] += moved
             here[1] += wait
@@ -106,19 +107,19 @@ def moves(flow: Flow, row: dict[str, Any], problem: Problem, prices: Any, M: int
     parent, child = row["parent_words"], row["child_words"]
     here, there = prices[p]["bits"], prices[c]["bits"] if c < M else {}
     if t != "O":
-        yield p, "read", parent * here[t], 1.0
+        yield p, "read", parent * here[t], Fraction(1)
         if c < M:
-            yield c, "write", child * there[t], 1.0
+            yield c, "write", child * there[t], Fraction(1)
         return
     back = row["parent_psum_reads"]
     complete = {m: not any(axis.dim in "CRS" for _, axis in problem.axes_between(0, m)) for m in (p, c)}
     leaving = sum(map(len, flow.distinct.values())) if complete[p] else 0
-    yield p, "write", (parent - leaving) * here["psum"] + leaving * here["O"], 1.0
-    yield p, "read", back * here["psum"], back / parent
+    yield p, "write", (parent - leaving) * here["psum"] + leaving * here["O"], Fraction(1)
+    yield p, "read", back * here["psum"], Fraction(back, parent)
     if c < M:
         outputs = prod(problem.sizes[d] for d in "NGKPQ") if complete[c] else 0
-        yield c, "read", (child - outputs) * there["psum"] + outputs * there["O"], 1.0
-        yield c, "write", back * there["psum"], 1.0
+        yield c, "read", (child - outputs) * there["psum"] + outputs * there["O"], Fraction(1)
+        yield c, "write", back * there["psum"], Fraction(1)
 
 
 def busiest(load: dict[tuple[int, str], list[float]], prices: Any, instances: list[int]) -> float:

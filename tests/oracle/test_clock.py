@@ -51,7 +51,7 @@ def price_list(chance: random.Random, memories: list[dict[str, Any]]) -> dict[st
         "leak": 0.125,
         "layer": chance.choice((0.0, 100.0)),
         "unit": chance.choice((0.0, 0.0, 0.0, 2.5)),
-        "slow": chance.choice((0, 0, 3)),
+        "slow": chance.choice((0, 0, 3, -0.75)),
         "tensors": "WIO" if chance.random() < 0.8 else "IO",
     }
 
