@@ -23,6 +23,14 @@ if TYPE_CHECKING:
     from accelsim.cosearch.result import SearchResult
     from accelsim.cosearch.run import Progress
 
+Finish = Annotated[
+    int | None,
+    typer.Option(
+        "--finish",
+        help="Candidates a layer that the exact mapper looks at for the designs reported; 0: none. "
+        "Default: 30000.",
+    ),
+]
 Plot = Annotated[Path | None, typer.Option(help="Draw the designs and the front: .png, .svg or .pdf.")]
 
 
@@ -61,7 +69,10 @@ def search(
         str,
         typer.Option(help="nested, joint, sequential, single, blockwise, blockwise_exact, holistic."),
     ] = "nested",
-    optimiser: Annotated[str, typer.Option(help="nsga2, random, or cmaes for one objective.")] = "nsga2",
+    optimiser: Annotated[
+        str,
+        typer.Option(help="nsga2, age_moea, sms_emoa, moead, surrogate, random, or cmaes for one objective."),
+    ] = "nsga2",
     evaluations: Annotated[int, typer.Option(help="Candidates, in whole generations.")] = 2000,
     population: Annotated[int, typer.Option(help="Candidates of a generation.")] = 64,
     mapper: MapperName = "genetic",
@@ -77,6 +88,7 @@ def search(
     model: ModelName = "accelsim",
     batch: Annotated[int, typer.Option(help="Inputs at once.")] = 1,
     resolution: Annotated[int | None, typer.Option(help="Input height and width.")] = None,
+    finishing: Finish = None,
     engine: EngineName = "threads",
     workers: Workers = None,
     scheduler: Scheduler = None,
@@ -118,7 +130,7 @@ def search(
     path = study or default_study(hardware, space or (network or [""])[0], config.hash)
     with watching() as (stop, watch):
         result = search_configured(
-            config, evaluations, path, engine, workers, scheduler, cancel=stop, watch=watch
+            config, evaluations, path, engine, workers, scheduler, stop, watch, patience(finishing)
         )
     finish(result, export, plot)
 
@@ -129,6 +141,13 @@ def _limit(words: str) -> tuple[str, float]:
         return name, float(value)
     except ValueError:
         raise AccelsimError(f"--limit {words}: write it as NAME=VALUE, as in peak_memory=256e3") from None
+
+
+def patience(finishing: int | None) -> int:
+    """What `--finish` means."""
+    from accelsim.cosearch.finish import PATIENCE
+
+    return PATIENCE if finishing is None else finishing
 
 
 def check_outputs(export: Path | None = None, plot: Path | None = None) -> None:

@@ -9,7 +9,7 @@ import typer
 
 from accelsim.cli.app import Wide, app, console
 from accelsim.cli.options import EngineName, Scheduler, Workers
-from accelsim.cli.search import Plot, check_outputs, finish, watching
+from accelsim.cli.search import Finish, Plot, check_outputs, finish, patience, watching
 from accelsim.errors import AccelsimError
 
 studies = typer.Typer(
@@ -77,6 +77,7 @@ def resume(
     engine: EngineName = "threads",
     workers: Workers = None,
     scheduler: Scheduler = None,
+    finishing: Finish = None,
     export: Annotated[Path | None, typer.Option(help="Folder for the front's designs and a CSV.")] = None,
     trust: Trust = False,
     wide: Wide = False,
@@ -94,6 +95,7 @@ def resume(
             scheduler=scheduler,
             cancel=stop,
             watch=watch,
+            finish=patience(finishing),
             trust=trust,
         )
     finish(result, export)

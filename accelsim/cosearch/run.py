@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 
 from accelsim.accuracy import KNOWN, AccuracySource, source_file
+from accelsim.cosearch.finish import PATIENCE
+from accelsim.cosearch.finish import finish as finish_designs
 from accelsim.cosearch.goals import Goals, columns_of
 from accelsim.cosearch.metrics import METRICS, Metric
 from accelsim.cosearch.optimisers.base import OPTIMISERS, Optimiser
@@ -137,6 +139,7 @@ def search(
     cancel: Cancel | None = None,
     watch: Watch | None = None,
     limits: Mapping[Any, float] | None = None,
+    finish: int = PATIENCE,
     **options: Any,
 ) -> SearchResult:
     """Search networks, mappings and accelerators together for low energy-delay product and high accuracy.
@@ -151,6 +154,8 @@ def search(
     watch        called with a `Progress` after each generation
     limits       metric -> largest value, or smallest where more is better; `max_edp=1e-3`, `min_accuracy=75`
                  and so on say the same. Units as in `accelsim.cosearch.metrics`
+    finish       candidates a layer that the exact mapper may look at for the designs that are reported, see
+                 `accelsim.cosearch.finish`; 0: they keep the mappings of the search
 
     Options: `objectives` (metrics), `strategy` and `optimiser` (names, as in docs/search.md), `population`,
     `mapper` and its `budget` a layer as in `map_network`, `seed`, `model` (accelsim, maestro), `fix`
@@ -164,7 +169,7 @@ def search(
     """
     config = configure(hardware, space, networks, limits=limits, **options)
     path = None if study is None else Path(study)
-    return search_configured(config, evaluations, path, engine, workers, scheduler, cancel, watch)
+    return search_configured(config, evaluations, path, engine, workers, scheduler, cancel, watch, finish)
 
 
 def search_configured(
@@ -176,13 +181,15 @@ def search_configured(
     scheduler: str | None = None,
     cancel: Cancel | None = None,
     watch: Watch | None = None,
+    finish: int = PATIENCE,
 ) -> SearchResult:
     """`search` with a configuration of `configure`."""
     check_evaluations(evaluations)
+    check_finish(finish)
     with as_engine(engine, workers, scheduler) as started:
         if path is None or not path.exists():
             created = Study.create(path, config, evaluations)
-            return _run(created, started, evaluations, cancel, watch, new=True)
+            return _run(created, started, evaluations, cancel, watch, finish, new=True)
         opened = Study.open(path, write=True)
         if opened.config.hash != config.hash:
             opened.close()
@@ -190,7 +197,7 @@ def search_configured(
                 f"study {path}: was made by another search ({difference(opened.config, config)}); choose "
                 "another file, or resume this one"
             )
-        return _run(opened, started, evaluations, cancel, watch)
+        return _run(opened, started, evaluations, cancel, watch, finish)
 
 
 def resume(
@@ -202,9 +209,12 @@ def resume(
     scheduler: str | None = None,
     cancel: Cancel | None = None,
     watch: Watch | None = None,
+    finish: int = PATIENCE,
     trust: bool = False,
 ) -> SearchResult:
     """Go on with a study, up to more `evaluations` if given; the result is that of one long run.
+
+    Designs of the front that are not finished yet are, see `search`.
 
     trust  import what the study names as `package.module:Thing`; whoever wrote the file chose that code
 
@@ -212,6 +222,7 @@ def resume(
     """
     if evaluations is not None:
         check_evaluations(evaluations)
+    check_finish(finish)
     with as_engine(engine, workers, scheduler) as started:
         opened = Study.open(Path(study), write=True)
         if not trust:
@@ -220,7 +231,7 @@ def resume(
             except AccelsimError:
                 opened.close()
                 raise
-        return _run(opened, started, evaluations or opened.evaluations, cancel, watch)
+        return _run(opened, started, evaluations or opened.evaluations, cancel, watch, finish)
 
 
 def load_study(study: str | Path, *, trust: bool = False) -> SearchResult:
@@ -240,6 +251,7 @@ def load_study(study: str | Path, *, trust: bool = False) -> SearchResult:
             _check_fits(opened, known, strategy.phase)
             result.add(known, strategy.phase)
             strategy.follow(known.rows, known.values)
+        _take_finished(opened, result)
         result.notes = strategy.notes()
     if not len(result):
         raise AccelsimError(
@@ -299,6 +311,14 @@ def check_evaluations(evaluations: object) -> None:
         raise AccelsimError(f"evaluations: must be a whole number from 1, but got {evaluations!r}")
 
 
+def check_finish(finish: object) -> None:
+    """A whole number from 0, or AccelsimError."""
+    if isinstance(finish, bool) or not isinstance(finish, int) or not 0 <= finish < 2**62:
+        raise AccelsimError(
+            f"finish: must be a whole number of candidates from 0 (0: not at all), but got {finish!r}"
+        )
+
+
 def difference(old: SearchConfig, new: SearchConfig) -> str:
     """The settings in which two configurations differ."""
     a, b = old.to_dict(), new.to_dict()
@@ -313,6 +333,7 @@ def _run(
     evaluations: int,
     cancel: Cancel | None,
     watch: Watch | None,
+    patience: int,
     new: bool = False,
 ) -> SearchResult:
     with study:
@@ -323,6 +344,7 @@ def _run(
         result = SearchResult(setup, study.path)
         stop = as_question(cancel)
         n = _replay(study, strategy, result)
+        _take_finished(study, result)
         if evaluations > study.evaluations:
             study.extend(evaluations)
         while n < generations and not result.exhausted:
@@ -346,6 +368,10 @@ def _run(
             if new:
                 study.discard()
             raise impossible(strategy)
+        if not result.interrupted:
+            began = time.perf_counter()
+            result.interrupted = finish_designs(result, patience, stop, study.keep)
+            setup.clock["finishing"] += time.perf_counter() - began
         return result
 
 
@@ -362,6 +388,17 @@ def _replay(study: Study, strategy: Strategy, result: SearchResult) -> int:
         result.add(known, strategy.phase)
         strategy.tell(rows, known.values)
     return n
+
+
+def _take_finished(study: Study, result: SearchResult) -> None:
+    """What is finished already. Raises AccelsimError where it is of candidates that there are not."""
+    for made in study.finished():
+        if not 0 <= made.candidate < len(result):
+            raise AccelsimError(
+                f"study {study.path}: is damaged: a finished design is of no candidate; restore a copy or "
+                "begin a new study"
+            )
+        result.finish(made)
 
 
 def _words(versions: dict[str, str]) -> str:

@@ -24,6 +24,7 @@ from accelsim.errors import AccelsimError, nearest
 from accelsim.hardware import load_hardware
 from accelsim.hardware.microcontroller import refuse
 from accelsim.mapping.mapper import Mapper, load_mapper
+from accelsim.mapping.optimal import OptimalMapper
 from accelsim.mapping.template import Objective
 from accelsim.pricing.models import MODELS, CostModel, load_model
 from accelsim.pricing.models.loopnest import LoopNest
@@ -119,6 +120,7 @@ class Setup:
         self.chips = self._chips()
         self._mappers: dict[str, Mapper] = {}
         self._pricers: dict[CostModel, NetworkPricer] = {}
+        self._finishers: dict[str, NetworkPricer] = {}
         self.clock: defaultdict[str, float] = defaultdict(float)
         """Seconds of this process by kind of work."""
 
@@ -185,6 +187,22 @@ class Setup:
         """What maps a phase's layers: its model, or accelsim's own where that has no mappings."""
         model = phase.pricer.model
         return model if type(model).mapping is not CostModel.mapping else LoopNest(self.way())
+
+    @property
+    def exact(self) -> bool:
+        """Whether designs may be finished by the exact mapper."""
+        own = load_model(self.config.model, self.way())
+        return "mapping" not in self.config.fix and isinstance(own, LoopNest)
+
+    def finisher(self, patience: int) -> NetworkPricer:
+        """What finishes designs: accelsim's model, each layer under the best mapping that can be found."""
+        name = f"optimal {patience}"
+        if name not in self._mappers:
+            self._mappers[name] = OptimalMapper(patience)
+            way = Way(self._mappers[name], self.mapping_objective, None, self.config.seed)
+            details = [metric.layer for metric in self.goals.detailed]
+            self._finishers[name] = NetworkPricer(LoopNest(way), self.engine, details=details)
+        return self._finishers[name]
 
     @property
     def tally(self) -> Tally:

@@ -431,7 +431,7 @@ def test_forged_configurations(study, change, capsys) -> None:
 
 def test_a_study_of_the_first_format_still_loads(tmp_path) -> None:
     """And is sealed by the first generation that is added."""
-    old = Path(__file__).parent / "fixtures" / "format1.study"
+    old = Path(__file__).parents[1] / "formats" / "files" / "study_1.study"
     path = tmp_path / "a.study"
     path.write_bytes(old.read_bytes())
     found = accelsim.load_study(path)
@@ -482,7 +482,7 @@ def test_a_study_of_another_search(study, capsys) -> None:
 
 
 def test_other_libraries_that_search_differently(study, monkeypatch) -> None:
-    monkeypatch.setattr("accelsim.cosearch.optimisers.nsga2.CROSSED", 0.3)
+    monkeypatch.setattr("accelsim.cosearch.optimisers.nsga2.Nsga2.crossed", 0.3)
     with pytest.raises(AccelsimError) as fault:
         resume(study, 32)
     assert "cannot go on as it began: generation" in str(fault.value)

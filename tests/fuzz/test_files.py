@@ -23,7 +23,7 @@ from accelsim.workloads.layer_text import parse_layer
 INPUTS = int(os.environ.get("ACCELSIM_FUZZ_INPUTS", "250"))
 FIXTURES = Path(__file__).parents[1]
 TORCH = FIXTURES / "accuracy" / "data" / "mbv3_legacy.pth"
-STUDY = FIXTURES / "cosearch" / "fixtures" / "format1.study"
+STUDY = FIXTURES / "formats" / "files" / "study_1.study"
 JOURNAL = FIXTURES / "sweeps" / "fixtures" / "format1.csv.part"
 VALUES = (None, True, -1, 0, 2**31, 2**63, 1e308, -0.5, "", "x", "[/red]", "\0", [], {}, [[]], "é" * 300)
 
