@@ -29,6 +29,7 @@ FILES = {
     "interstellar_claim": {"sizing.csv", "sizing.png"},
     "schedules_on_this_cpu": {"layers.csv", "times.csv", "networks.csv"},
     "nacos_flows": {"listed.csv", "device.csv"},
+    "optimisers": {"listed.csv"},
     "search_evidence": {"optimisers.csv", "strategies.csv", "small_space.csv"},
 }
 
