@@ -36,4 +36,5 @@ Workers = Annotated[
         "--workers", help="Threads or processes, default one a processor; the result does not depend on them."
     ),
 ]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Scheduler = Annotated[str | None, typer.Option("--scheduler", help="Address of a running Dask scheduler.")]

@@ -97,7 +97,9 @@ def search(
         Path | None,
         typer.Option(help="File that keeps every candidate; an existing one goes on. Default: by the names."),
     ] = None,
-    export: Annotated[Path | None, typer.Option(help="Folder for the front's designs and a CSV.")] = None,
+    export: Annotated[
+        Path | None, typer.Option("--out", "-o", "--export", help="Folder for the front's designs and a CSV.")
+    ] = None,
     plot: Plot = None,
     wide: Wide = False,
     limit: Annotated[

@@ -78,7 +78,9 @@ def resume(
     workers: Workers = None,
     scheduler: Scheduler = None,
     finishing: Finish = None,
-    export: Annotated[Path | None, typer.Option(help="Folder for the front's designs and a CSV.")] = None,
+    export: Annotated[
+        Path | None, typer.Option("--out", "-o", "--export", help="Folder for the front's designs and a CSV.")
+    ] = None,
     trust: Trust = False,
     wide: Wide = False,
 ) -> None:

@@ -8,7 +8,17 @@ from typing import Annotated
 import typer
 
 from accelsim.cli.app import Hardware, Wide, app, console, progress
-from accelsim.cli.options import Budget, EngineName, Fuse, MapperName, ModelName, Scheduler, Seed, Workers
+from accelsim.cli.options import (
+    AsJson,
+    Budget,
+    EngineName,
+    Fuse,
+    MapperName,
+    ModelName,
+    Scheduler,
+    Seed,
+    Workers,
+)
 from accelsim.errors import AccelsimError
 
 
@@ -36,7 +46,9 @@ def sweep(
     scheduler: Scheduler = None,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="Write .csv, .json or .parquet; once interrupted, goes on."),
+        typer.Option(
+            "--out", "-o", "--output", help="Write .csv, .json or .parquet; once interrupted, goes on."
+        ),
     ] = None,
     plot: Annotated[
         Path | None,
@@ -45,6 +57,7 @@ def sweep(
     value: Annotated[str, typer.Option(help="Column that is reported and drawn.")] = "edp_js",
     fresh: Annotated[bool, typer.Option("--fresh", help="Forget an unfinished sweep.")] = False,
     wide: Wide = False,
+    as_json: AsJson = False,
 ) -> None:
     """Price networks on every combination of varied figures."""
     from accelsim.report import figures, sweep_figures, sweeps
@@ -68,4 +81,7 @@ def sweep(
         raise AccelsimError(f"no point of the sweep works: {table.rows[0]['status']}")
     if plot is not None:
         figures.save(sweep_figures.sweep_figure(table, value), plot)
-    console().print(sweeps.sweep_report(table, value))
+    if as_json:
+        print(table.to_json(), end="")
+    else:
+        console().print(sweeps.sweep_report(table, value))
