@@ -28,7 +28,7 @@ Finish = Annotated[
     typer.Option(
         "--finish",
         help="Candidates a layer that the exact mapper looks at for the designs reported; 0: none. "
-        "Default: 30000.",
+        "Default: 3000.",
     ),
 ]
 Plot = Annotated[Path | None, typer.Option(help="Draw the designs and the front: .png, .svg or .pdf.")]
