@@ -23,8 +23,8 @@ from common import write
 
 import accelsim
 from accelsim.cosearch.goals import front
-from accelsim.cosearch.nets import ListedNets
 from accelsim.cosearch.metrics import Edp
+from accelsim.cosearch.nets import ListedNets
 from accelsim.cosearch.result import SearchResult
 from accelsim.cosearch.run import configure, generation
 from accelsim.cosearch.setup import Setup
