@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from accelsim.cosearch.result import SearchResult
 
 PATIENCE = 3_000
-"""Candidates that the exact mapper looks at for a layer. Ten times more moved no design by more than 0.15 %."""
+"""Candidates that the exact mapper looks at for a layer. Ten times more moved no design by over 0.15 %."""
 
 LEAST = 8
 """Designs that are finished at least, if there are as many."""
