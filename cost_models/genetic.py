@@ -42,7 +42,7 @@ CLIMBED = 2  # what climbing was done from here
 KIND = 3  # see `kind_of`
 PARTLY, WHOLLY = 1.0, 2.0
 
-DRAWN = 300  # of the start's evaluations for random mappings
+DRAWN = 0.3  # share of the start's evaluations for random mappings
 LAST = 0.25  # share of a search's evaluations for climbing at its end
 _TRIED = 12  # kinds that the start climbs from ...
 _STEPS = 30  # with that many evaluations each,
@@ -194,7 +194,7 @@ def start(
         copy(NEW, row, wish, cost)
         cost[row, CLIMBED] = cost[row, KIND] = 0.0
     trial(objective, wish, cost, tally, orders, scratch, tile, order, axis_dim, axis_factor, ws, iw)
-    while tally[SPENT] < min(DRAWN, limit) and varies(iw):
+    while tally[SPENT] < DRAWN * limit and varies(iw):
         draw(NEW, allowed, sizes, wish, norders, FREE_ORDERS, scratch, state, ws, iw)
         trial(objective, wish, cost, tally, orders, scratch, tile, order, axis_dim, axis_factor, ws, iw)
     if best_of(objective, WHOLLY, cost) < 0:

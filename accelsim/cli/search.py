@@ -87,6 +87,10 @@ def search(
     ] = "surrogate",
     model: ModelName = "accelsim",
     fuse: Fuse = None,
+    screen: Annotated[
+        bool | None,
+        typer.Option(help="Whether what cannot enter the front is not mapped in full. Default: it is not."),
+    ] = None,
     batch: Annotated[int, typer.Option(help="Inputs at once.")] = 1,
     resolution: Annotated[int | None, typer.Option(help="Input height and width.")] = None,
     finishing: Finish = None,
@@ -127,6 +131,7 @@ def search(
         accuracy=accuracy,
         model=model,
         fuse=fuse,
+        screen=screen,
         batch=batch,
         resolution=resolution,
         **bounds,

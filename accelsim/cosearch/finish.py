@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from accelsim.cosearch.chips import ChipSpace
 from accelsim.cosearch.goals import front
 from accelsim.cosearch.phase import Phase
+from accelsim.cosearch.screen import BOUNDED, MAPPED
 
 if TYPE_CHECKING:
     from accelsim.cosearch.result import SearchResult
@@ -94,7 +95,7 @@ def _designs(result: SearchResult, patience: int) -> Iterator[Finished]:
         at = result.evaluated(phase, home)  # the search itself may have come by
         name = (found.index, True) if at is None else (at, False)
         if name not in result.finished and _may_enter(result, phase, home):
-            mapped = at is not None and result.feasible[at]
+            mapped = at is not None and result.feasible[at] and result.levels[at] == MAPPED
             before = result.values[at] if mapped else phase.evaluate(home[None])[0]
             yield _made(result, phase, home, before, name, patience)
 
@@ -102,7 +103,7 @@ def _designs(result: SearchResult, patience: int) -> Iterator[Finished]:
 def _pool(result: SearchResult) -> list[int]:
     """Candidates to finish: the front, then the next fronts until there are enough."""
     costs = result.setup.goals.costs(result.values)
-    left = result.feasible.copy()
+    left = result.feasible & (result.levels != BOUNDED)
     out: list[int] = []
     while len(out) < LEAST:
         rows = front(costs, left).tolist()

@@ -16,6 +16,7 @@ from accelsim.cosearch.goals import Goals
 from accelsim.cosearch.mapgenes import MappingGenes
 from accelsim.cosearch.metrics import Candidate, value_of
 from accelsim.cosearch.nets import Nets
+from accelsim.cosearch.screen import Known
 from accelsim.hardware import Accelerator
 from accelsim.hardware.brief import brief
 from accelsim.pricing.ask import Schedule
@@ -67,6 +68,9 @@ class Phase:
         self._seen: set[bytes] = set()
         self.fuse = False
         """Whether candidates are priced with the best stacks found for them, too."""
+        self.sketcher: NetworkPricer | None = None
+        """Prices candidates quickly, where they are screened (see `screen`)."""
+        self.known = Known()
 
     # -- which rows may be evaluated -----------------------------------------------------------------
 
@@ -153,12 +157,22 @@ class Phase:
             ]
         return values, found, runs
 
-    def floors(self, rows: Genomes) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """What no mapping beats: costs [n, objectives] and excess [n, limits + 1], -inf where unknown.
+    @property
+    def bounds_hold(self) -> bool:
+        """Whether `least` says all of what decides: not of stacks, nor where other metrics need mappings."""
+        asked = (self.goals.metrics[name] for name in (*self.goals.objectives, *self.goals.limits))
+        return not self.fuse and all(not m.mapped or m.name in RISING for m in asked)
 
-        Of layers one by one: stacks can beat it. Nothing is mapped. Costs are NaN where a candidate misses a
-        limit whatever its mappings are.
+    def least(self, rows: Genomes) -> NDArray[np.float64]:
+        """Metrics float64[n, metrics] that no mapping beats, of layers one by one; nothing is mapped.
+
+        NaN for metrics that are not among `RISING` and need mappings, and where a candidate misses a limit
+        whatever its mappings are.
         """
+        return self._least(rows)[0]
+
+    def _least(self, rows: Genomes) -> tuple[NDArray[np.float64], list[int]]:
+        """And the rows that may meet the limits."""
         values, found, runs = self._begun(rows)
         several = list(runs.values())
         bounds = self.pricer.bounds([run for one in several for run in one])
@@ -166,9 +180,17 @@ class Phase:
         for i, seconds, joules in zip(runs, latency.tolist(), energy.tolist(), strict=True):
             found[i].latency_s, found[i].energy_j = seconds, joules
         self._fill(values, found, [*runs], mapped=True, names=RISING)
+        return values, list(runs)
+
+    def floors(self, rows: Genomes) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """What no mapping beats: costs [n, objectives] and excess [n, limits + 1], -inf where unknown.
+
+        Of layers one by one: stacks can beat it. Nothing is mapped. Costs are NaN where a candidate misses a
+        limit whatever its mappings are.
+        """
+        values, at = self._least(rows)
         costs, excess = self.goals.costs(values), self.excess(values)
         unknown = [m.mapped and m.name not in RISING for m in self.goals.metrics.values()]
-        at = list(runs)
         for i, name in enumerate(self.goals.objectives):
             if unknown[self.goals.column[name]]:
                 costs[at, i] = -np.inf
@@ -200,7 +222,8 @@ class Phase:
         latency = values[:, self.goals.column["latency"]]
         own = np.where(np.isfinite(latency), 0.0, 1.0)
         if self.max_power_mw is not None:
-            own = np.where(own > 0, own, values[:, self.goals.column["power"]] / self.max_power_mw - 1.0)
+            over = values[:, self.goals.column["power"]] / self.max_power_mw - 1.0
+            own = np.where(own > 0, own, np.where(np.isnan(over), 0.0, over))  # bounds say nothing of it
         return np.column_stack([self.goals.excess(values), own])
 
     def shares_missed(self, values: NDArray[np.float64]) -> dict[str, float]:
@@ -224,6 +247,10 @@ class Phase:
     def note(self, rows: Genomes) -> None:
         """Remember rows that were evaluated."""
         self._seen.update(self.keys(rows))
+
+    def learn(self, values: NDArray[np.float64]) -> None:
+        """Remember the best of their metrics; bounds, which something known beats, change nothing."""
+        self.known.add(self.goals.costs(values), np.asarray((self.excess(values) <= 0).all(axis=1)))
 
     def labels(self, rows: Genomes) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Per row, the label of its network, and its chip in a few words."""

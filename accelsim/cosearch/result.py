@@ -16,6 +16,7 @@ from accelsim.cosearch.chips import unsearched
 from accelsim.cosearch.finish import Finished
 from accelsim.cosearch.goals import front
 from accelsim.cosearch.phase import Design, Phase, means
+from accelsim.cosearch.screen import BOUNDED, LEVELS, MAPPED, SKETCHED
 from accelsim.cosearch.setup import SearchConfig, Setup
 from accelsim.cosearch.study import Generation
 from accelsim.costing import NetworkMapping, mapped
@@ -36,6 +37,7 @@ class Found:
     network, hardware  label of the network, and the chip in a few words
     base     on the base chip instead of its own, which the search may not have come by
     mapper   whose mappings the metrics are of, where they are not the search's own
+    level    what the metrics are, see `screen.LEVELS`
     """
 
     index: int
@@ -47,6 +49,7 @@ class Found:
     feasible: bool
     base: bool = False
     mapper: str = ""
+    level: str = "mapped"
 
 
 class SearchResult(Shown):
@@ -84,7 +87,7 @@ class SearchResult(Shown):
         """One more generation and the phase that decodes it."""
         self.generations.append(generation)
         self._phases.append(phase)
-        for name in ("values", "feasible", "front", "_numbers"):
+        for name in ("values", "levels", "feasible", "front", "_numbers"):
             self.__dict__.pop(name, None)
 
     # -- everything that was evaluated ---------------------------------------------------------------
@@ -98,6 +101,11 @@ class SearchResult(Shown):
         """Metrics float64[candidates, metrics], columns in the order of `setup.goals.metrics`."""
         parts = [g.values for g in self.generations]
         return np.concatenate(parts) if parts else np.zeros((0, len(self.setup.goals.metrics)))
+
+    @cached_property
+    def levels(self) -> NDArray[np.int64]:
+        """What the values of each candidate are, see `screen.LEVELS`."""
+        return np.concatenate([g.level for g in self.generations]) if self.generations else np.zeros(0, int)
 
     def column(self, metric: str) -> NDArray[np.float64]:
         """Values [candidates] of one metric. Raises AccelsimError where the search did not keep it."""
@@ -157,8 +165,9 @@ class SearchResult(Shown):
         chip = brief(self.setup.base) if made.base else plain.hardware
         feasible = self._meets(made) if made.base else plain.feasible
         return replace(
-            plain, metrics=metrics, hardware=chip, base=made.base, mapper=made.mapper, feasible=feasible
-        )
+            plain, metrics=metrics, hardware=chip, base=made.base, mapper=made.mapper, feasible=feasible,
+            level=LEVELS[MAPPED],
+        )  # fmt: skip
 
     def _searched(self, index: int) -> Found:
         g, row = self._place(index)
@@ -171,6 +180,7 @@ class SearchResult(Shown):
             made.networks[row],
             made.hardware[row],
             bool(made.feasible[row]),
+            level=LEVELS[made.level[row]],
         )
 
     def _place(self, index: int) -> tuple[int, int]:
@@ -246,14 +256,23 @@ class SearchResult(Shown):
         return made._replace(chip=unsearched(self.setup.base)) if found.base else made
 
     def mappings(self, found: Found) -> tuple[NetworkMapping, ...]:
-        """The mappings that the candidate was priced with, one set a network: found again, same seed."""
+        """The mappings that the candidate was priced with, one set a network: found again, same seed.
+
+        Raises AccelsimError for a candidate that was not mapped.
+        """
         phase, row = self.genome(found.index)
+        if found.level == LEVELS[BOUNDED]:
+            raise AccelsimError(
+                f"candidate {found.index}: was not mapped, as something known beats what its mappings can be"
+            )
         if found.mapper:
             patience = self.finished[found.index, found.base].patience
             pricer = NetworkPricer(self.setup.finisher(patience).model)
             design = self.design(found)
             return tuple(mapped(Run(design.chip, net), pricer) for net in design.networks)
         pricer = NetworkPricer(self.setup.mapped(phase))
+        if found.level == LEVELS[SKETCHED] and phase.sketcher is not None:
+            pricer = NetworkPricer(phase.sketcher.model)
         if found.base:
             return tuple(mapped(Run(self.setup.base, net), pricer) for net in self.design(found).networks)
         return tuple(mapped(run, pricer) for run in phase.runs(row))
@@ -286,6 +305,7 @@ class SearchResult(Shown):
                     "phase": found.phase,
                     "front": i in members,
                     "feasible": found.feasible,
+                    "figures": found.level,
                     **{
                         f"{n}_{metrics[n].unit.lower() or 'count'}".replace("%", "pct"): v
                         for n, v in found.metrics.items()

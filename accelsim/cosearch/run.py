@@ -20,7 +20,8 @@ from accelsim.cosearch.metrics import METRICS, Metric
 from accelsim.cosearch.optimisers.base import OPTIMISERS, Optimiser
 from accelsim.cosearch.phase import DRAWS, Phase
 from accelsim.cosearch.result import SearchResult
-from accelsim.cosearch.setup import FUSING, SearchConfig, Setup, file_hash
+from accelsim.cosearch.screen import screened
+from accelsim.cosearch.setup import FUSING, SCREENING, SearchConfig, Setup, file_hash, screens
 from accelsim.cosearch.strategies.base import STRATEGIES, Strategy, load_strategy
 from accelsim.cosearch.study import Generation, Study
 from accelsim.engines.base import Engine, as_engine
@@ -68,6 +69,7 @@ def configure(
     resolution: int | None = None,
     model: str | CostModel | type[CostModel] = "accelsim",
     fuse: str | None = None,
+    screen: bool | None = None,
     **bounds: Any,
 ) -> SearchConfig:
     """A checked configuration; arguments as in `search`. Raises AccelsimError."""
@@ -108,6 +110,8 @@ def configure(
     if fuse is None:
         able = STRATEGIES.name_of(strategy) in FUSING and not goals.detailed
         fuse = "auto" if able and fuses(None, base, load_model(model, way)) else "none"
+    if screen is None:
+        screen = STRATEGIES.name_of(strategy) in SCREENING and screens(load_model(model, way))
     config = SearchConfig(
         hardware=base.to_dict(),
         space=None if space is None else SPACES.name_of(space),
@@ -127,6 +131,7 @@ def configure(
         accuracy_hash=file_hash(accuracy) if space is not None else "",
         model=MODELS.name_of(model),
         fuse=fuse,
+        screen=screen,
     )
     load_strategy(Setup(config))
     return config
@@ -165,7 +170,8 @@ def search(
 
     Options: `objectives` (metrics), `strategy` and `optimiser` (names, as in docs/search.md), `population`,
     `mapper` and its `budget` a layer as in `map_network`, `seed`, `model` (accelsim, maestro), `fuse` (auto,
-    none), `fix` (hardware, dataflow, network, mapping), `accuracy` (a source as in `load_source`), `batch`,
+    none), `screen` (whether candidates that cannot enter the front are not mapped in full; default: where it
+    can be), `fix` (hardware, dataflow, network, mapping), `accuracy` (a source as in `load_source`), `batch`,
     `resolution`.
 
     Metrics, the space, strategy, optimiser, mapper, model and accuracy source are names, objects or classes;
@@ -328,7 +334,7 @@ def check_finish(finish: object) -> None:
 
 def difference(old: SearchConfig, new: SearchConfig) -> str:
     """The settings in which two configurations differ."""
-    a, b = ({"fuse": "none"} | config.to_dict() for config in (old, new))
+    a, b = ({"fuse": "none", "screen": False} | config.to_dict() for config in (old, new))
     names = [name for name in a if a[name] != b[name]]
     short = [n if isinstance(a[n], dict | list) else f"{n} {a[n]!r}, not {b[n]!r}" for n in names]
     return "other " + "; ".join(short)
@@ -423,7 +429,7 @@ def generation(strategy: Strategy, setup: Setup) -> Generation | None:
     asked = time.perf_counter()
     if strategy.phase is not phase:
         phase, before = strategy.phase, Counter()
-    values = phase.evaluate(rows)
+    values, levels = screened(phase, rows)
     now = setup.tally
     mapping = now.seconds - spent.seconds
     setup.clock["mapping"] += mapping
@@ -441,6 +447,7 @@ def generation(strategy: Strategy, setup: Setup) -> Generation | None:
         now.mappings - spent.mappings,
         dict(phase.rejected - before),
         strategy.optimiser.state(),
+        levels,
     )
 
 

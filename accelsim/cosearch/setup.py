@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, get_args
@@ -23,8 +23,9 @@ from accelsim.engines.threads import ThreadEngine
 from accelsim.errors import AccelsimError, nearest
 from accelsim.hardware import load_hardware
 from accelsim.hardware.microcontroller import refuse
-from accelsim.mapping.mapper import Mapper, load_mapper
+from accelsim.mapping.mapper import Mapper, TemplateMapper, load_mapper
 from accelsim.mapping.optimal import OptimalMapper
+from accelsim.mapping.sketch import SketchMapper
 from accelsim.mapping.template import Objective
 from accelsim.pricing.fused import fuses
 from accelsim.pricing.models import MODELS, CostModel, load_model
@@ -42,6 +43,9 @@ the given ones; mapping: the template mapping."""
 FUSING = ("nested", "sequential")
 """Strategies whose candidates may be priced with stacks."""
 
+SCREENING = ("nested", "sequential")
+"""Strategies whose candidates may be screened."""
+
 
 @dataclass(frozen=True)
 class SearchConfig:
@@ -52,6 +56,7 @@ class SearchConfig:
     mapper, budget, seed  see `Way`; budget None: no limit
     model     name of the cost model that prices the layers
     fuse      auto: candidates are priced with the best stacks found for them, too; none
+    screen    whether candidates that cannot enter the front are not mapped in full, see `screen`
     """
 
     hardware: dict[str, Any]
@@ -72,11 +77,13 @@ class SearchConfig:
     accuracy_hash: str = field(default="")
     model: str = "accelsim"
     fuse: str = "none"
+    screen: bool = False
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON form; `fuse` only where it says something, as older studies had none."""
+        """JSON form; `fuse` and `screen` only where they say something, as older studies had none."""
         out = dict(json.loads(json.dumps(asdict(self))))
-        return out if self.fuse != "none" else {name: out[name] for name in out if name != "fuse"}
+        absent = {"fuse": "none", "screen": False}
+        return {name: value for name, value in out.items() if name not in absent or value != absent[name]}
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> SearchConfig:
@@ -129,6 +136,7 @@ class Setup:
         self.nets = self._nets()
         self.chips = self._chips()
         self._pricers: dict[CostModel, NetworkPricer] = {}
+        self._sketchers: dict[CostModel, NetworkPricer] = {}
         self._finishers: dict[str, NetworkPricer] = {}
         self.clock: defaultdict[str, float] = defaultdict(float)
         """Seconds of this process by kind of work."""
@@ -206,7 +214,18 @@ class Setup:
         power = section.max_power_mw if section is not None and isinstance(chips, ChipSpace) else None
         made = kind(name, nets, chips, self.goals, self._pricers[model], mappings, power)
         made.fuse = self.config.fuse == "auto"
+        if self.config.screen and mappings is None and screens(model):
+            made.sketcher = self._sketcher(model)
         return made
+
+    def _sketcher(self, model: CostModel) -> NetworkPricer:
+        """Prices what `model` prices, quickly."""
+        if model not in self._sketchers:
+            assert isinstance(model, LoopNest)
+            sketch = LoopNest(replace(model.way, mapper=SketchMapper()))
+            details = [metric.layer for metric in self.goals.detailed]
+            self._sketchers[model] = NetworkPricer(sketch, self.engine, details=details)
+        return self._sketchers[model]
 
     def mapped(self, phase: Phase) -> CostModel:
         """What maps a phase's layers: its model, or accelsim's own where that has no mappings."""
@@ -233,12 +252,17 @@ class Setup:
     def tally(self) -> Tally:
         """Of all phases together."""
         out = Tally()
-        for pricer in self._pricers.values():
+        for pricer in (*self._pricers.values(), *self._sketchers.values()):
             out.layers += pricer.tally.layers
             out.pairs += pricer.tally.pairs
             out.mappings += pricer.tally.mappings
             out.seconds += pricer.tally.seconds
         return out
+
+
+def screens(model: CostModel) -> bool:
+    """Whether a sketch tells what the model would say, for less."""
+    return isinstance(model, LoopNest) and not isinstance(model.way.mapper, TemplateMapper)
 
 
 def file_hash(accuracy: str) -> str:

@@ -10,6 +10,7 @@ import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -20,15 +21,17 @@ from accelsim import files
 from accelsim.cosearch.finish import Finished, read_finished
 from accelsim.cosearch.genes import Genomes
 from accelsim.cosearch.goals import Goals, Record
+from accelsim.cosearch.screen import BOUNDED, MAPPED
 from accelsim.cosearch.setup import SearchConfig
 from accelsim.errors import AccelsimError
 
 APPLICATION_ID = 0x61636373
 """Marks an SQLite file as ours."""
 
-FORMAT = 3
+FORMAT = 4
 """Version of new files. The first had no seal: nothing told when its last generations were missing. The
-second had the metrics of `BEFORE` as its columns, and did not say so; the third names its metrics."""
+second had the metrics of `BEFORE` as its columns, and did not say so; the third names its metrics; the fourth
+says what each candidate's figures are."""
 
 LARGEST = 256 * 2**20
 """Bytes of one value, beyond which SQLite refuses it."""
@@ -51,7 +54,7 @@ CREATE TABLE generations (
 CREATE TABLE candidates (
     generation INTEGER NOT NULL REFERENCES generations (n), row INTEGER NOT NULL, genome BLOB NOT NULL,
     network TEXT NOT NULL, hardware TEXT NOT NULL, feasible INTEGER NOT NULL, excess TEXT NOT NULL,
-    COLUMNS,
+    COLUMNS, _level INTEGER NOT NULL,
     PRIMARY KEY (generation, row)) WITHOUT ROWID;
 """
 
@@ -67,6 +70,7 @@ class Generation:
     layers, pairs, mappings  asked for; work of the process that wrote this generation: pairs that it had to
               map, mappings evaluated for them (after a break, pairs of earlier generations count again)
     rejected  rows drawn but not evaluated, by reason
+    levels    int64[n], what the figures of each row are, see `screen.LEVELS`; None: of the mapper asked for
     """
 
     phase: str
@@ -81,6 +85,12 @@ class Generation:
     mappings: int = 0
     rejected: dict[str, int] = field(default_factory=dict)
     rng: str = ""
+    levels: NDArray[np.int64] | None = None
+
+    @property
+    def level(self) -> NDArray[np.int64]:
+        """[n], `levels` also where there are none."""
+        return np.full(len(self.rows), MAPPED) if self.levels is None else self.levels
 
     @property
     def feasible(self) -> NDArray[np.bool_]:
@@ -249,6 +259,11 @@ class Study:
             db.execute("INSERT OR REPLACE INTO meta VALUES ('finished', ?)", (json.dumps(found),))
             _reseal(db)
 
+    @cached_property
+    def _has_levels(self) -> bool:
+        """Whether the file has room for them."""
+        return bool(self._db.execute("PRAGMA user_version").fetchone()[0] >= 4)
+
     @property
     def versions(self) -> dict[str, str]:
         """Versions of accelsim and of the libraries that the study was begun with."""
@@ -274,7 +289,11 @@ class Study:
                 found = self._db.execute(
                     "SELECT * FROM candidates WHERE generation = ? ORDER BY row", (head[0],)
                 ).fetchall()
-                made = _generation(head, found) if head[0] == i and _digest(head, found) == digest else None
+                made = (
+                    _generation(head, found, len(self.metrics))
+                    if head[0] == i and _digest(head, found) == digest
+                    else None
+                )
                 if made is None:
                     raise AccelsimError(
                         f"study {self.path}: generation {i + 1} is damaged: it is not what was written; "
@@ -302,10 +321,11 @@ class Study:
                 int(g.feasible[i]),
                 json.dumps(g.excess[i].tolist()),
                 *(None if value != value else value for value in g.values[i].tolist()),
+                *([int(g.level[i])] if self._has_levels else []),
             )
             for i in range(len(g.rows))
         ]
-        marks = ", ".join("?" * (7 + len(self.metrics)))
+        marks = ", ".join("?" * (7 + len(self.metrics) + self._has_levels))
         with _explained(self.path), self._db as db:
             db.execute("BEGIN IMMEDIATE")
             db.execute(
@@ -444,7 +464,7 @@ def _reseal(db: sqlite3.Connection) -> None:
     db.execute(f"PRAGMA user_version = {max(2, version)}")
 
 
-def _generation(head: Sequence[Any], rows: Sequence[Sequence[Any]]) -> Generation | None:
+def _generation(head: Sequence[Any], rows: Sequence[Sequence[Any]], metrics: int) -> Generation | None:
     """A generation from its rows in the tables; None where they do not hold what they must."""
     _, phase, _, seconds, layers, pairs, mappings, rejected, rng = head
     try:
@@ -452,7 +472,9 @@ def _generation(head: Sequence[Any], rows: Sequence[Sequence[Any]]) -> Generatio
         made = Generation(
             phase,
             np.array([np.frombuffer(row[2], "<i8") for row in rows], np.int64),
-            np.array([[np.nan if v is None else v for v in row[7:]] for row in rows], np.float64),
+            np.array(
+                [[np.nan if v is None else v for v in row[7 : 7 + metrics]] for row in rows], np.float64
+            ),
             np.array([json.loads(row[6]) for row in rows], np.float64),
             tuple(row[3] for row in rows),
             tuple(row[4] for row in rows),
@@ -462,6 +484,7 @@ def _generation(head: Sequence[Any], rows: Sequence[Sequence[Any]]) -> Generatio
             mappings,
             counts,
             rng,
+            np.array([row[7 + metrics] for row in rows]) if rows and len(rows[0]) > 7 + metrics else None,
         )
         texts = (phase, rng, *made.networks, *made.hardware, *counts)
         numbers = (layers, pairs, mappings, *counts.values())
@@ -469,6 +492,8 @@ def _generation(head: Sequence[Any], rows: Sequence[Sequence[Any]]) -> Generatio
             made.rows.ndim == made.values.ndim == made.excess.ndim == 2
             and all(isinstance(x, str) for x in texts)
             and all(isinstance(x, int) and x >= 0 for x in numbers)
+            and made.level.dtype.kind == "i"
+            and bool(((made.level >= BOUNDED) & (made.level <= MAPPED)).all())
         )
     except (TypeError, ValueError, KeyError, IndexError, OverflowError, RecursionError):
         return None

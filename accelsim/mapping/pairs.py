@@ -58,11 +58,12 @@ def map_pairs(
     objective: str = "edp",
     *,
     reserved: NDArray[np.float64] | None = None,
+    start: int = START,
 ) -> PairResult:
     """Map P pairs by the genetic mapper; a pair's answer depends on it alone.
 
     `budget` is a pair's evaluations in all. The greedy start, which is the template mapping, comes first and
-    always completes, within `START` evaluations; the genetic search, whose choices `seeds` decide, has what
+    always completes, within `start` evaluations; the genetic search, whose choices `seeds` decide, has what
     is left. So no budget gives a worse mapping than the template, and one that the start uses up, such as 0,
     gives the template itself. `PairResult.spent` adds up to the budget, or to the start's if that is more.
 
@@ -79,7 +80,7 @@ def map_pairs(
     )
     bits = np.empty((0, M, 4)) if reserved is None else reserved
     kernel.map_pairs(
-        problems, index, seeds, bits, *machines.machine, *machines.allowed, budget, START,
+        problems, index, seeds, bits, *machines.machine, *machines.allowed, budget, start,
         OBJECTIVES.index(objective), *out[:-1], *out.batch,
     )  # fmt: skip
     return out

@@ -78,6 +78,7 @@ class Strategy(ABC):
         """Metrics [n, goals.metrics] of the rows last asked for."""
         self.optimiser.tell(rows, self.phase.goals.costs(values), self.phase.excess(values))
         self.phase.note(rows)
+        self.phase.learn(values)
         self.follow(rows, values)
 
     def follow(self, rows: Genomes, values: NDArray[np.float64]) -> None:

@@ -1,0 +1,112 @@
+"""Screening: all candidates of a generation are looked at, those that may enter the front are mapped.
+
+First by lower bounds: what some known design beats whatever its mappings are is not mapped at all. The others
+are sketched, with a tenth of the evaluations (`accelsim.mapping.sketch`). Then, round by round, those are
+mapped in full that no known design beats, were their sketch to fall as much as any before in this generation.
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from accelsim.cosearch.goals import front
+
+if TYPE_CHECKING:
+    from accelsim.cosearch.genes import Genomes
+    from accelsim.cosearch.phase import Phase
+
+BOUNDED, SKETCHED, MAPPED = 0, 1, 2
+LEVELS = ("bounded", "sketched", "mapped")
+"""What a candidate's figures are: bounds that no mapping beats, or of a sketch, or of the mapper asked for.
+Those of which no mapping is asked, as they miss a limit anyway, count as mapped."""
+
+_HOPEFUL = 0.25
+"""Share mapped of what misses the limits, while nothing is known that meets them."""
+
+
+class Known:
+    """Costs [k, objectives] of what is best so far, of one phase."""
+
+    def __init__(self) -> None:
+        self.costs: NDArray[np.float64] | None = None
+
+    def add(self, costs: NDArray[np.float64], feasible: NDArray[np.bool_]) -> None:
+        """Take candidates in."""
+        if self.costs is not None:
+            costs = np.concatenate([self.costs, costs])
+            feasible = np.concatenate([np.ones(len(self.costs), bool), feasible])
+        self.costs = costs[front(costs, feasible)]
+
+    def beats(self, costs: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """[n]: whether a known design is better in one objective and not worse in any."""
+        if self.costs is None or not len(self.costs):
+            return np.zeros(len(costs), bool)
+        known, asked = self.costs[None], costs[:, None]
+        beats = (known <= asked).all(axis=2) & (known < asked).any(axis=2)
+        return np.asarray(np.any(beats, axis=1))
+
+
+def screened(phase: Phase, rows: Genomes) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Metrics float64[n, metrics] as of `Phase.evaluate`, and the level of each row, see `LEVELS`."""
+    levels = np.full(len(rows), MAPPED)
+    if phase.sketcher is None:
+        return phase.evaluate(rows), levels
+    values, todo = _bounded(phase, rows, levels)
+    sketch = copy.copy(phase)
+    sketch.pricer = phase.sketcher
+    values[todo] = sketch.evaluate(rows[todo])
+    levels[todo[np.isfinite(_latency(phase, values[todo]))]] = SKETCHED
+    unlikely = todo[levels[todo] != SKETCHED]  # what no sketch fits, and what misses a limit already
+    values[unlikely] = phase.evaluate(rows[unlikely])
+    _promote(phase, rows, values, levels)
+    return values, levels
+
+
+def _latency(phase: Phase, values: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray(values[:, phase.goals.column["latency"]])
+
+
+def _bounded(
+    phase: Phase, rows: Genomes, levels: NDArray[np.int64]
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Bounds of all rows, and the rows that may still enter the front; the others' level is set."""
+    values = np.full((len(rows), len(phase.goals.metrics)), np.nan)
+    if phase.known.costs is None or not len(phase.known.costs) or not phase.bounds_hold:
+        return values, np.arange(len(rows))
+    values = phase.least(rows)
+    mapped = np.isfinite(_latency(phase, values))
+    with np.errstate(invalid="ignore"):
+        beaten = phase.known.beats(phase.goals.costs(values)) | (phase.excess(values) > 0).any(axis=1)
+    out = mapped & beaten
+    levels[out] = BOUNDED
+    return values, np.flatnonzero(~out)
+
+
+def _promote(phase: Phase, rows: Genomes, values: NDArray[np.float64], levels: NDArray[np.int64]) -> None:
+    """Map in full what may enter the front, judged by how far sketches fell before."""
+    known = Known()
+    if phase.known.costs is not None:
+        known.costs = phase.known.costs
+    columns = [i for i, metric in enumerate(phase.goals.metrics.values()) if metric.mapped]
+    fall = np.ones(values.shape[1])
+    while (left := np.flatnonzero(levels == SKETCHED)).size:
+        real = levels != BOUNDED
+        met = np.asarray((phase.excess(values) <= 0).all(axis=1))
+        known.add(phase.goals.costs(values[real]), met[real])
+        hoped = values[left] * fall
+        miss = np.maximum(phase.excess(hoped), 0.0).sum(axis=1)
+        able = (miss == 0) & ~known.beats(phase.goals.costs(hoped))
+        if known.costs is None or not len(known.costs):
+            able |= miss <= np.quantile(miss, _HOPEFUL)
+        chosen = left[able]
+        if not chosen.size:
+            return
+        before = values[chosen]
+        values[chosen] = phase.evaluate(rows[chosen])
+        levels[chosen] = MAPPED
+        ratio = (values[chosen] / before)[:, columns]
+        fall[columns] = np.minimum(fall[columns], np.nanmin(np.where(ratio > 0, ratio, 1.0), axis=0))
