@@ -54,7 +54,7 @@ CREATE TABLE generations (
 CREATE TABLE candidates (
     generation INTEGER NOT NULL REFERENCES generations (n), row INTEGER NOT NULL, genome BLOB NOT NULL,
     network TEXT NOT NULL, hardware TEXT NOT NULL, feasible INTEGER NOT NULL, excess TEXT NOT NULL,
-    COLUMNS, _level INTEGER NOT NULL,
+    COLUMNS,
     PRIMARY KEY (generation, row)) WITHOUT ROWID;
 """
 
@@ -353,11 +353,12 @@ def _connect(path: Path | None, mode: str) -> sqlite3.Connection:
     return db
 
 
-def _tables(names: Sequence[str]) -> list[str]:
+def _tables(names: Sequence[str], version: int = FORMAT) -> list[str]:
     """Statements that make the tables, a column a metric; the names that always were bare still are."""
     bare = {record.name for record in BEFORE}
     columns = ", ".join(f"{name if name in bare else chr(34) + name + chr(34)} REAL" for name in names)
-    return [sql for sql in _TABLES.replace("COLUMNS", columns).split(";") if sql.strip()]
+    levels = ", _level INTEGER NOT NULL" if version >= 4 else ""
+    return [sql for sql in _TABLES.replace("COLUMNS", columns + levels).split(";") if sql.strip()]
 
 
 def _checked(path: Path, db: sqlite3.Connection) -> tuple[SearchConfig, tuple[Record, ...]]:
@@ -407,7 +408,8 @@ def _check_tables(path: Path, db: sqlite3.Connection) -> list[str]:
         if " candidates " in sql
         for name in re.findall(r"\b([a-z_0-9]+)\"? REAL\b", sql)
     ]
-    wanted = {" ".join(sql.split()) for sql in _tables(names)}
+    version = db.execute("PRAGMA user_version").fetchone()[0]
+    wanted = {" ".join(sql.split()) for sql in _tables(names, version)}
     if len(found) != len(wanted) or set(found) != wanted:
         raise AccelsimError(
             f"study {path}: its tables are not those of a study; it is damaged or something else; "

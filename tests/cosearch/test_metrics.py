@@ -156,7 +156,7 @@ def test_a_study_keeps_names_and_versions(study, monkeypatch) -> None:
     with sqlite3.connect(study) as db:
         columns = [row[1] for row in db.execute("PRAGMA table_info(candidates)")]
     db.close()
-    assert columns[-9:] == [*ALWAYS, "speed", "lanes"]
+    assert columns[-10:] == [*ALWAYS, "speed", "lanes", "_level"]
     whole = load_study(study)
     rows = list(csv.DictReader(to_csv(whole).splitlines()))
     assert [float(row["lanes_count"]) for row in rows] == whole.column("lanes").tolist()
