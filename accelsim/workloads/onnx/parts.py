@@ -252,8 +252,8 @@ def elements(parts: Parts) -> int:
 def reads(parts: Parts, before: Parts = ()) -> list[tuple[Part, Source, Region | None, int]]:
     """(part, source, region, elements) of what reading the tensor once takes, each element once.
 
-    What `before` holds has been read already. The region is None for all of the source, or where it is not
-    known.
+    What `before` holds has been read already; a region may hold some of that too. It is None for all of the
+    source, or where it is not known.
     """
     out: list[tuple[Part, Source, Region | None, int]] = []
     seen: dict[Source, list[Region]] = {}
@@ -277,8 +277,7 @@ def reads(parts: Parts, before: Parts = ()) -> list[tuple[Part, Source, Region |
         had.append(p.region)
         fresh = distinct(had) - old
         if fresh:
-            exact = fresh == p.region.elements and fresh < full
-            out.append((p, p.source, p.region if exact else None, fresh))
+            out.append((p, p.source, p.region if fresh < full else None, fresh))
     return out
 
 
