@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx.reference import ReferenceEvaluator
 
-from accelsim.workloads import load_network
+from accelsim import evaluate, load_network
 from tests.workloads.test_onnx_ops import INT, Model
 
 
@@ -224,3 +224,25 @@ def test_slices_that_overlap_count_what_they_share_once(tmp_path):
     assert net.input_elements == 48
     assert [e.elements for e in net.edges] == [32, 16]
     assert load_network(net.to_dict()).input_elements == 48
+
+
+def test_what_leaves_a_network_counts_once(tmp_path):
+    m = Model(x=[4, 6])
+    y = m.node("Softmax", ["x"], "y")
+    views = [
+        m.node("Transpose", [y], "turned"),
+        m.node("Slice", [y, m.value("s", 0), m.value("e", 2)], "top"),
+    ]
+    z = m.node("MatMul", [y, m.weight("w", 6, 3)], "z")
+    net = m.read(tmp_path, y, *views, z)
+    assert [net.names[i] for i in net.outputs] == ["y", "z"]
+    assert net.output_elements == 4 * 6 + 4 * 3
+    assert load_network(net.to_dict()).output_elements == net.output_elements
+    cost = evaluate("edgetpu", net, mapper="template")
+    accesses = [access for one in cost.layers for access in one.to_dict()["accesses"]]
+    leave = [
+        x["words"] for x in accesses if (x["memory"], x["tensor"], x["direction"]) == ("Host", "O", "write")
+    ]
+    assert sum(leave) == net.output_elements
+    inside = m.read(tmp_path, z)  # y stays on chip
+    assert inside.output_elements == 4 * 3
