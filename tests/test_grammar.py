@@ -15,6 +15,7 @@ SHARED = {
     "--mapper": "mapper", "--budget": "budget", "--seed": "seed", "--workers": "workers",
     "--engine": "engine",
     "--json": "as_json", "--csv": "as_csv", "--batch": "batch", "--wide": "wide", "--plot": "plot",
+    "--dim": "dims", "--input": "shapes", "--allow-unknown": "allow_unknown",
 }  # fmt: skip
 
 

@@ -6,7 +6,7 @@ import inspect
 import shlex
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Event
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from accelsim.cli.app import Hardware, Wide, app, console
+from accelsim.cli.network import AllowUnknown, Dims, Shapes, load_all
 from accelsim.cli.options import (
     AsJson,
     Budget,
@@ -32,6 +33,7 @@ from accelsim.errors import AccelsimError
 if TYPE_CHECKING:
     from accelsim.cosearch.result import SearchResult
     from accelsim.cosearch.run import Progress
+    from accelsim.workloads.network import Network
 
 Finish = Annotated[
     int | None,
@@ -99,6 +101,9 @@ def search(
     fuse: Fuse = None,
     batch: Annotated[int, typer.Option(help="Inputs at once.")] = 1,
     resolution: Annotated[int | None, typer.Option(help="Input height and width.")] = None,
+    dims: Dims = None,
+    shapes: Shapes = None,
+    allow_unknown: AllowUnknown = False,
     finishing: Finish = None,
     engine: EngineName = "threads",
     workers: Workers = None,
@@ -122,10 +127,18 @@ def search(
     from accelsim.cosearch.run import configure, search_configured
 
     check_outputs(export, plot)
+    given: Sequence[str | Network] | None = network or None
+    if dims or shapes or allow_unknown:
+        given = load_all(
+            network or [], None if batch == 1 else batch, resolution, dims, shapes, allow_unknown
+        )
+        resolution = None
+        if not given:
+            raise AccelsimError("search: --dim, --input and --allow-unknown are for --network FILE.onnx")
     config = configure(
         hardware,
         space,
-        network or None,
+        given,
         objectives=objectives,
         limits=dict(_limit(words) for words in limit or ()),
         strategy=strategy,

@@ -83,6 +83,9 @@ def combine(graph: Graph, node: Any) -> None:
         return
     full = [x for x in dict.fromkeys(data) if graph.elements(x) == size and not P.repeats(graph.read(x))]
     operands = len(full) + len(large)
+    read = P.elements(tuple(p for x in (*data, *large) for p in graph.read(x)))
+    if operands and read and read % size == 0:  # x + transpose(x) reads one
+        operands = read // size
     layer = graph.elementwise(node, max(operands, 1))
     if not operands:
         layer = _spread(graph, node, wide, size, layer)
@@ -232,7 +235,7 @@ def traffic(graph: Graph, node: Any) -> None:
         _boxes(graph, node)
     for y in outputs:
         graph.shape(y)
-    reads = sum(P.elements(graph.read(x)) for x in data)
+    reads = P.elements(tuple(p for x in data for p in graph.read(x)))
     i = move(graph, node, data, max(reads, 1), max(sum(graph.elements(y) for y in outputs), 1))
     for k, y in enumerate(outputs):
         graph.make(y, i, part=k)

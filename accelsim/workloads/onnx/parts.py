@@ -10,7 +10,18 @@ from collections.abc import Iterable, Sequence
 from math import prod
 from typing import NamedTuple
 
-from accelsim.workloads.region import Axes, Axis, Region, contiguous, cut, distinct, length, region, regroup
+from accelsim.workloads.region import (
+    Axes,
+    Axis,
+    Region,
+    contiguous,
+    cut,
+    distinct,
+    length,
+    merged,
+    region,
+    regroup,
+)
 from accelsim.workloads.region import whole as whole_region
 
 Shape = tuple[int, ...]
@@ -113,14 +124,17 @@ def _cuts(axis: Axis, first: int, count: int, step: int) -> list[tuple[int, int,
     found = cut(axis, first, count, step)
     if found is not None:
         return [(0, *found)]
-    block = length(axis[1:])
     out: list[tuple[int, int, Axis]] = []
     at = 0
     while at < count:
         position = first + at * step
-        edge = position // block * block + (block - 1 if step > 0 else 0)
-        run = min((edge - position) // step + 1, count - at)
-        part = cut(axis, position, run, step)
+        for i in range(1, len(axis) + 1):  # up to the end of the largest block that is affine
+            block = length(axis[i:])
+            edge = position // block * block + (block - 1 if step > 0 else 0)
+            run = min((edge - position) // step + 1, count - at)
+            part = cut(axis, position, run, step)
+            if part is not None:
+                break
         if part is None or len(out) >= _MOST_PARTS:
             return None
         out.append((at, *part))
@@ -157,7 +171,7 @@ def tile(parts: Parts, shape: Shape, repeats: Sequence[int]) -> Parts:
     for p in parts:
         if p.axes is None or any(r > 1 and n != size for r, n, size in zip(repeats, p.shape, shape)):
             return loose(parts)
-        axes = tuple(((r, 0), *axis) if r > 1 else axis for r, axis in zip(repeats, p.axes))
+        axes = tuple(merged(((r, 0), *axis)) if r > 1 else axis for r, axis in zip(repeats, p.axes))
         out.append(p._replace(axes=axes))
     return tuple(out)
 
@@ -252,8 +266,8 @@ def elements(parts: Parts) -> int:
 def reads(parts: Parts, before: Parts = ()) -> list[tuple[Part, Source, Region | None, int]]:
     """(part, source, region, elements) of what reading the tensor once takes, each element once.
 
-    What `before` holds has been read already. The region is None for all of the source, or where it is not
-    known.
+    What `before` holds has been read already; a region may hold some of that too. It is None for all of the
+    source, or where it is not known.
     """
     out: list[tuple[Part, Source, Region | None, int]] = []
     seen: dict[Source, list[Region]] = {}
@@ -277,8 +291,7 @@ def reads(parts: Parts, before: Parts = ()) -> list[tuple[Part, Source, Region |
         had.append(p.region)
         fresh = distinct(had) - old
         if fresh:
-            exact = fresh == p.region.elements and fresh < full
-            out.append((p, p.source, p.region if exact else None, fresh))
+            out.append((p, p.source, p.region if fresh < full else None, fresh))
     return out
 
 
