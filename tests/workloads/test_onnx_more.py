@@ -10,6 +10,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from accelsim.errors import AccelsimError
 from accelsim.workloads import Layer, Network, load_network
+from accelsim.workloads.bits import LayerBits
 from tests.workloads.test_onnx_ops import FLOAT, Model
 
 
@@ -173,9 +174,9 @@ def test_weights_of_four_bits(tmp_path):
         domain="com.microsoft",
     )  # fmt: skip
     net = microsoft(tmp_path, m, "y")
-    assert net.layers == (Layer(N=1, P=3, K=96, C=64, op="gemm"),)
+    assert net.layers == (Layer(N=1, P=3, K=96, C=64, op="gemm", bits=LayerBits(weight=4)),)
     assert net.weights == 64 * 96
-    assert net.notes == ("weights of 4 bits are counted as elements",)
+    assert net.notes == ()
 
 
 def test_dynamic_quantisation(tmp_path):
@@ -189,9 +190,7 @@ def test_dynamic_quantisation(tmp_path):
     net = m.read(tmp_path)
     assert net.macs == 32_768
     assert net.names == ("q", "yi")  # scaling by one value is done on the way
-    assert net.notes == (
-        "weights are stored so: 2,048 in 8 bits; the chip's precision_bits price all layers",
-    )
+    assert net.notes == ("weights are stored so: 2,048 in 8 bits; quantised ones are priced so",)
     assert net.weights == 2048
 
 

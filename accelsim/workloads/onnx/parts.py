@@ -41,7 +41,10 @@ class Source(NamedTuple):
 
 
 class Part(NamedTuple):
-    """Elements of `source`. A loose part has no `axes`; `region` then holds its elements and maybe more."""
+    """Elements of `source`. A loose part has no `axes`; `region` then holds its elements and maybe more.
+
+    `bits` is the width that quantisation gives them, 0 where none does.
+    """
 
     source: Source
     region: Region
@@ -49,6 +52,7 @@ class Part(NamedTuple):
     start: Shape = ()
     axes: Axes | None = None
     offset: int = 0
+    bits: int = 0
 
     @property
     def shape(self) -> Shape:
@@ -59,24 +63,29 @@ class Part(NamedTuple):
 Parts = tuple[Part, ...]
 
 
-def made(source: Source) -> Parts:
+def made(source: Source, bits: int = 0) -> Parts:
     """A whole tensor."""
     axes = contiguous(source.shape)
     n = prod(source.shape)
-    return (Part(source, whole_region(n), n, (0,) * len(axes), axes),)
+    return (Part(source, whole_region(n), n, (0,) * len(axes), axes, bits=bits),)
 
 
 def loose(parts: Parts, elements: int | None = None) -> Parts:
     """The same elements in unknown places; given `elements`, that many of them, in even shares."""
     whole = sum(p.elements for p in parts)
     if elements is None or elements >= whole:
-        return tuple(Part(p.source, p.region, p.elements) for p in parts)
-    return tuple(Part(p.source, p.region, max(p.elements * elements // whole, 1)) for p in parts)
+        return tuple(Part(p.source, p.region, p.elements, bits=p.bits) for p in parts)
+    return tuple(Part(p.source, p.region, max(p.elements * elements // whole, 1), bits=p.bits) for p in parts)
+
+
+def quantised(parts: Parts, bits: int) -> Parts:
+    """The same elements in so many bits; 0 forgets their width."""
+    return tuple(p._replace(bits=bits) for p in parts)
 
 
 def _box(part: Part, start: Sequence[int], axes: Axes, offset: int) -> Part:
     touched = region(offset, (f for axis in axes for f in axis))
-    return Part(part.source, touched, touched.elements, tuple(start), axes, offset)
+    return Part(part.source, touched, touched.elements, tuple(start), axes, offset, part.bits)
 
 
 def transpose(parts: Parts, order: Sequence[int]) -> Parts:
