@@ -79,7 +79,9 @@ def search(
     ] = None,
     strategy: Annotated[
         str,
-        typer.Option(help="nested, joint, sequential, single, blockwise, blockwise_exact, gradient, holistic."),
+        typer.Option(
+            help="nested, joint, sequential, single, blockwise, blockwise_exact, gradient, holistic."
+        ),
     ] = "nested",
     optimiser: Annotated[
         str,

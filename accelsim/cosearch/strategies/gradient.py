@@ -38,7 +38,7 @@ class Gradient(BlockwiseExact):
         """Every block of the space."""
         phase = super().first()
         goals = self.setup.goals
-        known = (*(name for name in SUMS if name != "work"), "accuracy")
+        known = (*SUMS, "accuracy")
         if len(goals.objectives) > 2 or not {*known} >= {*goals.objectives}:
             raise AccelsimError(
                 f"strategy gradient: takes one or two objectives of {', '.join(known)}, but got "
@@ -73,9 +73,8 @@ class Gradient(BlockwiseExact):
 
     def _loss(self, name: str) -> Loss:
         """Logarithm of a figure that is a product of sums; a score, which may be negative, scaled."""
-        if name in ("params", "accuracy"):
-            at = NAMES["params"] if name == "params" else -1
-            scale = self._scale(name)
+        if name in SCORES:
+            at, scale = SCORES[name], self._scale(name)
 
             def score(sums: Floats) -> tuple[float, Floats]:
                 slope = np.zeros_like(sums)
@@ -95,8 +94,9 @@ class Gradient(BlockwiseExact):
     def _scale(self, name: str) -> float:
         """The range of a score over the space, roughly: so that it weighs like a logarithm."""
         space = self._nets.space
-        if name == "params":
-            return float(space.params(space.largest())[0])
+        if name != "accuracy":
+            largest = space.largest()
+            return float((space.params if name == "params" else space.macs)(largest)[0])
         assert self._effects is not None
         return float(sum(np.ptp(effect) for effect in self._effects)) or 1.0
 
@@ -111,8 +111,11 @@ class Gradient(BlockwiseExact):
         )
 
 
-NAMES = {"latency": 0, "energy": 1, "macs": 2, "params": 3}
+NAMES = {"latency": 0, "energy": 1, "macs": 2, "params": 3, "work": 4}
 """Columns of the sums; a score of accuracy comes last."""
+
+SCORES = {"work": 4, "params": 3, "accuracy": -1}
+"""Columns of what is better the more there is of it, negatives."""
 
 
 def _aimed(first: Loss, second: Loss, target: float) -> Loss:
