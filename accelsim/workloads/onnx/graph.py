@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from copy import copy
 from dataclasses import replace
 from math import prod
 from typing import Any, NamedTuple
@@ -88,7 +89,8 @@ class Graph:
         self._roots: dict[str, frozenset[str]] = {}
         self._counted: set[str] = set()
         self._loose_params = 0
-        self._read_at: dict[int, set[int]] = {}
+        self._read_at: list[tuple[int, int]] = []
+        self.depth = 0
         first = values.shape(inputs[0]) if inputs else (1,)
         self.batch = first[0] if first else 1
         self.input_shape = (first[3], first[1], first[2]) if channels_last(first) else nest(first)[1:]
@@ -200,7 +202,7 @@ class Graph:
             for part, source, region, elements in P.reads(parts, done[operand]):
                 if source.producer != WEIGHT:
                     widths[operand].add(part.bits)
-                    self._read_at.setdefault(source.producer, set()).add(part.bits)
+                    self._read_at.append((source.producer, part.bits))
                     self._edges.append(Edge(source.producer, i, elements, operand))
                     self._selected.append(Selection(source.tensor, region))
                     base = self._bases.get(source, Whole("pieces of it lie between each other"))
@@ -269,15 +271,24 @@ class Graph:
         if text not in self.notes:
             self.notes.append(text)
 
+    def mark(self) -> dict[str, Any]:
+        """All that was found so far, for `restore`."""
+        return {key: copy(value) for key, value in vars(self).items() if key != "values"}
+
+    def restore(self, before: dict[str, Any]) -> None:
+        """Forget layers and tensors since `mark`; shapes and values by name stay known."""
+        vars(self).update(before)
+
     def build(self, outputs: Sequence[str]) -> Network:
         """The network, with its notes."""
         if not self.layers:
             raise AccelsimError("the model has no operators that compute or move data")
-        for x in outputs:
-            for p in self.parts.get(x, ()):
-                self._read_at.setdefault(p.source.producer, set()).add(p.bits)
+        taken: dict[int, set[int]] = {}
+        ends = ((p.source.producer, p.bits) for x in outputs for p in self.parts.get(x, ()))
+        for i, bits in (*self._read_at, *ends):
+            taken.setdefault(i, set()).add(bits)
         for i, layer in enumerate(self.layers):  # quantised by all who take it: that is how it is written
-            output = _one(self._read_at.get(i, set()))
+            output = _one(taken.get(i, set()))
             if output is not None:
                 self.layers[i] = replace(layer, bits=layer.bits._replace(output=output))
         leaving = {p.source.producer for x in outputs for p in self.parts.get(x, ())} - {INPUT, WEIGHT}
