@@ -67,7 +67,7 @@ def template(name: str) -> dict[str, Any]:
         )
     chip = deepcopy(_CHIPS[name])
     buffer = {"name": "buffer", "size_bytes": 131072, "holds": ["W", "I", "O"], "double_buffered": True}
-    memories = [
+    memories: list[dict[str, Any]] = [
         {"name": "DRAM", "size_bytes": None, "holds": ["W", "I", "O"], "bandwidth": {"read_write": 16}},
         buffer | {"bandwidth": {"read": 64, "write": 64}, "fanout": chip["fanout"]},
         {"name": "PE", "kind": "register", **chip["PE"]},
