@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from accelsim.devices import DeviceCost, evaluate_device
 from accelsim.engines.base import Engine, as_engine
@@ -14,7 +13,7 @@ from accelsim.errors import AccelsimError, nearest
 from accelsim.fusion import FusionCertificate, Stack, StackCost, price_stack, read_stacks, write_stacks
 from accelsim.hardware.microcontroller import refuse
 from accelsim.mapping.cost import LayerCost, price_mapping
-from accelsim.mapping.mapper import Cancel, Mapper, MappingResult, as_question, map_layer, nothing_fits
+from accelsim.mapping.mapper import Cancel, Mapper, MappingResult, as_question, map_layer
 from accelsim.mapping.mapping import Mapping, MappingError, check_keys, check_version
 from accelsim.mapping.optimal_space import Tiles
 from accelsim.pricing.ask import Ask
@@ -27,6 +26,8 @@ from accelsim.workloads.layer import Layer
 from accelsim.workloads.network import Network
 
 if TYPE_CHECKING:
+    from accelsim.fusion.choices import Question
+    from accelsim.fusion.search import Answers
     from accelsim.fusion.stack_cost import Solve
     from accelsim.hardware import Accelerator
 
@@ -324,28 +325,33 @@ def _fused(
     hw: Accelerator, network: Network, pricer: NetworkPricer, way: Way, progress: Progress | None
 ) -> NetworkMapping:
     """The best stacks, or the layers one by one, with what may then stay on chip, if that is better."""
-    from accelsim.fusion.search import fuse
+    from accelsim.fusion import fuse
+    from accelsim.fusion.paths import value_of
 
-    plain = mapped(Run(hw, network), pricer, progress)
-    solve = _solver(hw, pricer)
-    singles = []
-    for layer in network.layers:
-        one = solve(layer, "", np.zeros((len(hw.memories), 4)))
-        if one is None:
-            raise nothing_fits(hw, layer)
-        singles.append(one)
-    beside = overhead_cycles(hw), overhead_pj(hw)
+    run = Run(hw, network)
+    plain = mapped(run, pricer, progress)
+    key = hw.hash
+
+    def answer(questions: Sequence[Question]) -> Answers:
+        asks = [(key, Ask(hw, layer, resident, reserved)) for layer, resident, reserved in questions]
+        cycles, pj, busy = pricer.pieces(asks)
+        return cycles, pj, busy
+
     stacks, proof = fuse(
-        hw, network, singles, solve, way.objective, cancelled=pricer.cancelled, overhead=beside
-    )
+        hw, network, pricer.alone(run), answer, way.objective, cancelled=pricer.cancelled,
+        overhead=(overhead_cycles(hw), overhead_pj(hw)),
+    )  # fmt: skip
     cost = plain.cost
-    latency, energy = cost.latency_cycles, cost.energy_pj
-    if {"latency": latency, "energy": energy}.get(way.objective, latency * energy) <= proof.value:
+    if value_of(cost.latency_cycles, cost.energy_pj, way.objective) <= proof.value:
         return replace(plain, cost=replace(cost, fusion=proof))
-    inside = frozenset(i for s in stacks for i in range(s.stack.first, s.stack.last + 1))
-    run = Run(hw, network, residency=Residency(hw, network, set(), set()), fused=inside)
-    found = mapped(run, pricer, None, tuple(stack.mapped for stack in stacks))
+    found = mapped(_with(run, stacks), pricer, None, stacks)
     return replace(found, cost=replace(found.cost, fusion=proof))
+
+
+def _with(run: Run, stacks: Sequence[Stack]) -> Run:
+    """A run some of whose layers are in stacks, nothing kept around the others."""
+    inside = frozenset(i for s in stacks for i in range(s.first, s.last + 1))
+    return replace(run, residency=Residency(run.chip, run.network, set(), set()), fused=inside, fuse=False)
 
 
 def _solver(hw: Accelerator, pricer: NetworkPricer) -> Solve:
@@ -366,10 +372,14 @@ def _solver(hw: Accelerator, pricer: NetworkPricer) -> Solve:
 def mapped(
     run: Run, pricer: NetworkPricer, progress: Progress | None = None, stacks: tuple[Stack, ...] = ()
 ) -> NetworkMapping:
-    """The mappings that a pricer's figures of a run stand for; `stacks` are made of its fused layers.
+    """The mappings that a pricer's figures of a run stand for; `stacks` are made of its fused layers, if they
+    are given and not looked for.
 
     Raises AccelsimError where a layer or a piece fits nowhere.
     """
+    if run.fuse:
+        stacks = pricer.stacks(run)
+        run = _with(run, stacks) if stacks else replace(run, fuse=False)
     solve = _solver(run.chip, pricer)
     fused = tuple(price_stack(run.chip, run.network, stack, solve) for stack in stacks)
     results, residency = pricer.mappings(run, progress)

@@ -63,6 +63,11 @@ if not os.environ.get("NUMBA_CACHE_DIR"):
         numba.config.CACHE_DIR = str(_folder)  # type: ignore[attr-defined]
 
 
+def is_compiled() -> bool:
+    """Whether kernels of this version were compiled before, and kept."""
+    return bool(_CACHE) and any(Path(numba.config.CACHE_DIR or ".").rglob("*.nbi"))  # type: ignore[attr-defined]
+
+
 def _without_blas() -> None:
     """Spare a process of the command line Numba's search for BLAS, which imports all of SciPy's algebra.
 

@@ -13,6 +13,7 @@ from cost_models._jit import kernel, step
 from cost_models.genes import SCRATCH
 from cost_models.genetic import ROWS, advance
 from cost_models.greedy import BEGUN, SPENT, TALLY
+from cost_models.loopnest import price
 from cost_models.wishes import SIZES, WISH
 
 
@@ -86,3 +87,29 @@ def map_pairs(
         latency[p] = ws[X.RESULT + L.LATENCY]
         energy[p] = ws[X.RESULT + L.ENERGY]
         save(p, t, o, ad, af, tile, order, axis_dim, axis_factor, iw)
+
+
+@kernel
+def busy_pairs(
+    problem, index, holds, fan, memory, machine, tile, order, axis_dim, axis_factor, busy
+):  # fmt: skip
+    """How long P mappings of as many (layer, machine) pairs keep each user of each memory busy.
+
+    Arguments as in `map_pairs`. Fills busy float64[P, M, NUSER], cycles of one instance: bits only, what
+    transfers take to start left out; nothing where the mapping is illegal.
+    """
+    M = holds.shape[1]
+    ws = np.zeros(X.WS_SIZE)
+    iw = np.zeros(X.IW_SIZE, np.int64)
+    for p in range(len(index)):
+        h = index[p]
+        X.place(problem[p], holds[h], fan[h], memory[h], machine[h], ws, iw)
+        if price(p, True, tile, order, axis_dim, axis_factor, ws, iw) != L.OK:
+            continue
+        instances = 1.0
+        for m in range(M):
+            for user in range(L.NUSER):
+                bits = ws[X.BITS + 2 * (L.NTENSOR * m + user % L.NTENSOR) + user // L.NTENSOR]
+                busy[p, m, user] = bits / instances * memory[h, m, L.READ_CPB + user]
+            for a in range(L.MAX_AXES):
+                instances *= max(1, axis_factor[p, m, a])

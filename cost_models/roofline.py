@@ -2,8 +2,9 @@
 
 Every mapping must bring each word of a tensor once through each memory that holds it, must hand one operand
 of each kind to every multiply (save what multicast and reduction axes share), and runs at most one multiply
-per lane and cycle. The bounds follow the rules of `loopnest` for precisions, ports and exposed fills; what a
-mapping can avoid (refills, ramps, hops) counts nothing.
+per lane and cycle, on no more lanes of an axis than the dimensions are long that the dataflow lets it split.
+The bounds follow the rules of `loopnest` for precisions, ports and exposed fills; what a mapping can avoid
+(refills, ramps, hops) counts nothing.
 """
 
 from __future__ import annotations
@@ -29,6 +30,44 @@ def _share(fan, m, capability):
             able |= fan[m, a, L.AXIS_SIZE] > 1 and fan[m, a, L.LANES] == lanes and fan[m, a, capability] > 0
         if able:
             total *= max(1.0, np.float64(fan[m, lanes, L.AXIS_SIZE]))
+    return total
+
+
+@inlined
+def _rivals(fan, allowed, m, a):
+    """Dimensions, as bits, that an axis other than `a` below memory `m` may split too."""
+    out = 0
+    for x in range(fan.shape[0]):
+        for b in range(L.MAX_AXES):
+            if (x != m or b != a) and fan[x, b, L.AXIS_SIZE] > 1:
+                out |= allowed[x, b]
+    return out
+
+
+@inlined
+def _lanes(problem, fan, allowed, m):
+    """Most instances below memory `m` that can be at work in the mean step.
+
+    An axis splits one dimension; where no other axis may split it, its last part is counted short.
+    """
+    total = 1.0
+    for lanes in range(L.MAX_AXES):
+        users = 0
+        best = 1.0
+        for a in range(L.MAX_AXES):
+            if fan[m, a, L.AXIS_SIZE] <= 1 or fan[m, a, L.LANES] != lanes:
+                continue
+            users += 1
+            rivals = _rivals(fan, allowed, m, a)
+            size = np.float64(fan[m, a, L.AXIS_SIZE])
+            for d in range(L.NDIM):
+                if allowed[m, a] >> d & 1:
+                    whole = np.float64(problem[d])
+                    part = min(size, whole)
+                    if not rivals >> d & 1:
+                        part = whole / np.ceil(whole / size)
+                    best = max(best, part)
+        total *= best if users < 2 else max(1.0, np.float64(fan[m, lanes, L.AXIS_SIZE]))
     return total
 
 
@@ -100,7 +139,7 @@ def _load(problem, holds, fan, memory, machine, load):
 
 
 @step
-def _bounds(problem, holds, fan, memory, machine, load):
+def _bounds(problem, holds, fan, memory, machine, allowed, load):
     """(cycles, pJ) of one problem; `load` is scratch."""
     M = holds.shape[0]
     for k in range(M):
@@ -126,7 +165,11 @@ def _bounds(problem, holds, fan, memory, machine, load):
             instances *= _share(fan, m, L.AXIS_SIZE)
         # `instances` now counts the lanes.
         if k == 0:
-            cycles = np.ceil(points / instances)
+            at_work = 1.0
+            for m in range(M):
+                at_work *= _lanes(problem, fan, allowed, m)
+            # Operators without MACs have a unit as wide as the array.
+            cycles = np.ceil(points / (at_work if problem[L.HAS_MACS] else instances) * (1.0 - 1e-12))
             if machine[L.UNIT_RATE] > 0.0:
                 cycles = np.ceil(points / machine[L.UNIT_RATE])
             elif problem[L.HAS_MACS]:
@@ -140,12 +183,22 @@ def _bounds(problem, holds, fan, memory, machine, load):
 
 @kernel
 def bound_batch(problem, holds, fan, memory, machine, latency, energy):
-    """Lower bounds for a batch of problems on one machine.
+    """Lower bounds for a batch of problems on one machine, whatever its axes split.
 
     `problem` is int64[B, PROBLEM_COLS], the machine's arrays are those of `loopnest.price_batch`; fills
     `latency` float64[B] (cycles) and `energy` float64[B] (pJ).
     """
     M = holds.shape[0]
     load = np.zeros((M, M, 2, L.NTENSOR))
+    allowed = np.full((M, L.MAX_AXES), (1 << L.NDIM) - 1)
     for b in range(problem.shape[0]):
-        latency[b], energy[b] = _bounds(problem[b], holds, fan, memory, machine, load)
+        latency[b], energy[b] = _bounds(problem[b], holds, fan, memory, machine, allowed, load)
+
+
+@kernel
+def bound_allowed(problem, holds, fan, memory, machine, allowed, latency, energy):
+    """As `bound_batch`, each axis splitting what `allowed` int64[M, 3] says, a bit a dimension."""
+    M = holds.shape[0]
+    load = np.zeros((M, M, 2, L.NTENSOR))
+    for b in range(problem.shape[0]):
+        latency[b], energy[b] = _bounds(problem[b], holds, fan, memory, machine, allowed, load)

@@ -132,3 +132,40 @@ def axis_sizes(sizes, reads, starts, tile, kept, times):
                 times[n, hi - lo] += 1
             region[n, 0] = lo if lo < hi else 0
             region[n, 1] = hi if lo < hi else 0
+
+
+@kernel
+def list_pieces(rows, cols, at_row, at_col, loaded):
+    """The distinct pieces of every layer, for B choices of a tile for rows and for columns.
+
+    rows, cols      int64[A, nodes, sizes] of `axis_sizes`, a row of them for each distinct choice
+    at_row, at_col  int64[B] which of them
+    loaded          nodes that are loaded, which come first
+
+    Returns (start int64[B + 1], layer, rows, columns and times int64[pieces]): the pieces of choice b are
+    those from start[b], by layer, rows, columns.
+    """
+    B = at_row.shape[0]
+    nodes = rows.shape[1]
+    start = np.zeros(B + 1, np.int64)
+    for b in range(B):
+        count = 0
+        for n in range(loaded, nodes):
+            count += (rows[at_row[b], n] > 0).sum() * (cols[at_col[b], n] > 0).sum()
+        start[b + 1] = start[b] + count
+    out = np.zeros((4, start[B]), np.int64)
+    e = 0
+    for b in range(B):
+        for n in range(loaded, nodes):
+            for r in range(rows.shape[2]):
+                if rows[at_row[b], n, r] == 0:
+                    continue
+                for c in range(cols.shape[2]):
+                    if cols[at_col[b], n, c] == 0:
+                        continue
+                    out[0, e] = n - loaded
+                    out[1, e] = r
+                    out[2, e] = c
+                    out[3, e] = rows[at_row[b], n, r] * cols[at_col[b], n, c]
+                    e += 1
+    return start, out[0], out[1], out[2], out[3]

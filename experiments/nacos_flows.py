@@ -1,12 +1,14 @@
 """Flows of co-search at equal budgets, on tasks whose true front is known or whose device is small.
 
-    python experiments/nacos_flows.py [--quick] [--seeds 5] [--tasks listed,ofa,device] [--out FOLDER]
+    python experiments/nacos_flows.py [--quick] [--seeds 5] [--tasks listed,...] [--out FOLDER]
 
 1. listed  one chip, the 3969 networks of nasbench_macro: latency and MACs (`work`, a stand-in, as no
            accuracies ship); every network is priced, every layer mapped with proof, so that regret is exact
 2. ofa     one chip, 2.2e19 subnets at 224: latency and the surrogate's accuracy; the front is exact by blocks
 3. device  a microcontroller, 108 spaces: MACs and peak memory; no front is known, so that flows are compared
            with the best of all runs together
+4. schedules  the latencies of networks by default and by proved mappings: how they rank, and what choosing
+           by the second wins
 
 The share of a front is its hypervolume over the true one's, of the logarithm of latency and of the other
 objective, measured from the true front's worst corner; regret is 1 less that. Budgets are candidates, among
@@ -26,8 +28,12 @@ from common import write
 from pymoo.indicators.hv import HV
 
 import accelsim
+from accelsim.accuracy import load_source
+from accelsim.accuracy.statistics import kendall
+from accelsim.cosearch.exact import exact_front
 from accelsim.cosearch.goals import front
 from accelsim.cosearch.result import SearchResult
+from accelsim.lut import build_table
 from accelsim.pricing.models.loopnest import LoopNest
 from accelsim.pricing.network import NetworkPricer, Run
 from accelsim.pricing.way import Way
@@ -72,14 +78,17 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="seconds: shows that all runs, proves nothing")
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--evaluations", type=int, default=1000)
-    parser.add_argument("--tasks", default="listed,ofa,device")
+    parser.add_argument("--tasks", default="listed,ofa,device,schedules")
     parser.add_argument("--out", type=Path, default=Path("results/nacos_flows"))
     chosen = parser.parse_args()
     if chosen.quick:
-        chosen.seeds, chosen.evaluations = 1, 240
+        chosen.seeds, chosen.evaluations, chosen.tasks = 1, 48, "listed,device"
     chosen.out.mkdir(parents=True, exist_ok=True)
     for task in chosen.tasks.split(","):
-        write(chosen.out / f"{task}.csv", table(task, chosen.seeds, chosen.evaluations, chosen.quick))
+        if task == "schedules":
+            write(chosen.out / "schedules.csv", schedules(chosen.quick))
+        else:
+            write(chosen.out / f"{task}.csv", table(task, chosen.seeds, chosen.evaluations, chosen.quick))
 
 
 def table(task: str, seeds: int, evaluations: int, quick: bool) -> list[dict[str, Any]]:
@@ -169,6 +178,36 @@ def listed(mapper: str) -> np.ndarray:
         ]
     )
     return np.column_stack([np.log10(cycles / (chip.clock_mhz * 1e6)), -space.macs(rows).astype(float)])
+
+
+def schedules(quick: bool) -> list[dict[str, Any]]:
+    """What choosing networks by tuned schedules is worth, a row a chip: default and proved mappings."""
+    rows = []
+    for chip in ("nvdla_256",) if quick else ("nvdla_256", "eyeriss"):
+        space = load_space("ofa_mbv3", (128 if quick else 224,))
+        source = load_source("surrogate", space)
+        mappers = ("template", "genetic" if quick else "optimal")
+        default, tuned = (
+            build_table(chip, space, mapper=m, objective="latency", subnets=0, workers=2) for m in mappers
+        )
+        drawn = space.sample(np.random.default_rng(0), 1000)
+        fronts = [
+            exact_front(space, t.latency_cycles[:, None], source.effects(space)) for t in (default, tuned)
+        ]
+        chosen, best = (np.asarray(found.rows) for found in fronts)
+        had, got = (source.predict(space, rows).value for rows in (chosen, best))
+        cycles, bound = tuned.price(best)[0], tuned.price(chosen)[0]
+        gain = np.array([got[cycles <= c * (1 + 1e-12)].max() for c in bound]) - had
+        rows.append(
+            {
+                "chip": chip,
+                "tau of 1000 networks": f"{kendall(default.price(drawn)[0], tuned.price(drawn)[0]):.3f}",
+                "default over tuned": f"{np.median(default.price(drawn)[0] / tuned.price(drawn)[0]):.3f}",
+                "points won, median": f"{np.median(gain):.3f}",
+                "points won, most": f"{gain.max():.3f}",
+            }
+        )
+    return rows
 
 
 def costs(found: SearchResult) -> np.ndarray:

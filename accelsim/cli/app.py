@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 app = typer.Typer(
-    add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     help="Price, map and jointly search networks and accelerators.",
@@ -125,9 +124,12 @@ class progress:
         from rich.console import Console
         from rich.progress import Progress
 
+        from cost_models._jit import is_compiled
+
+        first = "" if is_compiled() else "compiling kernels once, then "
         self.bar = Progress(console=Console(stderr=True), transient=True)
         self.bar.start()
-        task = self.bar.add_task(self.what, total=None)
+        task = self.bar.add_task(first + self.what, total=None)
         return lambda done, total: self.bar.update(task, completed=done, total=total)
 
     def __exit__(self, *_: object) -> None:

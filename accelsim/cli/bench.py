@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from accelsim.cli.app import app, console, progress
+from accelsim.cli.options import AsJson
 
 
 @app.command()
@@ -17,7 +18,7 @@ def bench(
     full: Annotated[
         bool, typer.Option("--full", help="Also the first result and a joint search; takes about a minute.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Measure mappings a second by layer kind, memories and batch size, on one core."""
     import json

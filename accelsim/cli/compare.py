@@ -8,7 +8,16 @@ from typing import Annotated
 import typer
 
 from accelsim.cli.app import Wide, app, console, progress
-from accelsim.cli.options import Budget, EngineName, MapperName, ObjectiveName, Scheduler, Seed, Workers
+from accelsim.cli.options import (
+    AsJson,
+    Budget,
+    EngineName,
+    MapperName,
+    ObjectiveName,
+    Scheduler,
+    Seed,
+    Workers,
+)
 from accelsim.errors import AccelsimError
 
 
@@ -28,7 +37,7 @@ def compare(
     workers: Workers = None,
     scheduler: Scheduler = None,
     wide: Wide = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: AsJson = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV, a line a network and machine.")] = False,
     plot: Annotated[Path | None, typer.Option("--plot", help="Draw it too: .png, .svg or .pdf.")] = None,
 ) -> None:

@@ -10,7 +10,16 @@ import typer
 
 from accelsim.cli.app import Hardware, LayerText, NetworkName, Wide, app, console, progress, until_stopped
 from accelsim.cli.network import AllowUnknown, Dims, Shapes, load
-from accelsim.cli.options import Budget, EngineName, MapperName, ObjectiveName, Scheduler, Seed, Workers
+from accelsim.cli.options import (
+    AsJson,
+    Budget,
+    EngineName,
+    MapperName,
+    ObjectiveName,
+    Scheduler,
+    Seed,
+    Workers,
+)
 from accelsim.errors import AccelsimError
 
 if TYPE_CHECKING:
@@ -51,7 +60,7 @@ def evaluate(
         bool, typer.Option("--explain", help="Show fills, reads, writes and capacity.")
     ] = False,
     wide: Wide = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: AsJson = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV, a line a layer.")] = False,
     plot: Annotated[
         Path | None, typer.Option("--plot", help="Also draw the layers of a network: .png, .svg or .pdf.")

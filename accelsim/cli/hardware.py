@@ -15,7 +15,9 @@ from accelsim.errors import AccelsimError
 def new(
     name: Annotated[str, typer.Argument(help="Name of the machine; NAME.json is written.")],
     like: Annotated[str, typer.Option(help="Shipped accelerator or JSON file to start from.")] = "example",
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="File to write instead.")] = None,
+    output: Annotated[
+        Path | None, typer.Option("--out", "-o", "--output", help="File to write instead.")
+    ] = None,
 ) -> None:
     """Write a hardware file to start from, with notes on what to change."""
     from accelsim.files import check_writable, write_whole

@@ -7,17 +7,27 @@ from typing import Annotated
 import typer
 
 from accelsim.cli.app import app
+from accelsim.cli.options import AsJson
 from accelsim.errors import AccelsimError
 
 
 @app.command("list")
-def list_shipped() -> None:
+def list_shipped(as_json: AsJson = False) -> None:
     """List the shipped machines, networks, subnet spaces and metrics."""
     from accelsim.cosearch.metrics import METRICS, load_metric
     from accelsim.hardware import hardware_names, load_hardware, microcontroller_names
     from accelsim.workloads.load import network_names
     from accelsim.workloads.spaces import space_names
 
+    if as_json:
+        import json
+
+        names = {
+            "accelerators": hardware_names(), "microcontrollers": microcontroller_names(),
+            "networks": network_names(), "spaces": space_names(), "metrics": METRICS.names(),
+        }  # fmt: skip
+        print(json.dumps({what: list(some) for what, some in names.items()}, indent=1))
+        return
     print("accelerators:")
     for name in hardware_names():
         hw = load_hardware(name)

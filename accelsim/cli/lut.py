@@ -24,7 +24,7 @@ from accelsim.cli.options import (
 def lut(
     hardware: Hardware,
     space: Annotated[str, typer.Option(help="A subnet space, as `accelsim list` shows.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="JSON file to write.")],
+    output: Annotated[Path, typer.Option("--out", "-o", "--output", help="JSON file to write.")],
     resolution: Annotated[
         list[int] | None, typer.Option(help="Input size, once for each; default: the space's own.")
     ] = None,

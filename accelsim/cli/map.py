@@ -10,7 +10,16 @@ import typer
 
 from accelsim.cli.app import Hardware, LayerText, NetworkName, Wide, app, console, progress, until_stopped
 from accelsim.cli.network import AllowUnknown, Dims, Shapes, load
-from accelsim.cli.options import Budget, EngineName, MapperName, ObjectiveName, Scheduler, Seed, Workers
+from accelsim.cli.options import (
+    AsJson,
+    Budget,
+    EngineName,
+    MapperName,
+    ObjectiveName,
+    Scheduler,
+    Seed,
+    Workers,
+)
 from accelsim.errors import AccelsimError
 
 TileSizes = Literal["divisors", "all", "legal"]
@@ -46,7 +55,8 @@ def map_(
         ),
     ] = None,
     save: Annotated[
-        Path | None, typer.Option("--save", help="Write mapping JSON, which `evaluate --mapping` reads.")
+        Path | None,
+        typer.Option("--out", "-o", "--save", help="Write mapping JSON, which `evaluate --mapping` reads."),
     ] = None,
     emit: Annotated[
         str | None,
@@ -56,6 +66,7 @@ def map_(
         bool, typer.Option("--nests", help="Of a network: show the loop nests of its layers too.")
     ] = False,
     wide: Wide = False,
+    as_json: AsJson = False,
 ) -> None:
     """Find mappings of a network or a layer. Ctrl-C ends the search with the best mappings so far."""
     import json
@@ -71,6 +82,8 @@ def map_(
     check_writable(save)
     if (network is None) == (layer is None):
         raise AccelsimError("map: give either a network or --layer")
+    if emit is not None and as_json:
+        raise AccelsimError("map: give either --json or --emit")
     if emit is not None:
         EMITTERS.check(emit)
         if fuse not in (None, "none"):
@@ -102,7 +115,10 @@ def map_(
             pairs = [(r.cost.layer, r.mapping) for r in result.results]
     if save is not None:
         write_whole(save, json.dumps(saved, indent=1) + "\n")
-    if emit is None:
+    if as_json:
+        figures = found.cost.to_dict() if net is None else result.cost.to_dict()
+        print(json.dumps({"cost": figures, "mapping": saved}, indent=1))
+    elif emit is None:
         console().print(report)
     else:
         what = network or str(layer)

@@ -45,7 +45,7 @@ def memory(
     reorder: Annotated[
         bool, typer.Option("--reorder/--no-reorder", help="Look for the order with the smallest peak.")
     ] = True,
-    json_out: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
     figure: Annotated[Path | None, typer.Option(help="Draw memory over time to this file.")] = None,
 ) -> None:
     """Plan a network's activations: the peak, who makes it, the order, and an address for every tensor."""
@@ -66,7 +66,7 @@ def memory(
         own.alignment if alignment is None else alignment,
     )
     plan = memory_plan(net, chip, rules, patches=_patches(patches), reorder=reorder)
-    if json_out:
+    if as_json:
         print(json.dumps(plan.to_dict(), indent=1))
     else:
         console().print(memory_report(plan, chip))

@@ -68,7 +68,8 @@ def network_(
     shapes: Shapes = None,
     allow_unknown: AllowUnknown = False,
     save: Annotated[
-        Path | None, typer.Option("--save", help="Write network JSON, which every command reads.")
+        Path | None,
+        typer.Option("--out", "-o", "--save", help="Write network JSON, which every command reads."),
     ] = None,
 ) -> None:
     """Show a network's layers, counts and notes; turn any file that can be read into network JSON."""

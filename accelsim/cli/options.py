@@ -22,6 +22,13 @@ Budget = Annotated[
 ]
 Seed = Annotated[int, typer.Option("--seed", help="Of all random choices.")]
 ModelName = Annotated[str, typer.Option("--model", help="Who prices the layers: accelsim or maestro.")]
+Fuse = Annotated[
+    str | None,
+    typer.Option(
+        help="auto: price the best stacks of layers that a quick search finds too; none. Default: as the "
+        "hardware says."
+    ),
+]
 EngineName = Annotated[str, typer.Option("--engine", help="threads, processes or dask.")]
 Workers = Annotated[
     int | None,
@@ -29,4 +36,5 @@ Workers = Annotated[
         "--workers", help="Threads or processes, default one a processor; the result does not depend on them."
     ),
 ]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Scheduler = Annotated[str | None, typer.Option("--scheduler", help="Address of a running Dask scheduler.")]

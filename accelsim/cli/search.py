@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from accelsim.cli.app import Hardware, Wide, app, console
-from accelsim.cli.options import Budget, EngineName, MapperName, ModelName, Scheduler, Seed, Workers
+from accelsim.cli.options import Budget, EngineName, Fuse, MapperName, ModelName, Scheduler, Seed, Workers
 from accelsim.cosearch.metrics import METRICS, load_metric
 from accelsim.errors import AccelsimError
 
@@ -23,6 +23,14 @@ if TYPE_CHECKING:
     from accelsim.cosearch.result import SearchResult
     from accelsim.cosearch.run import Progress
 
+Finish = Annotated[
+    int | None,
+    typer.Option(
+        "--finish",
+        help="Candidates a layer that the exact mapper looks at for the designs reported; 0: none. "
+        "Default: 30000.",
+    ),
+]
 Plot = Annotated[Path | None, typer.Option(help="Draw the designs and the front: .png, .svg or .pdf.")]
 
 
@@ -61,7 +69,10 @@ def search(
         str,
         typer.Option(help="nested, joint, sequential, single, blockwise, blockwise_exact, holistic."),
     ] = "nested",
-    optimiser: Annotated[str, typer.Option(help="nsga2, random, or cmaes for one objective.")] = "nsga2",
+    optimiser: Annotated[
+        str,
+        typer.Option(help="nsga2, age_moea, sms_emoa, moead, surrogate, random, or cmaes for one objective."),
+    ] = "nsga2",
     evaluations: Annotated[int, typer.Option(help="Candidates, in whole generations.")] = 2000,
     population: Annotated[int, typer.Option(help="Candidates of a generation.")] = 64,
     mapper: MapperName = "genetic",
@@ -75,8 +86,10 @@ def search(
         typer.Option(help="Where accuracies come from: surrogate, published, predictor:FILE, table:FILE."),
     ] = "surrogate",
     model: ModelName = "accelsim",
+    fuse: Fuse = None,
     batch: Annotated[int, typer.Option(help="Inputs at once.")] = 1,
     resolution: Annotated[int | None, typer.Option(help="Input height and width.")] = None,
+    finishing: Finish = None,
     engine: EngineName = "threads",
     workers: Workers = None,
     scheduler: Scheduler = None,
@@ -84,7 +97,9 @@ def search(
         Path | None,
         typer.Option(help="File that keeps every candidate; an existing one goes on. Default: by the names."),
     ] = None,
-    export: Annotated[Path | None, typer.Option(help="Folder for the front's designs and a CSV.")] = None,
+    export: Annotated[
+        Path | None, typer.Option("--out", "-o", "--export", help="Folder for the front's designs and a CSV.")
+    ] = None,
     plot: Plot = None,
     wide: Wide = False,
     limit: Annotated[
@@ -111,6 +126,7 @@ def search(
         fix=fix,
         accuracy=accuracy,
         model=model,
+        fuse=fuse,
         batch=batch,
         resolution=resolution,
         **bounds,
@@ -118,7 +134,7 @@ def search(
     path = study or default_study(hardware, space or (network or [""])[0], config.hash)
     with watching() as (stop, watch):
         result = search_configured(
-            config, evaluations, path, engine, workers, scheduler, cancel=stop, watch=watch
+            config, evaluations, path, engine, workers, scheduler, stop, watch, patience(finishing)
         )
     finish(result, export, plot)
 
@@ -129,6 +145,13 @@ def _limit(words: str) -> tuple[str, float]:
         return name, float(value)
     except ValueError:
         raise AccelsimError(f"--limit {words}: write it as NAME=VALUE, as in peak_memory=256e3") from None
+
+
+def patience(finishing: int | None) -> int:
+    """What `--finish` means."""
+    from accelsim.cosearch.finish import PATIENCE
+
+    return PATIENCE if finishing is None else finishing
 
 
 def check_outputs(export: Path | None = None, plot: Path | None = None) -> None:

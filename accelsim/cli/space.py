@@ -7,6 +7,8 @@ from typing import Annotated
 import typer
 
 from accelsim.cli.app import Wide, app, console
+from accelsim.cli.options import AsJson
+from accelsim.errors import AccelsimError
 
 
 @app.command()
@@ -19,12 +21,19 @@ def space(
         typer.Option(help="Where accuracies come from: surrogate, published, predictor:FILE or table:FILE."),
     ] = None,
     wide: Wide = False,
+    as_json: AsJson = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
 ) -> None:
     """List subnets of a space with MACs, parameters and accuracy."""
-    from accelsim.report.spaces import space_csv, space_table
+    from accelsim.report.spaces import space_csv, space_rows, space_table
 
-    if as_csv:
+    if as_csv and as_json:
+        raise AccelsimError("space: give either --json or --csv")
+    if as_json:
+        import json
+
+        print(json.dumps(space_rows(name, sample, seed, accuracy), indent=1))
+    elif as_csv:
         print(space_csv(name, sample, seed, accuracy), end="")
     else:
         console().print(space_table(name, sample, seed, accuracy))

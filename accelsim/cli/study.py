@@ -9,7 +9,7 @@ import typer
 
 from accelsim.cli.app import Wide, app, console
 from accelsim.cli.options import EngineName, Scheduler, Workers
-from accelsim.cli.search import Plot, check_outputs, finish, watching
+from accelsim.cli.search import Finish, Plot, check_outputs, finish, patience, watching
 from accelsim.errors import AccelsimError
 
 studies = typer.Typer(
@@ -77,7 +77,10 @@ def resume(
     engine: EngineName = "threads",
     workers: Workers = None,
     scheduler: Scheduler = None,
-    export: Annotated[Path | None, typer.Option(help="Folder for the front's designs and a CSV.")] = None,
+    finishing: Finish = None,
+    export: Annotated[
+        Path | None, typer.Option("--out", "-o", "--export", help="Folder for the front's designs and a CSV.")
+    ] = None,
     trust: Trust = False,
     wide: Wide = False,
 ) -> None:
@@ -94,6 +97,7 @@ def resume(
             scheduler=scheduler,
             cancel=stop,
             watch=watch,
+            finish=patience(finishing),
             trust=trust,
         )
     finish(result, export)

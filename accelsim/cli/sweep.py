@@ -8,7 +8,17 @@ from typing import Annotated
 import typer
 
 from accelsim.cli.app import Hardware, Wide, app, console, progress
-from accelsim.cli.options import Budget, EngineName, MapperName, ModelName, Scheduler, Seed, Workers
+from accelsim.cli.options import (
+    AsJson,
+    Budget,
+    EngineName,
+    Fuse,
+    MapperName,
+    ModelName,
+    Scheduler,
+    Seed,
+    Workers,
+)
 from accelsim.errors import AccelsimError
 
 
@@ -30,12 +40,15 @@ def sweep(
     budget: Budget = None,
     seed: Seed = 0,
     model: ModelName = "accelsim",
+    fuse: Fuse = None,
     engine: EngineName = "threads",
     workers: Workers = None,
     scheduler: Scheduler = None,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="Write .csv, .json or .parquet; once interrupted, goes on."),
+        typer.Option(
+            "--out", "-o", "--output", help="Write .csv, .json or .parquet; once interrupted, goes on."
+        ),
     ] = None,
     plot: Annotated[
         Path | None,
@@ -44,6 +57,7 @@ def sweep(
     value: Annotated[str, typer.Option(help="Column that is reported and drawn.")] = "edp_js",
     fresh: Annotated[bool, typer.Option("--fresh", help="Forget an unfinished sweep.")] = False,
     wide: Wide = False,
+    as_json: AsJson = False,
 ) -> None:
     """Price networks on every combination of varied figures."""
     from accelsim.report import figures, sweep_figures, sweeps
@@ -56,7 +70,7 @@ def sweep(
         with progress("pricing machines") as tick:
             table = run(
                 hardware, networks, vary, mapper=mapper, objective=objective or ["edp"], budget=budget,
-                seed=seed, model=model, engine=engine, workers=workers, scheduler=scheduler,
+                seed=seed, model=model, fuse=fuse, engine=engine, workers=workers, scheduler=scheduler,
                 out=output, fresh=fresh, progress=tick,
             )  # fmt: skip
     except KeyboardInterrupt:
@@ -67,4 +81,7 @@ def sweep(
         raise AccelsimError(f"no point of the sweep works: {table.rows[0]['status']}")
     if plot is not None:
         figures.save(sweep_figures.sweep_figure(table, value), plot)
-    console().print(sweeps.sweep_report(table, value))
+    if as_json:
+        print(table.to_json(), end="")
+    else:
+        console().print(sweeps.sweep_report(table, value))

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from accelsim.cli.app import app, console, progress
+from accelsim.cli.options import AsJson
 from accelsim.errors import AccelsimError
 
 
@@ -27,10 +28,15 @@ def validate(
         ),
     ] = None,
     every: Annotated[bool, typer.Option("--all", help="List every case.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: AsJson = False,
     write: Annotated[
         Path | None,
-        typer.Option("--write", help="Also write a Markdown page, with its figures in `images` beside it."),
+        typer.Option(
+            "--out",
+            "-o",
+            "--write",
+            help="Also write a Markdown page, with its figures in `images` beside it.",
+        ),
     ] = None,
 ) -> None:
     """Hold the model against measured chips and other tools."""

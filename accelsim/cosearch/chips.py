@@ -377,7 +377,7 @@ class ChipSpace:
         made = self._made.get(key)
         if made is None:
             bare = self._bare
-            made = _unsearched(bare) if key == self._own else self._make(row[None, :], bare)
+            made = unsearched(bare) if key == self._own else self._make(row[None, :], bare)
             self._made[key] = made
             if len(self._made) > _KEPT:
                 self._made.popitem(last=False)
@@ -388,7 +388,7 @@ class ChipSpace:
     def documented(self, row: NDArray[np.int64]) -> Accelerator:
         """The same chip, each number with its source."""
         if self.keys(row[None, :])[0] == self._own:
-            return _unsearched(self.base)
+            return unsearched(self.base)
         return self._make(row[None, :], self.base, trusted=False)
 
     def _make(self, rows: Genomes, base: Accelerator, trusted: bool = True) -> Accelerator:
@@ -457,7 +457,7 @@ class ChipSpace:
         return f"<ChipSpace of {self.base.name}: {prod(gene.choices for gene in self.genes):.3g} genomes>"
 
 
-def _unsearched(chip: Accelerator) -> Accelerator:
+def unsearched(chip: Accelerator) -> Accelerator:
     """The chip without what a search may vary."""
     return chip.model_copy(update={"search": None})
 

@@ -27,7 +27,7 @@ def design_files(result: SearchResult, found: Found) -> dict[str, dict[str, Any]
     from accelsim import __version__
 
     design = result.design(found)
-    stem = f"design_{found.index:05d}"
+    stem = f"design_{found.index:05d}" + ("_base" if found.base else "")
     files: dict[str, dict[str, Any]] = {f"{stem}.hardware.json": design.chip.to_dict()}
     several = len(design.networks) > 1
     names = []
@@ -48,6 +48,8 @@ def design_files(result: SearchResult, found: Found) -> dict[str, dict[str, Any]
         "config_hash": result.config.hash,
         "hardware_hash": design.chip.hash,
         "candidate": found.index,
+        "base": found.base,
+        "mapper": found.mapper or result.config.mapper,
         "metrics": {name: None if value != value else value for name, value in found.metrics.items()},
         "hardware": f"{stem}.hardware.json",
         "networks": names,

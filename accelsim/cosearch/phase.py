@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -25,6 +25,9 @@ from accelsim.workloads.network import Network
 
 DRAWS = 20_000
 """Random rows in a row, all invalid, after which a search is called impossible."""
+
+RISING = ("edp", "latency", "energy")
+"""Metrics that only rise with latency and energy."""
 
 
 class Design(NamedTuple):
@@ -62,6 +65,8 @@ class Phase:
         self.genome = Genome([nets, chips] + ([mappings] if mappings else []))
         self.rejected: Counter[str] = Counter()
         self._seen: set[bytes] = set()
+        self.fuse = False
+        """Whether candidates are priced with the best stacks found for them, too."""
 
     # -- which rows may be evaluated -----------------------------------------------------------------
 
@@ -116,6 +121,18 @@ class Phase:
         Candidates that miss a limit which mappings do not decide are not mapped. Where a layer has no
         mapping, edp, latency and energy are infinite.
         """
+        values, found, runs = self._begun(rows)
+        todo = list(runs)
+        costs, details = means(self.pricer, list(runs.values()))
+        names = [metric.name for metric in self.goals.detailed]
+        for i, (latency, energy), parts in zip(todo, costs.tolist(), details, strict=True):
+            found[i].latency_s, found[i].energy_j = latency, energy
+            found[i].layers = {name: [part[:, k] for part in parts] for k, name in enumerate(names)}
+        self._fill(values, found, todo, mapped=True)
+        return values
+
+    def _begun(self, rows: Genomes) -> tuple[NDArray[np.float64], list[Candidate], dict[int, list[Run]]]:
+        """Metrics that need no mapping, candidates, and what is to be mapped of those worth it."""
         values = np.full((len(rows), len(self.goals.metrics)), np.nan)
         net_rows, chip_rows, *rest = self.genome.split(rows)
         net_rows = self.nets.canonical(net_rows)
@@ -128,25 +145,50 @@ class Phase:
         self._fill(values, found, range(len(rows)), mapped=False)
         early = self.goals.early()
         todo = np.flatnonzero(~(self.goals.excess(values)[:, early] > 0).any(axis=1)).tolist()
-        schedules = [self._schedule(rest, i) for i in todo]
-        runs = [
-            [Run(chips[i], net, chip_keys[i], schedule) for net in found[i].networks]
-            for i, schedule in zip(todo, schedules, strict=True)
-        ]
-        costs, details = means(self.pricer, runs)
-        names = [metric.name for metric in self.goals.detailed]
-        for i, (latency, energy), parts in zip(todo, costs.tolist(), details, strict=True):
-            found[i].latency_s, found[i].energy_j = latency, energy
-            found[i].layers = {name: [part[:, k] for part in parts] for k, name in enumerate(names)}
-        self._fill(values, found, todo, mapped=True)
-        return values
+        runs = {}
+        for i in todo:
+            schedule = self._schedule(rest, i)
+            runs[i] = [
+                Run(chips[i], net, chip_keys[i], schedule, fuse=self.fuse) for net in found[i].networks
+            ]
+        return values, found, runs
+
+    def floors(self, rows: Genomes) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """What no mapping beats: costs [n, objectives] and excess [n, limits + 1], -inf where unknown.
+
+        Of layers one by one: stacks can beat it. Nothing is mapped. Costs are NaN where a candidate misses a
+        limit whatever its mappings are.
+        """
+        values, found, runs = self._begun(rows)
+        several = list(runs.values())
+        bounds = self.pricer.bounds([run for one in several for run in one])
+        latency, energy = _averaged(bounds, several).T
+        for i, seconds, joules in zip(runs, latency.tolist(), energy.tolist(), strict=True):
+            found[i].latency_s, found[i].energy_j = seconds, joules
+        self._fill(values, found, [*runs], mapped=True, names=RISING)
+        costs, excess = self.goals.costs(values), self.excess(values)
+        unknown = [m.mapped and m.name not in RISING for m in self.goals.metrics.values()]
+        at = list(runs)
+        for i, name in enumerate(self.goals.objectives):
+            if unknown[self.goals.column[name]]:
+                costs[at, i] = -np.inf
+        for i, name in enumerate(self.goals.limits):
+            if unknown[self.goals.column[name]]:
+                excess[at, i] = -np.inf
+        excess[at, -1] = 0.0
+        return costs, excess
 
     def _fill(
-        self, values: NDArray[np.float64], found: Sequence[Candidate], rows: Iterable[int], mapped: bool
+        self,
+        values: NDArray[np.float64],
+        found: Sequence[Candidate],
+        rows: Iterable[int],
+        mapped: bool,
+        names: Collection[str] | None = None,
     ) -> None:
-        """Columns of the metrics that depend on mappings, or of those that do not."""
+        """Columns of the metrics, by default of all, that depend on mappings, or of those that do not."""
         for column, metric in enumerate(self.goals.metrics.values()):
-            if metric.mapped == mapped:
+            if metric.mapped == mapped and (names is None or metric.name in names):
                 for i in rows:
                     values[i, column] = value_of(metric, found[i])
 
@@ -177,7 +219,7 @@ class Phase:
         """What is priced for a genome, on the chip as it is documented."""
         chip, networks, _ = self.design(row)
         _, _, *rest = self.genome.split(row[None, :])
-        return [Run(chip, net, schedule=self._schedule(rest, 0)) for net in networks]
+        return [Run(chip, net, schedule=self._schedule(rest, 0), fuse=self.fuse) for net in networks]
 
     def note(self, rows: Genomes) -> None:
         """Remember rows that were evaluated."""
@@ -206,14 +248,22 @@ def means(
     Infinite where a layer has no mapping that fits. Also the pricer's details, an array each network.
     """
     found = pricer.price([run for runs in candidates for run in runs])
-    both = np.column_stack([found.latency_cycles, found.energy_pj])
-    out = np.empty((len(candidates), 2))
     details = []
+    at = 0
+    for runs in candidates:
+        details.append(found.details[at : at + len(runs)])
+        at += len(runs)
+    return _averaged(np.column_stack([found.latency_cycles, found.energy_pj]), candidates), details
+
+
+def _averaged(both: NDArray[np.float64], candidates: Sequence[Sequence[Run]]) -> NDArray[np.float64]:
+    """(seconds, joules) float64[candidates, 2] of (cycles, pJ) float64[runs, 2]."""
+    out = np.empty((len(candidates), 2))
     at = 0
     for i, runs in enumerate(candidates):
         values = both[at : at + len(runs)]
-        details.append(found.details[at : at + len(runs)])
         at += len(runs)
-        latency, energy = np.exp(np.log(values).mean(axis=0)) if len(runs) > 1 else values[0]
+        with np.errstate(divide="ignore"):
+            latency, energy = np.exp(np.log(values).mean(axis=0)) if len(runs) > 1 else values[0]
         out[i] = latency / (runs[0].chip.clock_mhz * 1e6), energy * 1e-12
-    return out, details
+    return out

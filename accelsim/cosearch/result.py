@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from accelsim.cosearch.chips import unsearched
+from accelsim.cosearch.finish import Finished
 from accelsim.cosearch.goals import front
 from accelsim.cosearch.phase import Design, Phase, means
 from accelsim.cosearch.setup import SearchConfig, Setup
@@ -18,6 +21,7 @@ from accelsim.cosearch.study import Generation
 from accelsim.costing import NetworkMapping, mapped
 from accelsim.errors import AccelsimError, nearest
 from accelsim.hardware import Accelerator
+from accelsim.hardware.brief import brief
 from accelsim.pricing.models.loopnest import LoopNest
 from accelsim.pricing.network import NetworkPricer, Run
 from accelsim.shown import Shown
@@ -30,6 +34,8 @@ class Found:
     index    position among all candidates of the study
     metrics  name -> value, in the metric's unit; NaN where not known
     network, hardware  label of the network, and the chip in a few words
+    base     on the base chip instead of its own, which the search may not have come by
+    mapper   whose mappings the metrics are of, where they are not the search's own
     """
 
     index: int
@@ -39,6 +45,8 @@ class Found:
     network: str
     hardware: str
     feasible: bool
+    base: bool = False
+    mapper: str = ""
 
 
 class SearchResult(Shown):
@@ -51,6 +59,8 @@ class SearchResult(Shown):
         self._phases: list[Phase] = []
         self.interrupted = False
         self.exhausted = False
+        self.finished: dict[tuple[int, bool], Finished] = {}
+        """Designs mapped anew, by candidate and whether it is its network on the base chip."""
         self.notes: tuple[str, ...] = ()
 
     def brief(self) -> str:
@@ -74,7 +84,7 @@ class SearchResult(Shown):
         """One more generation and the phase that decodes it."""
         self.generations.append(generation)
         self._phases.append(phase)
-        for name in ("values", "feasible", "front"):
+        for name in ("values", "feasible", "front", "_numbers"):
             self.__dict__.pop(name, None)
 
     # -- everything that was evaluated ---------------------------------------------------------------
@@ -108,17 +118,49 @@ class SearchResult(Shown):
 
     @cached_property
     def front(self) -> tuple[Found, ...]:
-        """Candidates that none is better than, by the first objective."""
-        rows = front(self.setup.goals.costs(self.values), self.feasible)
-        return tuple(self.found(int(i)) for i in rows)
+        """Candidates that none is better than, by the first objective, as finished (see `finish`)."""
+        values, feasible = self.values.copy(), self.feasible
+        home = [made for made in self.finished.values() if made.base]
+        for made in self.finished.values():
+            if not made.base:
+                values[made.candidate] = made.values
+        more = np.array([made.values for made in home], float).reshape(len(home), values.shape[1])
+        meets = np.array([self._meets(made) for made in home], bool)
+        costs = self.setup.goals.costs(np.concatenate([values, more]))
+        rows = front(costs, np.concatenate([feasible, meets]))
+        n = len(values)
+        return tuple(self.found(int(i)) if i < n else self._shown(home[i - n]) for i in rows)
+
+    def _meets(self, made: Finished) -> bool:
+        phase, _ = self.genome(made.candidate)
+        return bool((phase.excess(np.array([made.values], float)) <= 0).all())
 
     @property
     def best(self) -> Found | None:
         """The front's best by the first objective; None if nothing meets the limits."""
         return self.front[0] if self.front else None
 
+    def finish(self, made: Finished) -> None:
+        """One design more is finished."""
+        self.finished[made.candidate, made.base] = made
+        self.__dict__.pop("front", None)
+
     def found(self, index: int) -> Found:
-        """Candidate number `index`."""
+        """Candidate number `index`, as finished if it is."""
+        made = self.finished.get((index, False))
+        return self._searched(index) if made is None else self._shown(made)
+
+    def _shown(self, made: Finished) -> Found:
+        plain = self._searched(made.candidate)
+        values = [math.nan if value is None else value for value in made.values]
+        metrics = dict(zip(self.setup.goals.metrics, values, strict=True))
+        chip = brief(self.setup.base) if made.base else plain.hardware
+        feasible = self._meets(made) if made.base else plain.feasible
+        return replace(
+            plain, metrics=metrics, hardware=chip, base=made.base, mapper=made.mapper, feasible=feasible
+        )
+
+    def _searched(self, index: int) -> Found:
         g, row = self._place(index)
         made = self.generations[g]
         return Found(
@@ -136,6 +178,23 @@ class SearchResult(Shown):
         ends = np.cumsum([len(g.rows) for g in self.generations])
         g = int(np.searchsorted(ends, index, "right"))
         return g, index - int(ends[g - 1] if g else 0)
+
+    def genome(self, index: int) -> tuple[Phase, NDArray[np.int64]]:
+        """The phase of a candidate, and its genome."""
+        g, row = self._place(index)
+        return self._phases[g], self.generations[g].rows[row]
+
+    def evaluated(self, phase: Phase, row: NDArray[np.int64]) -> int | None:
+        """The candidate of a phase that is the same as a genome, if there is one."""
+        return self._numbers.get((id(phase), phase.keys(row[None])[0]))
+
+    @cached_property
+    def _numbers(self) -> dict[tuple[int, bytes], int]:
+        out: dict[tuple[int, bytes], int] = {}
+        for g, phase in zip(self.generations, self._phases):
+            for key in phase.keys(g.rows):
+                out[id(phase), key] = len(out)
+        return out
 
     def hypervolume(self, reference: NDArray[np.float64] | None = None, upto: int | None = None) -> float:
         """Hypervolume of the front of the first `upto` candidates, of logarithms where metrics span decades.
@@ -182,27 +241,36 @@ class SearchResult(Shown):
 
     def design(self, found: Found) -> Design:
         """Chip and networks of a candidate."""
-        g, row = self._place(found.index)
-        return self._phases[g].design(self.generations[g].rows[row])
+        phase, row = self.genome(found.index)
+        made = phase.design(row)
+        return made._replace(chip=unsearched(self.setup.base)) if found.base else made
 
     def mappings(self, found: Found) -> tuple[NetworkMapping, ...]:
         """The mappings that the candidate was priced with, one set a network: found again, same seed."""
-        g, row = self._place(found.index)
-        phase = self._phases[g]
+        phase, row = self.genome(found.index)
+        if found.mapper:
+            patience = self.finished[found.index, found.base].patience
+            pricer = NetworkPricer(self.setup.finisher(patience).model)
+            design = self.design(found)
+            return tuple(mapped(Run(design.chip, net), pricer) for net in design.networks)
         pricer = NetworkPricer(self.setup.mapped(phase))
-        return tuple(mapped(run, pricer) for run in phase.runs(self.generations[g].rows[row]))
+        if found.base:
+            return tuple(mapped(Run(self.setup.base, net), pricer) for net in self.design(found).networks)
+        return tuple(mapped(run, pricer) for run in phase.runs(row))
 
     def priced(self, found: Found, chip: Accelerator) -> tuple[float, float]:
         """(seconds, joules) of the candidate's networks on any chip, by the search's model and mapper."""
         g, _ = self._place(found.index)
-        runs = [Run(chip, net) for net in self.design(found).networks]
+        fuse = self.setup.config.fuse == "auto"
+        runs = [Run(chip, net, fuse=fuse) for net in self.design(found).networks]
         latency, energy = means(NetworkPricer(self._phases[g].pricer.model), [runs])[0][0]
         return float(latency), float(energy)
 
     def baseline(self, found: Found, mapper: str = "template") -> tuple[NetworkMapping, ...]:
-        """The base chip on the candidate's networks: with its own dataflow, mapped by `mapper`."""
+        """The base chip on the candidate's networks: own dataflow, mapped by `mapper`, fused likewise."""
         pricer = NetworkPricer(LoopNest(self.setup.way(mapper)))
-        return tuple(mapped(Run(self.setup.base, net), pricer) for net in self.design(found).networks)
+        base, fuse = self.setup.base, self.setup.config.fuse == "auto"
+        return tuple(mapped(Run(base, net, fuse=fuse), pricer) for net in self.design(found).networks)
 
     def to_rows(self) -> list[dict[str, Any]]:
         """Every candidate as a flat dict, front members marked."""

@@ -13,19 +13,22 @@ from typing import Any
 import numpy as np
 
 from accelsim.accuracy import KNOWN, AccuracySource, source_file
+from accelsim.cosearch.finish import PATIENCE
+from accelsim.cosearch.finish import finish as finish_designs
 from accelsim.cosearch.goals import Goals, columns_of
 from accelsim.cosearch.metrics import METRICS, Metric
 from accelsim.cosearch.optimisers.base import OPTIMISERS, Optimiser
 from accelsim.cosearch.phase import DRAWS, Phase
 from accelsim.cosearch.result import SearchResult
-from accelsim.cosearch.setup import SearchConfig, Setup, file_hash
+from accelsim.cosearch.setup import FUSING, SearchConfig, Setup, file_hash
 from accelsim.cosearch.strategies.base import STRATEGIES, Strategy, load_strategy
 from accelsim.cosearch.study import Generation, Study
 from accelsim.engines.base import Engine, as_engine
 from accelsim.errors import AccelsimError, nearest
 from accelsim.hardware import Accelerator, load_hardware
 from accelsim.mapping.mapper import MAPPERS, Cancel, Mapper, as_question
-from accelsim.pricing.models import MODELS, CostModel
+from accelsim.pricing.fused import fuses
+from accelsim.pricing.models import MODELS, CostModel, load_model
 from accelsim.pricing.way import DEFAULT_MAPPER, Way
 from accelsim.workloads.load import load_network
 from accelsim.workloads.network import Network
@@ -64,6 +67,7 @@ def configure(
     batch: int = 1,
     resolution: int | None = None,
     model: str | CostModel | type[CostModel] = "accelsim",
+    fuse: str | None = None,
     **bounds: Any,
 ) -> SearchConfig:
     """A checked configuration; arguments as in `search`. Raises AccelsimError."""
@@ -101,6 +105,9 @@ def configure(
     if not isinstance(accuracy, str):
         accuracy = KNOWN.name_of(accuracy)
     fixed = tuple(fix.replace(",", " ").split()) if isinstance(fix, str) else tuple(fix)
+    if fuse is None:
+        able = STRATEGIES.name_of(strategy) in FUSING and not goals.detailed
+        fuse = "auto" if able and fuses(None, base, load_model(model, way)) else "none"
     config = SearchConfig(
         hardware=base.to_dict(),
         space=None if space is None else SPACES.name_of(space),
@@ -119,6 +126,7 @@ def configure(
         accuracy=accuracy,
         accuracy_hash=file_hash(accuracy) if space is not None else "",
         model=MODELS.name_of(model),
+        fuse=fuse,
     )
     load_strategy(Setup(config))
     return config
@@ -137,6 +145,7 @@ def search(
     cancel: Cancel | None = None,
     watch: Watch | None = None,
     limits: Mapping[Any, float] | None = None,
+    finish: int = PATIENCE,
     **options: Any,
 ) -> SearchResult:
     """Search networks, mappings and accelerators together for low energy-delay product and high accuracy.
@@ -151,10 +160,13 @@ def search(
     watch        called with a `Progress` after each generation
     limits       metric -> largest value, or smallest where more is better; `max_edp=1e-3`, `min_accuracy=75`
                  and so on say the same. Units as in `accelsim.cosearch.metrics`
+    finish       candidates a layer that the exact mapper may look at for the designs that are reported, see
+                 `accelsim.cosearch.finish`; 0: they keep the mappings of the search
 
     Options: `objectives` (metrics), `strategy` and `optimiser` (names, as in docs/search.md), `population`,
-    `mapper` and its `budget` a layer as in `map_network`, `seed`, `model` (accelsim, maestro), `fix`
-    (hardware, dataflow, network, mapping), `accuracy` (a source as in `load_source`), `batch`, `resolution`.
+    `mapper` and its `budget` a layer as in `map_network`, `seed`, `model` (accelsim, maestro), `fuse` (auto,
+    none), `fix` (hardware, dataflow, network, mapping), `accuracy` (a source as in `load_source`), `batch`,
+    `resolution`.
 
     Metrics, the space, strategy, optimiser, mapper, model and accuracy source are names, objects or classes;
     a study holds a name for each (see `accelsim.names`).
@@ -164,7 +176,7 @@ def search(
     """
     config = configure(hardware, space, networks, limits=limits, **options)
     path = None if study is None else Path(study)
-    return search_configured(config, evaluations, path, engine, workers, scheduler, cancel, watch)
+    return search_configured(config, evaluations, path, engine, workers, scheduler, cancel, watch, finish)
 
 
 def search_configured(
@@ -176,13 +188,15 @@ def search_configured(
     scheduler: str | None = None,
     cancel: Cancel | None = None,
     watch: Watch | None = None,
+    finish: int = PATIENCE,
 ) -> SearchResult:
     """`search` with a configuration of `configure`."""
     check_evaluations(evaluations)
+    check_finish(finish)
     with as_engine(engine, workers, scheduler) as started:
         if path is None or not path.exists():
             created = Study.create(path, config, evaluations)
-            return _run(created, started, evaluations, cancel, watch, new=True)
+            return _run(created, started, evaluations, cancel, watch, finish, new=True)
         opened = Study.open(path, write=True)
         if opened.config.hash != config.hash:
             opened.close()
@@ -190,7 +204,7 @@ def search_configured(
                 f"study {path}: was made by another search ({difference(opened.config, config)}); choose "
                 "another file, or resume this one"
             )
-        return _run(opened, started, evaluations, cancel, watch)
+        return _run(opened, started, evaluations, cancel, watch, finish)
 
 
 def resume(
@@ -202,9 +216,12 @@ def resume(
     scheduler: str | None = None,
     cancel: Cancel | None = None,
     watch: Watch | None = None,
+    finish: int = PATIENCE,
     trust: bool = False,
 ) -> SearchResult:
     """Go on with a study, up to more `evaluations` if given; the result is that of one long run.
+
+    Designs of the front that are not finished yet are, see `search`.
 
     trust  import what the study names as `package.module:Thing`; whoever wrote the file chose that code
 
@@ -212,6 +229,7 @@ def resume(
     """
     if evaluations is not None:
         check_evaluations(evaluations)
+    check_finish(finish)
     with as_engine(engine, workers, scheduler) as started:
         opened = Study.open(Path(study), write=True)
         if not trust:
@@ -220,7 +238,7 @@ def resume(
             except AccelsimError:
                 opened.close()
                 raise
-        return _run(opened, started, evaluations or opened.evaluations, cancel, watch)
+        return _run(opened, started, evaluations or opened.evaluations, cancel, watch, finish)
 
 
 def load_study(study: str | Path, *, trust: bool = False) -> SearchResult:
@@ -240,6 +258,7 @@ def load_study(study: str | Path, *, trust: bool = False) -> SearchResult:
             _check_fits(opened, known, strategy.phase)
             result.add(known, strategy.phase)
             strategy.follow(known.rows, known.values)
+        _take_finished(opened, result)
         result.notes = strategy.notes()
     if not len(result):
         raise AccelsimError(
@@ -299,9 +318,17 @@ def check_evaluations(evaluations: object) -> None:
         raise AccelsimError(f"evaluations: must be a whole number from 1, but got {evaluations!r}")
 
 
+def check_finish(finish: object) -> None:
+    """A whole number from 0, or AccelsimError."""
+    if isinstance(finish, bool) or not isinstance(finish, int) or not 0 <= finish < 2**62:
+        raise AccelsimError(
+            f"finish: must be a whole number of candidates from 0 (0: not at all), but got {finish!r}"
+        )
+
+
 def difference(old: SearchConfig, new: SearchConfig) -> str:
     """The settings in which two configurations differ."""
-    a, b = old.to_dict(), new.to_dict()
+    a, b = ({"fuse": "none"} | config.to_dict() for config in (old, new))
     names = [name for name in a if a[name] != b[name]]
     short = [n if isinstance(a[n], dict | list) else f"{n} {a[n]!r}, not {b[n]!r}" for n in names]
     return "other " + "; ".join(short)
@@ -313,6 +340,7 @@ def _run(
     evaluations: int,
     cancel: Cancel | None,
     watch: Watch | None,
+    patience: int,
     new: bool = False,
 ) -> SearchResult:
     with study:
@@ -323,6 +351,7 @@ def _run(
         result = SearchResult(setup, study.path)
         stop = as_question(cancel)
         n = _replay(study, strategy, result)
+        _take_finished(study, result)
         if evaluations > study.evaluations:
             study.extend(evaluations)
         while n < generations and not result.exhausted:
@@ -346,6 +375,10 @@ def _run(
             if new:
                 study.discard()
             raise impossible(strategy)
+        if not result.interrupted:
+            began = time.perf_counter()
+            result.interrupted = finish_designs(result, patience, stop, study.keep)
+            setup.clock["finishing"] += time.perf_counter() - began
         return result
 
 
@@ -362,6 +395,17 @@ def _replay(study: Study, strategy: Strategy, result: SearchResult) -> int:
         result.add(known, strategy.phase)
         strategy.tell(rows, known.values)
     return n
+
+
+def _take_finished(study: Study, result: SearchResult) -> None:
+    """What is finished already. Raises AccelsimError where it is of candidates that there are not."""
+    for made in study.finished():
+        if not 0 <= made.candidate < len(result):
+            raise AccelsimError(
+                f"study {study.path}: is damaged: a finished design is of no candidate; restore a copy or "
+                "begin a new study"
+            )
+        result.finish(made)
 
 
 def _words(versions: dict[str, str]) -> str:

@@ -24,7 +24,9 @@ from accelsim.errors import AccelsimError, nearest
 from accelsim.hardware import load_hardware
 from accelsim.hardware.microcontroller import refuse
 from accelsim.mapping.mapper import Mapper, load_mapper
+from accelsim.mapping.optimal import OptimalMapper
 from accelsim.mapping.template import Objective
+from accelsim.pricing.fused import fuses
 from accelsim.pricing.models import MODELS, CostModel, load_model
 from accelsim.pricing.models.loopnest import LoopNest
 from accelsim.pricing.network import NetworkPricer, Tally
@@ -37,6 +39,10 @@ FIXES = ("hardware", "dataflow", "network", "mapping")
 the given ones; mapping: the template mapping."""
 
 
+FUSING = ("nested", "sequential")
+"""Strategies whose candidates may be priced with stacks."""
+
+
 @dataclass(frozen=True)
 class SearchConfig:
     """Plain values. Equal hashes give equal searches, on the same versions of the libraries.
@@ -45,6 +51,7 @@ class SearchConfig:
     space     name of a space of subnets, or None with `networks` in JSON form
     mapper, budget, seed  see `Way`; budget None: no limit
     model     name of the cost model that prices the layers
+    fuse      auto: candidates are priced with the best stacks found for them, too; none
     """
 
     hardware: dict[str, Any]
@@ -64,10 +71,12 @@ class SearchConfig:
     accuracy: str
     accuracy_hash: str = field(default="")
     model: str = "accelsim"
+    fuse: str = "none"
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON form."""
-        return dict(json.loads(json.dumps(asdict(self))))
+        """JSON form; `fuse` only where it says something, as older studies had none."""
+        out = dict(json.loads(json.dumps(asdict(self))))
+        return out if self.fuse != "none" else {name: out[name] for name in out if name != "fuse"}
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> SearchConfig:
@@ -113,14 +122,30 @@ class Setup:
                     f"fix: must be among {', '.join(FIXES)}, but got {word!r}{nearest(word, FIXES)}"
                 )
         self.base = load_hardware(config.hardware)
+        self._mappers: dict[str, Mapper] = {}
         if config.model != "microcontroller" or config.strategy == "joint":
             refuse(self.base)
+        self._check_fuse()
         self.nets = self._nets()
         self.chips = self._chips()
-        self._mappers: dict[str, Mapper] = {}
         self._pricers: dict[CostModel, NetworkPricer] = {}
+        self._finishers: dict[str, NetworkPricer] = {}
         self.clock: defaultdict[str, float] = defaultdict(float)
         """Seconds of this process by kind of work."""
+
+    def _check_fuse(self) -> None:
+        config = self.config
+        if not fuses(config.fuse, self.base, load_model(config.model, self.way())):
+            return
+        if config.strategy not in FUSING:
+            raise AccelsimError(
+                f"fuse: the strategy {config.strategy} maps or bounds layers one by one; use one of "
+                f"{', '.join(FUSING)}"
+            )
+        if self.goals.detailed:
+            raise AccelsimError(
+                f"fuse: metric {self.goals.detailed[0].name} is of single layers, which stacks have none of"
+            )
 
     def _nets(self) -> Nets:
         config = self.config
@@ -179,12 +204,30 @@ class Setup:
             self._pricers[model] = NetworkPricer(model, self.engine, details=details)
         section = self.base.search
         power = section.max_power_mw if section is not None and isinstance(chips, ChipSpace) else None
-        return kind(name, nets, chips, self.goals, self._pricers[model], mappings, power)
+        made = kind(name, nets, chips, self.goals, self._pricers[model], mappings, power)
+        made.fuse = self.config.fuse == "auto"
+        return made
 
     def mapped(self, phase: Phase) -> CostModel:
         """What maps a phase's layers: its model, or accelsim's own where that has no mappings."""
         model = phase.pricer.model
         return model if type(model).mapping is not CostModel.mapping else LoopNest(self.way())
+
+    @property
+    def exact(self) -> bool:
+        """Whether designs may be finished by the exact mapper."""
+        own = load_model(self.config.model, self.way())
+        return "mapping" not in self.config.fix and isinstance(own, LoopNest)
+
+    def finisher(self, patience: int) -> NetworkPricer:
+        """What finishes designs: accelsim's model, each layer under the best mapping that can be found."""
+        name = f"optimal {patience}"
+        if name not in self._mappers:
+            self._mappers[name] = OptimalMapper(patience)
+            way = Way(self._mappers[name], self.mapping_objective, None, self.config.seed)
+            details = [metric.layer for metric in self.goals.detailed]
+            self._finishers[name] = NetworkPricer(LoopNest(way), self.engine, details=details)
+        return self._finishers[name]
 
     @property
     def tally(self) -> Tally:

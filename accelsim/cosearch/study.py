@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from accelsim import files
+from accelsim.cosearch.finish import Finished, read_finished
 from accelsim.cosearch.genes import Genomes
 from accelsim.cosearch.goals import Goals, Record
 from accelsim.cosearch.setup import SearchConfig
@@ -227,14 +228,38 @@ class Study:
             db.execute("UPDATE meta SET value = ? WHERE key = 'evaluations'", (str(evaluations),))
             _reseal(db)
 
+    def finished(self) -> list[Finished]:
+        """Designs that were finished, in that order. Raises AccelsimError where they are damaged."""
+        try:
+            out = read_finished(self._meta("finished", "[]"))
+            if any(len(made.values) != len(self.metrics) for made in out):
+                raise ValueError("a value a metric")
+        except ValueError:
+            raise AccelsimError(
+                f"study {self.path}: is damaged: its finished designs are none; restore a copy or begin a "
+                "new study"
+            ) from None
+        return out
+
+    def keep(self, made: Finished) -> None:
+        """Add a finished design."""
+        found = [*(item.to_dict() for item in self.finished()), made.to_dict()]
+        with _explained(self.path), self._db as db:
+            db.execute("BEGIN IMMEDIATE")
+            db.execute("INSERT OR REPLACE INTO meta VALUES ('finished', ?)", (json.dumps(found),))
+            _reseal(db)
+
     @property
     def versions(self) -> dict[str, str]:
         """Versions of accelsim and of the libraries that the study was begun with."""
         return dict(json.loads(self._meta("versions")))
 
-    def _meta(self, key: str) -> str:
+    def _meta(self, key: str, default: str | None = None) -> str:
         with _explained(self.path):
-            return str(self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()[0])
+            row = self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+        if row is None and default is not None:
+            return default
+        return str(row[0])
 
     def __len__(self) -> int:
         """Generations."""
@@ -400,9 +425,12 @@ def _chain(db: sqlite3.Connection, start: str) -> tuple[int, str]:
     return len(digests), start
 
 
+_SEALED = ("config_hash", "evaluations", "versions", "metrics", "finished")
+
+
 def _seal(meta: Mapping[str, str], generations: int, chain: str) -> str:
     """What says that all of a study is there: settings, and the generations by number and digest."""
-    settings = (meta[key] for key in ("config_hash", "evaluations", "versions", "metrics") if key in meta)
+    settings = (meta[key] for key in _SEALED if key in meta)
     parts = [*settings, str(generations), chain]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -67,9 +69,13 @@ def best_path(
     return best, path[::-1]
 
 
-def _value(sums: Floats, objective: str, overhead: Extra) -> Floats:
-    latency, energy = sums[:, 0] + overhead[0], sums[:, 1] + overhead[1]
+def value_of(latency: Any, energy: Any, objective: str) -> Any:
+    """The objective, of numbers or arrays."""
     return {"latency": latency, "energy": energy}.get(objective, latency * energy)
+
+
+def _value(sums: Floats, objective: str, overhead: Extra) -> Floats:
+    return np.asarray(value_of(sums[:, 0] + overhead[0], sums[:, 1] + overhead[1], objective))
 
 
 def _front(sums: Floats, objective: str) -> NDArray[np.int64]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from accelsim.mapping.mapping import MappingError
 from accelsim.pack import TENSORS
 from accelsim.stacks import StackGraph, Steps
+from accelsim.stacks.steps import LOADED, MADE_SENT, READ_SENT
 from accelsim.workloads.layer import Layer
 
 if TYPE_CHECKING:
@@ -39,104 +41,116 @@ def home_of(hardware: Accelerator) -> int:
     )
 
 
-class Room:
-    """Bits of one memory that B choices for a stack take while each of its layers runs.
+def used_bits(
+    hardware: Accelerator, words: NDArray[np.int64], weights: NDArray[np.float64] | float
+) -> NDArray[np.float64]:
+    """float64[..., 4] bits of the parts W, I, O of the home and of the whole.
 
-    choices  the batch of `steps`
-    used     [B, layers, 4] bits of the parts W, I, O and of the whole
+    words    int64[..., ROOM_COLS] of `Steps.room_words`
+    weights  float64[...] bits of weights that stay
+    """
+    memory, bits = hardware.memories[home_of(hardware)], hardware.precision_bits
+    buffers = 2.0 if memory.double_buffered else 1.0
+    loaded, read, made = (words[..., c] * buffers + words[..., c + 1] for c in (LOADED, READ_SENT, MADE_SENT))
+    out = np.zeros((*words.shape[:-1], 4))
+    if "all" in memory.parts():
+        out[..., 3] = loaded * bits.input + made * bits.output + weights
+    else:
+        # Inputs and outputs have a part each: what is made inside is an output, then an input.
+        out[..., 0] = weights
+        out[..., 1] = loaded * bits.input + read * bits.output
+        out[..., 2] = made * bits.output
+    return out
+
+
+def capacity_of(hardware: Accelerator) -> NDArray[np.float64]:
+    """float64[4] bits of the parts of the home, infinite where it has none."""
+    parts = hardware.memories[home_of(hardware)].parts()
+    return np.array([8.0 * parts[p] if p in parts else np.inf for p in PARTS])
+
+
+class Room:
+    """Bits of one memory that a choice for a stack takes while each of its layers runs.
+
+    choice  `Steps` of one choice
+    used    [layers, 4] bits of the parts W, I, O and of the whole
     """
 
-    def __init__(self, hardware: Accelerator, choices: Steps, stay: NDArray[np.bool_]) -> None:
-        """`stay` [B, layers]: whose weights stay."""
-        graph, self.hardware, self.choices, self.stay = choices.graph, hardware, choices, stay
+    def __init__(self, hardware: Accelerator, choice: Steps, stay: Sequence[int]) -> None:
+        """`stay`: layers whose weights stay."""
+        graph, self.hardware, self.choice = choice.graph, hardware, choice
         self.home = home_of(hardware)
         memory, bits = hardware.memories[self.home], hardware.precision_bits
-        parts = memory.parts()
-        self.shared = "all" in parts
-        inside = np.arange(len(graph.nodes)) >= len(graph.loaded)
-        width = np.where(inside, bits.output, bits.input).astype(float)
-        self.tensors = choices.room(width, 2.0 if memory.double_buffered else 1.0)
-        self.capacity = np.array([8.0 * parts[p] if p in parts else np.inf for p in PARTS])
-        weights = [graph.network.weights_of[i] * float(bits.weight) for i in graph.nodes[len(graph.loaded) :]]
-        self.weights = stay * np.array(weights)
-        self.used = np.zeros((*self.tensors.shape[:2], 4))
-        everything, held = self.tensors.sum(axis=2), self.weights.sum(axis=1)[:, None]
-        if self.shared:
-            self.used[..., 3] = everything + held
-        else:
-            # Inputs and outputs have a part each: what is made inside is an output, then an input.
-            self.used[..., 0] = held
-            self.used[..., 1] = self.tensors[..., inside & ~_only_out(graph) | ~inside].sum(axis=2)
-            self.used[..., 2] = self.tensors[..., inside].sum(axis=2)
+        self.shared = "all" in memory.parts()
+        width = np.where(np.arange(len(graph.nodes)) < len(graph.loaded), bits.input, bits.output)
+        self.tensors = choice.room(width.astype(float), 2.0 if memory.double_buffered else 1.0)[0]
+        self.capacity = capacity_of(hardware)
+        self.weights = graph.weights(stay) * float(bits.weight)
+        self.used = used_bits(hardware, choice.room_words[0], self.weights.sum())
 
-    @property
-    def fits(self) -> NDArray[np.bool_]:
-        """[B] whether all parts are large enough."""
-        return np.asarray((self.used <= self.capacity).all(axis=(1, 2)) & ~self.choices.missing.any(axis=1))
-
-    def reserved(self, choice: int, layer: int, piece: Layer, resident: str) -> NDArray[np.float64]:
-        """float64[M, 4] bits that a piece of a layer must leave alone, its own tensors not counted."""
-        bits = self.hardware.precision_bits
-        out = np.zeros((len(self.hardware.memories), 4))
-        own = np.zeros(4)
-        if "W" in resident:
-            own[0] = piece.weight_elements * bits.weight
-        own[1], own[2] = piece.input_elements * bits.input, piece.output_elements * bits.output
-        if self.shared:
-            own[3] = own[:3].sum()
-            own[:3] = 0.0
-        out[self.home] = np.maximum(self.used[choice, layer] - own, 0.0)
-        return out
-
-    def check(self, choice: int = 0) -> None:
+    def check(self) -> None:
         """Raises StackError naming the layer, the tensor and the bytes that lack."""
-        graph, names = self.choices.graph, self.choices.graph.names
+        graph, names = self.choice.graph, self.choice.graph.names
         memory = self.hardware.memories[self.home]
-        missing = np.flatnonzero(self.choices.missing[choice])
+        missing = np.flatnonzero(self.choice.missing[0])
         if len(missing):
             raise StackError(
                 f"{self._stack()}: what comes later reads all of {names[missing[0]]}, of which this stack "
                 f"computes only a part; cut the stack after {names[missing[0]]}"
             )
-        over = np.argwhere(self.used[choice] > self.capacity)
+        over = np.argwhere(self.used > self.capacity)
         if not len(over):
             return
-        layer, part = (int(x) for x in over[np.argmax([self.used[choice][tuple(o)] for o in over])])
-        lacks = -(-(self.used[choice, layer, part] - self.capacity[part]) // 8)
-        largest = int(self.tensors[choice, layer].argmax())
-        what, size = names[largest], self.tensors[choice, layer, largest] / 8
-        if self.weights[choice].max(initial=0.0) > 8 * size:
-            at = int(self.weights[choice].argmax())
-            what, size = f"the weights of {graph.layers[at].name}", self.weights[choice, at] / 8
+        layer, part = (int(x) for x in over[np.argmax([self.used[tuple(o)] for o in over])])
+        lacks = -(-(self.used[layer, part] - self.capacity[part]) // 8)
+        largest = int(self.tensors[layer].argmax())
+        what, size = names[largest], self.tensors[layer, largest] / 8
+        if self.weights.max(initial=0.0) > 8 * size:
+            at = int(self.weights.argmax())
+            what, size = f"the weights of {graph.layers[at].name}", self.weights[at] / 8
         where = memory.name if self.shared else f"the {PARTS[part]} part of {memory.name}"
         raise StackError(
             f"{self._stack()}: while {graph.layers[layer].name} runs, {where} lacks {lacks:.0f} bytes of the "
-            f"{self.used[choice, layer, part] / 8:.0f} that it needs; {what} takes {size:.0f} of them"
+            f"{self.used[layer, part] / 8:.0f} that it needs; {what} takes {size:.0f} of them"
         )
 
     def _stack(self) -> str:
-        layers = self.choices.graph.layers
+        layers = self.choice.graph.layers
         return f"stack {layers[0].name} to {layers[-1].name}"
 
 
 def flags(hardware: Accelerator, graph: StackGraph, layer: int, stays: bool) -> str:
     """Tensors of a layer in a stack that lie in the home. Raises StackError where they cannot."""
+    held, name = hardware.memories[home_of(hardware)].holds, graph.network.names[layer]
+    if hardware.for_layer(graph.network.layers[layer]).unit_points:
+        raise StackError(f"{name} runs on a processor beside {hardware.name}, where no stack's results wait")
     if any(graph.network.layers[layer].bits):
-        raise StackError(
-            f"{graph.network.names[layer]} has precisions of its own; stacks know those of the machine only"
-        )
-    held = hardware.memories[home_of(hardware)].holds
+        raise StackError(f"{name} has precisions of its own; stacks know those of the machine only")
     factor = any(e.operand == "W" for e in graph.network.inputs_of[layer])
     if (factor or stays) and "W" not in held:
         what = "reads an activation as W" if factor else "is to keep its weights"
         raise StackError(
             f"{hardware.memories[home_of(hardware)].name} of {hardware.name} does not hold W, but "
-            f"{graph.network.names[layer]} {what}"
+            f"{name} {what}"
         )
     return "WIO" if factor or stays else "IO"
 
 
-def _only_out(graph: StackGraph) -> NDArray[np.bool_]:
-    """[nodes] results that no layer of the stack reads."""
-    inside = {e.producer for i in range(graph.first, graph.last + 1) for e in graph.network.inputs_of[i]}
-    return np.array([i not in inside for i in graph.nodes])
+def reserved_bits(
+    hardware: Accelerator, used: NDArray[np.float64], piece: Layer, resident: str
+) -> NDArray[np.float64]:
+    """float64[M, 4] bits that a piece of a layer must leave alone, its own tensors not counted.
+
+    `used` float64[4] is what the stack takes of the home while the layer runs.
+    """
+    bits, home = hardware.precision_bits, home_of(hardware)
+    own = np.zeros(4)
+    if "W" in resident:
+        own[0] = piece.weight_elements * bits.weight
+    own[1], own[2] = piece.input_elements * bits.input, piece.output_elements * bits.output
+    if "all" in hardware.memories[home].parts():
+        own[3] = own[:3].sum()
+        own[:3] = 0.0
+    out = np.zeros((len(hardware.memories), 4))
+    out[home] = np.maximum(used - own, 0.0)
+    return out

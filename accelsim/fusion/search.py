@@ -14,24 +14,27 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from accelsim.fusion.choices import Choices
+from accelsim.fusion.choices import Offers, Question
+from accelsim.fusion.menu import Menus, Space
 from accelsim.fusion.paths import Points, best_path
 from accelsim.fusion.schedule import Stack
-from accelsim.fusion.stack_cost import Solve, StackCost, price_stack
-from accelsim.mapping.mapping import MappingError
 from accelsim.workloads.network import Network
 
 if TYPE_CHECKING:
     from accelsim.hardware import Accelerator
-    from accelsim.mapping.cost import LayerCost
 
-LONGEST = 12
-"""Layers of a stack at most, unless asked for more."""
+Floats = NDArray[np.float64]
+Answers = tuple[Floats, Floats, Floats]
+"""Cycles and pJ float64[n] of n pieces, infinite where nothing fits, and the cycles float64[n, M, users] that
+each keeps the users of the memories busy."""
+
+FULL = Space()
 
 SLACK = 1e-9
 """Bounds are this much lower than computed, so that rounding drops nothing that is better or as good."""
@@ -76,100 +79,131 @@ class FusionCertificate:
 def fuse(
     hardware: Accelerator,
     network: Network,
-    singles: Sequence[LayerCost],
-    solve: Solve,
+    singles: Floats,
+    answer: Callable[[Sequence[Question]], Answers],
     objective: str = "edp",
     *,
-    longest: int = LONGEST,
+    menus: Menus | None = None,
     most: int = MOST,
     seconds: float | None = None,
     cancelled: Callable[[], bool] = lambda: False,
     overhead: tuple[float, float] = (0.0, 0.0),
-) -> tuple[tuple[StackCost, ...], FusionCertificate]:
+) -> tuple[tuple[Stack, ...], FusionCertificate]:
     """The stacks of the best schedule, in order, and what is proved.
 
-    singles   costs of the layers one by one, nothing resident
-    solve     finds the mapping of a piece
-    longest   layers of a stack at most
+    singles   float64[layers, 2] cycles and pJ of the layers one by one, nothing resident
+    answer    prices pieces; equal ones are asked for again
+    menus     of the space that is searched, FULL unless given
     most      choices priced, after which the best schedule so far is returned, with its gap
     seconds   after which the best schedule so far is returned, with its gap
     overhead  cycles and pJ that every schedule takes beside its layers
     """
     started = time.monotonic()
-    search = _Search(hardware, network, singles, solve)
-    search.open(longest)
-    count = len(network.layers)
-    best, bound, chosen = np.inf, 0.0, []
-    while True:
-        value, path = best_path(count, search.real(), objective, overhead, best)
-        if path:
-            best, chosen = value, [search.costs[key, n] for key, n in path if (key, n) in search.costs]
-        bound, path = best_path(count, search.points, objective, overhead, best)
-        todo = [arc for arc in path if not search.priced[arc[0]][arc[1]]]
+    search = Search(hardware, network, singles, objective, menus or Menus(FULL), overhead)
+    while questions := search.ask():
+        search.tell(answer(questions))
         late = seconds is not None and time.monotonic() - started > seconds
-        if not todo or late or cancelled() or search.count_priced >= most:
+        if late or cancelled() or search.count_priced >= most:
             break
-        for key, n in todo:
-            search.price(key, n)
-    certificate = FusionCertificate(
-        best, min(bound, best), search.space, search.unfit, search.beaten, search.count_priced
-    )
-    return tuple(chosen), certificate
+    return search.chosen(), search.certificate()
 
 
-class _Search:
-    """Points of every arc, bounds until they are priced."""
+class Search:
+    """Points of every arc, bounds until they are priced. `ask` and `tell` take turns."""
 
     def __init__(
-        self, hardware: Accelerator, network: Network, singles: Sequence[LayerCost], solve: Solve
+        self,
+        hardware: Accelerator,
+        network: Network,
+        singles: Floats,
+        objective: str,
+        menus: Menus,
+        overhead: tuple[float, float],
     ) -> None:
-        self.hardware, self.network, self.solve = hardware, network, solve
-        self.points: Points = {}
-        self.priced: dict[tuple[int, int], NDArray[np.bool_]] = {}
-        self.stacks: dict[tuple[int, int], list[Stack]] = {}
-        self.costs: dict[tuple[tuple[int, int], int], StackCost] = {}
-        self.space = self.unfit = self.beaten = self.count_priced = 0
-        for i, cost in enumerate(singles):
-            self.points[i, i + 1] = np.array([[cost.latency_cycles, cost.energy_pj]])
-            self.priced[i, i + 1] = np.ones(1, bool)
+        self.offers = Offers(hardware, menus.of(network))
+        self.count, self.objective, self.overhead = len(network.layers), objective, overhead
+        self.best, self.bound = np.inf, 0.0
+        self.count_priced = self.beaten = 0
+        self._points: Points = {}
+        self._priced: dict[tuple[int, int], NDArray[np.bool_]] = {}
+        self._offer: dict[tuple[int, int], NDArray[np.int64]] = {}
+        self._path: list[tuple[tuple[int, int], int]] = []
+        self._todo: list[tuple[tuple[int, int], int, int]] = []
+        for i, single in enumerate(singles):
+            self._points[i, i + 1] = single[None].copy()
+            self._priced[i, i + 1] = np.ones(1, bool)
+        self._open(singles)
+        self._judge()
 
-    def open(self, longest: int) -> None:
-        """Bound every choice of every stack, and leave out what the layers one by one beat already."""
-        count = len(self.network.layers)
-        choices = Choices(self.hardware, self.network)
-        for first in range(count):
-            alone = self.points[first, first + 1][0].copy()
-            for last in range(first + 1, min(count, first + longest)):
-                alone += self.points[last, last + 1][0]
-                found = choices.of(first, last)
-                if found is None:
-                    continue
-                self.space += found.size
-                self.unfit += found.size - len(found.stacks)
-                bounds = np.stack([found.latency, found.energy], axis=1) * (1.0 - SLACK)
-                good = np.flatnonzero((bounds < alone).any(axis=1))
-                self.beaten += len(found.stacks) - len(good)
-                if len(good):
-                    key = first, last + 1
-                    self.points[key], self.priced[key] = bounds[good], np.zeros(len(good), bool)
-                    self.stacks[key] = [found.stacks[n] for n in good]
+    def ask(self) -> list[Question]:
+        """The pieces of what the best path of bounds has left to price; none once it is proved best."""
+        self.bound, path = best_path(self.count, self._points, self.objective, self.overhead, self.best)
+        out: list[Question] = []
+        self._todo = []
+        for key, n in path:
+            if not self._priced[key][n]:
+                pieces = self.offers.pieces((key[0], key[1] - 1), int(self._offer[key][n]))
+                self._todo.append((key, n, len(pieces)))
+                out += pieces
+        return out
 
-    def real(self) -> Points:
-        """Points that are priced; the others are out of reach."""
-        return {
-            k: np.where(self.priced[k][:, None], v, np.inf)
-            for k, v in self.points.items()
-            if self.priced[k].any()
+    def tell(self, answers: Answers) -> None:
+        """Answers to what was asked."""
+        ends = accumulate(size for *_, size in self._todo)
+        for (key, n, size), end in zip(self._todo, ends):
+            cycles, pj, busy = (column[end - size : end] for column in answers)
+            self.count_priced += 1
+            self._priced[key][n] = True
+            self._points[key][n] = np.inf
+            if np.isfinite(cycles).all():
+                at = int(self._offer[key][n])
+                self._points[key][n] = self.offers.price((key[0], key[1] - 1), at, cycles, pj, busy)
+        self._judge()
+
+    def chosen(self) -> tuple[Stack, ...]:
+        """The stacks of the best schedule of what is priced, in order."""
+        return tuple(
+            self.offers.stack((key[0], key[1] - 1), int(self._offer[key][n]))
+            for key, n in self._path
+            if key in self._offer
+        )
+
+    def figures(self) -> tuple[float, float]:
+        """(cycles, pJ) of the best schedule of what is priced."""
+        sums = np.zeros(2)
+        for key, n in self._path:
+            sums += self._points[key][n]
+        return float(sums[0]) + self.overhead[0], float(sums[1]) + self.overhead[1]
+
+    def certificate(self) -> FusionCertificate:
+        """What is proved by now."""
+        bound, _ = best_path(self.count, self._points, self.objective, self.overhead, self.best)
+        unfit = self.offers.size - self.offers.fitting
+        return FusionCertificate(
+            self.best, min(bound, self.best), self.offers.size, unfit, self.beaten, self.count_priced
+        )
+
+    def _open(self, singles: Floats) -> None:
+        """Leave out what, even by its bound, the layers one by one are as good as."""
+        for (first, last), arc in self.offers.arcs.items():
+            alone = singles[first].copy()
+            for single in singles[first + 1 : last + 1]:
+                alone += single
+            bounds = arc.bounds * (1.0 - SLACK)
+            good = np.flatnonzero((bounds < alone).any(axis=1))
+            self.beaten += len(bounds) - len(good)
+            if len(good):
+                key = first, last + 1
+                self._points[key], self._priced[key] = bounds[good], np.zeros(len(good), bool)
+                self._offer[key] = good
+
+    def _judge(self) -> None:
+        """The best schedule of what is priced."""
+        real = {
+            key: np.where(self._priced[key][:, None], points, np.inf)
+            for key, points in self._points.items()
+            if self._priced[key].any()
         }
-
-    def price(self, key: tuple[int, int], n: int) -> None:
-        """Map and price one choice; infinite where its pieces find no mapping in what the stack leaves."""
-        self.count_priced += 1
-        self.priced[key][n] = True
-        try:
-            cost = price_stack(self.hardware, self.network, self.stacks[key][n], self.solve)
-        except MappingError:
-            self.points[key][n] = np.inf
-            return
-        self.points[key][n] = cost.latency_cycles, cost.energy_pj
-        self.costs[key, n] = cost
+        value, path = best_path(self.count, real, self.objective, self.overhead, self.best)
+        if path:
+            self.best, self._path = value, path

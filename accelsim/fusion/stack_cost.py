@@ -10,17 +10,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from accelsim.fusion.room import Room, flags, home_of
+from accelsim.fusion.room import Room, flags, reserved_bits
 from accelsim.fusion.schedule import Stack
-from accelsim.hardware.ports import short
+from accelsim.fusion.totals import Frame, Totals
 from accelsim.mapping.cost import LayerCost, price_mapping
 from accelsim.mapping.mapping import MappingError
-from accelsim.pack import USERS, Machine, pack_machine
 from accelsim.stacks import StackGraph, Steps, pieces, steps
 from accelsim.workloads.layer import Layer
 from accelsim.workloads.network import Network
-from cost_models import layout as L
-from cost_models import stacks as S
 
 if TYPE_CHECKING:
     from accelsim.hardware import Accelerator
@@ -77,9 +74,9 @@ class StackCost:
 
     @property
     def weights_loaded(self) -> dict[str, int]:
-        """Words of weights that stay, loaded once an image."""
-        net = self.graph.network
-        return {net.names[i]: net.weights_of[i] * self.graph.images for i in self.stack.weights}
+        """Words of weights that stay, loaded once an image; those that layers share count for the first."""
+        held = self.graph.weights(self.stack.weights) * self.graph.images
+        return {self.graph.network.names[i]: int(held[i - self.stack.first]) for i in self.stack.weights}
 
     @property
     def macs(self) -> int:
@@ -106,7 +103,7 @@ class StackCost:
             for n, name in enumerate(self.graph.names)
         }
 
-    # -- time ----------------------------------------------------------------------------------------
+    # -- time and energy -----------------------------------------------------------------------------
 
     @cached_property
     def compute_cycles(self) -> float:
@@ -116,43 +113,28 @@ class StackCost:
     @cached_property
     def port_cycles(self) -> dict[str, float]:
         """Busy cycles of the ports of memory 0 and of the home over the whole stack."""
-        out = self._ports(0, self._moved) | self._ports(home_of(self.hardware), self._moved)
-        for piece in self.pieces:
-            for port, cycles in piece.cost.port_cycles.items():
-                if port in out:
-                    out[port] += piece.times * cycles
-        return out
-
-    @cached_property
-    def _timing(self) -> tuple[float, str]:
-        loads, stores = self._moved * (1, 0), self._moved * (0, 1)
-        home = self.hardware.memories[home_of(self.hardware)]
-        if not home.overlaps:
-            moving = self._slowest(loads) + self._slowest(stores)
-            bound = "compute" if self.compute_cycles >= moving else "loads and stores"
-            return self.compute_cycles + moving, bound
-        port = max(self.port_cycles, key=self.port_cycles.__getitem__, default="")
-        busy = self.port_cycles.get(port, 0.0)
-        bound = "compute" if self.compute_cycles >= busy else port
-        ramps = self._slowest(self._first) + self._slowest(self._last)
-        return max(self.compute_cycles, busy) + ramps, bound
+        return {
+            name: float(cycles) for (name, *_), cycles in zip(self._frame.ports, self._totals.port_cycles[0])
+        }
 
     @property
     def latency_cycles(self) -> float:
         """Ramp-up + max(pieces, ports) + ramp-down; where the home cannot fill behind compute, the sum."""
-        return self._timing[0]
+        return float(self._totals.latency_cycles[0])
 
     @property
     def bound_by(self) -> str:
         """Compute, the port that holds it up, or loads and stores that nothing hides."""
-        return self._timing[1]
-
-    # -- energy --------------------------------------------------------------------------------------
+        moving = float(self._totals.moving[0])
+        if moving:
+            return "compute" if self.compute_cycles >= moving else "loads and stores"
+        port = max(self.port_cycles, key=self.port_cycles.__getitem__)
+        return "compute" if self.compute_cycles >= self.port_cycles[port] else port
 
     @property
     def energy_pj(self) -> float:
         """Pieces, loads and stores at both ends, leakage over the time beyond the pieces' own."""
-        return sum(self.memory_energy_pj.values())
+        return float(self._totals.energy_pj[0])
 
     @cached_property
     def memory_energy_pj(self) -> dict[str, float]:
@@ -161,66 +143,34 @@ class StackCost:
         for piece in self.pieces:
             for name, part in piece.cost.memory_energy_pj().items():
                 total[name] = total.get(name, 0.0) + piece.times * part
-        machine, home = self._machine, home_of(self.hardware)
-        reads, writes = slice(L.READ_PJ, L.READ_PJ + 3), slice(L.WRITE_PJ, L.WRITE_PJ + 3)
-        loads, stores = self._moved[:, 0], self._moved[:, 1]
-        for m, taken, put in ((0, loads, stores), (home, stores, loads)):
-            pj = (taken * machine.memory[m, reads]).sum() + (put * machine.memory[m, writes]).sum()
+        for m, pj in self._frame.transfer_pj(
+            self.steps.moved, np.array([self._held]), self.graph.images
+        ).items():
             name = self.hardware.memories[m].name
-            total[name] = total.get(name, 0.0) + float(pj)
+            total[name] = total.get(name, 0.0) + float(pj[0])
         beyond = max(0.0, self.latency_cycles - self.compute_cycles)
         for name, part in self.hardware.static_energy_pj(beyond).items():
             total[name] = total.get(name, 0.0) + part
         return total
 
     @cached_property
-    def _machine(self) -> Machine:
-        return pack_machine(self.hardware)
+    def _frame(self) -> Frame:
+        return Frame(self.hardware)
 
-    # -- bits ----------------------------------------------------------------------------------------
-
-    @cached_property
-    def _moved(self) -> NDArray[np.float64]:
-        """[3, 2] bits of W, I, O loaded and stored over the whole stack."""
-        return self._bits(self.steps.words[0], sum(self.weights_loaded.values()))
+    @property
+    def _held(self) -> int:
+        return int(self.graph.weights(self.stack.weights).sum())
 
     @cached_property
-    def _first(self) -> NDArray[np.float64]:
-        words = self._corner(S.FIRST)
-        out = self._bits(words, sum(self.weights_loaded.values()) / self.graph.images)
-        return np.asarray(out * (1, 0))
-
-    @cached_property
-    def _last(self) -> NDArray[np.float64]:
-        return np.asarray(self._bits(self._corner(S.LAST), 0) * (0, 1))
-
-    def _corner(self, column: int) -> NDArray[np.int64]:
-        found = self.steps.rows[0, :, column] * self.steps.cols[0, :, column] * self.graph.channels
-        return np.asarray(found)
-
-    def _bits(self, words: NDArray[np.int64], weights: float) -> NDArray[np.float64]:
-        bits, loaded = self.hardware.precision_bits, len(self.graph.loaded)
-        out = np.zeros((3, 2))
-        out[0, 0] = weights * bits.weight
-        out[1, 0] = words[:loaded].sum() * bits.input
-        out[2, 1] = words[self.graph.stored].sum() * bits.output
-        return out
-
-    def _ports(self, m: int, moved: NDArray[np.float64]) -> dict[str, float]:
-        """Busy cycles of the ports of memory 0, which is read for loads, or of the home, which is written."""
-        machine, memory = self._machine.memory, self.hardware.memories[m]
-        reads, writes = (moved[:, 0], moved[:, 1]) if m == 0 else (moved[:, 1], moved[:, 0])
-        cycles = dict(
-            zip(USERS, np.concatenate([reads, writes]) * machine[m, L.READ_CPB : L.READ_CPB + L.NUSER])
+    def _totals(self) -> Totals:
+        times = np.array([p.times for p in self.pieces])
+        cycles, pj = (
+            np.array([getattr(p.cost, n) for p in self.pieces]) for n in ("latency_cycles", "energy_pj")
         )
-        return {
-            f"{memory.name} {short(port, memory.holds)}": float(sum(cycles[u] for u in port.users))
-            for port in self.hardware.ports(m)
-        }
-
-    def _slowest(self, moved: NDArray[np.float64]) -> float:
-        home = home_of(self.hardware)
-        return max(c for m in (0, home) for c in self._ports(m, np.asarray(moved)).values())
+        busy = np.array([p.cost.busy_cycles for p in self.pieces])
+        return self._frame.of_pieces(
+            self.steps.moved[0], self._held, self.graph.images, times, cycles, pj, busy
+        )
 
     @property
     def mapped(self) -> Stack:
@@ -273,16 +223,15 @@ def price_stack(hardware: Accelerator, network: Network, stack: Stack, solve: So
     """
     graph = StackGraph(network, stack.first, stack.last)
     counted = steps(graph, [stack.tile], [stack.kept])
-    stay = np.array([[i in stack.weights for i in range(stack.first, stack.last + 1)]])
-    room = Room(hardware, counted, stay)
-    resident = [flags(hardware, graph, i, i in stack.weights) for i in range(stack.first, stack.last + 1)]
+    room = Room(hardware, counted, stack.weights)
+    resident = [flags(hardware, graph, i, i in stack.weights) for i in graph.inside]
     room.check()
     out = []
     shapes = pieces(graph, stack.tile, stack.kept)[len(graph.loaded) :]
     for n, (layer, regions) in enumerate(zip(graph.layers, shapes)):
         for rows, cols, times in regions:
             piece = replace(layer, N=layer.N // graph.images, P=rows, Q=cols)
-            reserved = room.reserved(0, n, piece, resident[n])
+            reserved = reserved_bits(hardware, room.used[n], piece, resident[n])
             given = stack.pieces.get((stack.first + n, rows, cols))
             ends = f"{graph.layers[0].name} to {graph.layers[-1].name}"
             where = f"stack {ends}: piece {rows}x{cols} of {layer.name}"

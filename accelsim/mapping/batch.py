@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from accelsim.mapping.encoding import Allowed
-from accelsim.mapping.pairs import Machines, map_pairs
+from accelsim.mapping.pairs import Machines, PairResult, map_pairs
 from accelsim.pack import pack_layer, pack_machine
 from accelsim.workloads.layer import Layer
+from cost_models import layout as L
 
 if TYPE_CHECKING:
     from accelsim.hardware import Accelerator
@@ -54,9 +55,25 @@ def pack(rows: Iterable[Row]) -> Pairs:
 
 def map_at_once(tasks: Sequence[Task], budget: int) -> NDArray[np.float64]:
     """`Mapper.batch` of the genetic mapper: one kernel call. A budget of 0 is the template mapping."""
-    problems, machines, index, reserved = pack(
-        (task.hardware, task.layer, task.resident, task.reserved_bits) for task in tasks
-    )
+    return _figures(_mapped(tasks, budget)[1])
+
+
+def map_with_busy(tasks: Sequence[Task], budget: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """`Mapper.batch_busy` of the genetic mapper."""
+    from cost_models.pairs import busy_pairs
+
+    (problems, machines, index, _), found = _mapped(tasks, budget)
+    busy = np.zeros((len(index), machines.machine.holds.shape[1], L.NUSER))
+    busy_pairs(problems, index, *machines.machine, *found.batch, busy)
+    return _figures(found), busy
+
+
+def _mapped(tasks: Sequence[Task], budget: int) -> tuple[Pairs, PairResult]:
+    pairs = pack((task.hardware, task.layer, task.resident, task.reserved_bits) for task in tasks)
     seeds = np.array([task.seed for task in tasks], np.uint64)
-    found = map_pairs(problems, machines, index, budget, seeds, tasks[0].objective, reserved=reserved)
+    found = map_pairs(*pairs[:3], budget, seeds, tasks[0].objective, reserved=pairs.reserved)
+    return pairs, found
+
+
+def _figures(found: PairResult) -> NDArray[np.float64]:
     return np.column_stack([found.latency, found.energy, found.spent.sum(axis=1)])

@@ -131,15 +131,20 @@ class LayerCost(Shown):
 
         Bits only: what transfers take to start is in the latency.
         """
-        machine = self._machine
         out: dict[str, float] = {}
-        for m, (memory, instances) in enumerate(zip(self.hardware.memories, self.instances, strict=False)):
-            bits = self.counts.bits[0, m].T.ravel()
-            cycles = dict(zip(USERS, bits / instances * machine[m, L.READ_CPB : L.READ_CPB + L.NUSER]))
+        for m, memory in enumerate(self.hardware.memories):
+            cycles = dict(zip(USERS, self.busy_cycles[m]))
             for port in self.hardware.ports(m):
                 name = f"{memory.name} {short(port, memory.holds)}"
                 out[name] = float(sum(cycles[user] for user in port.users))
         return out
+
+    @cached_property
+    def busy_cycles(self) -> NDArray[np.float64]:
+        """float64[M, users] that each user keeps one instance of each memory busy."""
+        bits = self.counts.bits[0].transpose(0, 2, 1).reshape(-1, L.NUSER)
+        instances = np.array(self.instances[:-1], float)[:, None]
+        return np.asarray(bits / instances * self._machine[:, L.READ_CPB : L.READ_CPB + L.NUSER])
 
     @cached_property
     def bound_by(self) -> str:

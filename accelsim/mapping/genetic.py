@@ -69,3 +69,9 @@ class GeneticMapper(Mapper):
         from accelsim.mapping.batch import map_at_once
 
         return map_at_once(tasks, tasks[0].evaluations)
+
+    def batch_busy(self, tasks: Sequence[Task]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """In two kernel calls."""
+        from accelsim.mapping.batch import map_with_busy
+
+        return map_with_busy(tasks, tasks[0].evaluations)

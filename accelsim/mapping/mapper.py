@@ -191,6 +191,23 @@ class Mapper(ABC):
                 row[:] = found.cost.latency_cycles, found.cost.energy_pj, spent
         return out
 
+    def batch_busy(self, tasks: Sequence[Task]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """`batch`, and the cycles float64[n, M, 6] that each mapping keeps the users of each memory busy.
+
+        What fusing layers asks for; overridden like `batch`.
+        """
+        figures = np.full((len(tasks), 3), np.inf)
+        busy = np.zeros((len(tasks), len(tasks[0].hardware.memories), L.NUSER))
+        for i, task in enumerate(tasks):
+            found = self.map(task)
+            if found is None:
+                figures[i, 2] = 0.0
+                continue
+            spent = found.evaluations + found.start_evaluations
+            figures[i] = found.cost.latency_cycles, found.cost.energy_pj, spent
+            busy[i] = found.cost.busy_cycles
+        return figures, busy
+
     def map_ways(self, task: Task) -> MappingResult | None:
         """The best of `map` over all ways to hold, the first of equals; None if none fits.
 
@@ -216,6 +233,16 @@ class Mapper(ABC):
         first = np.cumsum([0, *(len(task.ways) for task in tasks[:-1])])
         rows = best_rows(found[:, 0], found[:, 1], first, tasks[0].objective)
         return np.column_stack([found[rows, :2], np.add.reduceat(found[:, 2], first)])
+
+    def busy_ways(self, tasks: Sequence[Task]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """What `map_ways` finds for each task, as `batch_busy` says it."""
+        ways = [way for task in tasks for way in task.ways]
+        found, busy = self.batch_busy(ways)
+        if len(ways) == len(tasks):
+            return found, busy
+        first = np.cumsum([0, *(len(task.ways) for task in tasks[:-1])])
+        rows = best_rows(found[:, 0], found[:, 1], first, tasks[0].objective)
+        return np.column_stack([found[rows, :2], np.add.reduceat(found[:, 2], first)]), busy[rows]
 
     def _start(self, task: Task) -> tuple[Batch, int] | None:
         """The mapping to start from, and the evaluations that it took."""
@@ -253,6 +280,12 @@ class TemplateMapper(Mapper):
         from accelsim.mapping.batch import map_at_once
 
         return map_at_once(tasks, 0)
+
+    def batch_busy(self, tasks: Sequence[Task]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """In two kernel calls."""
+        from accelsim.mapping.batch import map_with_busy
+
+        return map_with_busy(tasks, 0)
 
 
 MAPPERS = Registry(

@@ -261,7 +261,7 @@ def warm() -> None:
 
 
 class OptimalMapper(Mapper):
-    """`optimal` among the mappers. With neither a budget nor seconds it ends after `PATIENCE` candidates.
+    """`optimal` among the mappers. With neither a budget nor seconds it ends after `patience` candidates.
 
     It begins at what the genetic mapper finds with its default budget, or with less where this one's is
     smaller: never worse than that, and a better bound from the first candidate on.
@@ -269,6 +269,9 @@ class OptimalMapper(Mapper):
 
     name = "optimal"
     budget = None
+
+    def __init__(self, patience: int = PATIENCE) -> None:
+        self.patience = patience
 
     def search(self, task: Task, start: Batch) -> tuple[Batch, int, Status, Any]:
         """Not used: the search begins with what the genetic mapper found."""
@@ -294,7 +297,7 @@ class OptimalMapper(Mapper):
             [way.machine for way in task.ways],
         )  # fmt: skip
         search.begin(way, start)
-        most = PATIENCE if task.seconds is None and task.budget is None else None
+        most = self.patience if task.seconds is None and task.budget is None else None
         left = None if task.budget is None else task.budget - spent
         status = search.run(task.seconds, most, left, task.cancelled)
         found = search.result(status == "optimal")

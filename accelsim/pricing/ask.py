@@ -59,3 +59,17 @@ class Answers(NamedTuple):
     def empty(cls, n: int) -> Answers:
         """Nothing fits, nothing tried."""
         return cls(np.full(n, np.inf), np.full(n, np.inf), np.zeros(n))
+
+
+class Pieces(NamedTuple):
+    """Costs of n asks that are pieces of stacks.
+
+    latency_cycles, energy_pj  float64[n], infinite where no mapping fits
+    busy_cycles                float64[n, M, 6] that each keeps the users of each memory busy
+    evaluations                float64[n], mappings priced on the way
+    """
+
+    latency_cycles: NDArray[np.float64]
+    energy_pj: NDArray[np.float64]
+    busy_cycles: NDArray[np.float64]
+    evaluations: NDArray[np.float64]

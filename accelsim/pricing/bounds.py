@@ -31,8 +31,6 @@ def lower_bounds(asks: Sequence[Ask]) -> NDArray[np.float64]:
 
     Where the chip leaves open what its memories hold, on no way to hold.
     """
-    from cost_models.roofline import bound_batch
-
     if any(ask.chip.leaves_choice for ask in asks):
         each = [ways_for(ask.chip, ask.layer, ask.resident) for ask in asks]
         ways = [ask._replace(chip=way) for ask, some in zip(asks, each, strict=True) for way in some]
@@ -45,18 +43,24 @@ def lower_bounds(asks: Sequence[Ask]) -> NDArray[np.float64]:
     for rows in chips.values():
         chip = asks[rows[0]].chip
         problems = np.array([pack_layer(asks[i].layer, asks[i].resident) for i in rows])
-        arrays = pack_machine(chip)
-        latency, energy = np.empty(len(rows)), np.empty(len(rows))
-        bound_batch(problems, *arrays, latency, energy)
-        if not arrays.machine[L.UNIT_RATE]:
-            multiplies = problems[:, L.HAS_MACS] != 0  # others have a unit as wide as the array
-            slower = np.where(
-                multiplies, np.maximum(latency, _compute(chip, problems, arrays.machine)), latency
-            )
-            energy += arrays.machine[L.LEAK_PJ] * (slower - latency)
-            latency = slower
-        out[rows, 0], out[rows, 1] = latency, energy
+        out[rows] = _of_machine(chip, problems)
     return out
+
+
+def _of_machine(chip: Accelerator, problems: NDArray[np.int64]) -> NDArray[np.float64]:
+    """(cycles, pJ) float64[n, 2] of n problems; what the memories hold is settled."""
+    from cost_models.roofline import bound_batch
+
+    arrays = pack_machine(chip)
+    latency, energy = np.empty(len(problems)), np.empty(len(problems))
+    bound_batch(problems, *arrays, latency, energy)
+    if not arrays.machine[L.UNIT_RATE]:
+        multiplies = problems[:, L.HAS_MACS] != 0  # others have a unit as wide as the array
+        compute = _compute(chip, problems, arrays.machine)
+        slower = np.where(multiplies, np.maximum(latency, compute), latency)
+        energy += arrays.machine[L.LEAK_PJ] * (slower - latency)
+        latency = slower
+    return np.column_stack([latency, energy])
 
 
 def _compute(

@@ -12,7 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -29,10 +29,15 @@ from accelsim.workloads.layer import Layer
 from accelsim.workloads.network import Network
 
 if TYPE_CHECKING:
+    from accelsim.fusion import Stack
+    from accelsim.fusion.menu import Menus
     from accelsim.hardware import Accelerator
 
 CHUNKS_PER_WORKER = 16
 """Chunks of a call for each worker: enough to even out, few enough to cost nothing."""
+
+MOST_PIECES = 100_000
+"""Pieces of stacks that a pricer remembers before it forgets them all."""
 
 Progress = Callable[[int, int], None]
 
@@ -50,6 +55,7 @@ class Run:
     engine     the part of the chip that a layer runs on, as an accelerator with the same memories; None: as
                the chip's `engines` say
     fused      layers that are part of a stack: nobody asks for them here, and nothing around them stays
+    fuse       whether to look for stacks too, as `accelsim.pricing.fused` does
     """
 
     chip: Accelerator
@@ -59,6 +65,7 @@ class Run:
     residency: Residency | None = None
     engine: Callable[[Layer], Accelerator] | None = None
     fused: frozenset[int] = frozenset()
+    fuse: bool = False
 
 
 class Figures(NamedTuple):
@@ -108,6 +115,7 @@ class NetworkPricer:
         self.tally = Tally()
         self._known: dict[Hashable, tuple[float, ...]] = {}
         self._bounds: dict[Hashable, NDArray[np.float64]] = {}
+        self._pieces: dict[Hashable, tuple[float, float, NDArray[np.float64]]] = {}
         self._layers: dict[Layer, int] = {}
 
     def price(self, runs: Sequence[Run]) -> Figures:
@@ -129,6 +137,13 @@ class NetworkPricer:
             out.latency_cycles[i] += overhead_cycles(place.run.chip)
             out.energy_pj[i] += overhead_pj(place.run.chip)
             out.failed[i] = place.failed
+        fusing = [i for i, run in enumerate(runs) if run.fuse and out.failed[i] < 0]
+        if fusing:
+            from accelsim.pricing.fused import fused
+
+            plain = [(out.latency_cycles[i], out.energy_pj[i]) for i in fusing]
+            for i, found in zip(fusing, fused(self, [runs[i] for i in fusing], plain)):
+                out.latency_cycles[i], out.energy_pj[i] = found.latency_cycles, found.energy_pj
         return out
 
     def bounds(self, runs: Sequence[Run]) -> NDArray[np.float64]:
@@ -148,6 +163,48 @@ class NetworkPricer:
         keys = [a.key(a.chip.hash, layers.setdefault(a.layer, len(layers))) for a in asks]
         self._price(dict(zip(keys, asks, strict=True)))
         return np.array([self._known[key][:2] for key in keys]).reshape(-1, 2)
+
+    def pieces(self, asks: Sequence[tuple[Hashable, Ask]]) -> tuple[NDArray[np.float64], ...]:
+        """Cycles and pJ float64[n] of pieces of stacks, and the cycles [n, M, users] that ports are busy.
+
+        Asks come with a key of their chip.
+        """
+        layers = self._layers
+        keys = [ask.key(chip, layers.setdefault(ask.layer, len(layers))) for chip, ask in asks]
+        if len(self._pieces) > MOST_PIECES:
+            self._pieces.clear()
+        new = {key: ask for key, (_, ask) in zip(keys, asks) if key not in self._pieces}
+        if new:
+            latency, energy, busy, spent = self._answered(list(new.values()), self.model.pieces)
+            self.tally.mappings += int(spent.sum())
+            self._pieces |= zip(new, zip(latency.tolist(), energy.tolist(), busy))
+        columns = zip(*(self._pieces[key] for key in keys))
+        return tuple(np.array(column) for column in columns)
+
+    @cached_property
+    def menus(self) -> Menus:
+        """Choices for stacks, whatever the chip: equal blocks of all networks share them."""
+        from accelsim.fusion.menu import Menus
+        from accelsim.pricing.fused import FEW
+
+        return Menus(FEW)
+
+    def stacks(self, run: Run) -> tuple[Stack, ...]:
+        """The stacks that the figures of a run stand for; none unless it fuses."""
+        from accelsim.pricing.fused import fused
+
+        if not run.fuse:
+            return ()
+        plain = self.price([replace(run, fuse=False)])
+        if plain.failed[0] >= 0:
+            return ()
+        return fused(self, [run], [(float(plain.latency_cycles[0]), float(plain.energy_pj[0]))])[0].stacks
+
+    def alone(self, run: Run) -> NDArray[np.float64]:
+        """Cycles and pJ float64[layers, 2] of the layers one by one, nothing resident around them."""
+        place = _Place(replace(run, residency=Residency(run.chip, run.network, set(), set())), self._layers)
+        self._price(place.asks())
+        return np.array([self._known[key][:2] for key in place.keys])
 
     def mappings(self, run: Run, progress: Progress | None = None) -> tuple[list[MappingResult], Residency]:
         """A result per layer, and what stays on chip. `progress` is called with (layers done, in all).
@@ -189,17 +246,20 @@ class NetworkPricer:
         new = {key: ask for key, ask in asks.items() if key not in self._known}
         if not new:
             return
-        size = max(1, -(-len(new) // (CHUNKS_PER_WORKER * self.engine.workers)))
-        items = list(new.values())
-        chunks = [items[i : i + size] for i in range(0, len(items), size)]
-        began = time.perf_counter()
         price: Any = partial(_detailed, self.model, self.details) if self.details else self.model.price
-        price = partial(price, **self._cancel())
-        latency, energy, spent, *more = (np.concatenate(x) for x in zip(*self.engine.map(price, chunks)))
-        self.tally.seconds += time.perf_counter() - began
+        latency, energy, spent, *more = self._answered(list(new.values()), price)
         self._known |= zip(new, zip(latency.tolist(), energy.tolist(), *(x.tolist() for x in more)))
-        self.tally.pairs += len(new)
         self.tally.mappings += int(spent.sum())
+
+    def _answered(self, asks: list[Ask], price: Callable[..., Any]) -> list[NDArray[np.float64]]:
+        """Columns of the model's answers, from chunks of the asks."""
+        size = max(1, -(-len(asks) // (CHUNKS_PER_WORKER * self.engine.workers)))
+        chunks = [asks[i : i + size] for i in range(0, len(asks), size)]
+        began = time.perf_counter()
+        found = self.engine.map(partial(price, **self._cancel()), chunks)
+        self.tally.seconds += time.perf_counter() - began
+        self.tally.pairs += len(asks)
+        return [np.concatenate(column) for column in zip(*found)]
 
     def _mapped(self, asks: list[Ask]) -> Iterator[MappingResult | None]:
         """The mapping of each ask, in their order, as they come."""

@@ -29,9 +29,11 @@ PROBES = (
 def hardware_report(hardware: Accelerator, *, probes: bool = True) -> RenderableType:
     """Hierarchy, peak, ridge, capacity in tiles, area and power, four layers priced, and remarks."""
     parts: list[RenderableType] = [_tree(hardware), Text(""), _peak(hardware), Text(""), _tiles(hardware)]
-    if probes:
-        parts += [Text(""), _probes(hardware)]
     found = list(remarks(hardware))
+    if probes:
+        table, idle = _probes(hardware)
+        parts += [Text(""), table]
+        found += idle
     parts.append(Text("\nWorth a second look" if found else "\nNothing stands out", style="bold"))
     parts += [Text(f"  {remark}") for remark in found]
     return Group(*parts)
@@ -125,7 +127,16 @@ def _tiles(hardware: Accelerator) -> RenderableType:
     )
 
 
-def _probes(hardware: Accelerator) -> RenderableType:
+DENSE = PROBES[:2]
+"""Those with enough reuse and parallel work for any array."""
+
+IDLE = 0.1
+"""Share of the MACs below which a machine under the template is worth a second look."""
+
+
+def _probes(hardware: Accelerator) -> tuple[RenderableType, list[str]]:
+    """The priced layers, and a remark on each dense one that leaves most MACs idle."""
+    idle = []
     table = Table(title="Template mapping", title_justify="left", box=None, header_style="bold")
     for name in ("layer", "shape"):
         table.add_column(name)
@@ -147,7 +158,12 @@ def _probes(hardware: Accelerator) -> RenderableType:
             energy,
             cost.bound_by,
         )
-    return table
+        if cost.utilisation < IDLE and layer in DENSE:
+            idle.append(
+                f"the template keeps {cost.utilisation:.1%} of the MACs busy on {layer.name} ({layer}), "
+                f"bound by {cost.bound_by}: look at its ports, or at what `dataflow.axes` allows"
+            )
+    return table, idle
 
 
 def remarks(hardware: Accelerator) -> Iterator[str]:

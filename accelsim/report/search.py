@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from statistics import median
 
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from accelsim.cosearch.finish import moved
 from accelsim.cosearch.goals import Goals
 from accelsim.cosearch.metrics import Metric
 from accelsim.cosearch.phase import DRAWS
@@ -35,7 +37,7 @@ def search_report(result: SearchResult, *, designs: bool = True) -> RenderableTy
     best = result.best
     if best is None:
         return Group(*parts, Text(nothing_feasible(result)))
-    parts += [front_table(result), Text("")]
+    parts += [front_table(result), *map(Text, finished_lines(result)), Text("")]
     if designs and result.setup.base.microcontroller is None:
         parts += design_parts(result, best)
     return Group(*parts)
@@ -82,6 +84,33 @@ def ran(result: SearchResult) -> str:
     return "\n".join(lines)
 
 
+def finished_lines(result: SearchResult) -> list[str]:
+    """What the exact mapper made of the designs reported, and whether their ranks changed."""
+    found = moved(result)
+    if found is None:
+        return []
+    goals = result.setup.goals
+    metric = next((name for name in goals.objectives if goals.metrics[name].mapped), "edp")
+    gains = sorted(found.gains)
+    most = max(made.patience for made in result.finished.values())
+    lines = [
+        f"finished: {found.designs} designs mapped anew by the exact mapper, at most {most:,} candidates a "
+        f"layer; {metric} falls by {1 - 1 / median(gains):.1%} at the median, by at most "
+        f"{1 - 1 / gains[-1]:.1%}",
+    ]
+    best = result.front[0]
+    if found.pairs:
+        same = best.index == found.best_before and not best.base
+        lines.append(
+            f"of {found.pairs} pairs of them {found.swaps} changed their order by {goals.objectives[0]}; "
+            f"the best is {'the same' if same else f'another, it was {found.best_before}'}"
+        )
+    home = sum(found.base for found in result.front)
+    if home:
+        lines.append(f"{home} of the front are the base chip itself, which no chip found improves on there")
+    return lines
+
+
 def nothing_feasible(result: SearchResult) -> str:
     """Which limit kills what share, and how close the candidates came."""
     goals = result.setup.goals
@@ -123,7 +152,7 @@ def front_table(result: SearchResult) -> Grid:
     for i in shown:
         found = front[i]
         table.add_row(
-            str(found.index),
+            f"{found.index}{'b' if found.base else ''}",
             *(_cell(metrics[name], found.metrics[name]) for name in known),
             found.hardware,
             found.network.partition(":")[2] or found.network,
@@ -151,9 +180,10 @@ def _cell(metric: Metric, value: float) -> str:
 def design_parts(result: SearchResult, found: Found) -> list[RenderableType]:
     """One design: the chip drawn, beside the base chip, its energy, its most expensive layer's loop nest."""
     design = result.design(found)
+    on_base = f" on {result.setup.base.name} itself" if found.base else ""
     mapped = result.mappings(found)
     parts: list[RenderableType] = [
-        Text(f"Design {found.index}: {design.label}", style="bold"),
+        Text(f"Design {found.index}: {design.label}{on_base}", style="bold"),
         Text(describe(design.chip) + "\n"),
         comparison(result, found, mapped),
         Text(""),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -46,6 +47,11 @@ class StackGraph:
         """The layers of the stack."""
         return self.network.layers[self.first : self.last + 1]
 
+    @property
+    def inside(self) -> range:
+        """Indices of the layers in the network."""
+        return range(self.first, self.last + 1)
+
     @cached_property
     def loaded(self) -> tuple[int, ...]:
         """Producers outside the stack, the network's input (-1) first."""
@@ -84,6 +90,22 @@ class StackGraph:
             for i in self.nodes
         ]
         return np.array(out)
+
+    @cached_property
+    def read(self) -> NDArray[np.bool_]:
+        """[nodes] whether a layer of the stack reads the tensor."""
+        producers = {edge.producer for edge, _ in self._edges}
+        return np.array([i in producers for i in self.nodes])
+
+    def weights(self, stay: Iterable[int]) -> NDArray[np.int64]:
+        """[layers] words of weights that the layers `stay` keep; what layers share counts for the first."""
+        out, seen = np.zeros(len(self.layers), np.int64), list[int]()
+        for i in sorted(stay):
+            before = self.network.distinct_weights(seen) if self.network.held else 0
+            seen.append(i)
+            held = self.network.distinct_weights(seen if self.network.held else [i])
+            out[i - self.first] = held - before
+        return out
 
     @cached_property
     def sizes(self) -> NDArray[np.int64]:
@@ -138,7 +160,7 @@ class StackGraph:
 
     @cached_property
     def _edges(self) -> list[tuple[Edge, Reads]]:
-        return [pair for i in range(self.first, self.last + 1) for pair in self.network.reads_of[i]]
+        return [pair for i in self.inside for pair in self.network.reads_of[i]]
 
     def _channels_read(self, producer: int, rows: int, cols: int) -> int:
         total = words = 0

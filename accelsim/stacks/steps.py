@@ -14,6 +14,12 @@ from cost_models import stacks as S
 
 Ints = NDArray[np.int64]
 
+LOADED, READ_SENT, MADE_SENT = 0, 2, 4
+"""Columns of `Steps.room_words`: windows that have a second buffer where the home has two, of loaded tensors,
+of results that the stack reads, and of all its results; behind each, the other words of the same tensors."""
+
+ROOM_COLS = 6
+
 
 @dataclass(frozen=True)
 class Steps:
@@ -77,6 +83,30 @@ class Steps:
         window = self.window * np.where(loaded | graph.stored, buffers, 1.0)
         kept = self.kept_cols + self.kept_rows
         return np.asarray((graph.live * window[:, None, :] + kept[:, None, :]) * bits)
+
+    @property
+    def moved(self) -> Ints:
+        """[B, 4] words loaded, words stored, words loaded by an image's first step, stored by its last."""
+        loaded, stored = slice(len(self.graph.loaded)), self.graph.stored
+        first, last = (self._product(column) * self.graph.channels for column in (S.FIRST, S.LAST))
+        parts = self.words[:, loaded], self.words[:, stored], first[:, loaded], last[:, stored]
+        return np.stack([part.sum(axis=1) for part in parts], axis=1)
+
+    @property
+    def room_words(self) -> Ints:
+        """[B, layers, ROOM_COLS] words in the home while each layer runs, by what they count as."""
+        graph = self.graph
+        loaded = np.arange(len(graph.nodes)) < len(graph.loaded)
+        out = np.zeros((len(self.rows), len(graph.layers), ROOM_COLS), np.int64)
+        window = graph.live * self.window[:, None, :]
+        kept = (self.kept_cols + self.kept_rows)[:, None, :]
+        for column, nodes in ((READ_SENT, ~loaded & graph.read), (MADE_SENT, ~loaded)):
+            out[..., column] = window[..., nodes & graph.stored].sum(axis=2)
+            out[..., column + 1] = window[..., nodes & ~graph.stored].sum(axis=2)
+            out[..., column + 1] += kept[..., nodes].sum(axis=2)
+        out[..., LOADED] = window[..., loaded].sum(axis=2)
+        out[..., LOADED + 1] = kept[..., loaded].sum(axis=2)
+        return out
 
     def _product(self, column: int) -> Ints:
         return np.asarray(self.rows[..., column] * self.cols[..., column])

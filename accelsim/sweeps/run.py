@@ -16,6 +16,7 @@ from accelsim.hardware.loader import load_hardware
 from accelsim.hardware.paths import value_at
 from accelsim.hardware.resize import resized
 from accelsim.mapping.mapper import Cancel, Mapper, as_question, nothing_fits
+from accelsim.pricing.fused import fuses
 from accelsim.pricing.models import CostModel, load_model
 from accelsim.pricing.models.base import never
 from accelsim.pricing.network import NetworkPricer, Run
@@ -53,6 +54,7 @@ def sweep(
     budget: int | None = None,
     seed: int = 0,
     model: str | CostModel | type[CostModel] = "accelsim",
+    fuse: str | None = None,
     engine: str | Engine | type[Engine] = "threads",
     workers: int | None = None,
     scheduler: str | None = None,
@@ -68,6 +70,8 @@ def sweep(
     vary       texts such as "memories.GLB.size_bytes=16KiB:512KiB:x2", or {path: values}
     mapper, objective, budget, seed   as in `map_network`; several objectives give a row each
     model      who prices the layers: accelsim, maestro, or a `CostModel`
+    fuse       auto: points are priced with the best stacks that a quick search finds, if these are better;
+               none; None: as each machine says
     engine     threads, processes or dask, with `workers` of them, default one a processor; the answer does
                not depend on them
     out        .csv, .json or .parquet to write; beside it lies a journal (.part) until all is done, from
@@ -89,6 +93,7 @@ def sweep(
     objectives = [objective] if isinstance(objective, str) else list(dict.fromkeys(objective))
     ways = [Way.of(mapper, name, budget, seed) for name in objectives]
     models = [load_model(model, way) for way in ways]
+    fuses(fuse, base, models[0])
     check_workers(workers)
     cancelled = as_question(cancel)
     journal = None
@@ -98,10 +103,10 @@ def sweep(
         if out.suffix.lower() == ".parquet":
             parquet_modules()
         part = out.with_name(out.name + ".part")
-        journal = Journal(part, _question(ways[0], models[0], nets), len(nets), fresh)
+        journal = Journal(part, _question(ways[0], models[0], nets, fuse), len(nets), fresh)
     try:
         with as_engine(engine, workers, scheduler) as started:
-            table = _priced(base, axes, ways, models, nets, started, cancelled, progress, journal)
+            table = _priced(base, axes, ways, models, nets, started, cancelled, progress, journal, fuse)
         if out is not None and journal is not None:
             table.write(out)
             journal.remove()
@@ -121,6 +126,7 @@ def _priced(
     cancelled: Callable[[], bool],
     progress: Callable[[int, int], None] | None,
     journal: Journal | None,
+    fuse: str | None,
 ) -> SweepTable:
     """The whole table, from what the journal knows and the points left. Raises Interrupted."""
     machines, reasons = _machines(base, axes)
@@ -133,7 +139,7 @@ def _priced(
     }
     total = len({_key(m, way) for way in ways for m in machines if m is not None})
     stop = cancelled if started.shares_memory else never
-    found = started.stream(partial(_solve, nets=nets, cancelled=stop), list(jobs.values()))
+    found = started.stream(partial(_solve, nets=nets, fuse=fuse, cancelled=stop), list(jobs.values()))
     for done, (key, prices) in enumerate(zip(jobs, found), total - len(jobs) + 1):
         if cancelled():
             break
@@ -182,7 +188,7 @@ def _told(net: Network) -> tuple[object, ...]:
     return (*parts, net.held) if net.held else parts
 
 
-def _question(way: Way, model: CostModel, nets: list[Network]) -> dict[str, Any]:
+def _question(way: Way, model: CostModel, nets: list[Network], fuse: str | None) -> dict[str, Any]:
     """What must be equal for results of a journal to hold."""
     from accelsim import __version__
 
@@ -193,14 +199,20 @@ def _question(way: Way, model: CostModel, nets: list[Network]) -> dict[str, Any]
         "mapper": way.mapper.name,
         "budget": way.budget,
         "seed": way.seed,
+        "fuse": fuse,
         "networks": [net.name for net in nets],
         "layers": hashlib.sha256(text.encode()).hexdigest()[:16],
     }
 
 
-def _solve(job: _Job, nets: list[Network], cancelled: Callable[[], bool] = never) -> list[Any]:
+def _solve(
+    job: _Job, nets: list[Network], fuse: str | None = None, cancelled: Callable[[], bool] = never
+) -> list[Any]:
     """[cycles, pJ] of each network on a machine, or why there are none."""
-    found = NetworkPricer(job.model, cancelled=cancelled).price([Run(job.hardware, net) for net in nets])
+    stacks = fuse == "auto" or fuses(fuse, job.hardware, job.model)
+    found = NetworkPricer(job.model, cancelled=cancelled).price(
+        [Run(job.hardware, net, fuse=stacks) for net in nets]
+    )
     return [
         [latency, energy] if failed < 0 else str(nothing_fits(job.hardware, net.layers[failed]))
         for net, latency, energy, failed in zip(nets, *(column.tolist() for column in found[:3]), strict=True)

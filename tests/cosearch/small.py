@@ -17,7 +17,7 @@ def tiny(name: str = "tiny", channels: int = 8) -> dict[str, Any]:
     return net.build(net.linear(net.global_pool(x), 10)).to_dict()
 
 
-TINY: dict[str, Any] = {"hardware": "eyeriss", "networks": tiny(), "budget": 20, "population": 8}
+TINY: dict[str, Any] = {"hardware": "eyeriss", "networks": tiny(), "budget": 20, "population": 8, "finish": 0}
 """About 10 ms a candidate."""
 
 SUBNETS: dict[str, Any] = {
@@ -26,6 +26,7 @@ SUBNETS: dict[str, Any] = {
     "resolution": 128,
     "budget": 20,
     "population": 8,
+    "finish": 0,
 }
 """About 50 ms a candidate."""
 
@@ -37,6 +38,7 @@ MACRO: dict[str, Any] = {
     "fix": "hardware",
     "budget": 20,
     "population": 8,
+    "finish": 0,
 }
 """21 blocks."""
 

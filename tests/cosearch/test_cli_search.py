@@ -19,7 +19,7 @@ import accelsim
 from tests.command import run
 from tests.cosearch.small import TINY, same, tiny
 
-FAST = ("--budget", "20", "--population", "8", "--evaluations", "16")
+FAST = ("--budget", "20", "--population", "8", "--evaluations", "16", "--finish", "0")
 
 
 @pytest.fixture(scope="module")
@@ -105,7 +105,18 @@ def test_other_searches(capsys, network, options) -> None:
 
 
 def test_the_same_command_goes_on_and_another_begins_anew(capsys, here, network) -> None:
-    command = ("search", "eyeriss", "--network", network, "--budget", "20", "--population", "8")
+    command = (
+        "search",
+        "eyeriss",
+        "--network",
+        network,
+        "--budget",
+        "20",
+        "--population",
+        "8",
+        "--finish",
+        "0",
+    )
     assert run(capsys, *command, "--evaluations", "8")[0] == 0
     assert run(capsys, *command, "--evaluations", "16", "--workers", "1")[0] == 0
     (path,) = here.iterdir()

@@ -46,7 +46,15 @@ class Open(Genes):
 
 def phase(first: Genes, second: Genes, objectives: str = "edp", **limits: float) -> Phase:
     parts: Any = first, second
-    return Phase("made up", *parts, Goals.of(objectives, limits), pricer=None)  # type: ignore[arg-type]
+    return MadeUp("made up", *parts, Goals.of(objectives, limits), pricer=None)  # type: ignore[arg-type]
+
+
+class MadeUp(Phase):
+    """Costs are those of `bowl`, and bounds half of them."""
+
+    def floors(self, rows: Genomes) -> tuple[np.ndarray, np.ndarray]:
+        costs, excess = bowl(self, rows)
+        return np.where(np.isfinite(costs), costs, 1.0) / 2, np.minimum(excess, 0.0)
 
 
 def wide(objectives: str = "edp", **limits: float) -> Phase:

@@ -482,7 +482,7 @@ def test_a_study_of_another_search(study, capsys) -> None:
 
 
 def test_other_libraries_that_search_differently(study, monkeypatch) -> None:
-    monkeypatch.setattr("accelsim.cosearch.optimisers.nsga2.CROSSED", 0.3)
+    monkeypatch.setattr("accelsim.cosearch.optimisers.nsga2.Nsga2.crossed", 0.3)
     with pytest.raises(AccelsimError) as fault:
         resume(study, 32)
     assert "cannot go on as it began: generation" in str(fault.value)

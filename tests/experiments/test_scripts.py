@@ -28,7 +28,8 @@ FILES = {
     "fusion_evidence": {"fusion.csv", "grid.csv"},
     "interstellar_claim": {"sizing.csv", "sizing.png"},
     "schedules_on_this_cpu": {"layers.csv", "times.csv", "networks.csv"},
-    "nacos_flows": {"listed.csv", "ofa.csv", "device.csv"},
+    "nacos_flows": {"listed.csv", "device.csv"},
+    "optimisers": {"listed.csv"},
     "search_evidence": {"optimisers.csv", "strategies.csv", "small_space.csv"},
 }
 

@@ -7,7 +7,7 @@ from itertools import product
 
 import numpy as np
 
-from accelsim.fusion.choices import tiles_of
+from accelsim.fusion.menu import tiles_of
 from accelsim.fusion.room import StackError
 from accelsim.fusion.schedule import Stack
 from accelsim.fusion.search import fuse
@@ -30,6 +30,20 @@ class Solver:
             found = TemplateMapper().map(task)
             self.known[key] = None if found is None else found.cost
         return self.known[key]
+
+    def answer(self, questions):
+        """The same for many pieces, in figures."""
+        found = [self(*question) for question in questions]
+        nothing = np.zeros((len(self.hardware.memories), 6))
+        return (
+            np.array([np.inf if cost is None else cost.latency_cycles for cost in found]),
+            np.array([np.inf if cost is None else cost.energy_pj for cost in found]),
+            np.array([nothing if cost is None else cost.busy_cycles for cost in found]),
+        )
+
+
+def figures(singles):
+    return np.array([(cost.latency_cycles, cost.energy_pj) for cost in singles])
 
 
 def alone(hw, net, solve):
@@ -78,7 +92,7 @@ def compare(hw, net, objective):
     singles = alone(hw, net, solve)
     if any(single is None for single in singles):
         return None
-    _, proof = fuse(hw, net, singles, solve, objective, most=10**6)
+    _, proof = fuse(hw, net, figures(singles), solve.answer, objective, most=10**6)
     return proof, enumerated(hw, net, singles, solve, objective)
 
 

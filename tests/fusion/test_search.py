@@ -8,7 +8,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import accelsim
-from accelsim.fusion.choices import Choices
+from accelsim.fusion.choices import Offers
+from accelsim.fusion.menu import Menus, Space
 from accelsim.fusion.paths import best_path
 from accelsim.fusion.search import fuse
 from accelsim.fusion.stack_cost import price_stack
@@ -16,7 +17,7 @@ from accelsim.hardware import load_hardware
 from accelsim.mapping.mapping import MappingError
 from accelsim.workloads import NetworkBuilder, load_network
 from tests.command import run
-from tests.fusion.enumeration import Solver, alone, compare, enumerated, value_of
+from tests.fusion.enumeration import Solver, alone, compare, enumerated, figures, value_of
 from tests.mapping.invented import INVENTED, invented
 from tests.stacks.nets import networks
 
@@ -44,7 +45,8 @@ def test_nothing_in_the_space_is_better(chip, make, objective):
     hw, net = load_hardware(chip), make()
     solve = Solver(hw, objective)
     singles = alone(hw, net, solve)
-    stacks, proof = fuse(hw, net, singles, solve, objective)
+    stacks, proof = fuse(hw, net, figures(singles), solve.answer, objective)
+    stacks = [price_stack(hw, net, stack, solve) for stack in stacks]
     assert proof.proved
     assert proof.value == enumerated(hw, net, singles, solve, objective)
     # What is returned adds up to the value.
@@ -72,7 +74,7 @@ def test_enumeration_agrees_bit_for_bit(net, chip, objective):
         assert proof.value == best
 
 
-@given(networks(most=4, side=8), st.sampled_from(("eyeriss", "example", "edgetpu")), st.data())
+@given(networks(most=4, side=8), st.sampled_from(("eyeriss", "example", "edgetpu", "dpu_zcu102")), st.data())
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 def test_bounds_are_never_above_what_is_priced(net, chip, data):
     if len(net.layers) < 2:
@@ -81,16 +83,23 @@ def test_bounds_are_never_above_what_is_priced(net, chip, data):
     solve = Solver(hw, "edp")
     first = data.draw(st.integers(0, len(net.layers) - 2))
     last = data.draw(st.integers(first + 1, len(net.layers) - 1))
-    found = Choices(hw, net).of(first, last)
-    if found is None or not found.stacks:
+    offers = Offers(hw, Menus(Space()).of(net))
+    span = first, last
+    if span not in offers.arcs:
         return
-    for n in data.draw(st.lists(st.integers(0, len(found.stacks) - 1), min_size=1, max_size=3)):
+    bounds = offers.arcs[span].bounds
+    for n in data.draw(st.lists(st.integers(0, len(bounds) - 1), min_size=1, max_size=3)):
+        pieces = offers.pieces(span, n)
+        answers = solve.answer(pieces)
         try:
-            cost = price_stack(hw, net, found.stacks[n], solve)
+            cost = price_stack(hw, net, offers.stack(span, n), solve)
         except MappingError:
+            assert np.isinf(answers[0]).any()
             continue
-        assert found.latency[n] <= cost.latency_cycles * (1 + 1e-12)
-        assert found.energy[n] <= cost.energy_pj * (1 + 1e-12)
+        assert [(p.cost.layer.P, p.cost.layer.Q) for p in cost.pieces] == [(x.P, x.Q) for x, *_ in pieces]
+        assert offers.price(span, n, *answers) == (cost.latency_cycles, cost.energy_pj)
+        assert bounds[n, 0] <= cost.latency_cycles * (1 + 1e-12)
+        assert bounds[n, 1] <= cost.energy_pj * (1 + 1e-12)
 
 
 @given(st.integers(1, 5), st.randoms(use_true_random=False), st.sampled_from(("edp", "latency", "energy")))
@@ -122,15 +131,16 @@ def test_time_gives_a_gap_and_the_layers_one_by_one_at_least():
     hw, net = load_hardware("eyeriss"), load_network("mobilenet_v2", resolution=96)
     solve = Solver(hw, "edp")
     singles = alone(hw, net, solve)
-    _, proof = fuse(hw, net, singles, solve, longest=4, seconds=0.0)
+    menus = Menus(Space(longest=4))
+    _, proof = fuse(hw, net, figures(singles), solve.answer, menus=menus, seconds=0.0)
     plain = sum(c.latency_cycles for c in singles) * sum(c.energy_pj for c in singles)
     assert proof.value <= plain * (1 + 1e-12)
     assert 0 < proof.gap < 1
     assert not proof.proved
-    stacks, better = fuse(hw, net, singles, solve, longest=4)
+    stacks, better = fuse(hw, net, figures(singles), solve.answer, menus=menus)
     assert better.proved
     assert better.value < 0.8 * plain
-    assert stacks[0].layers[0] == "conv1"
+    assert stacks[0].first == 0
 
 
 def test_the_same_search_gives_the_same_stacks():
@@ -138,8 +148,7 @@ def test_the_same_search_gives_the_same_stacks():
     found = []
     for _ in range(2):
         solve = Solver(hw, "edp")
-        stacks, proof = fuse(hw, net, alone(hw, net, solve), solve)
-        found.append(([s.to_dict() for s in stacks], proof))
+        found.append(fuse(hw, net, figures(alone(hw, net, solve)), solve.answer))
     assert found[0] == found[1]
     assert accelsim.load_hardware("eyeriss") == hw
 

@@ -116,7 +116,8 @@ def test_every_verb_counts_them() -> None:
         expected = accelsim.evaluate(hw, net, mapper="template").energy_pj
         (row,) = accelsim.sweep(hw, net, [], mapper="template").rows
         assert row["energy_pj"] == pytest.approx(expected, rel=1e-12)
-    rows_ = accelsim.sweep(changed(0, weight=2), net, ["memories.DRAM.precision_bits.weight=2,4,8"]).rows
+    vary = ["memories.DRAM.precision_bits.weight=2,4,8"]
+    rows_ = accelsim.sweep(changed(0, weight=2), net, vary, objective="energy").rows
     assert rows_[0]["energy_pj"] < rows_[1]["energy_pj"] < rows_[2]["energy_pj"]
 
 

@@ -61,6 +61,20 @@ def test_lanes_that_a_dataflow_cannot_use_are_not_counted() -> None:
     assert latency >= 64 * 14 * 14 * 9
 
 
+def test_the_best_way_to_hold_is_within_them() -> None:
+    """Where a mapper may choose what a memory holds, the bounds are those of the best way."""
+    chip = machine("open")
+    assert len(chip.ways) > 1
+    for layer in every_kind().layers:
+        ask = Ask(chip, layer)
+        ((latency, energy),) = lower_bounds([ask])
+        each = np.array([lower_bounds([Ask(way, layer)])[0] for way in chip.ways])
+        assert (latency, energy) == tuple(each.min(axis=0))
+        found = LoopNest(Way.of("template")).price([ask])
+        assert latency <= found.latency_cycles[0] * (1 + 1e-12)
+        assert energy <= found.energy_pj[0] * (1 + 1e-12)
+
+
 def test_of_whole_networks() -> None:
     """Sums over the layers, with what stays on chip, and the chip's overhead."""
     chips = [accelsim.load_hardware(name) for name in ("edgetpu", "nvdla_64")]

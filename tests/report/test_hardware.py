@@ -125,3 +125,11 @@ def test_ridge_and_remarks() -> None:
         assert text in said
     wide = resized("example", {"memories.buffer.fanout.cols.multicast": False})
     assert any("neither shares reads" in x for x in remarks(wide))
+
+
+def test_an_idle_array_is_remarked_on(capsys, tmp_path) -> None:
+    data = accelsim.load_hardware("example").to_dict()
+    data["memories"][0]["bandwidth"] = {"read_write": 0.01}
+    (tmp_path / "slow.json").write_text(json.dumps(data))
+    assert "of the MACs busy on 3x3" in run(capsys, "check", str(tmp_path / "slow.json"))[1]
+    assert "of the MACs busy" not in run(capsys, "check", "example")[1]

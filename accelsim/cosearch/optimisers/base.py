@@ -17,6 +17,10 @@ OPTIMISERS = Registry(
     "optimiser",
     {
         "nsga2": "accelsim.cosearch.optimisers.nsga2:Nsga2",
+        "age_moea": "accelsim.cosearch.optimisers.age_moea:AgeMoea",
+        "sms_emoa": "accelsim.cosearch.optimisers.sms_emoa:SmsEmoa",
+        "moead": "accelsim.cosearch.optimisers.moead:Moead",
+        "surrogate": "accelsim.cosearch.optimisers.surrogate:Surrogate",
         "random": "accelsim.cosearch.optimisers.random:RandomSearch",
         "cmaes": "accelsim.cosearch.optimisers.cmaes:CmaEs",
     },

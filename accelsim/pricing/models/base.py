@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from accelsim.errors import AccelsimError
 from accelsim.mapping.mapper import MappingResult
 from accelsim.names import Registry
-from accelsim.pricing.ask import Answers, Ask
+from accelsim.pricing.ask import Answers, Ask, Pieces
 from accelsim.pricing.way import Way
 
 
@@ -36,12 +36,20 @@ class CostModel(ABC):
     def of(cls, way: Way) -> CostModel:
         """The model, layers mapped that way."""
 
+    def goal(self) -> str:
+        """What falls: edp, latency or energy."""
+        return "edp"
+
     @abstractmethod
     def price(self, asks: Sequence[Ask], cancelled: Callable[[], bool] = never) -> Answers:
         """Costs of asks whose chips all have the same number of memories.
 
         `cancelled` is asked now and then; once it answers True, the best so far is returned.
         """
+
+    def pieces(self, asks: Sequence[Ask], cancelled: Callable[[], bool] = never) -> Pieces:
+        """As `price`, with what a stack must know of its pieces. Raises AccelsimError if it knows no such."""
+        raise AccelsimError(f"model {self.name}: knows whole layers alone, no stacks; leave fuse at none")
 
     def bounds(self, asks: Sequence[Ask]) -> NDArray[np.float64]:
         """(cycles, pJ) float64[n, 2] that no answer to the asks is below; 0 where nothing is known."""

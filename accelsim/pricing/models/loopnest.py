@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from accelsim.mapping.cost import price_mapping
 from accelsim.mapping.mapper import MappingResult, Task
 from accelsim.mapping.mapping import Mapping, MappingError
-from accelsim.pricing.ask import Answers, Ask
+from accelsim.pricing.ask import Answers, Ask, Pieces
 from accelsim.pricing.bounds import lower_bounds
 from accelsim.pricing.models import vectors
 from accelsim.pricing.models.base import CostModel, never
@@ -34,6 +34,10 @@ class LoopNest(CostModel):
         """Of that way."""
         return cls(way)
 
+    def goal(self) -> str:
+        """See `CostModel.goal`."""
+        return self.way.objective
+
     def price(self, asks: Sequence[Ask], cancelled: Callable[[], bool] = never) -> Answers:
         """See `CostModel.price`. Raises MappingError for a given mapping that is illegal."""
         out = Answers.empty(len(asks))
@@ -54,6 +58,11 @@ class LoopNest(CostModel):
                 out.latency_cycles[i], out.energy_pj[i] = cost.latency_cycles, cost.energy_pj
                 out.evaluations[i] = 1
         return out
+
+    def pieces(self, asks: Sequence[Ask], cancelled: Callable[[], bool] = never) -> Pieces:
+        """See `CostModel.pieces`; asks have no schedules."""
+        figures, busy = self.way.mapper.busy_ways([self._task(ask, cancelled) for ask in asks])
+        return Pieces(figures[:, 0], figures[:, 1], busy, figures[:, 2])
 
     def bounds(self, asks: Sequence[Ask]) -> NDArray[np.float64]:
         """See `CostModel.bounds`; they hold for all mappings, not only those of a mapper."""

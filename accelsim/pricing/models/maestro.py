@@ -25,6 +25,10 @@ class Maestro(CostModel):
         """Dataflows chosen by the objective of the way."""
         return cls(way.objective)
 
+    def goal(self) -> str:
+        """See `CostModel.goal`."""
+        return self.objective
+
     def price(self, asks: Sequence[Ask], cancelled: Callable[[], bool] = never) -> Answers:
         """See `CostModel.price`."""
         from accelsim.mapping.maestro.machine import MaestroMachine

@@ -1,0 +1,196 @@
+"""The designs that a search reports are mapped anew by the exact mapper, and set against the base chip.
+
+A search maps many candidates, each a little; what it reports deserves more. The front is finished, with the
+next best while it is short, as ranks may change. Then each network of the front runs on the base chip too,
+mapped with the same care, and takes the place of the design where that is better. Where the exact mapper
+does not help a whole network, as it works layer by layer, the search's own mapping stays.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from accelsim.cosearch.chips import ChipSpace
+from accelsim.cosearch.goals import front
+from accelsim.cosearch.phase import Phase
+
+if TYPE_CHECKING:
+    from accelsim.cosearch.result import SearchResult
+
+PATIENCE = 30_000
+"""Candidates that the exact mapper looks at for a layer. Ten times more moved no design by a thousandth."""
+
+LEAST = 8
+"""Designs that are finished at least, if there are as many."""
+
+EXACT = "optimal"
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A design with mappings worth reporting.
+
+    candidate  the one whose network, and unless `base` whose chip it is
+    base       whether it is the base chip with the candidate's network
+    values     a value a metric, under the better mappings; None where not known
+    before     the same under the search's own mappings
+    mapper     whose mappings are better: EXACT, or "" for the search's own
+    patience   candidates that the exact mapper looked at for a layer, at most
+    """
+
+    candidate: int
+    base: bool
+    values: tuple[float | None, ...]
+    before: tuple[float | None, ...]
+    mapper: str
+    patience: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON form."""
+        return asdict(self)
+
+
+def read_finished(text: str) -> list[Finished]:
+    """Designs in JSON form. Raises ValueError for what is none."""
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(list[Finished]).validate_json(text, strict=True)
+
+
+def finish(
+    result: SearchResult, patience: int, stop: Callable[[], bool], keep: Callable[[Finished], None]
+) -> bool:
+    """Finish what the result would report; `keep` gets each design once, those that are known excepted.
+
+    Nothing to do where the mappings are fixed, or the model has none. Returns whether it was stopped.
+    """
+    if not patience or not result.setup.exact:
+        return False
+    for made in _designs(result, patience):
+        if stop():
+            return True  # what began later is cut short
+        keep(made)
+        result.finish(made)
+    return False
+
+
+def _designs(result: SearchResult, patience: int) -> Iterator[Finished]:
+    for candidate in _pool(result):
+        if (candidate, False) not in result.finished:
+            phase, row = result.genome(candidate)
+            before = result.values[candidate]
+            yield _made(result, phase, row, before, (candidate, False), patience)
+    for found in result.front:
+        phase, row = result.genome(found.index)
+        home = None if found.base else _at_home(phase, row)
+        if home is None:
+            continue
+        at = result.evaluated(phase, home)  # the search itself may have come by
+        name = (found.index, True) if at is None else (at, False)
+        if name not in result.finished and _may_enter(result, phase, home):
+            mapped = at is not None and result.feasible[at]
+            before = result.values[at] if mapped else phase.evaluate(home[None])[0]
+            yield _made(result, phase, home, before, name, patience)
+
+
+def _pool(result: SearchResult) -> list[int]:
+    """Candidates to finish: the front, then the next fronts until there are enough."""
+    costs = result.setup.goals.costs(result.values)
+    left = result.feasible.copy()
+    out: list[int] = []
+    while len(out) < LEAST:
+        rows = front(costs, left).tolist()
+        if not rows:
+            break
+        out += rows
+        left[rows] = False
+    return out
+
+
+def _at_home(phase: Phase, row: NDArray[np.int64]) -> NDArray[np.int64] | None:
+    """The genome of the same network on the base chip; None where that is not in the envelope."""
+    if not isinstance(phase.chips, ChipSpace) or not phase.chips.holds_base:
+        return None
+    home = row[None].copy()
+    phase.genome.split(home)[1][:] = phase.chips.anchor()
+    if phase.chips.faults(phase.genome.split(home)[1])[0]:
+        return None
+    return np.asarray(home[0])
+
+
+def _may_enter(result: SearchResult, phase: Phase, row: NDArray[np.int64]) -> bool:
+    """Whether the lower bounds leave room for the row in the front."""
+    if phase.fuse:  # the bounds are of layers one by one
+        return True
+    costs, excess = phase.floors(row[None])
+    known = np.array([list(found.metrics.values()) for found in result.front])
+    better = result.setup.goals.costs(known) < costs * (1 - 1e-9 * np.sign(costs))
+    return bool((excess <= 0).all() and not better.all(axis=1).any())
+
+
+def _made(
+    result: SearchResult, phase: Phase, row: NDArray[np.int64], before: NDArray[np.float64],
+    name: tuple[int, bool], patience: int,
+) -> Finished:  # fmt: skip
+    exact = copy.copy(phase)
+    exact.pricer, exact.mappings = result.setup.finisher(patience), None
+    exact.fuse = False
+    values = exact.evaluate(row[None])[0]
+    rows = np.array([values, before])
+    now, was = result.setup.goals.costs(rows)
+    miss = np.maximum(phase.excess(rows), 0.0)
+    better = bool((now <= was).all() and (miss[0] <= miss[1]).all()) or not np.isfinite(was).all()
+    best = values if better else before
+    return Finished(*name, _plain(best), _plain(before), EXACT if better else "", patience)
+
+
+def _plain(values: NDArray[np.float64]) -> tuple[float | None, ...]:
+    return tuple(None if value != value else value for value in values.tolist())
+
+
+@dataclass(frozen=True)
+class Moved:
+    """What finishing did.
+
+    designs, at_home   how many were finished, and how many of those are the base chip
+    gains              before / after of the first objective that mappings decide, a number a design
+    best_before        the candidate that was best before, by the first objective
+    swaps              pairs of designs whose order by the first objective changed, of `pairs`
+    """
+
+    designs: int
+    at_home: int
+    gains: tuple[float, ...]
+    best_before: int
+    swaps: int
+    pairs: int
+
+
+def moved(result: SearchResult) -> Moved | None:
+    """None where nothing was finished."""
+    done = list(result.finished.values())
+    if not done:
+        return None
+    goals = result.setup.goals
+    values, before = (np.array([getattr(d, x) for d in done], float) for x in ("values", "before"))
+    new, old = goals.costs(values)[:, 0], goals.costs(before)[:, 0]
+    names = [name for name in goals.objectives if goals.metrics[name].mapped] or ["edp"]
+    column = goals.column[names[0]]
+    own = np.flatnonzero([not d.base for d in done])
+    first, second = np.triu_indices(len(own), 1)
+    a, b = own[first], own[second]
+    swaps = (np.sign(old[a] - old[b]) * np.sign(new[a] - new[b])) < 0
+    return Moved(
+        len(done),
+        len(done) - len(own),
+        tuple((before[:, column] / values[:, column]).tolist()),
+        done[int(own[np.argmin(old[own])])].candidate,
+        int(swaps.sum()),
+        len(first),
+    )

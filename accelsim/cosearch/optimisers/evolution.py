@@ -1,0 +1,206 @@
+"""What pymoo's evolutionary algorithms share here: whole-number genomes, fresh rows, a start by bounds.
+
+Crossover takes each gene from either parent. Mutation moves a few genes, half of them by a short step (sizes
+have an order) and half anywhere (choices have none). Costs that span decades enter as logarithms, as the
+hypervolume does.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pymoo.core.crossover import Crossover
+from pymoo.core.duplicate import DuplicateElimination
+from pymoo.core.mutation import Mutation
+from pymoo.core.population import Population
+from pymoo.core.problem import Problem
+from pymoo.core.sampling import Sampling
+from pymoo.core.termination import NoTermination
+from pymoo.util.nds.non_dominated_sorting import NonDominatedSorting
+
+from accelsim.cosearch.genes import Genomes
+from accelsim.cosearch.optimisers.base import Optimiser
+from accelsim.cosearch.phase import Phase
+
+WORST = 1e30
+"""Cost of what could not be priced."""
+
+STEP = 0.1
+"""Typical step of a mutation as a share of the gene's range."""
+
+
+class Draw(Sampling):
+    """Fresh random rows, some way to the base chip, of many those with the best bounds."""
+
+    def __init__(self, phase: Phase, near: float, screened: int) -> None:
+        super().__init__()
+        self.phase, self.near, self.screened = phase, near, screened
+
+    def _do(self, problem: Any, n_samples: int, *, random_state: np.random.Generator, **_: Any) -> Genomes:
+        rows = self.phase.draw(random_state, self.screened * n_samples, near=self.near)
+        if len(rows) <= n_samples:
+            return rows
+        best = ranked(*self.phase.floors(rows), self.phase)
+        return rows[np.sort(best[:n_samples])]
+
+
+def ranked(
+    costs: NDArray[np.float64], excess: NDArray[np.float64], phase: Phase, spread: bool = True
+) -> NDArray[np.int64]:
+    """Order of rows: limits first, then fronts, in each those that stand apart, the first of equals.
+
+    Without `spread` rows stand in a front as they came.
+    """
+    miss = np.maximum(np.where(np.isfinite(excess), excess, 1.0), 0.0).sum(axis=1)
+    points = scaled(costs, phase)
+    points = np.where(np.isfinite(points), points, np.sign(points) * WORST)
+    points[np.isnan(points)] = WORST
+    rank = np.empty(len(costs))
+    for i, front in enumerate(NonDominatedSorting().do(points)):
+        rank[front] = i
+    apart = -crowding(points, rank) if spread else np.zeros(len(costs))
+    return np.lexsort((np.arange(len(costs)), apart, rank, miss))
+
+
+def crowding(points: NDArray[np.float64], rank: NDArray[np.float64]) -> NDArray[np.float64]:
+    """NSGA-II's crowding distance [n] of points [n, objectives] within their fronts."""
+    out = np.zeros(len(points))
+    for front in np.unique(rank):
+        rows = np.flatnonzero(rank == front)
+        for column in points[rows].T:
+            order = rows[np.argsort(column, kind="stable")]
+            values = np.sort(column, kind="stable")
+            span = values[-1] - values[0]
+            out[order[[0, -1]]] = np.inf
+            if span > 0:
+                out[order[1:-1]] += (values[2:] - values[:-2]) / span
+    return out
+
+
+def scaled(costs: NDArray[np.float64], phase: Phase) -> NDArray[np.float64]:
+    """Costs to minimise [n, objectives], logarithms where they span decades."""
+    out = costs.astype(float)
+    for i, name in enumerate(phase.goals.objectives):
+        if phase.goals.metrics[name].logarithmic:
+            with np.errstate(divide="ignore", invalid="ignore"):
+                out[:, i] = np.log10(out[:, i])
+    return out
+
+
+class Fresh(DuplicateElimination):
+    """Drops rows that repeat or break the envelope; pymoo mates again until the generation is full."""
+
+    def __init__(self, phase: Phase) -> None:
+        super().__init__()
+        self.phase = phase
+
+    def do(self, pop: Any, *args: Any, **_: Any) -> Any:
+        """What is left of `pop`, all unlike each other and unlike those in `args`."""
+        if not len(pop):
+            return pop
+        others: set[bytes] = set()
+        for other in args:
+            if len(other):
+                others.update(self.phase.keys(other.get("X").astype(np.int64)))
+        return pop[self.phase.fresh(pop.get("X").astype(np.int64), others)]
+
+
+class Cross(Crossover):
+    """Each gene from either parent."""
+
+    def __init__(self, prob: float) -> None:
+        super().__init__(n_parents=2, n_offsprings=2, prob=prob)
+
+    def _do(self, problem: Any, X: Any, *, random_state: np.random.Generator, **_: Any) -> Any:
+        swap = random_state.random(X.shape[1:]) < 0.5
+        return np.stack([np.where(swap, X[1], X[0]), np.where(swap, X[0], X[1])])
+
+
+class Mutate(Mutation):
+    """So many genes a row, on average."""
+
+    def __init__(self, upper: NDArray[np.int64], genes: float) -> None:
+        super().__init__(prob=1.0)
+        self.upper, self.genes = upper, genes
+
+    def _do(self, problem: Any, X: Any, *, random_state: np.random.Generator, **_: Any) -> Any:
+        rng = random_state
+        change = rng.random(X.shape) < self.genes / max(1, (self.upper > 0).sum())
+        far = rng.integers(0, self.upper + 1, X.shape)
+        step = np.ceil(rng.exponential(STEP * (self.upper + 1), X.shape)).astype(np.int64)
+        near = np.clip(X + np.where(rng.random(X.shape) < 0.5, step, -step), 0, self.upper)
+        return np.where(change, np.where(rng.random(X.shape) < 0.5, near, far), X)
+
+
+class Evolution(Optimiser):
+    """An algorithm of pymoo by ask and tell.
+
+    near      share of the base chip's genes in the first generation: whoever drew its envelope knew what is
+              useful
+    screened  draws for each candidate of the first generation, of which the one with the best bound comes
+    crossed   share of offspring that have two parents
+    mutated   genes that change in a row, on average
+    """
+
+    near = 0.5
+    screened = 4
+    crossed = 0.9
+    mutated = 2.0
+    constrained = True
+    """Whether the algorithm knows of limits; for one that does not they are added to the costs."""
+
+    def __init__(self, phase: Phase, population: int, seed: int) -> None:
+        super().__init__(phase, population, seed)
+        genes = len(phase.genome.genes)
+        limits = len(phase.goals.limits) + 1
+        problem = Problem(
+            n_var=genes,
+            n_obj=len(phase.goals.objectives),
+            n_ieq_constr=limits if self.constrained else 0,
+            xl=np.zeros(genes),
+            xu=phase.genome.upper.astype(float),
+        )
+        self.algorithm = self.make(
+            sampling=Draw(phase, self.near, self.screened),
+            crossover=Cross(self.crossed),
+            mutation=Mutate(phase.genome.upper, self.mutated),
+        )
+        self.algorithm.setup(problem, termination=NoTermination(), seed=seed, verbose=False)
+        self._asked: Any = None
+
+    @abstractmethod
+    def make(self, **operators: Any) -> Any:
+        """pymoo's algorithm; `operators` are its sampling, crossover and mutation."""
+
+    def ask(self) -> Genomes:
+        """Offspring; random rows in the first generation and where mating finds nothing new."""
+        self._asked = self.algorithm.ask()
+        rows = np.zeros((0, len(self.phase.genome.genes)), np.int64)
+        if self._asked is not None and len(self._asked):
+            rows = self._asked.get("X").astype(np.int64)
+        if len(rows) < self.population:
+            missing = self.population - len(rows)
+            more = self.phase.draw(self.algorithm.random_state, missing, set(self.phase.keys(rows)))
+            rows = np.concatenate([rows, more])
+            self._asked = Population.new(X=rows)
+        return rows
+
+    def tell(self, rows: Genomes, costs: NDArray[np.float64], excess: NDArray[np.float64]) -> None:
+        """Survival of the fittest: limits first."""
+        points = scaled(costs, self.phase)
+        known = np.isfinite(points).all(axis=1, keepdims=True)
+        points = np.where(known, points, WORST)
+        missed = np.where(np.isfinite(excess), excess, 1.0)
+        if self.constrained:
+            self._asked.set("G", missed)
+        else:
+            points += 1e6 * np.maximum(missed, 0.0).sum(axis=1, keepdims=True)
+        self._asked.set("F", points)
+        self.algorithm.tell(infills=self._asked)
+
+    def state(self) -> str:
+        """Of pymoo's random numbers."""
+        return str(self.algorithm.random_state.bit_generator.state)

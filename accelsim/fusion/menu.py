@@ -1,0 +1,160 @@
+"""`Menu`: the choices for one stack and all that they count, whatever the chip. Equal stacks share one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from itertools import product
+
+import numpy as np
+from numpy.typing import NDArray
+
+from accelsim.stacks import KEPT, StackGraph, steps
+from accelsim.workloads.layer import Layer
+from accelsim.workloads.network import INPUT, Network
+from cost_models import stacks as S
+
+Ints = NDArray[np.int64]
+
+MODES = tuple(KEPT)
+
+
+@dataclass(frozen=True)
+class Space:
+    """Which stacks and choices are tried.
+
+    longest  layers of a stack at most
+    tiles    sizes along each axis at most: the whole, and halves of it rounded up; None: down to 1
+    kept     what may be kept between tiles
+    """
+
+    longest: int = 12
+    tiles: int | None = None
+    kept: tuple[str, ...] = MODES
+
+
+def tiles_of(size: int, most: int | None = None) -> tuple[int, ...]:
+    """Tile sizes that are tried: the whole, and halves of it rounded up, down to 1 or `most` of them."""
+    out = [size]
+    while out[-1] > 1 and len(out) != most:
+        out.append(-(-out[-1] // 2))
+    return tuple(out)
+
+
+@dataclass(frozen=True)
+class Menu:
+    """B choices of tile and of what is kept, for one stack of layers.
+
+    images  how often the stack runs
+    layers  the layers of one image
+    factor  bool[layers] whether a layer reads an activation as W
+    heavy   bool[layers] whether a layer has weights
+    held    int64[layers] words of weights of each, those that an earlier layer of the stack has too left out
+    tiles   (rows, columns) of each choice
+    kept    index into MODES of each choice
+    words   int64[B, 4], columns of `accelsim.fusion.totals`
+    room    int64[B, layers, ROOM_COLS] of `Steps.room_words`
+    partial bool[B] whether something outside reads rows that the stack never computes
+    start, layer, rows, cols, times  the pieces of choice b are those from start[b], of all images
+    """
+
+    images: int
+    layers: tuple[Layer, ...]
+    factor: NDArray[np.bool_]
+    heavy: NDArray[np.bool_]
+    held: Ints
+    tiles: tuple[tuple[int, int], ...]
+    kept: Ints
+    words: Ints
+    room: Ints
+    partial: NDArray[np.bool_]
+    start: Ints
+    layer: Ints
+    rows: Ints
+    cols: Ints
+    times: Ints
+
+
+class Menus:
+    """Menus of a space, by what stacks consist of: equal blocks of one network or of several share theirs."""
+
+    def __init__(self, space: Space) -> None:
+        self.space = space
+        self._known: dict[tuple[int, ...], Menu] = {}
+        self._kinds: dict[object, int] = {}
+
+    def of(self, network: Network) -> dict[tuple[int, int], Menu]:
+        """Menu by (first, last) layer, for each interval of two layers and more."""
+        kinds = [
+            self._kinds.setdefault(_kind(network, i), len(self._kinds)) for i in range(len(network.layers))
+        ]
+        out = {}
+        for first in range(len(kinds)):
+            for last in range(first + 1, min(len(kinds), first + self.space.longest)):
+                key = tuple(kinds[first : last + 1])
+                if key not in self._known:
+                    self._known[key] = _menu(StackGraph(network, first, last), self.space)
+                out[first, last] = self._known[key]
+        return out
+
+
+def _kind(network: Network, i: int) -> object:
+    """All that a menu can depend on of layer `i`: stacks of equal kinds have equal menus."""
+    reads = tuple(
+        (
+            INPUT if e.producer == INPUT else i - e.producer,
+            e.elements,
+            e.operand,
+            window,
+            network.size_of(e.producer),
+            network.input_shape[0] * network.batch
+            if e.producer == INPUT
+            else network.layers[e.producer].output_elements,
+        )
+        for e, window in network.reads_of[i]
+    )
+    readers = tuple(e.consumer - i for e in network.consumers_of[i])
+    held = network.held[i] if network.held else ()
+    return network.layers[i], network.weights_of[i], held, reads, readers, i in network.outputs
+
+
+def _modes(sink: Layer, tile: tuple[int, int], words: tuple[str, ...]) -> list[str]:
+    """What may be kept, without what makes no difference: along an axis that is done in one step."""
+    rows, cols = tile[0] < sink.P, tile[1] < sink.Q
+    different = {(KEPT[word][0] and rows, KEPT[word][1] and cols): word for word in reversed(words)}
+    return [word for word in words if word in different.values()]
+
+
+def _menu(graph: StackGraph, space: Space) -> Menu:
+    sink, network = graph.layers[-1], graph.network
+    tiles = product(tiles_of(sink.P, space.tiles), tiles_of(sink.Q, space.tiles))
+    pairs = [(tile, word) for tile in tiles for word in _modes(sink, tile, space.kept)]
+    counted = steps(graph, [tile for tile, _ in pairs], [word for _, word in pairs])
+    sides, at = [], []
+    for axis in (0, 1):
+        wanted = [(tile[axis], KEPT[word][axis]) for tile, word in pairs]
+        distinct = {choice: i for i, choice in enumerate(dict.fromkeys(wanted))}
+        reads, starts = graph.reads[axis]
+        sizes = np.ascontiguousarray(graph.sizes[axis])
+        times = np.zeros((len(distinct), len(graph.nodes), int(sizes.max()) + 1), np.int64)
+        for i, (tile, keep) in enumerate(distinct):
+            S.axis_sizes(sizes, reads, starts, tile, keep, times[i])
+        sides.append(times)
+        at.append(np.array([distinct[choice] for choice in wanted]))
+    start, layer, rows, cols, times = S.list_pieces(*sides, *at, len(graph.loaded))
+    return Menu(
+        graph.images,
+        tuple(replace(x, N=x.N // graph.images) for x in graph.layers),
+        np.array([any(e.operand == "W" for e in network.inputs_of[i]) for i in graph.inside]),
+        np.array([network.weights_of[i] > 0 for i in graph.inside]),
+        graph.weights(i for i in graph.inside if network.weights_of[i]),
+        tuple(tile for tile, _ in pairs),
+        np.array([MODES.index(word) for _, word in pairs]),
+        counted.moved,
+        counted.room_words,
+        np.asarray(counted.missing.any(axis=1)),
+        start,
+        layer,
+        rows,
+        cols,
+        times * graph.images,
+    )

@@ -1,0 +1,95 @@
+"""Stacks for many candidates: a small space, the best path of bounds priced a few times, all at once.
+
+What `accelsim.fusion.fuse` proves for one network on one chip is too dear for thousands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from accelsim.errors import AccelsimError, nearest
+from accelsim.fusion import Search, Stack
+from accelsim.fusion.menu import Space
+from accelsim.fusion.paths import value_of
+from accelsim.fusion.room import StackError, home_of
+from accelsim.pricing.ask import Ask
+from accelsim.pricing.models.base import CostModel
+from accelsim.pricing.network import overhead_cycles, overhead_pj
+
+if TYPE_CHECKING:
+    from accelsim.hardware import Accelerator
+    from accelsim.pricing.network import NetworkPricer, Run
+
+FEW = Space(longest=6, tiles=4, kept=("both",))
+"""Stacks of up to six layers; per axis the whole, a half, a quarter and an eighth; all kept between tiles."""
+
+ROUNDS = 2
+"""Paths that are priced."""
+
+
+class Fused(NamedTuple):
+    """The better of a network's layers one by one and its best stacks."""
+
+    latency_cycles: float
+    energy_pj: float
+    stacks: tuple[Stack, ...]
+
+
+def fuses(fuse: str | None, chip: Accelerator, model: CostModel) -> bool:
+    """Whether runs look for stacks: `fuse` is auto, none, or None for what the chip says.
+
+    Raises AccelsimError for another word; and where auto is asked for, but the model knows no stacks or the
+    chip has no home.
+    """
+    if fuse not in (None, "auto", "none"):
+        raise AccelsimError(f"fuse: must be auto or none, not {fuse!r}{nearest(str(fuse), ('auto', 'none'))}")
+    able = type(model).pieces is not CostModel.pieces
+    if fuse is None:
+        return able and chip.network.stacks == "auto"
+    if fuse == "auto":
+        home_of(chip)
+        if not able:
+            raise AccelsimError(f"fuse: model {model.name} knows whole layers, no stacks; use accelsim's own")
+    return fuse == "auto"
+
+
+def fused(pricer: NetworkPricer, runs: Sequence[Run], plain: Sequence[tuple[float, float]]) -> list[Fused]:
+    """What runs cost with stacks; `plain` are their cycles and pJ without. Chips without a home have none."""
+    objective = pricer.model.goal()
+    searches = [_search(pricer, run, objective) for run in runs]
+    for _ in range(ROUNDS):
+        asked = [[] if search is None else search.ask() for search in searches]
+        if not any(asked):
+            break
+        questions: list[tuple[Hashable, Ask]] = [
+            (run.chip.hash if run.key is None else run.key, Ask(run.chip, layer, resident, reserved))
+            for run, questions in zip(runs, asked)
+            for layer, resident, reserved in questions
+        ]
+        columns, at = pricer.pieces(questions), 0
+        for search, mine in zip(searches, asked):
+            if search is not None and mine:
+                search.tell(tuple(column[at : at + len(mine)] for column in columns))  # type: ignore[arg-type]
+                at += len(mine)
+    return [_better(search, objective, *one) for search, one in zip(searches, plain)]
+
+
+def _search(pricer: NetworkPricer, run: Run, objective: str) -> Search | None:
+    try:
+        return Search(
+            run.chip,
+            run.network,
+            pricer.alone(run),
+            objective,
+            pricer.menus,
+            (overhead_cycles(run.chip), overhead_pj(run.chip)),
+        )
+    except StackError:
+        return None
+
+
+def _better(search: Search | None, objective: str, latency: float, energy: float) -> Fused:
+    if search is None or value_of(latency, energy, objective) <= search.best:
+        return Fused(latency, energy, ())
+    return Fused(*search.figures(), search.chosen())

@@ -1,0 +1,180 @@
+"""What a search reports: finished by the exact mapper, never worse than before, nor than the base chip."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from contextlib import closing
+from typing import Any
+
+import numpy as np
+import pytest
+
+import accelsim
+from accelsim import AccelsimError
+from accelsim.cosearch.export import design_files
+from accelsim.cosearch.finish import EXACT, LEAST, moved
+from accelsim.cosearch.run import resume
+from accelsim.mapping.optimal import OptimalMapper
+from accelsim.report.search import search_report
+from tests.cosearch.small import SUBNETS, TINY, same, tiny
+
+FINISH = 2000
+SEARCHED = [name for name in accelsim.hardware_names() if accelsim.load_hardware(name).search is not None]
+
+
+def edp(chip: accelsim.Accelerator, network: Any, mapper: Any) -> float:
+    return accelsim.map_network(chip, network, mapper).cost.edp_js
+
+
+@pytest.fixture(scope="module")
+def plain():
+    return accelsim.search(**TINY, evaluations=24)
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory):
+    path = tmp_path_factory.mktemp("finish") / "a.study"
+    return accelsim.search(**TINY | {"finish": FINISH}, evaluations=24, study=path)
+
+
+def test_the_search_itself_is_the_same(plain, done) -> None:
+    assert same(plain, done)
+    assert not plain.finished
+    assert len([made for made in done.finished.values() if not made.base]) >= LEAST
+
+
+def test_no_design_gets_worse_and_some_get_better(plain, done) -> None:
+    column = plain.setup.goals.column["edp"]
+    for (candidate, base), made in done.finished.items():
+        assert made.values[column] <= made.before[column]
+        if not base:
+            assert made.before[column] == plain.values[candidate, column]
+    assert done.best.metrics["edp"] <= plain.best.metrics["edp"]
+    assert max(moved(done).gains) > 1.0
+
+
+def test_mappings_and_exports_price_to_what_is_reported(done) -> None:
+    best = done.best
+    assert best.mapper == EXACT
+    files = json.loads(json.dumps(design_files(done, best)))
+    stem = f"design_{best.index:05d}" + ("_base" if best.base else "")
+    assert files[f"{stem}.json"]["mapper"] == EXACT
+    network = accelsim.Network.from_dict(files[f"{stem}.network.json"])
+    cost = accelsim.evaluate(files[f"{stem}.hardware.json"], network, files[f"{stem}.mapping.json"])
+    assert cost.edp_js == best.metrics["edp"]
+
+
+@pytest.mark.parametrize("name", SEARCHED)
+@pytest.mark.parametrize("seed", [0, 1])
+def test_never_worse_than_the_base_chip(name, seed) -> None:
+    """Whatever came of a few candidates, and with the exact mapper's care on both sides."""
+    base = accelsim.load_hardware(name)
+    options = {"networks": tiny("net", 4 + 4 * seed), "budget": 20, "population": 4, "seed": seed}
+    found = accelsim.search(base, **options, optimiser="random", evaluations=4, finish=FINISH)
+    network = accelsim.Network.from_dict(options["networks"])
+    for mapper in ("template", "genetic", OptimalMapper(FINISH)):
+        assert found.best.metrics["edp"] <= edp(base, network, mapper) * (1 + 1e-12), mapper
+
+
+def test_never_worse_on_an_invented_chip() -> None:
+    """One whose own sizes are better than most of its envelope."""
+    data = accelsim.load_hardware("nvdla_64").to_dict()
+    data["search"]["buffers"]["CBUF"]["min"] = 64
+    found = accelsim.search(
+        data, networks=tiny(), budget=20, population=2, optimiser="random", evaluations=2, finish=FINISH
+    )
+    chip = accelsim.load_hardware(data)
+    assert found.best.metrics["edp"] <= edp(chip, accelsim.Network.from_dict(tiny()), OptimalMapper(FINISH))
+    if found.best.base:
+        assert found.design(found.best).chip.memories == chip.memories
+
+
+def test_every_network_of_a_front_is_set_against_the_base(tmp_path) -> None:
+    options = SUBNETS | {"finish": 500, "optimiser": "random"}
+    found = accelsim.search(**options, evaluations=8, study=tmp_path / "a.study")
+    base = found.setup.base
+    for item in found.front[:2]:
+        (network,) = found.design(item).networks
+        assert item.metrics["edp"] <= edp(base, network, OptimalMapper(500)) * (1 + 1e-12)
+        assert item.feasible
+    again = accelsim.load_study(tmp_path / "a.study")
+    assert again.front == found.front
+    assert again.finished == found.finished
+
+
+def test_an_interrupted_finish_goes_on(tmp_path, done) -> None:
+    path = tmp_path / "a.study"
+    searched = accelsim.search(**TINY, evaluations=24, study=path)
+    calls = []
+
+    def stop() -> bool:
+        calls.append(None)
+        return len(accelsim.load_study(path).finished) >= 2
+
+    first = resume(path, finish=FINISH, cancel=stop)
+    assert first.interrupted
+    assert len(first.finished) == 2
+    last = resume(path, finish=FINISH, workers=2)
+    assert not last.interrupted
+    assert last.finished == done.finished
+    assert last.front == done.front
+    assert same(last, searched)
+    assert calls
+
+
+def test_a_longer_search_is_not_changed_by_what_was_finished(tmp_path) -> None:
+    path = tmp_path / "a.study"
+    accelsim.search(**TINY | {"finish": FINISH}, evaluations=8, study=path)
+    longer = resume(path, 24, finish=FINISH)
+    assert same(longer, accelsim.search(**TINY, evaluations=24))
+    assert longer.best.metrics["edp"] <= longer.values[:, longer.setup.goals.column["edp"]].min()
+
+
+@pytest.mark.parametrize("options", [{"fix": "mapping"}, {"model": "maestro"}, {"finish": 0}])
+def test_where_there_is_nothing_to_finish(options) -> None:
+    found = accelsim.search(**TINY | {"finish": FINISH} | options, evaluations=8)
+    assert not found.finished
+    assert moved(found) is None
+
+
+def test_the_report_says_what_it_did(done) -> None:
+    from rich.console import Console
+
+    console = Console(width=160, record=True)
+    console.print(search_report(done))
+    text = console.export_text()
+    assert "mapped anew by the exact mapper" in text
+    assert "changed their order by edp" in text
+
+
+def test_forged_designs_are_refused(tmp_path) -> None:
+    path = tmp_path / "a.study"
+    accelsim.search(**TINY | {"finish": FINISH}, evaluations=8, study=path)
+    with closing(sqlite3.connect(path)) as db, db:
+        text = db.execute("SELECT value FROM meta WHERE key = 'finished'").fetchone()[0]
+        forged = json.loads(text)
+        forged[0]["values"][0] *= 0.5
+        db.execute("UPDATE meta SET value = ? WHERE key = 'finished'", (json.dumps(forged),))
+    with pytest.raises(AccelsimError, match="damaged"):
+        accelsim.load_study(path)
+
+
+@pytest.mark.parametrize("finish", [-1, 1.5, True, "much"])
+def test_bad_settings(finish) -> None:
+    with pytest.raises(AccelsimError, match="finish: must be a whole number"):
+        accelsim.search(**TINY | {"finish": finish}, evaluations=8)
+
+
+def test_floors_are_below_what_is_found(plain) -> None:
+    for made, phase in zip(plain.generations, plain._phases):
+        costs, excess = phase.floors(made.rows)
+        assert (costs <= plain.setup.goals.costs(made.values) * (1 + 1e-12)).all()
+        assert (excess <= made.excess + 1e-12).all()
+    found = accelsim.search(**SUBNETS, evaluations=8, max_power=1e9, max_latency=1e-9)
+    (made,), (phase,) = found.generations, found._phases
+    costs, excess = phase.floors(made.rows)
+    names = list(found.setup.goals.limits)
+    assert np.isneginf(excess[:, names.index("power")]).all()  # nothing is known of power
+    assert (excess[:, names.index("latency")] > 0).all()
+    assert (excess <= made.excess + 1e-12).all()

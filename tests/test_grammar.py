@@ -1,0 +1,75 @@
+"""One grammar: the same words mean the same in every verb, and what is printed as JSON is JSON."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import typer.main
+
+from accelsim.cli.app import app
+from tests.command import run
+
+VERBS = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+SHARED = {
+    "--mapper": "mapper", "--budget": "budget", "--seed": "seed", "--workers": "workers",
+    "--engine": "engine",
+    "--json": "as_json", "--csv": "as_csv", "--batch": "batch", "--wide": "wide", "--plot": "plot",
+}  # fmt: skip
+
+
+def options() -> list[tuple[str, object]]:
+    found = []
+    for name, verb in VERBS.items():
+        for one in getattr(verb, "commands", {"": verb}).values():
+            found += [(f"{name} {one.name or ''}", parameter) for parameter in one.params]
+    return found
+
+
+@pytest.mark.parametrize("word", SHARED)
+def test_a_shared_word_has_one_meaning(word) -> None:
+    uses = [option for _, option in options() if word in option.opts]
+    assert len(uses) >= 2
+    assert {(option.name, option.is_flag) for option in uses} == {(SHARED[word], uses[0].is_flag)}
+
+
+def test_what_is_written_goes_by_out() -> None:
+    """Older words for it are still read, beside --out and -o."""
+    for verb, option in options():
+        if {"--save", "--output", "--export", "--write"} & set(option.opts):
+            assert {"--out", "-o"} <= set(option.opts), verb
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("list",),
+        ("space", "nasbench_macro", "--sample", "2"),
+        ("map", "shidiannao", "lenet5", "--mapper", "template"),
+        ("map", "shidiannao", "--layer", "K=4 C=4", "--mapper", "template"),
+        ("evaluate", "shidiannao", "lenet5", "--mapper", "template"),
+        ("sweep", "shidiannao", "lenet5", "--vary", "clock_mhz=500,1000", "--mapper", "template"),
+        ("memory", "lenet5"),
+    ],
+    ids=lambda words: " ".join(words[:2]),
+)
+def test_json_is_json_and_nothing_else(capsys, words) -> None:
+    code, out, _ = run(capsys, *words, "--json")
+    assert code == 0
+    assert json.loads(out)
+
+
+def test_keys_carry_units_in_lower_case(capsys) -> None:
+    for words in (("map", "shidiannao", "lenet5"), ("evaluate", "shidiannao", "lenet5")):
+        text = run(capsys, *words, "--mapper", "template", "--json")[1]
+        assert '"edp_js"' in text
+        assert '"energy_pj"' in text
+        assert "_Js" not in text
+
+
+def test_out_writes_what_save_wrote(capsys, tmp_path) -> None:
+    first, second = tmp_path / "a.json", tmp_path / "b.json"
+    words = ("map", "shidiannao", "lenet5", "--mapper", "template")
+    assert run(capsys, *words, "-o", str(first))[0] == 0
+    assert run(capsys, *words, "--save", str(second))[0] == 0
+    assert first.read_bytes() == second.read_bytes()
