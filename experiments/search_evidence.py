@@ -23,8 +23,9 @@ from common import write
 
 import accelsim
 from accelsim.cosearch.goals import front
+from accelsim.cosearch.metrics import Edp
 from accelsim.cosearch.nets import ListedNets
-from accelsim.cosearch.result import LOGARITHMIC, SearchResult
+from accelsim.cosearch.result import SearchResult
 from accelsim.cosearch.run import configure, generation
 from accelsim.cosearch.setup import Setup
 from accelsim.cosearch.strategies import load_strategy
@@ -189,7 +190,7 @@ def truth(costs: np.ndarray, feasible: np.ndarray) -> float:
     """Hypervolume of the true front."""
     from pymoo.indicators.hv import HV
 
-    assert "edp" in LOGARITHMIC
+    assert Edp.logarithmic
     points = np.column_stack([np.log10(costs[:, 0]), costs[:, 1]])
     return float(HV(ref_point=np.array(list(REFERENCE.values())))(points[front(points, feasible)]))
 

@@ -106,7 +106,8 @@ def evaluate(
                 "evaluate: --model maestro takes --dataflow, and no --mapping, --budget, --explain or --plot"
             )
         flow = dataflow or "kcp_ws"
-        maestro_model.run(hardware, network, layer, flow, compat, batch, resolution, as_json, as_csv)
+        sizes = (dims, shapes, allow_unknown)
+        maestro_model.run(hardware, network, layer, flow, compat, batch, resolution, sizes, as_json, as_csv)
         return
     if dataflow is not None or compat:
         raise AccelsimError("evaluate: --dataflow and --compat need --model maestro")

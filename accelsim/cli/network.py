@@ -52,6 +52,20 @@ def load(
     )
 
 
+def load_all(
+    networks: list[str], batch: int | None, resolution: int | None, dims: list[str] | None,
+    shapes: list[str] | None, allow_unknown: bool,
+) -> list[Network]:  # fmt: skip
+    """Several networks; what is only for ONNX files goes to those among them. Raises AccelsimError."""
+    files = [name for name in networks if name.lower().endswith(".onnx")] or networks
+    return [
+        load(name, batch, resolution, dims, shapes, allow_unknown)
+        if name in files
+        else load(name, batch, resolution, None, None, False)
+        for name in networks
+    ]
+
+
 def _whole(text: str) -> bool:
     return text.isascii() and text.isdigit() and len(text) < 13
 

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from accelsim.cli.app import Hardware, Wide, app, console, progress
+from accelsim.cli.network import AllowUnknown, Dims, Shapes, load_all
 from accelsim.cli.options import (
     AsJson,
     Budget,
@@ -33,6 +34,9 @@ def sweep(
             "(16KiB:512KiB:x2) or a step (4:32:+4). PATH as in memories.GLB.fanout.rows.size."
         ),
     ],
+    dims: Dims = None,
+    shapes: Shapes = None,
+    allow_unknown: AllowUnknown = False,
     mapper: MapperName = "genetic",
     objective: Annotated[
         list[str] | None, typer.Option(help="What mappings minimise: edp (default), latency or energy.")
@@ -66,10 +70,11 @@ def sweep(
     sweeps.check_value(value)
     if plot is not None:
         figures.check_path(plot)
+    given = load_all(networks, None, None, dims, shapes, allow_unknown)
     try:
         with progress("pricing machines") as tick:
             table = run(
-                hardware, networks, vary, mapper=mapper, objective=objective or ["edp"], budget=budget,
+                hardware, given, vary, mapper=mapper, objective=objective or ["edp"], budget=budget,
                 seed=seed, model=model, fuse=fuse, engine=engine, workers=workers, scheduler=scheduler,
                 out=output, fresh=fresh, progress=tick,
             )  # fmt: skip

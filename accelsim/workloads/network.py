@@ -205,6 +205,14 @@ class Network:
         return sum(max(known.get(x, 0), distinct(read.get(x, ()))) for x in {*known, *read})
 
     @property
+    def output_elements(self) -> int:
+        """Elements that leave the network: results of its output layers, whole and once.
+
+        A layer writes all that it makes, however many outputs of a file are views or slices of it.
+        """
+        return sum(self.layers[i].output_elements for i in self.outputs)
+
+    @property
     def params(self) -> int:
         """Parameters as frameworks count them: weights, biases, BatchNorm scales and shifts, embeddings."""
         return sum(self.params_of)

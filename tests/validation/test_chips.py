@@ -116,7 +116,7 @@ def test_edgetpu(name: str, most: float) -> None:
 def test_tpu(shipped) -> None:
     report = shipped("tpu")
     assert [case.name for case in report.cases if case.verdict == "off"] == ["LSTM1"]
-    assert all(abs(case.error) < 0.13 for case in report.of("TOPS") if case.name != "LSTM1")
+    assert all(abs(case.error) < 0.15 for case in report.of("TOPS") if case.name != "LSTM1")
 
 
 def test_devices(shipped) -> None:

@@ -40,6 +40,31 @@ def test_evaluate_and_map_take_the_same_sizes(cache_file, capsys):
 
 
 @pytest.mark.parametrize(
+    ("words", "key", "made"),
+    [
+        (("compare", "edgetpu", "shidiannao", "FILE", "lenet5", "--mapper", "template"), "network", '"m"'),
+        (("memory", "FILE"), "network", '"m"'),
+        (("sweep", "edgetpu", "FILE", "--vary", "clock_mhz=500,1000", "--mapper", "template"), "macs", 160),
+        (("evaluate", "edgetpu", "FILE", "--model", "maestro"), "macs", 160),
+        (
+            ("search", "edgetpu", "--network", "FILE", "--mapper", "template", "--evaluations", "4",
+             "--population", "4", "--finish", "0", "--study", "STUDY"), "macs_count", 160.0,
+        ),
+    ],
+    ids=lambda x: x[0] if isinstance(x, tuple) else "",
+)  # fmt: skip
+def test_every_verb_takes_the_same_sizes(words, key, made, cache_file, tmp_path, capsys):
+    words = [{"FILE": cache_file, "STUDY": str(tmp_path / "a.study")}.get(w, w) for w in words]
+    code, out, err = run(capsys, *words, "--dim", "s=2", "--input", "past=2x5x8", "--allow-unknown", "--json")
+    assert code == 0, err
+    assert f'"{key}": {made}' in out
+    json.loads(out)
+    code, _, err = run(capsys, *words, "--json")
+    assert code == 2
+    assert "'past'" in err or "'q'" in err
+
+
+@pytest.mark.parametrize(
     ("words", "message"),
     [
         (("--dim", "s"), "--dim s: write a symbol and its size, as in --dim seq=128"),

@@ -53,10 +53,12 @@ def matmul_nbits(graph: Graph, node: Any) -> None:
     check_inner(shape[-1], inner)
     W.agree(graph, node.output[0], (*shape[:-1], out))
     n, p = (shape[0], prod(shape[1:-1])) if len(shape) > 2 else (1, prod(shape[:-1]))
-    graph.note(f"weights of {attributes.get('bits', 4)} bits are counted as elements")
+    bits = attributes.get("bits", 4)
     layer = Layer(n, 1, out, inner, p, op="gemm", name=graph.name(node))
     held = [Selection(w, whole(inner * out))]
-    i = graph.emit(layer, [x], weights=held, weight_elements=inner * out, params=inner * out)
+    i = graph.emit(
+        layer, [x], weights=held, weight_elements=inner * out, weight_bits=bits, params=inner * out
+    )
     graph.make(node.output[0], i)
 
 

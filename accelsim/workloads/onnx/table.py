@@ -26,7 +26,7 @@ VIEWS: dict[str, Handler] = {
 """Of activations and of constants."""
 
 CONSTANT_VIEWS: dict[str, Handler] = VIEWS | {
-    "Cast": V.same, "CastLike": V.same, "QuantizeLinear": V.same, "DequantizeLinear": V.same,
+    "Cast": V.same, "CastLike": V.same, "QuantizeLinear": V.quantise, "DequantizeLinear": V.quantise,
     "Gather": V.gather_constant, "Dropout": V.same,
 }  # fmt: skip
 """Operators that leave a weight tensor itself."""
@@ -97,7 +97,7 @@ MICROSOFT: dict[str, Handler] = {
     **dict.fromkeys(("QLinearSoftmax", "RotaryEmbedding", "BiasSoftmax"), M.same_shape),
     "QLinearGlobalAveragePool": S.qlinear_global_pool, "QLinearAveragePool": S.qlinear_pool,
     "QLinearConcat": S.qlinear_concat, "QLinearReduceMean": M.reduce,
-    "QuantizeLinear": S.fused, "DequantizeLinear": S.fused,
+    "QuantizeLinear": M.quantize, "DequantizeLinear": M.quantize,
     **dict.fromkeys(
         ("SkipLayerNormalization", "SkipSimplifiedLayerNormalization", "SkipGroupNorm"), S.skip_norm
     ),
