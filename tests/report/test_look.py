@@ -1,4 +1,4 @@
-"""The look of figures: overheads are shown, no bar hides the others; style, size and font do what they say."""
+"""Figures: overheads are shown, no bar hides the others; style, size and font do what they say."""
 
 from __future__ import annotations
 
