@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from accelsim.cli.app import Hardware, Wide, app, console, progress
+from accelsim.cli.look import with_look
 from accelsim.cli.network import AllowUnknown, Dims, Shapes, load_all
 from accelsim.cli.options import (
     AsJson,
@@ -24,6 +25,7 @@ from accelsim.errors import AccelsimError
 
 
 @app.command()
+@with_look
 def sweep(
     hardware: Hardware,
     networks: Annotated[list[str], typer.Argument(help="One or several networks, as for `evaluate`.")],
