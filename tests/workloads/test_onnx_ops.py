@@ -356,7 +356,7 @@ def test_resolution_of_a_sequence(tmp_path):
 @pytest.mark.parametrize(
     ("op", "inputs", "message"),
     [
-        ("Det", 1, "1 Det"),
+        ("StringSplit", 1, "1 StringSplit"),
         ("Convv", 2, r"1 Convv \(did you mean 'Conv'\?\); --allow-unknown prices"),
     ],
 )

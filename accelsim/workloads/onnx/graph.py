@@ -72,6 +72,7 @@ class Graph:
         self.constants: set[str] = set()
         self.parts: dict[str, Parts] = {}
         self.notes: list[str] = []
+        self.sequences: dict[str, list[str]] = {}
         self.views: Counter[str] = Counter()
         self.bits: Counter[int] = Counter()
         self.unknown: dict[str, tuple[int, int]] = {}

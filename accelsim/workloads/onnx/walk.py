@@ -11,7 +11,7 @@ import networkx as nx
 from accelsim.errors import AccelsimError
 from accelsim.workloads.onnx import control, move
 from accelsim.workloads.onnx.graph import Graph
-from accelsim.workloads.onnx.table import CONSTANT_VIEWS, HANDLERS, MICROSOFT, handler
+from accelsim.workloads.onnx.table import CONSTANT_VIEWS, HANDLERS, MICROSOFT, REFUSED, SEQUENCES, handler
 from accelsim.workloads.onnx.values import RANDOM, Shape, inner_graphs, sizes_of
 
 UNDECIDED = {
@@ -57,7 +57,12 @@ class Walk:
                 elements += sum(layer.output_elements for layer in graph.layers[first:])
                 graph.unknown[node.op_type] = (n + 1, elements)
             return
-        constant = standard and (node.op_type in MEASURES or all(not graph.activation(x) for x in node.input))
+        sequence = standard and node.op_type in SEQUENCES
+        constant = (
+            standard
+            and not sequence
+            and (node.op_type in MEASURES or all(not graph.activation(x) for x in node.input))
+        )
         if standard and node.op_type in RANDOM:
             graph.values.infer(node, False)
             for name in node.output:
@@ -67,7 +72,8 @@ class Walk:
         for name in node.output:
             graph.constants.discard(name)
             graph.parts.pop(name, None)
-        graph.values.infer(node, constant)
+        if not sequence:
+            graph.values.infer(node, constant)
         if constant:
             self._constant(node)
         else:
@@ -120,6 +126,9 @@ def refusal(graph: Graph, more: str = "") -> str:
         if key in UNDECIDED:
             parts.append(f"{n} {key} {UNDECIDED[key][0]}")
             instead += f", of the {key} {UNDECIDED[key][1]}"
+            continue
+        if key in REFUSED:
+            parts.append(f"{n} {key} ({REFUSED[key]})")
             continue
         names = MICROSOFT if key.startswith("com.microsoft.") else HANDLERS
         close = get_close_matches(key.rpartition(".")[2], names, n=1)
