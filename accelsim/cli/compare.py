@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from accelsim.cli.app import Wide, app, console, progress
+from accelsim.cli.look import with_look
 from accelsim.cli.network import AllowUnknown, Dims, Shapes, load_all
 from accelsim.cli.options import (
     AsJson,
@@ -23,6 +24,7 @@ from accelsim.errors import AccelsimError
 
 
 @app.command()
+@with_look
 def compare(
     names: Annotated[
         list[str],

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from accelsim.cli.app import Hardware, LayerText, NetworkName, Wide, app, console, progress, until_stopped
+from accelsim.cli.look import with_look
 from accelsim.cli.network import AllowUnknown, Dims, Shapes, load
 from accelsim.cli.options import (
     AsJson,
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 
 @app.command()
+@with_look
 def evaluate(
     hardware: Hardware,
     network: NetworkName = None,

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from accelsim.cli.app import Hardware, app, console
+from accelsim.cli.look import with_look
 from accelsim.errors import AccelsimError
 
 
@@ -45,6 +46,7 @@ def new(
 
 
 @app.command()
+@with_look
 def check(
     hardware: Hardware,
     plot: Annotated[

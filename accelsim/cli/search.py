@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from accelsim.cli.app import Hardware, Wide, app, console
+from accelsim.cli.look import with_look
 from accelsim.cli.network import AllowUnknown, Dims, Shapes, load_all
 from accelsim.cli.options import (
     AsJson,
@@ -63,6 +64,7 @@ def with_limits(command: Callable[..., None]) -> Callable[..., None]:
 
 
 @app.command()
+@with_look
 @with_limits
 def search(
     hardware: Hardware,
@@ -79,7 +81,9 @@ def search(
     ] = None,
     strategy: Annotated[
         str,
-        typer.Option(help="nested, joint, sequential, single, blockwise, blockwise_exact, holistic."),
+        typer.Option(
+            help="nested, joint, sequential, single, blockwise, blockwise_exact, gradient, holistic."
+        ),
     ] = "nested",
     optimiser: Annotated[
         str,

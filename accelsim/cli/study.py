@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from accelsim.cli.app import Wide, app, console
+from accelsim.cli.look import with_look
 from accelsim.cli.options import AsJson, EngineName, Scheduler, Workers
 from accelsim.cli.search import Finish, Plot, check_outputs, finish, patience, watching
 from accelsim.errors import AccelsimError
@@ -60,6 +61,7 @@ def list_studies(
 
 
 @studies.command()
+@with_look
 def show(
     file: StudyFile,
     plot: Plot = None,

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from accelsim.cli.app import Hardware, Wide, app, console, progress
+from accelsim.cli.look import with_look
 from accelsim.cli.network import AllowUnknown, Dims, Shapes, load_all
 from accelsim.cli.options import (
     AsJson,
@@ -24,6 +25,7 @@ from accelsim.errors import AccelsimError
 
 
 @app.command()
+@with_look
 def sweep(
     hardware: Hardware,
     networks: Annotated[list[str], typer.Argument(help="One or several networks, as for `evaluate`.")],
@@ -34,6 +36,8 @@ def sweep(
             "(16KiB:512KiB:x2) or a step (4:32:+4). PATH as in memories.GLB.fanout.rows.size."
         ),
     ],
+    batch: Annotated[int | None, typer.Option(help="Inputs at once.")] = None,
+    resolution: Annotated[int | None, typer.Option(help="Input height and width.")] = None,
     dims: Dims = None,
     shapes: Shapes = None,
     allow_unknown: AllowUnknown = False,
@@ -70,7 +74,7 @@ def sweep(
     sweeps.check_value(value)
     if plot is not None:
         figures.check_path(plot)
-    given = load_all(networks, None, None, dims, shapes, allow_unknown)
+    given = load_all(networks, batch, resolution, dims, shapes, allow_unknown)
     try:
         with progress("pricing machines") as tick:
             table = run(
