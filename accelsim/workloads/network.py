@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from accelsim.errors import AccelsimError, nearest
 from accelsim.workloads.bits import read_bits
-from accelsim.workloads.layer import Layer
+from accelsim.workloads.layer import Layer, check_points
 from accelsim.workloads.reach import Reads, Whole, derived
 from accelsim.workloads.region import Region, distinct
 
@@ -66,7 +66,8 @@ class Network:
     windows      per edge, which rows and columns of the producer (its layer's P x Q, or the input's) a piece
                  of the consumer reads; left out, they follow from the sizes
 
-    Raises AccelsimError for no layers, a repeated name, or an edge that does not lead forward.
+    Raises AccelsimError for no layers, a repeated name, more than 2^53 iterations of all layers, or an edge
+    that does not lead forward.
     """
 
     name: str
@@ -91,6 +92,7 @@ class Network:
             raise AccelsimError(
                 f"network {self.name!r}: layer names must be unique, but {twice!r} comes twice"
             )
+        check_points(sum(x.points for x in self.layers), f"network {self.name!r}")
         if not count == len(self.weights_of) == len(self.params_of):
             raise AccelsimError(f"network {self.name!r}: weights_of and params_of need one entry a layer")
         for what, given, wanted in (

@@ -296,8 +296,9 @@ def test_an_impossible_envelope() -> None:
 
 @pytest.mark.parametrize("strategy", ["nested", "joint"])
 @pytest.mark.parametrize("mapper", ["genetic", "template"])
-def test_layers_that_fit_nowhere(strategy, mapper) -> None:
+def test_layers_that_fit_nowhere(strategy, mapper, monkeypatch) -> None:
     """Counts beyond 2^53: no candidate has a mapping."""
+    monkeypatch.setattr("accelsim.workloads.layer.MAX_POINTS", 2**80)
     net = accelsim.NetworkBuilder("huge", 2**20, 2**10, 2**10)
     huge = net.build(net.conv(net.input, 2**20, 1)).to_dict()
     found = search(
