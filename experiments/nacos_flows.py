@@ -26,10 +26,10 @@ from typing import Any
 import numpy as np
 from common import write
 from pymoo.indicators.hv import HV
+from scipy.stats import kendalltau
 
 import accelsim
 from accelsim.accuracy import load_source
-from accelsim.accuracy.statistics import kendall
 from accelsim.cosearch.exact import exact_front
 from accelsim.cosearch.goals import front
 from accelsim.cosearch.result import SearchResult
@@ -201,7 +201,7 @@ def schedules(quick: bool) -> list[dict[str, Any]]:
         rows.append(
             {
                 "chip": chip,
-                "tau of 1000 networks": f"{kendall(default.price(drawn)[0], tuned.price(drawn)[0]):.3f}",
+                "tau of 1000 networks": f"{kendalltau(default.price(drawn)[0], tuned.price(drawn)[0]).statistic:.3f}",
                 "default over tuned": f"{np.median(default.price(drawn)[0] / tuned.price(drawn)[0]):.3f}",
                 "points won, median": f"{np.median(gain):.3f}",
                 "points won, most": f"{gain.max():.3f}",
