@@ -216,7 +216,7 @@ def schedules(quick: bool) -> list[dict[str, Any]]:
         rows.append(
             {
                 "chip": chip,
-                "tau of 1000 networks": f"{kendalltau(default.price(drawn)[0], tuned.price(drawn)[0]).statistic:.3f}",
+                "tau of 1000 networks": f"{kendalltau(default.price(drawn)[0], tuned.price(drawn)[0])[0]:.3f}",
                 "default over tuned": f"{np.median(default.price(drawn)[0] / tuned.price(drawn)[0]):.3f}",
                 "points won, median": f"{np.median(gain):.3f}",
                 "points won, most": f"{gain.max():.3f}",
