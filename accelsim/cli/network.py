@@ -105,5 +105,7 @@ def network_(
         table.add_row(layer.name, str(layer), f"{layer.macs:,}", f"{net.weights_of[i]:,}", f"{read:,}")
     console().print(table)
     print(f"batch {net.batch}, {net.macs:,} MACs, {net.weights:,} weights, {net.params:,} parameters")
+    ends = ", ".join(net.names[i] for i in net.outputs[:4]) + (", ..." if len(net.outputs) > 4 else "")
+    print(f"{net.input_elements:,} elements come in, {net.output_elements:,} leave from {ends}")
     for note in net.notes:
         print(f"note: {note}")

@@ -81,7 +81,9 @@ def search(
     ] = None,
     strategy: Annotated[
         str,
-        typer.Option(help="nested, joint, sequential, single, blockwise, blockwise_exact, holistic."),
+        typer.Option(
+            help="nested, joint, sequential, single, blockwise, blockwise_exact, gradient, holistic."
+        ),
     ] = "nested",
     optimiser: Annotated[
         str,

@@ -36,6 +36,8 @@ def sweep(
             "(16KiB:512KiB:x2) or a step (4:32:+4). PATH as in memories.GLB.fanout.rows.size."
         ),
     ],
+    batch: Annotated[int | None, typer.Option(help="Inputs at once.")] = None,
+    resolution: Annotated[int | None, typer.Option(help="Input height and width.")] = None,
     dims: Dims = None,
     shapes: Shapes = None,
     allow_unknown: AllowUnknown = False,
@@ -72,7 +74,7 @@ def sweep(
     sweeps.check_value(value)
     if plot is not None:
         figures.check_path(plot)
-    given = load_all(networks, None, None, dims, shapes, allow_unknown)
+    given = load_all(networks, batch, resolution, dims, shapes, allow_unknown)
     try:
         with progress("pricing machines") as tick:
             table = run(

@@ -215,12 +215,8 @@ class SearchResult(Shown):
 
     def log_costs(self) -> NDArray[np.float64]:
         """Objectives to minimise [candidates, objectives], logarithms where they span decades."""
-        costs = self.setup.goals.costs(self.values)
-        for i, name in enumerate(self.setup.goals.objectives):
-            if self.setup.goals.metrics[name].logarithmic:
-                with np.errstate(divide="ignore", invalid="ignore"):
-                    costs[:, i] = np.log10(costs[:, i])
-        return costs
+        goals = self.setup.goals
+        return goals.log_costs(goals.costs(self.values))
 
     def missed(self) -> dict[str, float]:
         """Share of the candidates that each limit kills."""

@@ -23,10 +23,11 @@ ROUTE = {
     "single": TINY | {"strategy": "single"},
     "blockwise": MACRO | {"strategy": "blockwise"},
     "blockwise_exact": MACRO | {"strategy": "blockwise_exact"},
+    "gradient": MACRO | {"strategy": "gradient"},
 }
 """The smallest search of each strategy."""
 
-LISTING = ("blockwise", "blockwise_exact", "holistic")
+LISTING = ("blockwise", "blockwise_exact", "holistic", "gradient")
 """Strategies that begin with a list, which no seed changes and whose last generation need not be full."""
 
 

@@ -27,6 +27,7 @@ def test_network_shows_and_saves(cache_file, tmp_path, capsys):
     code, out, _ = run(capsys, "network", cache_file, *sizes, "--save", str(saved))
     assert code == 0
     assert "batch 3, 480 MACs, 0 weights, 0 parameters" in out
+    assert "336 elements come in, 60 leave from odd" in out
     assert "note: 1 my.own.Fancy not known, estimated as element-wise: 50.0 % of all elements made" in out
     assert load_network(saved).macs == json.loads(saved.read_text())["batch"] * 160
 
@@ -62,6 +63,22 @@ def test_every_verb_takes_the_same_sizes(words, key, made, cache_file, tmp_path,
     code, _, err = run(capsys, *words, "--json")
     assert code == 2
     assert "'past'" in err or "'q'" in err
+
+
+def test_a_sweep_takes_batch_and_resolution(capsys):
+    words = (
+        "sweep",
+        "shidiannao",
+        "squeezenet1_1",
+        "--vary",
+        "clock_mhz=500,1000",
+        "--mapper",
+        "template",
+        "--json",
+    )
+    code, out, _ = run(capsys, *words, "--batch", "2", "--resolution", "64")
+    assert code == 0
+    assert f'"macs": {load_network("squeezenet1_1", batch=2, resolution=64).macs}' in out
 
 
 @pytest.mark.parametrize(
