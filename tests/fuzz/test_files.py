@@ -110,7 +110,7 @@ def layer(_path: Path, random: Random) -> None:
     parse_layer(text_of(random, "K=64 C=3 P=112 Q=112 R=7 S=7 stride=2 dilation=1"))
 
 
-CONVOLUTIONS = """Layer, IFMAP Height, IFMAP Width, Filter Height, Filter Width, Channels, Num Filter, Strides,
+CONVOLUTIONS = """Layer, IFMAP H, IFMAP W, Filter Height, Filter Width, Channels, Num Filter, Strides,
 conv, 224, 224, 7, 7, 3, 64, 2,
 fc, 1, 1, 1, 1, 512, 1000, 1,
 """
@@ -125,7 +125,8 @@ Type: CONV
 Stride { X: 2, Y: 2 }
 Dimensions { K: 64, C: 3, R: 7, S: 7, Y: 224, X: 224 }
 Dataflow { SpatialMap(1,1) K; TemporalMap(Tile,Tile) C; TemporalMap(Sz(R),Sz(R)) R;
-TemporalMap(Sz(S),Sz(S)) S; TemporalMap(Sz(R),1) Y; TemporalMap(Sz(S),1) X; Cluster(64, P); SpatialMap(1,1) C; }
+TemporalMap(Sz(S),Sz(S)) S; TemporalMap(Sz(R),1) Y; TemporalMap(Sz(S),1) X; Cluster(64, P);
+SpatialMap(1,1) C; }
 } }
 """
 TIMELOOP = "problem: {instance: {C: 3, K: 64, P: 112, Q: 112, R: 7, S: 7, N: 1, Wstride: 2, Hstride: 2}}\n"
