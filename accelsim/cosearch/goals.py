@@ -205,9 +205,6 @@ def front(costs: NDArray[np.float64], feasible: NDArray[np.bool_]) -> NDArray[np
     rows = rows[first]  # sorted by the first objective, then the next
     if costs.shape[1] == 1:
         return rows[:1]
-    keep: list[int] = []
-    for row in rows:
-        better = costs[keep] <= costs[row] if keep else np.zeros((0, costs.shape[1]), bool)
-        if not better.all(axis=1).any():
-            keep.append(int(row))
-    return np.array(keep, np.int64)
+    from moocore import is_nondominated
+
+    return np.asarray(rows[is_nondominated(costs[rows])])

@@ -118,6 +118,8 @@ class Numbered:
         self.inputs = sum(x.size for x in self.known.values())
         self.reads = {}
         self.outside = set()
+        self.weights = {}
+        self.used = set()
 
     def fresh(self, shape):
         first, size = self.count, int(np.prod(shape))
@@ -165,7 +167,7 @@ class Numbered:
             read |= {*y.ravel()}
             made = self.fresh(np.broadcast_shapes(x.shape, y.shape))
         elif op == "MatMul":
-            m.node(op, [name, m.weight(f"{new}w", x.shape[-1], 3)], new)
+            m.node(op, [name, self.weight(x.shape[-1])], new)
             made = self.fresh((*x.shape[:-1], 3))
         elif op == "ReduceMax":
             if x.size == x.shape[-1] or x.shape[-1] == 1:
@@ -178,6 +180,21 @@ class Numbered:
         self.reads[new] = len(read)
         self.outside |= {k for k in read if k < self.inputs}
         self.known[new] = made
+
+    def weight(self, rows):
+        """Three columns of a new weight tensor, of one that is there, or of its top."""
+        draw, m, new = self.draw, self.model, f"w{len(self.model.nodes)}"
+        there = [k for k, x in self.weights.items() if len(x) >= rows]
+        if there and draw(st.booleans()):
+            name = draw(st.sampled_from(there))
+            held = self.weights[name][:rows]
+            if rows < len(self.weights[name]):
+                name = m.node("Slice", [name, m.value(f"{new}s", 0), m.value(f"{new}e", rows)], f"{new}c")
+        else:
+            name, held = m.weight(new, rows, 3), self.fresh((rows, 3))
+            self.weights[name] = held
+        self.used |= {*held.ravel()}
+        return name
 
     def fit(self, x, y):
         """Operands that broadcast, and are not what the importer says is fused: one tensor, single values."""
@@ -199,13 +216,15 @@ def test_layers_and_networks_read_the_distinct_elements_of_what_they_use(tmp_pat
         data.draw(st.sampled_from([walk.view, walk.layer]))(name)
     if not walk.reads:
         walk.model.node("Softmax", ["a"], "end")
-        walk.reads["end"] = len(walk.known["a"].ravel())
+        walk.reads["end"], walk.known["end"] = walk.known["a"].size, walk.known["a"]
         walk.outside |= {*walk.known["a"].ravel()}
     net = walk.model.read(tmp_path_factory.mktemp("graph"), *walk.reads)
     assert {
         layer.name: sum(e.elements for e in edges) for layer, edges in zip(net.layers, net.inputs_of)
     } == walk.reads
     assert net.input_elements == len(walk.outside)
+    assert net.weights == len(walk.used)
+    assert net.output_elements == sum(walk.known[name].size for name in walk.reads)
 
 
 def test_a_sum_with_its_own_transpose_reads_it_once(tmp_path):

@@ -114,3 +114,19 @@ def test_layers_at_the_machine_s_own_width_fuse_as_others(tmp_path):
     assert costs[0].stacks
     assert len(costs[0].stacks) == len(costs[1].stacks)
     assert costs[0].energy_pj == costs[1].energy_pj
+
+
+def test_fused_integer_operators_keep_their_type(tmp_path):
+    m = Model(x=[1, 8, 6, 6])
+    scale, zero = m.scalar("s", 0.1), m.scalar("z", 0, TensorProto.UINT8)
+    q = m.node("QuantizeLinear", ["x", scale, zero], "q")
+    m.constants.append(TensorProto(name="w", data_type=TensorProto.UINT8, dims=[8, 8, 1, 1]))
+    pair = [scale, zero]
+    y = m.node("QLinearConv", [q, *pair, "w", *pair, *pair], "conv")
+    y = m.node("QLinearAdd", [y, *pair, q, *pair, *pair], "sum", domain="com.microsoft")
+    y = m.node("QLinearGlobalAveragePool", [y, *pair, *pair], "pool", domain="com.microsoft")
+    m.node("QLinearMul", [y, *pair, "sum", *pair, *pair], "scaled", domain="com.microsoft")
+    net = m.read(tmp_path, "scaled", opset=21)
+    assert [layer.bits for layer in net.layers] == [
+        LayerBits(8, 8, 8), *[LayerBits(None, 8, 8)] * 3,
+    ]  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import prod
 from typing import Any
 
@@ -9,6 +10,7 @@ from accelsim.workloads.layer import Layer
 from accelsim.workloads.network import Selection
 from accelsim.workloads.onnx import convolve as W
 from accelsim.workloads.onnx import parts as P
+from accelsim.workloads.onnx import views as V
 from accelsim.workloads.onnx.contract import check_inner, product_of
 from accelsim.workloads.onnx.graph import Graph
 from accelsim.workloads.onnx.window import check_broadcast, pool_window, weighted_window
@@ -60,6 +62,18 @@ def matmul_nbits(graph: Graph, node: Any) -> None:
         layer, [x], weights=held, weight_elements=inner * out, weight_bits=bits, params=inner * out
     )
     graph.make(node.output[0], i)
+
+
+def quantised(handler: Callable[[Graph, Any], None]) -> Callable[[Graph, Any], None]:
+    """The handler of an operator whose result has the type of its first input, which no inference tells."""
+
+    def handle(graph: Graph, node: Any) -> None:
+        handler(graph, node)
+        x, y = node.input[0], node.output[0]
+        graph.values.define(y, graph.shape(y), graph.values.kind(x))
+        V.narrow(graph, node)
+
+    return handle
 
 
 def qlinear_combine(graph: Graph, node: Any) -> None:

@@ -106,16 +106,17 @@ MICROSOFT: dict[str, Handler] = {
     "Attention": A.fused_attention, "QAttention": A.fused_attention,
     "MultiHeadAttention": A.group_query, "GroupQueryAttention": A.group_query,
     "FusedMatMul": S.fused_matmul, "FusedGemm": C.gemm, "FusedConv": W.conv,
-    "NhwcConv": partial(W.conv, last=True), "QLinearConv": S.qlinear_conv,
+    "NhwcConv": partial(W.conv, last=True), "QLinearConv": S.quantised(S.qlinear_conv),
     "TransposeMatMul": S.fused_matmul,
     "MatMulNBits": S.matmul_nbits, "MatMulIntegerToFloat": C.matmul, "DynamicQuantizeMatMul": C.matmul,
     "DynamicQuantizeLSTM": recurrent,
-    **dict.fromkeys(("QLinearAdd", "QLinearMul"), S.qlinear_combine),
+    **dict.fromkeys(("QLinearAdd", "QLinearMul"), S.quantised(S.qlinear_combine)),
     **dict.fromkeys(
         ("QLinearSigmoid", "QLinearLeakyRelu", "QuickGelu", "Gelu", "FastGelu", "BiasGelu"), S.fused
     ),
     **dict.fromkeys(("QLinearSoftmax", "RotaryEmbedding", "BiasSoftmax"), M.same_shape),
-    "QLinearGlobalAveragePool": S.qlinear_global_pool, "QLinearAveragePool": S.qlinear_pool,
+    "QLinearGlobalAveragePool": S.quantised(S.qlinear_global_pool),
+    "QLinearAveragePool": S.quantised(S.qlinear_pool),
     "QLinearConcat": S.qlinear_concat, "QLinearReduceMean": M.reduce,
     "QuantizeLinear": M.quantize, "DequantizeLinear": M.quantize,
     **dict.fromkeys(
