@@ -195,6 +195,7 @@ def optimal(
     """
     if objective not in _OBJECTIVES:
         raise AccelsimError(f"objective: must be one of {', '.join(_OBJECTIVES)}, but got {objective!r}")
+    hardware = hardware.for_layer(layer)
     machines = ways_for(hardware, layer, resident)
     given = []
     if start == "template":
@@ -224,6 +225,7 @@ def optimal_front(
     Options as in `optimal`. The template mappings for each objective count too. Without points, none fits.
     """
     warm()
+    hardware = hardware.for_layer(layer)
     search = _searches(hardware, layer, "front", resident, tiles)
     for way, machine in enumerate(ways_for(hardware, layer, resident)):
         for objective in get_args(Objective) if start == "template" else ():
