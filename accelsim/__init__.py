@@ -36,6 +36,7 @@ _HOME = {
     "mapper_names": "accelsim.mapping.mapper",
     "memory_plan": "accelsim.liveness",
     "network_names": "accelsim.workloads.load",
+    "resume": "accelsim.cosearch.run",
     "search": "accelsim.cosearch.run",
     "sweep": "accelsim.sweeps",
 }
@@ -67,13 +68,14 @@ __all__ = [
     "mapper_names",
     "memory_plan",
     "network_names",
+    "resume",
     "search",
     "sweep",
 ]
 
 if TYPE_CHECKING:
     from accelsim.cosearch.result import SearchResult
-    from accelsim.cosearch.run import load_study, search
+    from accelsim.cosearch.run import load_study, resume, search
     from accelsim.costing import NetworkCost, NetworkMapping, evaluate, map_network
     from accelsim.errors import AccelsimError
     from accelsim.hardware import Accelerator, hardware_names, load_hardware

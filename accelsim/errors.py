@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copyreg
 import difflib
 import re
 from collections.abc import Iterable
+from typing import Any
 
 MOST = 4000
 """Characters of a message."""
@@ -39,6 +41,10 @@ class AccelsimError(ValueError):
 
     def __init__(self, message: object = "") -> None:
         super().__init__(message_text(str(message)))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Workers send faults back by pickle, whatever a subclass asks its caller for."""
+        return copyreg.__newobj__, (type(self), *self.args), self.__dict__ or None  # type: ignore[attr-defined]
 
 
 def nearest(word: str, known: Iterable[str]) -> str:

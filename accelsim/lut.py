@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from accelsim.accuracy.statistics import kendall
 from accelsim.engines.base import Engine, as_engine
 from accelsim.errors import AccelsimError
 from accelsim.hardware.loader import load_hardware
@@ -211,13 +210,15 @@ class _Pricer(NamedTuple):
 
 def compare(sums: NDArray[np.float64], whole: NDArray[np.float64]) -> dict[str, Any]:
     """How sums float64[n, 2] (latency, energy) miss whole subnets: relative errors, and Kendall's tau."""
+    from scipy.stats import kendalltau
+
     out: dict[str, Any] = {"subnets": len(sums)}
     for i, name in enumerate(("latency", "energy")):
         error = sums[:, i] / whole[:, i] - 1
         out[name] = {
             "mean_relative_error": float(error.mean()),
             "largest_relative_error": float(np.abs(error).max()),
-            "kendall_tau": kendall(sums[:, i], whole[:, i]),
+            "kendall_tau": float(kendalltau(sums[:, i], whole[:, i]).statistic),
         }
     return out
 

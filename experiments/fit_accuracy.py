@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy.stats import kendalltau
 
 from accelsim.accuracy.additive import Additive
-from accelsim.accuracy.statistics import kendall
 from accelsim.accuracy.table import TableSource
 from accelsim.workloads.spaces import load_space
 
@@ -111,7 +111,10 @@ def mbv3(path: Path, nets: list[Net]) -> tuple[Additive, dict[str, Any]]:
     order = np.random.default_rng(0).permutation(len(top1))
     train, test = order[: len(order) // 2], order[len(order) // 2 :]
     guess = Additive.fit(space, genomes[train], top1[train], model.ceiling).predict(space, genomes[test])
-    half = {"mae": r3(np.abs(guess - top1[test]).mean()), "kendall": r3(kendall(guess, top1[test]))}
+    half = {
+        "mae": r3(np.abs(guess - top1[test]).mean()),
+        "kendall": r3(kendalltau(guess, top1[test]).statistic),
+    }
 
     known = np.array([(1 - r / 224, -e) for r, e in PREDICTED.items() if e])
     power, log_a = np.polyfit(np.log(known[:, 0]), np.log(known[:, 1]), 1)
@@ -166,7 +169,7 @@ def mbv3_wide(nets: list[Net], model: Additive, base: dict[str, Any]) -> dict[st
     check = {
         "from_fine_tuned": r3(gaps.mean()),
         "from_tutorial": r3(other),
-        "kendall": r3(kendall(raw, seen)),
+        "kendall": r3(kendalltau(raw, seen).statistic),
     }
     print(f"ofa_mbv3_w1.2: offset {offset:.2f} +- {error:.2f}, {check}")
     return like(base, "ofa_mbv3_w1.2", offset, error, tuned + tutorial, check)
@@ -182,7 +185,10 @@ def proxyless_(nets: list[Net], model: Additive, base: dict[str, Any]) -> dict[s
     raw = without_tuning(mine, model, effect)
     gaps = (seen - start - 76 * slope) / (1 - slope) - raw
     guess = raw + gaps.mean() + start + slope * (76 - raw - gaps.mean())
-    check = {"mae_after_tuning": r3(np.abs(guess - seen).mean()), "kendall": r3(kendall(guess, seen))}
+    check = {
+        "mae_after_tuning": r3(np.abs(guess - seen).mean()),
+        "kendall": r3(kendalltau(guess, seen).statistic),
+    }
     print(f"ofa_proxyless: offset {gaps.mean():.2f} +- {2 * gaps.std(ddof=1):.2f}, {check}")
     return like(base, "ofa_proxyless", gaps.mean(), 2 * gaps.std(ddof=1), mine, check)
 

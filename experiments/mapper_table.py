@@ -2,6 +2,7 @@
 
     python experiments/mapper_table.py RESULTS            measures what RESULTS (JSON lines) does not have yet
     python experiments/mapper_table.py RESULTS --print    prints tables in Markdown; --layers: a row a layer
+    --every 4                                             measures every fourth layer only
 
 Times are CPU seconds of one core, kernels compiled before. The optimum is over dividing tiles; a heuristic,
 whose tiles need not divide, can be below it: its gap is then negative. A name with ! is a search that does
@@ -63,7 +64,7 @@ def measure(hardware: accelsim.Accelerator, layer: Layer, mapper: str) -> dict[s
     return {"value": value, "seconds": took, "evaluations": result.evaluations + result.start_evaluations}
 
 
-def run(path: Path) -> None:
+def run(path: Path, every: int) -> None:
     """Measure what is missing; a line at a time, so that it can be interrupted."""
     lines = path.read_text().splitlines() if path.exists() else []
     have = {(x["hardware"], x["layer"], x["mapper"]) for x in map(json.loads, lines)}
@@ -74,7 +75,7 @@ def run(path: Path) -> None:
             hardware = accelsim.load_hardware(name)
             for mapper in mappers:
                 measure(hardware, WARM, mapper)
-                for network, layer in layers():
+                for network, layer in layers()[::every]:
                     if (name, str(layer), mapper) in have:
                         continue
                     found = measure(hardware, layer, mapper)
@@ -156,10 +157,11 @@ if __name__ == "__main__":
     parser.add_argument("results", type=Path)
     parser.add_argument("--print", action="store_true")
     parser.add_argument("--layers", action="store_true")
+    parser.add_argument("--every", type=int, default=1)
     arguments = parser.parse_args()
     if arguments.layers:
         report_layers(arguments.results)
     elif arguments.print:
         report(arguments.results)
     else:
-        run(arguments.results)
+        run(arguments.results, arguments.every)

@@ -7,12 +7,16 @@
 2. ofa     one chip, 2.2e19 subnets at 224: latency and the surrogate's accuracy; the front is exact by blocks
 3. device  a microcontroller, 108 spaces: MACs and peak memory; no front is known, so that flows are compared
            with the best of all runs together
-4. schedules  the latencies of networks by default and by proved mappings: how they rank, and what choosing
+4. wdsr_CHIP  two chips, 2.6e30 super-resolution networks at 720p: latency and parameters (more is better, a
+           stand-in for quality), template mappings; the best of all runs together, which is the exact front
+5. schedules  the latencies of networks by default and by proved mappings: how they rank, and what choosing
            by the second wins
 
 The share of a front is its hypervolume over the true one's, of the logarithm of latency and of the other
-objective, measured from the true front's worst corner; regret is 1 less that. Budgets are candidates, among
-them a table's blocks and the spaces of a pruning. Mappings, accuracies and memory plans are counted beside.
+objective, measured from the true front's worst corner (in `wdsr` from that of all fronts, 0.01 more);
+regret is 1 less that. Budgets are candidates, among them a table's blocks and the spaces of a pruning; in
+`wdsr` the table comes on top, as every flow has the same. Mappings, accuracies and memory plans are counted
+beside.
 """
 
 from __future__ import annotations
@@ -26,10 +30,10 @@ from typing import Any
 import numpy as np
 from common import write
 from pymoo.indicators.hv import HV
+from scipy.stats import kendalltau
 
 import accelsim
 from accelsim.accuracy import load_source
-from accelsim.accuracy.statistics import kendall
 from accelsim.cosearch.exact import exact_front
 from accelsim.cosearch.goals import front
 from accelsim.cosearch.result import SearchResult
@@ -48,6 +52,7 @@ FLOWS: dict[str, dict[str, Any]] = {
     "joint": {"strategy": "joint"},
     "blockwise": {"strategy": "blockwise"},
     "blockwise_exact": {"strategy": "blockwise_exact"},
+    "gradient": {"strategy": "gradient"},
     "holistic": {"strategy": "holistic"},
 }
 
@@ -60,12 +65,21 @@ TASKS: dict[str, dict[str, Any]] = {
         "hardware": "nvdla_256", "space": "ofa_mbv3", "resolution": 224, "objectives": "latency,accuracy",
         "fix": "hardware", "mapper": "genetic", "budget": 200,
     },
+    **{
+        f"wdsr_{chip}": {
+            "hardware": chip, "space": "wdsr_x2", "objectives": "latency,params", "fix": "hardware",
+            "mapper": "template", "finish": 0,
+        }
+        for chip in ("nvdla_256", "eyeriss")
+    },
     "device": {"hardware": "mcu_f746", "space": "mcunet", "objectives": "work,peak_memory"},
 }  # fmt: skip
 
 OF = {
-    "listed": ("random", "nested", "joint", "blockwise", "blockwise_exact"),
-    "ofa": ("random", "nested", "joint", "blockwise", "blockwise_exact"),
+    "listed": ("random", "nested", "joint", "blockwise", "gradient", "blockwise_exact"),
+    "ofa": ("random", "nested", "joint", "blockwise", "gradient", "blockwise_exact"),
+    "wdsr_nvdla_256": ("blockwise", "gradient", "blockwise_exact"),
+    "wdsr_eyeriss": ("blockwise", "gradient", "blockwise_exact"),
     "device": ("random", "nested", "holistic"),
 }
 """Flows of each task. `sequential` changes chips after networks and has nothing to do on a fixed chip;
@@ -78,7 +92,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="seconds: shows that all runs, proves nothing")
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--evaluations", type=int, default=1000)
-    parser.add_argument("--tasks", default="listed,ofa,device,schedules")
+    parser.add_argument("--tasks", default="listed,ofa,wdsr_nvdla_256,wdsr_eyeriss,device,schedules")
     parser.add_argument("--out", type=Path, default=Path("results/nacos_flows"))
     chosen = parser.parse_args()
     if chosen.quick:
@@ -94,24 +108,25 @@ def main() -> None:
 def table(task: str, seeds: int, evaluations: int, quick: bool) -> list[dict[str, Any]]:
     """A row a flow: its share of the front at parts of the budget, and what it took."""
     runs = {
-        flow: [run(task, flow, seed, evaluations, quick) for seed in range(seeds)]
+        flow: [run(task, flow, seed, table_size(task) + evaluations, quick) for seed in range(seeds)]
         for flow in OF[task]
     }  # fmt: skip
     known = truth(task, quick)
-    every = [costs(found) for flow in runs.values() for found, _ in flow]
-    true = np.concatenate(every) if known is None else known
-    true = true[front(true, np.ones(len(true), bool))]
-    reference = true.max(axis=0)
+    every = [best(costs(found)) for flow in runs.values() for found, _ in flow]
+    true = best(np.concatenate(every) if known is None else known)
+    start = table_size(task)
+    reference = np.concatenate(every).max(axis=0) + 0.01 if start else true.max(axis=0)
     whole = float(HV(ref_point=reference)(true))
     rows = []
     for flow, made in runs.items():
         row: dict[str, Any] = {"flow": flow}
         for share in SHARES:
             upto = int(share * evaluations)
-            row[f"after {upto}"] = spread([hypervolume(f, reference, upto) / whole for f, _ in made])
+            row[f"after {upto}"] = spread([hypervolume(f, reference, start + upto) / whole for f, _ in made])
         row["mappings"] = f"{np.median([sum(g.mappings for g in f.generations) for f, _ in made]):,.0f}"
         row["accuracies"] = f"{np.median([np.isfinite(column(f, 'accuracy')).sum() for f, _ in made]):,.0f}"
         row["memory plans"] = f"{np.median([plans for _, plans in made]):,.0f}"
+        row["front"] = f"{np.median([len(best(costs(f))) for f, _ in made]):,.0f}"
         row["seconds"] = f"{np.median([sum(g.seconds for g in f.generations) for f, _ in made]):.0f}"
         rows.append(row)
     return rows
@@ -122,7 +137,7 @@ def run(task: str, flow: str, seed: int, evaluations: int, quick: bool) -> tuple
     options = TASKS[task] | FLOWS[flow] | {"seed": seed, "population": 24 if quick else 50, "workers": 2}
     if quick and task != "listed":
         options["resolution"] = 128 if task == "ofa" else 64
-    if flow == "blockwise_exact" and not quick:
+    if flow == "blockwise_exact" and not quick and not task.startswith("wdsr"):
         options |= {"mapper": "optimal", "budget": None}
     with counted() as plans:
         found = accelsim.search(**options, evaluations=evaluations)
@@ -154,7 +169,7 @@ def counted() -> Iterator[list[int]]:
 
 def truth(task: str, quick: bool) -> np.ndarray | None:
     """Costs of the true front, every mapping proved; None where nobody knows it."""
-    if task == "device":
+    if task == "device" or task.startswith("wdsr"):
         return None
     if task == "listed":
         return listed("template" if quick else "optimal")
@@ -198,10 +213,11 @@ def schedules(quick: bool) -> list[dict[str, Any]]:
         had, got = (source.predict(space, rows).value for rows in (chosen, best))
         cycles, bound = tuned.price(best)[0], tuned.price(chosen)[0]
         gain = np.array([got[cycles <= c * (1 + 1e-12)].max() for c in bound]) - had
+        tau = kendalltau(default.price(drawn)[0], tuned.price(drawn)[0]).statistic
         rows.append(
             {
                 "chip": chip,
-                "tau of 1000 networks": f"{kendall(default.price(drawn)[0], tuned.price(drawn)[0]):.3f}",
+                "tau of 1000 networks": f"{tau:.3f}",
                 "default over tuned": f"{np.median(default.price(drawn)[0] / tuned.price(drawn)[0]):.3f}",
                 "points won, median": f"{np.median(gain):.3f}",
                 "points won, most": f"{gain.max():.3f}",
@@ -213,6 +229,16 @@ def schedules(quick: bool) -> list[dict[str, Any]]:
 def costs(found: SearchResult) -> np.ndarray:
     """Objectives of all feasible candidates to minimise, logarithms of those that span decades."""
     return found.log_costs()[found.feasible]
+
+
+def best(rows: np.ndarray) -> np.ndarray:
+    """Those that no other is better than."""
+    return rows[front(rows, np.ones(len(rows), bool))]
+
+
+def table_size(task: str) -> int:
+    """Blocks that every flow of the task prices first; 0 where they are not the same for all."""
+    return len(load_space("wdsr_x2").existing_blocks) if task.startswith("wdsr") else 0
 
 
 def hypervolume(found: SearchResult, reference: np.ndarray, upto: int) -> float:

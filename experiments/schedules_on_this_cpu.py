@@ -20,10 +20,10 @@ from pathlib import Path
 import numpy as np
 from common import options, write
 from numpy.lib.stride_tricks import sliding_window_view
+from scipy.stats import kendalltau
 
 import accelsim
 from accelsim import Layer, Mapping
-from accelsim.accuracy.statistics import kendall
 from accelsim.csv_text import csv_text
 from accelsim.emit import emit
 from accelsim.emit.base import functions
@@ -129,7 +129,7 @@ def main() -> None:
                 plain += times_in * float(seconds[0])
                 best += times_in * float(seconds.min())
         rows.append({"network": name, "MMACs": f"{network.macs * 1e-6:.0f}", "plain": plain, "best": best})
-    tau = kendall(np.array([r["plain"] for r in rows]), np.array([r["best"] for r in rows]))
+    tau = kendalltau(np.array([r["plain"] for r in rows]), np.array([r["best"] for r in rows])).statistic
     table = [
         {
             "network": row["network"],

@@ -18,9 +18,9 @@ from pathlib import Path
 import numpy as np
 from rich.console import Console
 from rich.table import Table
+from scipy.stats import kendalltau
 
 import accelsim
-from accelsim.accuracy.statistics import kendall
 
 NETWORKS = ("vgg16", "resnet18", "resnet34", "mobilenet_v1", "mnasnet_b1")
 WEIGHTS, OUTPUTS, INPUTS = "GKCRSNPQ", "NGKPQCRS", "NGCRSPQK"
@@ -99,13 +99,13 @@ def main() -> None:
         table.add_column("tau with the first", justify="right")
         for name, row in zip(chips, times, strict=True):
             cells = (f"{a / b:.2f} [{b * 1e3:.2f}]" for a, b in zip(times[0], row, strict=True))
-            table.add_row(name, *cells, f"{kendall(times[0], row):+.2f}")
+            table.add_row(name, *cells, f"{kendalltau(times[0], row).statistic:+.2f}")
         console.print(table, "")
 
     for kind, times in seconds.items():
         rows = times[:-1]
         gains, spread = rows[0] / rows.min(axis=0), rows.max(axis=0) / rows.min(axis=0)
-        taus = [kendall(a, b) for i, a in enumerate(rows) for b in rows[:i]]
+        taus = [kendalltau(a, b).statistic for i, a in enumerate(rows) for b in rows[:i]]
         fastest = sorted({NETWORKS[int(row.argmin())] for row in rows})
         text = (
             f"{kind} mappings: the best schedule is {gains.min():.2f} to {gains.max():.2f} times as fast as "
@@ -114,7 +114,7 @@ def main() -> None:
             f"{' or '.join(fastest)}"
         )
         console.print(text, highlight=False)
-    tau = kendall(seconds["default"][0], seconds["best"][-1])
+    tau = kendalltau(seconds["default"][0], seconds["best"][-1]).statistic
     gain = seconds["default"] / seconds["best"]
     macs = sorted(network.macs for network in networks)
     apart = min(b / a for a, b in pairwise(macs))

@@ -15,6 +15,7 @@ SHARED = {
     "--mapper": "mapper", "--budget": "budget", "--seed": "seed", "--workers": "workers",
     "--engine": "engine",
     "--json": "as_json", "--csv": "as_csv", "--batch": "batch", "--wide": "wide", "--plot": "plot",
+    "--dim": "dims", "--input": "shapes", "--allow-unknown": "allow_unknown",
 }  # fmt: skip
 
 
@@ -50,10 +51,25 @@ def test_what_is_written_goes_by_out() -> None:
         ("evaluate", "shidiannao", "lenet5", "--mapper", "template"),
         ("sweep", "shidiannao", "lenet5", "--vary", "clock_mhz=500,1000", "--mapper", "template"),
         ("memory", "lenet5"),
+        (
+            "search",
+            "shidiannao",
+            "--network",
+            "lenet5",
+            "--mapper",
+            "template",
+            "--evaluations",
+            "16",
+            "--population",
+            "16",
+            "--finish",
+            "0",
+        ),
     ],
     ids=lambda words: " ".join(words[:2]),
 )
-def test_json_is_json_and_nothing_else(capsys, words) -> None:
+def test_json_is_json_and_nothing_else(capsys, tmp_path, monkeypatch, words) -> None:
+    monkeypatch.chdir(tmp_path)
     code, out, _ = run(capsys, *words, "--json")
     assert code == 0
     assert json.loads(out)

@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from accelsim.accuracy.base import AccuracyError
-from accelsim.accuracy.statistics import kendall
 from accelsim.workloads.spaces import Space
 from accelsim.workloads.spaces.genes import Genomes
 
@@ -81,6 +80,8 @@ class Additive:
         Rows are distinct canonical genomes [n, genes]. Raises AccuracyError for fewer than 20 of them or a
         ceiling that is not above every value.
         """
+        from scipy.stats import kendalltau
+
         y = np.asarray(top1, float)
         if len(y) < FEWEST:
             raise AccuracyError(f"{space.name}: a fit needs at least {FEWEST} subnets, but got {len(y)}")
@@ -102,7 +103,7 @@ class Additive:
             ceiling,
             mae=float(miss.mean()),
             error95=float(np.quantile(miss, 0.95)),
-            kendall=kendall(tested, y),
+            kendall=float(kendalltau(tested, y).statistic),
             n=len(y),
             seen=seen,
         )

@@ -12,6 +12,7 @@ import typer
 from accelsim.cli import (  # noqa: F401 (each adds its commands)
     bench,
     compare,
+    docs,
     evaluate,
     hardware,
     listing,

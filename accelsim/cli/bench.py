@@ -8,10 +8,12 @@ from typing import Annotated
 import typer
 
 from accelsim.cli.app import app, console, progress
+from accelsim.cli.look import with_look
 from accelsim.cli.options import AsJson
 
 
 @app.command()
+@with_look
 def bench(
     seconds: Annotated[float, typer.Option(help="How long to measure.", min=0.1, max=3600)] = 10.0,
     plot: Annotated[Path | None, typer.Option(help="Also draw: .png, .svg or .pdf.")] = None,

@@ -8,6 +8,8 @@ from typing import Annotated
 import typer
 
 from accelsim.cli.app import Wide, app, console, progress
+from accelsim.cli.look import with_look
+from accelsim.cli.network import AllowUnknown, Dims, Shapes, load_all
 from accelsim.cli.options import (
     AsJson,
     Budget,
@@ -22,6 +24,7 @@ from accelsim.errors import AccelsimError
 
 
 @app.command()
+@with_look
 def compare(
     names: Annotated[
         list[str],
@@ -33,6 +36,9 @@ def compare(
     seed: Seed = 0,
     batch: Annotated[int | None, typer.Option(help="Inputs at once.")] = None,
     resolution: Annotated[int | None, typer.Option(help="Input height and width.")] = None,
+    dims: Dims = None,
+    shapes: Shapes = None,
+    allow_unknown: AllowUnknown = False,
     engine: EngineName = "threads",
     workers: Workers = None,
     scheduler: Scheduler = None,
@@ -49,7 +55,6 @@ def compare(
     from accelsim.hardware import hardware_names, load_hardware
     from accelsim.report import style
     from accelsim.report.compare import compare_figure, compare_rows, compare_table
-    from accelsim.workloads.load import load_network
 
     if as_json and as_csv:
         raise AccelsimError("compare: give either --json or --csv")
@@ -64,7 +69,7 @@ def compare(
             f"{len(networks)} others ({', '.join(networks) or 'none'})"
         )
     chips = [load_hardware(name) for name in machines]
-    loaded = [load_network(name, batch=batch, resolution=resolution) for name in networks]
+    loaded = load_all(networks, batch, resolution, dims, shapes, allow_unknown)
     costs = []
     with progress("pricing networks") as tick:
         for network in loaded:

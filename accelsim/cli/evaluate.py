@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from accelsim.cli.app import Hardware, LayerText, NetworkName, Wide, app, console, progress, until_stopped
+from accelsim.cli.look import with_look
 from accelsim.cli.network import AllowUnknown, Dims, Shapes, load
 from accelsim.cli.options import (
     AsJson,
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 
 @app.command()
+@with_look
 def evaluate(
     hardware: Hardware,
     network: NetworkName = None,
@@ -106,7 +108,8 @@ def evaluate(
                 "evaluate: --model maestro takes --dataflow, and no --mapping, --budget, --explain or --plot"
             )
         flow = dataflow or "kcp_ws"
-        maestro_model.run(hardware, network, layer, flow, compat, batch, resolution, as_json, as_csv)
+        sizes = (dims, shapes, allow_unknown)
+        maestro_model.run(hardware, network, layer, flow, compat, batch, resolution, sizes, as_json, as_csv)
         return
     if dataflow is not None or compat:
         raise AccelsimError("evaluate: --dataflow and --compat need --model maestro")

@@ -8,24 +8,36 @@ from typing import Annotated
 import typer
 
 from accelsim.cli.app import Hardware, app, console
+from accelsim.cli.look import with_look
 from accelsim.errors import AccelsimError
 
 
 @app.command()
 def new(
     name: Annotated[str, typer.Argument(help="Name of the machine; NAME.json is written.")],
-    like: Annotated[str, typer.Option(help="Shipped accelerator or JSON file to start from.")] = "example",
+    like: Annotated[
+        str | None,
+        typer.Option(help="Shipped accelerator or JSON file to start from. Default: example."),
+    ] = None,
+    template: Annotated[
+        str | None,
+        typer.Option(help="A made-up machine instead: systolic, or weight_, output_ or row_stationary."),
+    ] = None,
     output: Annotated[
         Path | None, typer.Option("--out", "-o", "--output", help="File to write instead.")
     ] = None,
 ) -> None:
     """Write a hardware file to start from, with notes on what to change."""
     from accelsim.files import check_writable, write_whole
+    from accelsim.hardware import templates
     from accelsim.hardware.start import start_from
     from accelsim.json_text import format_json
 
     path = output or Path(name if name.endswith(".json") else f"{name}.json")
-    data = start_from(path.stem if output is None else name, like)
+    if like is not None and template is not None:
+        raise AccelsimError("new: give either --like or --template")
+    start = (like or "example") if template is None else templates.template(template)
+    data = start_from(path.stem if output is None else name, start)
     if path.exists():
         raise AccelsimError(f"{path}: is there already; choose another name or remove it")
     check_writable(path)
@@ -34,6 +46,7 @@ def new(
 
 
 @app.command()
+@with_look
 def check(
     hardware: Hardware,
     plot: Annotated[

@@ -1,4 +1,4 @@
-"""`accelsim list` and `accelsim schema`: what is shipped, and the format of the hardware file."""
+"""`accelsim list` and `accelsim schema`: what is shipped, and the formats of files."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import typer
 
 from accelsim.cli.app import app
 from accelsim.cli.options import AsJson
-from accelsim.errors import AccelsimError
 
 
 @app.command("list")
@@ -46,13 +45,14 @@ def list_shipped(as_json: AsJson = False) -> None:
 
 @app.command()
 def schema(
-    what: Annotated[str, typer.Argument(help="Only `hardware` has a schema so far.")] = "hardware",
+    kind: Annotated[
+        str,
+        typer.Argument(help="hardware (or machine), network, mapping, study (of --json), design, table."),
+    ] = "hardware",
 ) -> None:
-    """Print the JSON Schema of the hardware file."""
+    """Print the JSON Schema of a kind of file."""
     import json
 
-    from accelsim.hardware import json_schema
+    from accelsim.schemas import schema as schema_of
 
-    if what != "hardware":
-        raise AccelsimError(f"schema: must be 'hardware', but got {what!r}")
-    print(json.dumps(json_schema(), indent=1))
+    print(json.dumps(schema_of(kind), indent=1))

@@ -13,11 +13,16 @@ def run(
     compat: bool,
     batch: int | None,
     resolution: int | None,
+    sizes: tuple[list[str] | None, list[str] | None, bool],
     as_json: bool,
     as_csv: bool,
 ) -> None:
-    """Print both models side by side. `hardware` and `network` may be MAESTRO's own files, ending in .m."""
+    """Print both models side by side. `hardware` and `network` may be MAESTRO's own files, ending in .m.
+
+    `sizes` are what --dim, --input and --allow-unknown say.
+    """
     from accelsim.cli.app import console, progress
+    from accelsim.cli.network import load
     from accelsim.hardware import load_hardware
     from accelsim.mapping.maestro import (
         MaestroError,
@@ -29,7 +34,6 @@ def run(
     )
     from accelsim.mapping.maestro.compare import compare
     from accelsim.workloads.layer_text import parse_layer
-    from accelsim.workloads.load import load_network
 
     if hardware.endswith(".m"):
         machine, name = read_machine(hardware), hardware
@@ -38,8 +42,8 @@ def run(
         machine, name = MaestroMachine.from_accelerator(accelerator), accelerator.name
     skipped: list[str] = []
     if network is not None and network.endswith(".m"):
-        if batch is not None or resolution is not None:
-            raise AccelsimError("evaluate: --batch and --resolution do not change MAESTRO's files")
+        if batch is not None or resolution is not None or any(sizes):
+            raise AccelsimError("evaluate: sizes, --batch and --resolution do not change MAESTRO's files")
         whole = read_network(network)
         title, items = whole.name, list(whole.layers)
     else:
@@ -47,7 +51,7 @@ def run(
         if layer is not None:
             shapes, title = [parse_layer(layer)], layer
         else:
-            net = load_network(str(network), batch=batch, resolution=resolution)
+            net = load(str(network), batch, resolution, *sizes)
             shapes, title = list(net.layers), net.name
         items = []
         for shape in shapes:

@@ -60,7 +60,9 @@ def map_(
     ] = None,
     emit: Annotated[
         str | None,
-        typer.Option(help="Print programs instead of a report: c, mlir (linalg and its schedule) or tvm."),
+        typer.Option(
+            help="Print instead of a report: c, mlir (linalg and its schedule), tvm, or timeloop (its YAML)."
+        ),
     ] = None,
     nests: Annotated[
         bool, typer.Option("--nests", help="Of a network: show the loop nests of its layers too.")
@@ -122,7 +124,7 @@ def map_(
         console().print(report)
     else:
         what = network or str(layer)
-        print(emitted(emit, pairs, f"accelsim map {hardware} {what} --mapper {mapper}"), end="")
+        print(emitted(emit, pairs, f"accelsim map {hardware} {what} --mapper {mapper}", hardware), end="")
     if stopped:
         print("accelsim: stopped on request; these are the best mappings found so far", file=sys.stderr)
         raise typer.Exit(130)

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from accelsim.cli.app import app, console
+from accelsim.cli.network import AllowUnknown, Dims, Shapes, load
 from accelsim.errors import AccelsimError
 
 
@@ -23,6 +24,9 @@ def memory(
     resolution: Annotated[
         int | None, typer.Option(help="Input height and width, or sequence length.")
     ] = None,
+    dims: Dims = None,
+    shapes: Shapes = None,
+    allow_unknown: AllowUnknown = False,
     in_place_depthwise: Annotated[
         bool, typer.Option("--in-place-depthwise/--no-in-place-depthwise", help="Depthwise over its input.")
     ] = True,
@@ -54,9 +58,8 @@ def memory(
     from accelsim.hardware import load_hardware
     from accelsim.liveness import Rules, memory_plan, rules_of
     from accelsim.report.memory import memory_figure, memory_report
-    from accelsim.workloads.load import load_network
 
-    net = load_network(network, batch=batch, resolution=resolution)
+    net = load(network, batch, resolution, dims, shapes, allow_unknown)
     chip = load_hardware(hardware) if hardware is not None else None
     own = rules_of(chip)
     rules = Rules(

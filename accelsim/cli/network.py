@@ -52,6 +52,20 @@ def load(
     )
 
 
+def load_all(
+    networks: list[str], batch: int | None, resolution: int | None, dims: list[str] | None,
+    shapes: list[str] | None, allow_unknown: bool,
+) -> list[Network]:  # fmt: skip
+    """Several networks; what is only for ONNX files goes to those among them. Raises AccelsimError."""
+    files = [name for name in networks if name.lower().endswith(".onnx")] or networks
+    return [
+        load(name, batch, resolution, dims, shapes, allow_unknown)
+        if name in files
+        else load(name, batch, resolution, None, None, False)
+        for name in networks
+    ]
+
+
 def _whole(text: str) -> bool:
     return text.isascii() and text.isdigit() and len(text) < 13
 
@@ -91,5 +105,7 @@ def network_(
         table.add_row(layer.name, str(layer), f"{layer.macs:,}", f"{net.weights_of[i]:,}", f"{read:,}")
     console().print(table)
     print(f"batch {net.batch}, {net.macs:,} MACs, {net.weights:,} weights, {net.params:,} parameters")
+    ends = ", ".join(net.names[i] for i in net.outputs[:4]) + (", ..." if len(net.outputs) > 4 else "")
+    print(f"{net.input_elements:,} elements come in, {net.output_elements:,} leave from {ends}")
     for note in net.notes:
         print(f"note: {note}")

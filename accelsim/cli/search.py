@@ -6,7 +6,7 @@ import inspect
 import shlex
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Event
@@ -15,13 +15,26 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from accelsim.cli.app import Hardware, Wide, app, console
-from accelsim.cli.options import Budget, EngineName, Fuse, MapperName, ModelName, Scheduler, Seed, Workers
+from accelsim.cli.look import with_look
+from accelsim.cli.network import AllowUnknown, Dims, Shapes, load_all
+from accelsim.cli.options import (
+    AsJson,
+    Budget,
+    EngineName,
+    Fuse,
+    MapperName,
+    ModelName,
+    Scheduler,
+    Seed,
+    Workers,
+)
 from accelsim.cosearch.metrics import METRICS, load_metric
 from accelsim.errors import AccelsimError
 
 if TYPE_CHECKING:
     from accelsim.cosearch.result import SearchResult
     from accelsim.cosearch.run import Progress
+    from accelsim.workloads.network import Network
 
 Finish = Annotated[
     int | None,
@@ -51,6 +64,7 @@ def with_limits(command: Callable[..., None]) -> Callable[..., None]:
 
 
 @app.command()
+@with_look
 @with_limits
 def search(
     hardware: Hardware,
@@ -67,7 +81,9 @@ def search(
     ] = None,
     strategy: Annotated[
         str,
-        typer.Option(help="nested, joint, sequential, single, blockwise, blockwise_exact, holistic."),
+        typer.Option(
+            help="nested, joint, sequential, single, blockwise, blockwise_exact, gradient, holistic."
+        ),
     ] = "nested",
     optimiser: Annotated[
         str,
@@ -93,6 +109,9 @@ def search(
     ] = None,
     batch: Annotated[int, typer.Option(help="Inputs at once.")] = 1,
     resolution: Annotated[int | None, typer.Option(help="Input height and width.")] = None,
+    dims: Dims = None,
+    shapes: Shapes = None,
+    allow_unknown: AllowUnknown = False,
     finishing: Finish = None,
     engine: EngineName = "threads",
     workers: Workers = None,
@@ -106,6 +125,7 @@ def search(
     ] = None,
     plot: Plot = None,
     wide: Wide = False,
+    as_json: AsJson = False,
     limit: Annotated[
         list[str] | None, typer.Option(help="NAME=VALUE limits any metric, as package.module:Metric=3.5.")
     ] = None,
@@ -115,10 +135,18 @@ def search(
     from accelsim.cosearch.run import configure, search_configured
 
     check_outputs(export, plot)
+    given: Sequence[str | Network] | None = network or None
+    if dims or shapes or allow_unknown:
+        given = load_all(
+            network or [], None if batch == 1 else batch, resolution, dims, shapes, allow_unknown
+        )
+        resolution = None
+        if not given:
+            raise AccelsimError("search: --dim, --input and --allow-unknown are for --network FILE.onnx")
     config = configure(
         hardware,
         space,
-        network or None,
+        given,
         objectives=objectives,
         limits=dict(_limit(words) for words in limit or ()),
         strategy=strategy,
@@ -141,7 +169,7 @@ def search(
         result = search_configured(
             config, evaluations, path, engine, workers, scheduler, stop, watch, patience(finishing)
         )
-    finish(result, export, plot)
+    finish(result, export, plot, as_json)
 
 
 def _limit(words: str) -> tuple[str, float]:
@@ -175,31 +203,39 @@ def default_study(hardware: str, what: str, config_hash: str) -> Path:
     return Path(f"{Path(hardware).stem}-{Path(what).stem.replace(':', '_')[:40]}-{config_hash[:8]}.study")
 
 
-def finish(result: SearchResult, export: Path | None = None, plot: Path | None = None) -> None:
+def finish(
+    result: SearchResult, export: Path | None = None, plot: Path | None = None, as_json: bool = False
+) -> None:
     """Print the report, write what was asked for; exit code 3 if nothing meets the limits.
 
-    130, as after any Ctrl-C, if the search was interrupted.
+    130, as after any Ctrl-C, if the search was interrupted. With `as_json` only JSON goes to standard output.
     """
-    from accelsim.report.search import search_report
-
+    out = sys.stderr if as_json else sys.stdout
     if result.interrupted:
-        print(f"stopped after {len(result.generations)} generations; {resume_hint(result)}")
+        print(f"stopped after {len(result.generations)} generations; {resume_hint(result)}", file=out)
         if not result.generations:
             raise typer.Exit(130)
-    console().print(search_report(result))
+    if as_json:
+        import json
+
+        print(json.dumps(result.to_dict(), indent=1))
+    else:
+        from accelsim.report.search import search_report
+
+        console().print(search_report(result))
     if export is not None:
         from accelsim.cosearch.export import export as write
 
         files = write(result, export)
-        print(f"wrote {len(files)} files to {export}")
+        print(f"wrote {len(files)} files to {export}", file=out)
     if plot is not None and result.best is not None:
         from accelsim.report import save
         from accelsim.report.search_plot import result_figure
 
         save(result_figure(result), plot)
-        print(f"figure: {plot}")
+        print(f"figure: {plot}", file=out)
     if result.path is not None:
-        print(f"study: {result.path}")
+        print(f"study: {result.path}", file=out)
     if result.interrupted:
         raise typer.Exit(130)
     if result.best is None:

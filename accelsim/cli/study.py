@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from accelsim.cli.app import Wide, app, console
-from accelsim.cli.options import EngineName, Scheduler, Workers
+from accelsim.cli.look import with_look
+from accelsim.cli.options import AsJson, EngineName, Scheduler, Workers
 from accelsim.cli.search import Finish, Plot, check_outputs, finish, patience, watching
 from accelsim.errors import AccelsimError
 
@@ -60,12 +61,19 @@ def list_studies(
 
 
 @studies.command()
-def show(file: StudyFile, plot: Plot = None, trust: Trust = False, wide: Wide = False) -> None:
+@with_look
+def show(
+    file: StudyFile,
+    plot: Plot = None,
+    trust: Trust = False,
+    wide: Wide = False,
+    as_json: AsJson = False,
+) -> None:
     """Show what a study found so far."""
     from accelsim.cosearch.run import load_study
 
     check_outputs(plot=plot)
-    finish(load_study(file, trust=trust), plot=plot)
+    finish(load_study(file, trust=trust), plot=plot, as_json=as_json)
 
 
 @studies.command()
@@ -83,6 +91,7 @@ def resume(
     ] = None,
     trust: Trust = False,
     wide: Wide = False,
+    as_json: AsJson = False,
 ) -> None:
     """Go on with a study; the result is that of one uninterrupted search."""
     from accelsim.cosearch.run import resume as go_on
@@ -100,7 +109,7 @@ def resume(
             finish=patience(finishing),
             trust=trust,
         )
-    finish(result, export)
+    finish(result, export, as_json=as_json)
 
 
 @studies.command()

@@ -8,6 +8,8 @@ from typing import Annotated
 import typer
 
 from accelsim.cli.app import Hardware, Wide, app, console, progress
+from accelsim.cli.look import with_look
+from accelsim.cli.network import AllowUnknown, Dims, Shapes, load_all
 from accelsim.cli.options import (
     AsJson,
     Budget,
@@ -23,6 +25,7 @@ from accelsim.errors import AccelsimError
 
 
 @app.command()
+@with_look
 def sweep(
     hardware: Hardware,
     networks: Annotated[list[str], typer.Argument(help="One or several networks, as for `evaluate`.")],
@@ -33,6 +36,11 @@ def sweep(
             "(16KiB:512KiB:x2) or a step (4:32:+4). PATH as in memories.GLB.fanout.rows.size."
         ),
     ],
+    batch: Annotated[int | None, typer.Option(help="Inputs at once.")] = None,
+    resolution: Annotated[int | None, typer.Option(help="Input height and width.")] = None,
+    dims: Dims = None,
+    shapes: Shapes = None,
+    allow_unknown: AllowUnknown = False,
     mapper: MapperName = "genetic",
     objective: Annotated[
         list[str] | None, typer.Option(help="What mappings minimise: edp (default), latency or energy.")
@@ -66,10 +74,11 @@ def sweep(
     sweeps.check_value(value)
     if plot is not None:
         figures.check_path(plot)
+    given = load_all(networks, batch, resolution, dims, shapes, allow_unknown)
     try:
         with progress("pricing machines") as tick:
             table = run(
-                hardware, networks, vary, mapper=mapper, objective=objective or ["edp"], budget=budget,
+                hardware, given, vary, mapper=mapper, objective=objective or ["edp"], budget=budget,
                 seed=seed, model=model, fuse=fuse, engine=engine, workers=workers, scheduler=scheduler,
                 out=output, fresh=fresh, progress=tick,
             )  # fmt: skip

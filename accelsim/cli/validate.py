@@ -10,6 +10,7 @@ import typer
 from accelsim.cli.app import app, console, progress
 from accelsim.cli.options import AsJson
 from accelsim.errors import AccelsimError
+from accelsim.validation import SOURCES
 
 
 @app.command()
@@ -17,8 +18,7 @@ def validate(
     sources: Annotated[
         list[str] | None,
         typer.Argument(
-            help="eyeriss, timeloop, nvdla, scalesim, edgetpu, shidiannao, zigzag, devices, maestro; "
-            "default: all."
+            help=f"{', '.join(SOURCES)}; default: all.",
         ),
     ] = None,
     data: Annotated[
@@ -40,7 +40,7 @@ def validate(
     ] = None,
 ) -> None:
     """Hold the model against measured chips and other tools."""
-    from accelsim.validation import SOURCES, check, run
+    from accelsim.validation import check, run
 
     names = list(dict.fromkeys(sources or SOURCES))
     for name in names:

@@ -125,6 +125,17 @@ class Goals:
         signs = [-1.0 if self.metrics[name].maximise else 1.0 for name in self.objectives]
         return np.asarray(values[:, [self.column[name] for name in self.objectives]] * signs)
 
+    def log_costs(self, costs: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Costs to minimise [n, objectives], logarithms of metrics that span decades."""
+        out = costs.astype(float)
+        for i, name in enumerate(self.objectives):
+            metric = self.metrics[name]
+            if metric.logarithmic:
+                sign = -1.0 if metric.maximise else 1.0
+                with np.errstate(divide="ignore", invalid="ignore"):
+                    out[:, i] = sign * np.log10(sign * out[:, i])
+        return out
+
     def excess(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """[n, limits]: how far each limit is missed, relative to the limit; at most 0 where it holds.
 
@@ -194,9 +205,6 @@ def front(costs: NDArray[np.float64], feasible: NDArray[np.bool_]) -> NDArray[np
     rows = rows[first]  # sorted by the first objective, then the next
     if costs.shape[1] == 1:
         return rows[:1]
-    keep: list[int] = []
-    for row in rows:
-        better = costs[keep] <= costs[row] if keep else np.zeros((0, costs.shape[1]), bool)
-        if not better.all(axis=1).any():
-            keep.append(int(row))
-    return np.array(keep, np.int64)
+    from moocore import is_nondominated
+
+    return np.asarray(rows[is_nondominated(costs[rows])])

@@ -225,12 +225,8 @@ class SearchResult(Shown):
 
     def log_costs(self) -> NDArray[np.float64]:
         """Objectives to minimise [candidates, objectives], logarithms where they span decades."""
-        costs = self.setup.goals.costs(self.values)
-        for i, name in enumerate(self.setup.goals.objectives):
-            if self.setup.goals.metrics[name].logarithmic:
-                with np.errstate(divide="ignore", invalid="ignore"):
-                    costs[:, i] = np.log10(costs[:, i])
-        return costs
+        goals = self.setup.goals
+        return goals.log_costs(goals.costs(self.values))
 
     def missed(self) -> dict[str, float]:
         """Share of the candidates that each limit kills."""
@@ -294,24 +290,28 @@ class SearchResult(Shown):
     def to_rows(self) -> list[dict[str, Any]]:
         """Every candidate as a flat dict, front members marked."""
         members = {found.index for found in self.front}
+        return [self.row(self.found(i), i in members) for i in range(len(self))]
+
+    def row(self, found: Found, front: bool = True) -> dict[str, Any]:
+        """One candidate as a flat dict, units in the keys."""
         metrics = self.setup.goals.metrics
-        out = []
-        for i in range(len(self)):
-            found = self.found(i)
-            out.append(
-                {
-                    "candidate": i,
-                    "generation": found.generation,
-                    "phase": found.phase,
-                    "front": i in members,
-                    "feasible": found.feasible,
-                    "figures": found.level,
-                    **{
-                        f"{n}_{metrics[n].unit.lower() or 'count'}".replace("%", "pct"): v
-                        for n, v in found.metrics.items()
-                    },
-                    "network": found.network,
-                    "hardware": found.hardware,
-                }
-            )
-        return out
+        return {
+            "candidate": found.index,
+            "generation": found.generation,
+            "phase": found.phase,
+            "front": front,
+            "feasible": found.feasible,
+            "figures": found.level,
+            **{
+                f"{n}_{metrics[n].unit.lower() or 'count'}".replace("%", "pct"): v
+                for n, v in found.metrics.items()
+            },
+            "network": found.network,
+            "hardware": found.hardware,
+        }
+
+    def to_dict(self) -> dict[str, Any]:
+        """What ran and the front, as JSON (see `accelsim.cosearch.result_json`)."""
+        from accelsim.cosearch.result_json import result_dict
+
+        return result_dict(self)

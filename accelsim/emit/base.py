@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, cast
 
+from accelsim.hardware import Accelerator, load_hardware
 from accelsim.mapping.mapping import Mapping
 from accelsim.names import Registry
 from accelsim.workloads.layer import Layer
@@ -16,6 +17,7 @@ EMITTERS = Registry(
         "mlir": "accelsim.emit.mlir:write",
         "tvm": "accelsim.emit.tvm:write",
         "c": "accelsim.emit.c:write",
+        "timeloop": "accelsim.emit.timeloop:write",
     },
     "accelsim.emitters",
 )
@@ -26,12 +28,14 @@ class Item(NamedTuple):
 
     name    of the function: a letter, then letters, digits and `_`
     serves  names of the layers that are this one
+    hardware  what the mapping is for, where it was given
     """
 
     name: str
     serves: tuple[str, ...]
     layer: Layer
     mapping: Mapping
+    hardware: Accelerator | None = None
 
 
 Writer = Callable[[Sequence[Item], str], str]
@@ -43,13 +47,21 @@ def emitter_names() -> tuple[str, ...]:
     return EMITTERS.names()
 
 
-def emit(language: str, mapped: Sequence[tuple[Layer, Mapping]], about: str = "") -> str:
+def emit(
+    language: str,
+    mapped: Sequence[tuple[Layer, Mapping]],
+    about: str = "",
+    hardware: Accelerator | str | None = None,
+) -> str:
     """The program of some mapped layers in a language of `emitter_names`; the same layers give the same text.
 
-    Layers that are alike, mapped alike, share a function. Raises AccelsimError for an unknown language.
+    Layers that are alike, mapped alike, share a function. `timeloop` needs the hardware; the others do not
+    look at it. Raises AccelsimError for an unknown language.
     """
     write = cast(Writer, EMITTERS.load(language))
-    return write(functions(mapped), " ".join(about.split()))
+    machine = None if hardware is None else load_hardware(hardware)
+    items = [item._replace(hardware=machine) for item in functions(mapped)]
+    return write(items, " ".join(about.split()))
 
 
 def functions(mapped: Sequence[tuple[Layer, Mapping]]) -> list[Item]:

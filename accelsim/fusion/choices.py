@@ -53,7 +53,7 @@ class Offers:
         distinct = {id(menu): menu for menu in menus.values()}
         # A processor beside the chip has no part in stacks, nor have layers with precisions of their own.
         beside = {
-            layer: any(layer.bits) or bool(hardware.for_layer(layer).unit_points)
+            layer: hardware.at_bits(layer.bits) is not hardware or bool(hardware.for_layer(layer).unit_points)
             for layer in {layer for menu in distinct.values() for layer in menu.layers}
         }
         able = [

@@ -124,7 +124,7 @@ def flags(hardware: Accelerator, graph: StackGraph, layer: int, stays: bool) -> 
     held, name = hardware.memories[home_of(hardware)].holds, graph.network.names[layer]
     if hardware.for_layer(graph.network.layers[layer]).unit_points:
         raise StackError(f"{name} runs on a processor beside {hardware.name}, where no stack's results wait")
-    if any(graph.network.layers[layer].bits):
+    if hardware.at_bits(graph.network.layers[layer].bits) is not hardware:
         raise StackError(f"{name} has precisions of its own; stacks know those of the machine only")
     factor = any(e.operand == "W" for e in graph.network.inputs_of[layer])
     if (factor or stays) and "W" not in held:

@@ -61,7 +61,8 @@ class MapSpace:
             raise AccelsimError(
                 f"tiles: must be one of {', '.join(words)}, but got {tiles!r}{nearest(str(tiles), words)}"
             )
-        self.hardware, self.layer, self.tiles, self.resident = hardware, layer, tiles, resident
+        self.hardware = hardware.for_layer(layer)
+        self.layer, self.tiles, self.resident = layer, tiles, resident
         self.sizes = [layer.dims[d] for d in DIMS]
 
     @cached_property

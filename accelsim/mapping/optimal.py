@@ -32,6 +32,7 @@ from accelsim.mapping.optimal_space import (
     Tiles,
     axis_sets,
     canonical_orders,
+    spatial_choices,
     thin,
     tile_values,
 )
@@ -55,6 +56,7 @@ PATIENCE = 20_000_000
 """Candidates after which a search without any limit ends."""
 
 _MOST_CHOICES = 1 << 17  # spatial choices of one search
+_COUNTED = 1 << 13  # ways to use the array of which the mappings are counted: some hundredths of a second
 _DIVE_CHOICES = 1 << 12  # spatial choices looked at to find the first
 _DIVES = 4  # searched with few tile sizes
 _DIVE_TILES = 5000  # of each memory
@@ -165,6 +167,7 @@ class FrontPoint:
 def _size(space: MapSpace) -> float:
     """Number of mappings; infinite where there are too many ways to use the array."""
     try:
+        spatial_choices(space.hardware, space.layer, space.tiles, _COUNTED)
         return float(space.size)
     except AccelsimError:
         return math.inf
@@ -192,6 +195,7 @@ def optimal(
     """
     if objective not in _OBJECTIVES:
         raise AccelsimError(f"objective: must be one of {', '.join(_OBJECTIVES)}, but got {objective!r}")
+    hardware = hardware.for_layer(layer)
     machines = ways_for(hardware, layer, resident)
     given = []
     if start == "template":
@@ -221,6 +225,7 @@ def optimal_front(
     Options as in `optimal`. The template mappings for each objective count too. Without points, none fits.
     """
     warm()
+    hardware = hardware.for_layer(layer)
     search = _searches(hardware, layer, "front", resident, tiles)
     for way, machine in enumerate(ways_for(hardware, layer, resident)):
         for objective in get_args(Objective) if start == "template" else ():

@@ -258,21 +258,21 @@ def axis_sets(hardware: Accelerator) -> NDArray[np.int64]:
     return out
 
 
-def spatial_choices(hardware: Accelerator, layer: Layer, tiles: Tiles) -> Spatial:
+def spatial_choices(hardware: Accelerator, layer: Layer, tiles: Tiles, most: int = MOST_CHOICES) -> Spatial:
     """All ways to spread dimensions over the axes, those that differ in nothing that costs about once.
 
-    Raises AccelsimError where there are too many to list.
+    Raises AccelsimError where there are more than `most` to list.
     """
     from accelsim.pack import pack_layer, pack_machine
     from cost_models.bound_spread import list_spreads
 
     dim, factor, union, *_, whole = list_spreads(
         pack_layer(layer), *pack_machine(hardware), axis_sets(hardware), SHAPES.index(tiles), -1, np.zeros(2),
-        np.empty((1, 2)), np.zeros(1, np.int64), MOST_CHOICES, np.zeros(3, np.int64),
+        np.empty((1, 2)), np.zeros(1, np.int64), most, np.zeros(3, np.int64),
     )  # fmt: skip
     if not whole:
         raise AccelsimError(
-            f"the array of {hardware.name} can be used in more than {MOST_CHOICES:,} ways, "
+            f"the array of {hardware.name} can be used in more than {most:,} ways, "
             "too many to list: name what its axes carry in the dataflow section"
         )
     return Spatial(dim, factor, union)

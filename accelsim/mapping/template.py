@@ -34,6 +34,7 @@ def template(
     from accelsim.mapping.encoding import Allowed
     from accelsim.mapping.pairs import START, Machines, map_pairs
 
+    hardware = hardware.for_layer(layer)
     machines = Machines.stack([pack_machine(hardware)], [Allowed.of(hardware)])
     found = map_pairs(
         pack_layer(layer, resident)[None],

@@ -16,6 +16,7 @@ _HOME = {
     "hierarchy_figure": "drawings",
     "latency_figure": "stacks",
     "nest_figure": "drawings",
+    "look": "style",
     "network_figure": "figures",
     "progress_figure": "search_plot",
     "result_figure": "search_plot",

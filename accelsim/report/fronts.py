@@ -115,7 +115,11 @@ def front_figure(
     shown = _scatter(left, latency * 1e3, energy * 1e-9, quality, members)
     left.set(xlabel="latency (ms)", ylabel="energy (mJ)")
     if quality is None:
-        order = np.flatnonzero(members)[np.argsort(latency[members])]
+        rows = np.flatnonzero(
+            members
+        )  # of other objectives than these two, the line joins those best by both
+        order = rows[front_of(table[rows, :2])]
+        order = order[np.argsort(latency[order])]
         left.step(latency[order] * 1e3, energy[order] * 1e-9, where="post", color=STYLES[0][0], zorder=1)
     at = None if baseline is None else (baseline[1] * 1e3, baseline[0] * 1e-9)
     _mark(left, latency[best] * 1e3, energy[best] * 1e-9, at, word)

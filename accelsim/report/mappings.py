@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import isinf
+
 from rich.console import Group, RenderableType
 from rich.text import Text
 
@@ -74,7 +76,9 @@ def _how(result: MappingResult) -> str:
     proof = ""
     if result.certificate is not None:
         sure = result.certificate
-        among = f"{sure.space_size:.3g} mappings with {sure.covers}"
+        size = sure.space_size
+        many = "more mappings than are counted" if isinf(size) else f"{size:.3g} mappings"
+        among = f"{many} with {sure.covers}"
         if sure.inside:
             proof = f"\ncertificate: gap {sure.gap:.2%} among {among}, "
         elif sure.complete:

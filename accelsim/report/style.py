@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from accelsim.errors import AccelsimError, nearest
 from accelsim.files import check_writable, write_whole
@@ -42,11 +44,118 @@ INK = "#1c2a33"
 FAINT = "#8a979f"
 
 
+LOOKS: dict[str, dict[str, Any]] = {
+    "plain": {},
+    "grey": {},
+    "paper": {"font.family": "serif", "mathtext.fontset": "stix", "font.size": 8, "axes.linewidth": 0.5},
+}
+"""Names for `look`: as it is, in shades of grey, and serif type with thin lines."""
+
+
+class _Look(NamedTuple):
+    grey: bool = False
+    size: tuple[float, float] | None = None
+
+
+_PLAIN = _Look()
+_look: ContextVar[_Look] = ContextVar("look", default=_PLAIN)
+
+
+@contextmanager
+def look(
+    style: str = "plain", size: tuple[float, float] | str | None = None, font: str | None = None
+) -> Iterator[None]:
+    """Figures made and saved inside have this look, whichever function makes them.
+
+    style  a name of LOOKS
+    size   width and height in inches, also as "3.5x2.4"; None: the figure's own
+    font   family and points, as "Times New Roman 8", or one of them; None: the style's
+
+    Raises AccelsimError for an unknown style or font and for a size that is none.
+    """
+    import matplotlib as mpl
+
+    if style not in LOOKS:
+        raise AccelsimError(
+            f"style must be one of {', '.join(LOOKS)}, but got {style!r}{nearest(style, tuple(LOOKS))}"
+        )
+    settings: Any = LOOKS[style] | ({} if font is None else _font(font))
+    token = _look.set(_Look(style == "grey", None if size is None else _size(size)))
+    try:
+        with mpl.rc_context(settings):
+            yield
+    finally:
+        _look.reset(token)
+
+
+def _size(value: tuple[float, float] | str) -> tuple[float, float]:
+    parts = value.lower().split("x") if isinstance(value, str) else list(value)
+    try:
+        width, height = map(float, parts)
+    except ValueError:
+        width = height = 0.0
+    if not (0.5 <= width <= 100 and 0.5 <= height <= 100):
+        raise AccelsimError(
+            f"size must be width x height in inches, 0.5 to 100 each, as 3.5x2.4, but got {value!r}"
+        )
+    return width, height
+
+
+def _font(text: str) -> dict[str, Any]:
+    from matplotlib.font_manager import get_font_names
+
+    words = text.split()
+    out: dict[str, Any] = {}
+    if words and words[-1].replace(".", "", 1).isdigit():
+        out["font.size"] = float(words.pop())
+        if not 2 <= out["font.size"] <= 72:
+            raise AccelsimError(f"font must have 2 to 72 points, but got {text!r}")
+    if words:
+        known = {name.lower(): name for name in ("serif", "sans-serif", "monospace", *get_font_names())}
+        family = " ".join(words)
+        if family.lower() not in known:
+            hint = nearest(family, tuple(known.values()))
+            raise AccelsimError(
+                f"font {family!r} is not installed here{hint}; serif, sans-serif, monospace always are"
+            )
+        out["font.family"] = known[family.lower()]
+    if not out:
+        raise AccelsimError(f"font must be a family, points or both, as in 'serif 8', but got {text!r}")
+    return out
+
+
 def new_figure(width: float, height: float) -> Figure:
-    """An empty figure of a size in inches."""
+    """An empty figure of a size in inches, or of the size that `look` gives."""
     from matplotlib.figure import Figure
 
-    return Figure(figsize=(width, height), layout="constrained")
+    return Figure(figsize=_look.get().size or (width, height), layout="constrained")
+
+
+def _grey(figure: Figure) -> None:
+    """Every colour as the grey of its luminance; hatches, dashes and markers stay."""
+    from matplotlib.colors import to_rgba
+    from matplotlib.image import AxesImage
+
+    def shade(colour: Any) -> tuple[float, float, float, float]:
+        r, g, b, a = to_rgba(colour)
+        y = 0.2126 * r + 0.7152 * g + 0.0722 * b
+        return y, y, y, a
+
+    for artist in figure.findobj():
+        if isinstance(artist, AxesImage):
+            artist.set_cmap("gray")
+            continue
+        for part in ("facecolor", "edgecolor", "color", "markerfacecolor", "markeredgecolor"):
+            read, write = getattr(artist, f"get_{part}", None), getattr(artist, f"set_{part}", None)
+            if read is None or write is None or (part == "color" and hasattr(artist, "get_facecolor")):
+                continue
+            found = read()
+            if isinstance(found, str) and found in ("none", "auto"):
+                continue
+            try:
+                write(shade(found))
+            except ValueError:  # a colour each, of a collection
+                write([shade(one) for one in found])
 
 
 def face(i: int) -> dict[str, Any]:
@@ -110,6 +219,8 @@ def save(figure: Figure, path: Path | str) -> None:
 
     path = check_path(Path(path))
     suffix = path.suffix.lower()
+    if _look.get().grey:
+        _grey(figure)
     options: dict[str, Any] = {"dpi": 160} if suffix == ".png" else {"metadata": {_DATE[suffix]: None}}
     out = io.BytesIO()
     with mpl.rc_context({"svg.hashsalt": "accelsim", "svg.fonttype": "none", "pdf.fonttype": 42}):

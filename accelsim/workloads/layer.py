@@ -19,6 +19,9 @@ OPS = ("conv", "gemm", "pool", "eltwise")
 
 MAX_SIZE = 2**31 - 1
 
+MAX_POINTS = 2**53
+"""Iterations of a layer, and of a network: kernels count in floats, which are exact up to here."""
+
 
 @dataclass(frozen=True, slots=True)
 class Layer:
@@ -29,7 +32,8 @@ class Layer:
     Sizes are elements. Inputs span `P*stride + R*dilation` rows, so padded zeros count as data.
     Depthwise: `G` = channels, `K = C = 1`. A GEMM `Z[M,N] += A[M,K] B[K,N]` has `P` = M, `C` = K, `K` = N.
 
-    Raises AccelsimError when a size, stride or dilation is not a whole number from 1 to 2**31 - 1.
+    Raises AccelsimError when a size, stride or dilation is not a whole number from 1 to 2**31 - 1, or when
+    the product of the sizes exceeds 2**53.
     """
 
     N: int = 1
@@ -57,6 +61,7 @@ class Layer:
                 object.__setattr__(self, dim, check_size(size, dim))
         if self.op not in OPS:
             raise AccelsimError(f"op must be one of {', '.join(OPS)}, but got {self.op!r:.80}")
+        check_points(self.points, self)
 
     # -- the usual ways to make one ------------------------------------------------------------------
 
@@ -217,6 +222,15 @@ def check_size(value: object, what: str, least: int = 1) -> int:
             f"{what} must be a whole number from {least} to {MAX_SIZE}, but got {value!r:.80}"
         )
     return value
+
+
+def check_points(points: int, what: object) -> None:
+    """Raise AccelsimError, which names `what`, for more iterations than a count can hold."""
+    if points > MAX_POINTS:
+        raise AccelsimError(
+            f"{what}: all sizes multiplied, summed over layers, may be at most 2^53, so that every count is "
+            f"exact, but come to {points:.3g}; make a size smaller, or split it in parts"
+        )
 
 
 def _pair(value: object, what: str) -> tuple[int, int]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from accelsim.errors import AccelsimError, nearest
 from accelsim.workloads.bits import read_bits
-from accelsim.workloads.layer import Layer
+from accelsim.workloads.layer import Layer, check_points
 from accelsim.workloads.reach import Reads, Whole, derived
 from accelsim.workloads.region import Region, distinct
 
@@ -66,7 +66,8 @@ class Network:
     windows      per edge, which rows and columns of the producer (its layer's P x Q, or the input's) a piece
                  of the consumer reads; left out, they follow from the sizes
 
-    Raises AccelsimError for no layers, a repeated name, or an edge that does not lead forward.
+    Raises AccelsimError for no layers, a repeated name, more than 2^53 iterations of all layers, or an edge
+    that does not lead forward.
     """
 
     name: str
@@ -91,6 +92,7 @@ class Network:
             raise AccelsimError(
                 f"network {self.name!r}: layer names must be unique, but {twice!r} comes twice"
             )
+        check_points(sum(x.points for x in self.layers), f"network {self.name!r}")
         if not count == len(self.weights_of) == len(self.params_of):
             raise AccelsimError(f"network {self.name!r}: weights_of and params_of need one entry a layer")
         for what, given, wanted in (
@@ -203,6 +205,14 @@ class Network:
                 else:
                     read.setdefault(tensor, []).append(region)
         return sum(max(known.get(x, 0), distinct(read.get(x, ()))) for x in {*known, *read})
+
+    @property
+    def output_elements(self) -> int:
+        """Elements that leave the network: results of its output layers, whole and once.
+
+        A layer writes all that it makes, however many outputs of a file are views or slices of it.
+        """
+        return sum(self.layers[i].output_elements for i in self.outputs)
 
     @property
     def params(self) -> int:

@@ -121,3 +121,11 @@ def test_bad_goals(objectives, limits, words) -> None:
         Goals.of(objectives, limits)
     assert all(word in str(fault.value) for word in words)
     assert "\n" not in str(fault.value)
+
+
+def test_logarithms_keep_the_order_of_what_is_maximised() -> None:
+    goals = Goals.of("latency,params,work", {})
+    values = np.full((3, len(goals.metrics)), np.nan)
+    values[:, [goals.column[name] for name in goals.objectives]] = [[1, 10, 3], [10, 100, 2], [100, 1000, 1]]
+    scaled = goals.log_costs(goals.costs(values))
+    np.testing.assert_allclose(scaled, [[0, -1, -3], [1, -2, -2], [2, -3, -1]])

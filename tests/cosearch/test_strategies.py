@@ -23,10 +23,11 @@ ROUTE = {
     "single": TINY | {"strategy": "single"},
     "blockwise": MACRO | {"strategy": "blockwise"},
     "blockwise_exact": MACRO | {"strategy": "blockwise_exact"},
+    "gradient": MACRO | {"strategy": "gradient"},
 }
 """The smallest search of each strategy."""
 
-LISTING = ("blockwise", "blockwise_exact", "holistic")
+LISTING = ("blockwise", "blockwise_exact", "holistic", "gradient")
 """Strategies that begin with a list, which no seed changes and whose last generation need not be full."""
 
 
@@ -297,8 +298,9 @@ def test_an_impossible_envelope() -> None:
 
 @pytest.mark.parametrize("strategy", ["nested", "joint"])
 @pytest.mark.parametrize("mapper", ["genetic", "template"])
-def test_layers_that_fit_nowhere(strategy, mapper) -> None:
+def test_layers_that_fit_nowhere(strategy, mapper, monkeypatch) -> None:
     """Counts beyond 2^53: no candidate has a mapping."""
+    monkeypatch.setattr("accelsim.workloads.layer.MAX_POINTS", 2**80)
     net = accelsim.NetworkBuilder("huge", 2**20, 2**10, 2**10)
     huge = net.build(net.conv(net.input, 2**20, 1)).to_dict()
     found = search(

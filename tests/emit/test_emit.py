@@ -75,13 +75,18 @@ def test_transform_sequence_is_this_text() -> None:
     ]
 
 
-@pytest.mark.parametrize("language", emitter_names())
+LANGUAGES = [
+    name for name in emitter_names() if name != "timeloop"
+]  # which wants a machine: a file of its own
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_same_question_same_text(language) -> None:
     assert emit(language, cases(1, 2), "x") == emit(language, cases(1, 2), "x")
     assert emit(language, cases(1, 2)) != emit(language, cases(2, 2))
 
 
-@pytest.mark.parametrize("language", emitter_names())
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_equal_layers_share_a_function(language) -> None:
     other = SMALL.__class__.from_dict(SMALL.to_dict() | {"name": "block_1 conv"})
     wider = SMALL.__class__.from_dict({**SMALL.to_dict(), "name": "block-1-conv", "stride": [3, 1]})

@@ -89,3 +89,18 @@ def check_envelopes(folder: Path) -> None:
         alone = float(a["EDP gain"]) / float(b["EDP gain"])
         assert float(b["by mapping alone"]) == pytest.approx(alone, rel=0.03)
         assert float(b["by mapping alone"]) >= 0.99  # searched mappings are never worse than the chip's own
+
+
+def test_invented_machines_are_never_mapped_below_the_proof(monkeypatch, capsys) -> None:
+    """A row for each machine; no mapper is below the bound, genetic no worse than the template."""
+    from experiments import mapper_invented
+    from tests.mapping.invented import INVENTED
+
+    monkeypatch.setattr(sys, "argv", ["mapper_invented", "--every", "40"])
+    mapper_invented.main()
+    rows = [line.strip("| ").split(" | ") for line in capsys.readouterr().out.splitlines()[2:]]
+    assert [row[0] for row in rows] == [*INVENTED, "all"]
+    for row in rows:
+        mean, worst, genetic_mean, genetic_worst = (float(cell.rstrip("%")) for cell in row[3:])
+        assert 0 <= genetic_mean <= mean <= worst
+        assert genetic_mean <= genetic_worst <= worst

@@ -6,11 +6,13 @@ import json
 import os
 import signal
 import threading
+import time
 
 import pytest
 
 import accelsim
 from tests.command import run
+from tests.mapping.invented import INVENTED
 
 LAYER = "K=8 C=4 P=6 Q=6 R=3 S=3"
 
@@ -86,6 +88,29 @@ def test_ctrl_c_gives_the_best_so_far(capsys, tmp_path) -> None:
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     code, out, _ = run(capsys, "evaluate", "eyeriss", "resnet50", "--mapping", str(file), "--json")
     assert code == 0
+
+
+def test_ctrl_c_ends_within_half_a_second_on_a_large_machine(capsys, tmp_path) -> None:
+    """36,864 MACs that any dimension may use: listing them, searching and reporting all stop. CPU time."""
+    file = tmp_path / "huge.json"
+    file.write_text(json.dumps(INVENTED["huge"]))
+    words = ("map", str(file), "--mapper", "optimal", "--layer")
+    run(capsys, *words, LAYER, "--seconds", "1")  # compiles what a report needs
+    sent = []
+
+    def press() -> None:
+        sent.append(time.process_time())
+        os.kill(os.getpid(), signal.SIGINT)
+
+    for after in (0.1, 1.0):
+        timer = threading.Timer(after, press)
+        timer.start()
+        code, out, _ = run(capsys, *words, "K=512 C=512 P=28 Q=28 R=3 S=3")
+        took = time.process_time() - sent[-1]
+        timer.join()
+        assert code == 130
+        assert "more mappings than are counted with tiles of all trip counts" in out
+        assert took < 0.5
 
 
 def test_certificates_are_in_the_report(capsys) -> None:

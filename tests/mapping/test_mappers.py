@@ -200,7 +200,8 @@ def test_bad_residency(resident, words) -> None:
     assert all(word in str(fault.value) for word in words)
 
 
-def test_counts_too_large() -> None:
+def test_counts_too_large(monkeypatch) -> None:
+    monkeypatch.setattr("accelsim.workloads.layer.MAX_POINTS", 2**80)
     huge = accelsim.Layer.conv2d(K=2**20, C=2**20, P=2**20, Q=2**8, R=1, S=1)
     with pytest.raises(accelsim.AccelsimError, match=r"no mapping of .* fits Example: .* exceeds 2\^53"):
         accelsim.map_layer("example", huge)

@@ -178,7 +178,9 @@ def test_tile_that_does_not_fit_is_explained() -> None:
         accelsim.evaluate(MACHINE, LAYER, data)
 
 
-def test_counts_beyond_2_to_53_are_refused() -> None:
+def test_counts_beyond_2_to_53_are_refused(monkeypatch) -> None:
+    """By the kernel as well, were a layer ever made in another way."""
+    monkeypatch.setattr("accelsim.workloads.layer.MAX_POINTS", 2**80)
     huge = accelsim.Layer.gemm(M=2**31 - 1, N=2**31 - 1, K=2)
     with pytest.raises(accelsim.AccelsimError, match=r"2\^53"):
         accelsim.evaluate(MACHINE, huge)

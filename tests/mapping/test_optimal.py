@@ -14,7 +14,8 @@ from accelsim import load_hardware
 from accelsim.errors import AccelsimError
 from accelsim.hardware import Accelerator
 from accelsim.mapping.cost import price_mapping
-from accelsim.mapping.optimal import Objective, optimal
+from accelsim.mapping.mapping import Mapping
+from accelsim.mapping.optimal import Objective, optimal, optimal_front
 from accelsim.mapping.optimal_space import divisors
 from accelsim.mapping.template import template
 from accelsim.pack import Batch, pack_layer, pack_machine, price
@@ -306,3 +307,26 @@ def test_refuses_other_words() -> None:
         divisors([2**10] * 8)
     with pytest.raises(AccelsimError, match="tiles: must be one of divisors, all, legal, but got 'some'"):
         optimal(hardware, Layer(K=4), tiles="some")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("chip", "layer"),
+    [
+        ("dpu_zcu102", Layer(G=96, P=7, Q=7, R=3, S=3)),  # runs on an engine of its own
+        ("dpu_zcu102", Layer(G=96, P=7, Q=7, R=3, S=3, op="pool")),
+        ("eyeriss", Layer.conv2d(K=16, C=16, P=7, Q=7, R=3, S=3, bits={"weight": 4, "input": 4})),
+    ],
+)
+def test_a_layer_is_proved_on_the_machine_that_it_runs_on(chip: str, layer: Layer) -> None:
+    """What is said to be the optimum is what `evaluate` and the mapper say."""
+    hardware = load_hardware(chip)
+    found = optimal(hardware, layer, tiles="divisors", start="none")
+    assert found is not None
+    cost = price_mapping(hardware, layer, found.mapping)
+    assert found.cost == pytest.approx(cost.latency_cycles * cost.energy_pj, rel=1e-12)
+    assert found.mapping in found.certificate.space
+    point = optimal_front(hardware, layer, tiles="divisors", start="none").points[0]
+    assert point.latency_cycles == price_mapping(hardware, layer, point.mapping).latency_cycles
+    start = template(hardware, layer)
+    assert start is not None
+    price_mapping(hardware, layer, Mapping.from_arrays(hardware, layer, start[0]))  # it is legal there

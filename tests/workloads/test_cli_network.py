@@ -27,6 +27,7 @@ def test_network_shows_and_saves(cache_file, tmp_path, capsys):
     code, out, _ = run(capsys, "network", cache_file, *sizes, "--save", str(saved))
     assert code == 0
     assert "batch 3, 480 MACs, 0 weights, 0 parameters" in out
+    assert "336 elements come in, 60 leave from odd" in out
     assert "note: 1 my.own.Fancy not known, estimated as element-wise: 50.0 % of all elements made" in out
     assert load_network(saved).macs == json.loads(saved.read_text())["batch"] * 160
 
@@ -37,6 +38,47 @@ def test_evaluate_and_map_take_the_same_sizes(cache_file, capsys):
     assert code == 0
     assert json.loads(out)["macs"] == 160
     assert run(capsys, "map", "edgetpu", cache_file, *sizes)[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "key", "made"),
+    [
+        (("compare", "edgetpu", "shidiannao", "FILE", "lenet5", "--mapper", "template"), "network", '"m"'),
+        (("memory", "FILE"), "network", '"m"'),
+        (("sweep", "edgetpu", "FILE", "--vary", "clock_mhz=500,1000", "--mapper", "template"), "macs", 160),
+        (("evaluate", "edgetpu", "FILE", "--model", "maestro"), "macs", 160),
+        (
+            ("search", "edgetpu", "--network", "FILE", "--mapper", "template", "--evaluations", "4",
+             "--population", "4", "--finish", "0", "--study", "STUDY"), "macs_count", 160.0,
+        ),
+    ],
+    ids=lambda x: x[0] if isinstance(x, tuple) else "",
+)  # fmt: skip
+def test_every_verb_takes_the_same_sizes(words, key, made, cache_file, tmp_path, capsys):
+    words = [{"FILE": cache_file, "STUDY": str(tmp_path / "a.study")}.get(w, w) for w in words]
+    code, out, err = run(capsys, *words, "--dim", "s=2", "--input", "past=2x5x8", "--allow-unknown", "--json")
+    assert code == 0, err
+    assert f'"{key}": {made}' in out
+    json.loads(out)
+    code, _, err = run(capsys, *words, "--json")
+    assert code == 2
+    assert "'past'" in err or "'q'" in err
+
+
+def test_a_sweep_takes_batch_and_resolution(capsys):
+    words = (
+        "sweep",
+        "shidiannao",
+        "squeezenet1_1",
+        "--vary",
+        "clock_mhz=500,1000",
+        "--mapper",
+        "template",
+        "--json",
+    )
+    code, out, _ = run(capsys, *words, "--batch", "2", "--resolution", "64")
+    assert code == 0
+    assert f'"macs": {load_network("squeezenet1_1", batch=2, resolution=64).macs}' in out
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,15 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import accelsim
 from accelsim.errors import AccelsimError
 from accelsim.workloads import Layer
 from accelsim.workloads.layer import DIMS, MAX_SIZE, touched
+from accelsim.workloads.layer_text import parse_layer
 
 sizes = st.integers(1, 5)
 
@@ -94,3 +98,33 @@ def test_bad_json_names_the_place(data, message):
     with pytest.raises(AccelsimError) as caught:
         Layer.from_dict(data)
     assert message in str(caught.value)
+
+
+LIMIT = 2**53
+TOO_MANY = r"may be at most 2\^53, so that every count is exact, but come to "
+
+
+def test_iterations_end_where_counts_stop_being_exact():
+    assert Layer(K=2**30, C=2**23).points == LIMIT
+    fits = Layer(N=2**23, K=2**15, C=2**15, name="a")
+    for make in (
+        lambda: Layer(K=2**30, C=2**23 + 1),
+        lambda: Layer.gemm(M=2**30, N=2**30, K=81),
+        lambda: Layer.conv2d(K=2**20, C=2**20, P=2**10, Q=2**10),
+        lambda: Layer.depthwise(C=2**20, P=2**20, Q=2**20),
+        lambda: Layer.pool(C=2**20, P=2**20, Q=2**20, R=1, S=1),
+        lambda: Layer.eltwise(C=2**20, P=2**20, Q=2**20),
+        lambda: Layer.transposed(K=2**28, C=2**24, P_in=1, Q_in=1, R=2, S=2),
+        lambda: replace(fits, N=2**25),
+        lambda: parse_layer("op=gemm P=1073741824 K=1073741824 C=81"),
+        lambda: Layer.from_dict({"dims": {"K": 2**30, "C": 2**24}}),
+        lambda: accelsim.Network.from_layers("n", [fits, Layer(K=2)]),
+        lambda: accelsim.load_network("resnet18", batch=2**30),
+        lambda: accelsim.load_network("resnet18", batch=2**23),
+        lambda: accelsim.load_network("bert_base", batch=2**20),
+    ):
+        with pytest.raises(AccelsimError, match=TOO_MANY):
+            make()
+    with pytest.raises(AccelsimError, match=r"^resnet18 does not admit batch 8388608: ") as caught:
+        accelsim.load_network("resnet18", batch=2**23)
+    assert "resolution" not in str(caught.value)

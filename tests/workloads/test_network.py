@@ -2,7 +2,7 @@ import json
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from accelsim.errors import AccelsimError
@@ -209,6 +209,7 @@ def test_anything_else_is_an_error_and_no_crash(data):
         Network.from_dict(data)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(PLACES), json_values | st.integers(1, 4)), min_size=1, max_size=3))
 def test_damaged_networks_read_or_are_an_error(damage):
     data = CHAIN

@@ -10,6 +10,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from accelsim.errors import AccelsimError
 from accelsim.workloads import Layer, Network, load_network
+from accelsim.workloads.bits import LayerBits
 from tests.workloads.test_onnx_ops import FLOAT, Model
 
 
@@ -173,9 +174,9 @@ def test_weights_of_four_bits(tmp_path):
         domain="com.microsoft",
     )  # fmt: skip
     net = microsoft(tmp_path, m, "y")
-    assert net.layers == (Layer(N=1, P=3, K=96, C=64, op="gemm"),)
+    assert net.layers == (Layer(N=1, P=3, K=96, C=64, op="gemm", bits=LayerBits(weight=4)),)
     assert net.weights == 64 * 96
-    assert net.notes == ("weights of 4 bits are counted as elements",)
+    assert net.notes == ()
 
 
 def test_dynamic_quantisation(tmp_path):
@@ -189,9 +190,7 @@ def test_dynamic_quantisation(tmp_path):
     net = m.read(tmp_path)
     assert net.macs == 32_768
     assert net.names == ("q", "yi")  # scaling by one value is done on the way
-    assert net.notes == (
-        "weights are stored so: 2,048 in 8 bits; the chip's precision_bits price all layers",
-    )
+    assert net.notes == ("weights are stored so: 2,048 in 8 bits; quantised ones are priced so",)
     assert net.weights == 2048
 
 
@@ -214,8 +213,17 @@ def test_if_with_a_constant_condition(tmp_path):
     m.weight("w", 8, 8, 3, 3)
     m.weight("v", 8, 8, 1, 1)
     m.node("If", ["c"], "y", then_branch=then, else_branch=other)
-    with pytest.raises(AccelsimError, match=r"node 'y' \(If\): the condition depends on data"):
+    m.node("Fancy", ["y"], "odd", domain="my.own")
+    said = "operators not supported: 1 If whose condition depends on data, 1 my.own.Fancy"
+    with pytest.raises(AccelsimError, match=said):
         m.read(tmp_path)
+    net = m.read(tmp_path, allow_unknown=True)
+    assert (net.macs, net.params) == (112_896, 576)  # the dearer branch
+    assert net.layers[0].output_elements == net.layers[1].output_elements == 8 * 14 * 14
+    assert [note.partition(",")[0] for note in net.notes] == [
+        "1 If whose condition depends on data", "1 my.own.Fancy not known",
+    ]  # fmt: skip
+    assert all("50.0 % of all elements made" in note for note in net.notes)
 
 
 @pytest.mark.parametrize("trips", [0, 1, 3])
@@ -240,6 +248,31 @@ def test_loop_with_constant_trips(trips, tmp_path):
     assert net.macs == (1 + trips) * 2 * 4 * 4
     assert net.weights == 16
     assert net.outputs == (trips,)
+
+
+@pytest.mark.parametrize("inside", [False, True])
+def test_loop_whose_trips_data_decides(inside, tmp_path):
+    value = helper.make_tensor_value_info
+    body = helper.make_graph(
+        [
+            helper.make_node("MatMul", ["h", "w"], ["next"], name="step"),
+            helper.make_node("ReduceMax", ["next"], ["top"], name="top", keepdims=0),
+            helper.make_node("Greater", ["top", "zero"], ["more"]),
+            helper.make_node("Identity", ["more" if inside else "go"], ["go_on"]),
+        ],
+        "body",
+        [value("i", TensorProto.INT64, []), value("go", TensorProto.BOOL, []), value("h", FLOAT, [2, 4])],
+        [value("go_on", TensorProto.BOOL, []), value("next", FLOAT, [2, 4])],
+    )
+    m = Model(x=[2, 4], trips=[])
+    m.weight("w", 4, 4)
+    m.scalar("zero", 0.0)
+    m.node("Loop", ["" if inside else "trips", "", "x"], "loop", ["end"], body=body)
+    with pytest.raises(AccelsimError, match=r"1 Loop whose trips depend on data.*of the Loop one trip"):
+        m.read(tmp_path)
+    net = m.read(tmp_path, allow_unknown=True)
+    assert net.macs == 2 * 4 * 4
+    assert any("1 Loop whose trips depend on data, one trip is priced" in x for x in net.notes)
 
 
 def test_scan_over_a_sequence(tmp_path):

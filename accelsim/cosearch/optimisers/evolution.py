@@ -55,7 +55,7 @@ def ranked(
     Without `spread` rows stand in a front as they came.
     """
     miss = np.maximum(np.where(np.isfinite(excess), excess, 1.0), 0.0).sum(axis=1)
-    points = scaled(costs, phase)
+    points = phase.goals.log_costs(costs)
     points = np.where(np.isfinite(points), points, np.sign(points) * WORST)
     points[np.isnan(points)] = WORST
     rank = np.empty(len(costs))
@@ -77,16 +77,6 @@ def crowding(points: NDArray[np.float64], rank: NDArray[np.float64]) -> NDArray[
             out[order[[0, -1]]] = np.inf
             if span > 0:
                 out[order[1:-1]] += (values[2:] - values[:-2]) / span
-    return out
-
-
-def scaled(costs: NDArray[np.float64], phase: Phase) -> NDArray[np.float64]:
-    """Costs to minimise [n, objectives], logarithms where they span decades."""
-    out = costs.astype(float)
-    for i, name in enumerate(phase.goals.objectives):
-        if phase.goals.metrics[name].logarithmic:
-            with np.errstate(divide="ignore", invalid="ignore"):
-                out[:, i] = np.log10(out[:, i])
     return out
 
 
@@ -190,7 +180,7 @@ class Evolution(Optimiser):
 
     def tell(self, rows: Genomes, costs: NDArray[np.float64], excess: NDArray[np.float64]) -> None:
         """Survival of the fittest: limits first."""
-        points = scaled(costs, self.phase)
+        points = self.phase.goals.log_costs(costs)
         known = np.isfinite(points).all(axis=1, keepdims=True)
         points = np.where(known, points, WORST)
         missed = np.where(np.isfinite(excess), excess, 1.0)

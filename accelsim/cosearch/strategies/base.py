@@ -23,6 +23,7 @@ STRATEGIES = Registry(
         "holistic": "accelsim.cosearch.strategies.holistic:Holistic",
         "single": "accelsim.cosearch.strategies.single:Single",
         "blockwise": "accelsim.cosearch.strategies.blockwise:Blockwise",
+        "gradient": "accelsim.cosearch.strategies.gradient:Gradient",
         "blockwise_exact": "accelsim.cosearch.strategies.blockwise:BlockwiseExact",
     },
     "accelsim.strategy",

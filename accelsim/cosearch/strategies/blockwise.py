@@ -31,13 +31,11 @@ LISTED = 200_000
 """Subnets that are listed where their accuracy does not add up."""
 
 SUMS = {
-    "latency": ("latency",),
-    "energy": ("energy",),
-    "edp": ("latency", "energy"),
-    "macs": ("macs",),
-    "work": ("work",),
-}
-"""Figures that add up over blocks, by metrics that only rise with them."""
+    "latency": ("latency",), "energy": ("energy",), "edp": ("latency", "energy"), "macs": ("macs",),
+    "work": ("work",), "params": ("params",),
+}  # fmt: skip
+"""Figures that add up over blocks, by metrics that only get worse with them; of work and parameters the
+negatives."""
 
 
 class TablePhase(Phase):
@@ -137,6 +135,10 @@ class Blockwise(Strategy):
 
     def notes(self) -> tuple[str, ...]:
         """How far the table is, and by how much its sums missed."""
+        return self.sum_notes()
+
+    def sum_notes(self) -> tuple[str, ...]:
+        """As `notes`, of any strategy with a table."""
         total = len(self._blocks)
         if self._told < total:
             return (
@@ -187,16 +189,27 @@ class Blockwise(Strategy):
         """The exact front's subnets by the table, ends first, then between; none if none will do."""
         space, goals = self._nets.space, self.setup.goals
         figures = self._figures()
-        macs = np.zeros(space.num_blocks)
-        macs[self._blocks] = [space.block(int(i)).macs for i in self._blocks]
-        by_name = {"latency": self._table[:, 0], "energy": self._table[:, 1], "macs": macs}
-        by_name["work"] = -macs
         if goals.uses_accuracy and self._effects is None:
             rows = space.enumerate()
         else:
-            blocks = np.array([by_name[name] for name in figures]).reshape(len(figures), -1).T
+            blocks = self._columns(figures)
             effects = self._effects if goals.uses_accuracy else None
             rows = space.canonical(exact_front(space, blocks, effects).rows)
+        return self.best_of(rows)
+
+    def _columns(self, figures: tuple[str, ...]) -> NDArray[np.float64]:
+        """Float64[blocks, figures], all smaller is better."""
+        space = self._nets.space
+        counts = np.zeros((space.num_blocks, 2))
+        blocks = [space.block(int(i)) for i in self._blocks]
+        counts[self._blocks] = [(block.macs, -block.params) for block in blocks]
+        by_name = dict(zip(("latency", "energy", "macs", "params"), (*self._table.T, *counts.T)))
+        by_name["work"] = -counts[:, 0]
+        return np.array([by_name[name] for name in figures]).reshape(len(figures), -1).T
+
+    def best_of(self, rows: Genomes) -> Genomes:
+        """Those that none of the rows is better than, by the table; ends first, then between."""
+        goals = self.setup.goals
         values, column = np.zeros((len(rows), len(goals.metrics))), goals.column
         sums = self._sums(rows)
         values[:, column["latency"]], values[:, column["energy"]] = sums.T
@@ -205,6 +218,8 @@ class Blockwise(Strategy):
             values[:, column[name]] = self._nets.macs(rows)
         values[:, column["accuracy"]] = self._nets.accuracy(rows)
         values[:, column["area"]] = self.setup.base.area_mm2
+        if "params" in column:
+            values[:, column["params"]] = self._nets.space.params(rows)
         costs = _rounded(goals.costs(values))
         good = (goals.excess(values) <= SLACK).all(axis=1) & np.isfinite(costs).all(axis=1)
         rows, costs = rows[good], costs[good]

@@ -72,7 +72,7 @@ def _slice(graph: Graph, name: str, new: str, first: int, count: int) -> str:
     return new
 
 
-def _headed(graph: Graph, name: str, heads: int) -> tuple[Parts, Shape]:
+def headed(graph: Graph, name: str, heads: int) -> tuple[Parts, Shape]:
     """A factor as [batch, heads, tokens, depth]."""
     shape, parts = graph.shape(name), graph.read(name)
     if len(shape) == 4:
@@ -89,11 +89,11 @@ def _attend(
 ) -> str:
     """Scores, softmax and context; the name of the context [batch, kv heads, group, tokens, depth]."""
     base = node.output[0]
-    pq, sq = _headed(graph, q, heads)
+    pq, sq = headed(graph, q, heads)
     heads = sq[1]
     several = []
     for name, before in zip((k, v), past):
-        parts, shape = _headed(graph, name, kv_heads)
+        parts, shape = headed(graph, name, kv_heads)
         if before and graph.values.find(before) is not None and len(graph.shape(before)) == 4:
             old = graph.shape(before)
             parts = P.concat([(graph.read(before), old), (parts, shape)], 2)

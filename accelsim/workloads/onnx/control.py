@@ -1,4 +1,7 @@
-"""If, Loop and Scan where the branch or the number of trips is known: their inner operators in line."""
+"""If, Loop and Scan: their inner operators in line, as often as constants say.
+
+Where data decides, the dearer branch of an If and one trip of a Loop stand for it, if the caller allows that.
+"""
 
 from __future__ import annotations
 
@@ -14,20 +17,42 @@ from accelsim.workloads.onnx.graph import Graph
 TRIPS = 10_000
 """Most trips of a loop that are unrolled."""
 
+DEPTH = 4
+"""Ifs within each other of which both branches are looked at."""
+
 Walk = Callable[[Any], None]
 
 
 def branch(graph: Graph, node: Any, walk: Walk) -> bool:
-    """An If; False where its condition is not known."""
+    """An If; False where its condition is not known, and the dearer branch is taken."""
     known = graph.values.data(node.input[0])
-    if known is None or known.size != 1:
-        return False
     attributes = graph.attributes(node)
-    chosen = attributes["then_branch" if bool(known.ravel()[0]) else "else_branch"]
+    branches = [attributes["then_branch"], attributes["else_branch"]]
+    decided = known is not None and known.size == 1
+    if known is not None and decided:
+        chosen = branches[0 if bool(known.ravel()[0]) else 1]
+    else:
+        chosen = _dearer(graph, branches, walk)
     take(graph, chosen, walk)
     for name, inner in zip(node.output, chosen.output):
         rename(graph, name, inner.name)
-    return True
+    return decided
+
+
+def _dearer(graph: Graph, branches: list[Any], walk: Walk) -> Any:
+    """The branch with most MACs, then with most elements made; beyond some depth simply the first."""
+    costs = []
+    for inner in branches:
+        before = graph.mark()
+        graph.depth += 1
+        if graph.depth > DEPTH:
+            return branches[0]
+        first = len(graph.layers)
+        take(graph, inner, walk)
+        layers = graph.layers[first:]
+        costs.append((sum(x.macs for x in layers), sum(x.output_elements for x in layers)))
+        graph.restore(before)
+    return branches[costs.index(max(costs))]
 
 
 def take(graph: Graph, inner: Any, walk: Walk) -> None:
@@ -48,12 +73,12 @@ def rename(graph: Graph, name: str, other: str) -> None:
 
 
 def loop(graph: Graph, node: Any, walk: Walk) -> bool:
-    """A Loop; False where the number of trips or the condition is not known."""
+    """A Loop; False where the number of trips or the condition is not known, and one trip is taken."""
     body = graph.attributes(node)["body"]
     trips = graph.values.ints(node.input[0]) if node.input[0] else [TRIPS + 1]
     start = graph.values.ints(node.input[1]) if len(node.input) > 1 and node.input[1] else [1]
-    if trips is None or start is None:
-        return False
+    decided = trips is not None and start is not None
+    trips, start = trips or [1], start or [1]
     state = list(node.input[2:])
     names = [x.name for x in body.input]
     results = [x.name for x in body.output]
@@ -73,8 +98,8 @@ def loop(graph: Graph, node: Any, walk: Walk) -> bool:
         take(graph, body, walk)
         known = graph.values.ints(results[0])
         if known is None:
-            return False
-        go = bool(known[0])
+            decided = False
+        go = known is not None and bool(known[0])
         for k, one in enumerate(gathered):
             new = f"{node.output[0]}:scan{k}.{trip}"
             rename(graph, new, results[1 + len(state) + k])
@@ -87,7 +112,7 @@ def loop(graph: Graph, node: Any, walk: Walk) -> bool:
     for name, several in zip(node.output[len(state) :], gathered):
         if name and several:
             stack(graph, name, several, 0)
-    return True
+    return decided
 
 
 def scan(graph: Graph, node: Any, walk: Walk) -> bool:

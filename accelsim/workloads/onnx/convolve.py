@@ -101,8 +101,9 @@ def conv_transpose(graph: Graph, node: Any) -> None:
             shares = product(*(a.members for a in piece))
             held = [Selection(w, phases.kernel_share(filters, one)) for one in shares]
             i = graph.emit(
-                layer, inputs, params=params, weights=held, weight_elements=layer.weight_elements, reads=reads
-            )
+                layer, inputs, params=params, weights=held, weight_elements=layer.weight_elements,
+                weight_bits=graph.read(w)[0].bits, reads=reads,
+            )  # fmt: skip
         params = 0
         out.append(i)
     graph.make(node.output[0], *out, base=_subpixels(window, image[2:], made, reads))

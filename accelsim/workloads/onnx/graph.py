@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from copy import copy
+from dataclasses import replace
 from math import prod
 from typing import Any, NamedTuple
 
 import onnx
 
 from accelsim.errors import AccelsimError
+from accelsim.workloads.bits import LayerBits
 from accelsim.workloads.layer import Layer
 from accelsim.workloads.network import ALL, INPUT, OUTSIDE, Edge, Network, Selection
 from accelsim.workloads.onnx import parts as P
@@ -20,8 +23,33 @@ from accelsim.workloads.onnx.values import Shape, Values
 from accelsim.workloads.reach import FACTOR, Reads, View, Whole, seen
 from accelsim.workloads.region import whole
 
-BITS = {2: 8, 3: 8, 4: 16, 5: 16, 10: 16, 11: 64, 16: 16, 17: 8, 18: 8, 19: 8, 20: 8, 21: 4, 22: 4, 23: 4}
+BITS = {
+    2: 8,
+    3: 8,
+    4: 16,
+    5: 16,
+    10: 16,
+    11: 64,
+    16: 16,
+    17: 8,
+    18: 8,
+    19: 8,
+    20: 8,
+    21: 4,
+    22: 4,
+    23: 4,
+    25: 2,
+    26: 2,
+}
 """Width of an element by `onnx.TensorProto` type, where it is not 32."""
+
+QUANTISED = frozenset({2, 3, 4, 5, 17, 18, 19, 20, 21, 22, 23, 25, 26})
+"""Types that are quantised values: whole numbers of 2, 4, 8 and 16 bits, and floating ones of 4 and 8."""
+
+
+def quantised_bits(kind: int) -> int:
+    """Width of a type of quantised values, 0 for others."""
+    return BITS.get(kind, 32) if kind in QUANTISED else 0
 
 
 class Operand(NamedTuple):
@@ -44,6 +72,7 @@ class Graph:
         self.constants: set[str] = set()
         self.parts: dict[str, Parts] = {}
         self.notes: list[str] = []
+        self.sequences: dict[str, list[str]] = {}
         self.views: Counter[str] = Counter()
         self.bits: Counter[int] = Counter()
         self.unknown: dict[str, tuple[int, int]] = {}
@@ -61,6 +90,8 @@ class Graph:
         self._roots: dict[str, frozenset[str]] = {}
         self._counted: set[str] = set()
         self._loose_params = 0
+        self._read_at: list[tuple[int, int]] = []
+        self.depth = 0
         first = values.shape(inputs[0]) if inputs else (1,)
         self.batch = first[0] if first else 1
         self.input_shape = (first[3], first[1], first[2]) if channels_last(first) else nest(first)[1:]
@@ -94,7 +125,7 @@ class Graph:
     def outside(self, name: str) -> None:
         """The tensor comes from outside the network."""
         source = Source(INPUT, "" if self.inputs == (name,) else name, self.shape(name))
-        self.parts[name] = P.made(source)
+        self.parts[name] = P.made(source, quantised_bits(self.values.kind(name)))
         if channels_last(source.shape):
             self._last.add(source)
         rows, cols = source.shape[1:3] if source in self._last else place.plane(source.shape)
@@ -105,7 +136,9 @@ class Graph:
         """The tensor stands in the model file."""
         self.constants.add(name)
         self._roots[name] = frozenset([name])
-        self.parts[name] = P.made(Source(WEIGHT, name, self.shape(name)))
+        self.parts[name] = P.made(
+            Source(WEIGHT, name, self.shape(name)), quantised_bits(self.values.kind(name))
+        )
 
     def constant(self, node: Any, parameters: Sequence[str]) -> None:
         """The node's results do not depend on activations; they come from `parameters`."""
@@ -148,12 +181,13 @@ class Graph:
     def emit(
         self, layer: Layer, inputs: Iterable[str | Operand], *, factors: Iterable[str | Operand] = (),
         params: int = 0, weights: Sequence[Selection] | None = None, weight_elements: int = 0,
-        reads: Reads | None = None,
+        weight_bits: int = 0, reads: Reads | None = None,
     ) -> int:  # fmt: skip
         """Add a layer that reads `inputs`, and `factors` in the place of weights; gives its index.
 
         Constants among the factors are its weights, unless `weights` states them. `reads` is the window on
         the first input; others are read position by position where they have the layer's rows and columns.
+        `weight_bits` is the width of the stated weights.
         """
         i = len(self.layers)
         held: list[Selection] = list(weights or ())
@@ -164,20 +198,25 @@ class Graph:
                 window = FACTOR if operand == "W" else place.default(layer, one.shape)
                 several.append((operand, one, reads if reads is not None and not (k or several) else window))
         done: dict[str, Parts] = {"I": (), "W": ()}
+        widths: dict[str, set[int]] = {"I": set(), "W": {weight_bits} if weight_bits else set()}
         for operand, (parts, shape), window in several:
             for part, source, region, elements in P.reads(parts, done[operand]):
                 if source.producer != WEIGHT:
+                    widths[operand].add(part.bits)
+                    self._read_at.append((source.producer, part.bits))
                     self._edges.append(Edge(source.producer, i, elements, operand))
                     self._selected.append(Selection(source.tensor, region))
                     base = self._bases.get(source, Whole("pieces of it lie between each other"))
                     view = place.view(part, shape, base, source in self._last)
                     self._windows.append(seen(window, view))
                 elif operand == "W":
+                    widths[operand].add(part.bits)
                     self.bits[BITS.get(self.values.kind(source.tensor), 32)] += elements
                     held.append(Selection(source.tensor, region or whole(prod(source.shape))))
                     weight_elements += elements
             done[operand] += parts
-        self.layers.append(layer)
+        bits = LayerBits(_one(widths["W"]) if layer.has_weights else None, _one(widths["I"]))
+        self.layers.append(replace(layer, bits=bits) if any(bits) else layer)
         self._names.add(layer.name)
         self._weights.append(weight_elements)
         self._params.append(params + self._loose_params)
@@ -194,12 +233,13 @@ class Graph:
             return
         shape = self.shape(name)
         tensor = str(part) if part else ""
+        bits = quantised_bits(self.values.kind(name))
         if len(layers) == 1:
             source = Source(layers[0], tensor, shape)
-            self.parts[name] = P.made(source)
+            self.parts[name] = P.made(source, bits)
             self._bases[source] = base or place.own(self.layers[layers[0]], shape)
             return
-        pieces = [P.made(Source(i, tensor, (self.layers[i].output_elements,))) for i in layers]
+        pieces = [P.made(Source(i, tensor, (self.layers[i].output_elements,)), bits) for i in layers]
         self.parts[name] = P.loose(tuple(p for piece in pieces for p in piece))
 
     def fuse(self, node: Any, name: str, params: int = 0) -> None:
@@ -232,10 +272,26 @@ class Graph:
         if text not in self.notes:
             self.notes.append(text)
 
+    def mark(self) -> dict[str, Any]:
+        """All that was found so far, for `restore`."""
+        return {key: copy(value) for key, value in vars(self).items() if key != "values"}
+
+    def restore(self, before: dict[str, Any]) -> None:
+        """Forget layers and tensors since `mark`; shapes and values by name stay known."""
+        vars(self).update(before)
+
     def build(self, outputs: Sequence[str]) -> Network:
         """The network, with its notes."""
         if not self.layers:
             raise AccelsimError("the model has no operators that compute or move data")
+        taken: dict[int, set[int]] = {}
+        ends = ((p.source.producer, p.bits) for x in outputs for p in self.parts.get(x, ()))
+        for i, bits in (*self._read_at, *ends):
+            taken.setdefault(i, set()).add(bits)
+        for i, layer in enumerate(self.layers):  # quantised by all who take it: that is how it is written
+            output = _one(taken.get(i, set()))
+            if output is not None:
+                self.layers[i] = replace(layer, bits=layer.bits._replace(output=output))
         leaving = {p.source.producer for x in outputs for p in self.parts.get(x, ())} - {INPUT, WEIGHT}
         if not leaving:
             read = {e.producer for e in self._edges}
@@ -248,7 +304,7 @@ class Graph:
         self.notes += [f"{n} {op} taken as views, moving no data" for op, n in sorted(self.views.items())]
         if len(self.bits) > 1 or (self.bits and min(self.bits) < 16):
             stored = ", ".join(f"{n:,} in {bits} bits" for bits, n in sorted(self.bits.items()))
-            self.notes.append(f"weights are stored so: {stored}; the chip's precision_bits price all layers")
+            self.notes.append(f"weights are stored so: {stored}; quantised ones are priced so")
         uses = Counter(tensor for held in self._held for tensor in {h.tensor for h in held})
         counted = ((x.N if x.op == "conv" else x.output_elements) for x in self.layers)
         batch = self.batch if all(n % self.batch == 0 for n in counted) else 1  # the first axis was another
@@ -259,6 +315,11 @@ class Graph:
             tuple(self._windows), tuple(self._selected) if any(s != ALL for s in self._selected) else (),
             shared if any(shared) else (),
         )  # fmt: skip
+
+
+def _one(widths: set[int]) -> int | None:
+    """The width that all have, None for the machine's."""
+    return next(iter(widths)) or None if len(widths) == 1 else None
 
 
 def nest(shape: Shape) -> tuple[int, int, int, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import prod
 from typing import Any
 
@@ -9,6 +10,7 @@ from accelsim.workloads.layer import Layer
 from accelsim.workloads.network import Selection
 from accelsim.workloads.onnx import convolve as W
 from accelsim.workloads.onnx import parts as P
+from accelsim.workloads.onnx import views as V
 from accelsim.workloads.onnx.contract import check_inner, product_of
 from accelsim.workloads.onnx.graph import Graph
 from accelsim.workloads.onnx.window import check_broadcast, pool_window, weighted_window
@@ -53,11 +55,25 @@ def matmul_nbits(graph: Graph, node: Any) -> None:
     check_inner(shape[-1], inner)
     W.agree(graph, node.output[0], (*shape[:-1], out))
     n, p = (shape[0], prod(shape[1:-1])) if len(shape) > 2 else (1, prod(shape[:-1]))
-    graph.note(f"weights of {attributes.get('bits', 4)} bits are counted as elements")
+    bits = attributes.get("bits", 4)
     layer = Layer(n, 1, out, inner, p, op="gemm", name=graph.name(node))
     held = [Selection(w, whole(inner * out))]
-    i = graph.emit(layer, [x], weights=held, weight_elements=inner * out, params=inner * out)
+    i = graph.emit(
+        layer, [x], weights=held, weight_elements=inner * out, weight_bits=bits, params=inner * out
+    )
     graph.make(node.output[0], i)
+
+
+def quantised(handler: Callable[[Graph, Any], None]) -> Callable[[Graph, Any], None]:
+    """The handler of an operator whose result has the type of its first input, which no inference tells."""
+
+    def handle(graph: Graph, node: Any) -> None:
+        handler(graph, node)
+        x, y = node.input[0], node.output[0]
+        graph.values.define(y, graph.shape(y), graph.values.kind(x))
+        V.narrow(graph, node)
+
+    return handle
 
 
 def qlinear_combine(graph: Graph, node: Any) -> None:

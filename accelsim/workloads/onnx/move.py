@@ -9,6 +9,7 @@ from typing import Any
 from accelsim.errors import AccelsimError
 from accelsim.workloads.layer import Layer
 from accelsim.workloads.onnx import parts as P
+from accelsim.workloads.onnx import views as V
 from accelsim.workloads.onnx.convolve import agree
 from accelsim.workloads.onnx.graph import Graph, Operand
 from accelsim.workloads.onnx.values import Shape
@@ -78,11 +79,18 @@ def combine(graph: Graph, node: Any) -> None:
     params = graph.params(constants)
     data = graph.data(inputs)
     wide = [x for x in data if graph.elements(x) > 1] or data
-    if not large and len({graph.read(x) for x in wide}) == 1 and graph.elements(wide[0]) == size:
+    if (
+        not large
+        and len({P.quantised(graph.read(x), 0) for x in wide}) == 1
+        and graph.elements(wide[0]) == size
+    ):
         graph.fuse(node, wide[0], params)
         return
     full = [x for x in dict.fromkeys(data) if graph.elements(x) == size and not P.repeats(graph.read(x))]
     operands = len(full) + len(large)
+    read = P.elements(tuple(p for x in (*data, *large) for p in graph.read(x)))
+    if operands and read and read % size == 0:  # x + transpose(x) reads one
+        operands = read // size
     layer = graph.elementwise(node, max(operands, 1))
     if not operands:
         layer = _spread(graph, node, wide, size, layer)
@@ -112,8 +120,9 @@ def batch_norm(graph: Graph, node: Any) -> None:
 
 
 def quantize(graph: Graph, node: Any) -> None:
-    """Scales with a value a channel are no parameters; the width is noted."""
+    """Scales with a value a channel are no parameters; elements lie in memory as quantised."""
     graph.fuse(node, node.input[0])
+    V.narrow(graph, node)
 
 
 def dynamic_quantize(graph: Graph, node: Any) -> None:
@@ -232,7 +241,7 @@ def traffic(graph: Graph, node: Any) -> None:
         _boxes(graph, node)
     for y in outputs:
         graph.shape(y)
-    reads = sum(P.elements(graph.read(x)) for x in data)
+    reads = P.elements(tuple(p for x in data for p in graph.read(x)))
     i = move(graph, node, data, max(reads, 1), max(sum(graph.elements(y) for y in outputs), 1))
     for k, y in enumerate(outputs):
         graph.make(y, i, part=k)

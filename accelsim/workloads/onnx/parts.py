@@ -10,7 +10,18 @@ from collections.abc import Iterable, Sequence
 from math import prod
 from typing import NamedTuple
 
-from accelsim.workloads.region import Axes, Axis, Region, contiguous, cut, distinct, length, region, regroup
+from accelsim.workloads.region import (
+    Axes,
+    Axis,
+    Region,
+    contiguous,
+    cut,
+    distinct,
+    length,
+    merged,
+    region,
+    regroup,
+)
 from accelsim.workloads.region import whole as whole_region
 
 Shape = tuple[int, ...]
@@ -30,7 +41,10 @@ class Source(NamedTuple):
 
 
 class Part(NamedTuple):
-    """Elements of `source`. A loose part has no `axes`; `region` then holds its elements and maybe more."""
+    """Elements of `source`. A loose part has no `axes`; `region` then holds its elements and maybe more.
+
+    `bits` is the width that quantisation gives them, 0 where none does.
+    """
 
     source: Source
     region: Region
@@ -38,6 +52,7 @@ class Part(NamedTuple):
     start: Shape = ()
     axes: Axes | None = None
     offset: int = 0
+    bits: int = 0
 
     @property
     def shape(self) -> Shape:
@@ -48,24 +63,29 @@ class Part(NamedTuple):
 Parts = tuple[Part, ...]
 
 
-def made(source: Source) -> Parts:
+def made(source: Source, bits: int = 0) -> Parts:
     """A whole tensor."""
     axes = contiguous(source.shape)
     n = prod(source.shape)
-    return (Part(source, whole_region(n), n, (0,) * len(axes), axes),)
+    return (Part(source, whole_region(n), n, (0,) * len(axes), axes, bits=bits),)
 
 
 def loose(parts: Parts, elements: int | None = None) -> Parts:
     """The same elements in unknown places; given `elements`, that many of them, in even shares."""
     whole = sum(p.elements for p in parts)
     if elements is None or elements >= whole:
-        return tuple(Part(p.source, p.region, p.elements) for p in parts)
-    return tuple(Part(p.source, p.region, max(p.elements * elements // whole, 1)) for p in parts)
+        return tuple(Part(p.source, p.region, p.elements, bits=p.bits) for p in parts)
+    return tuple(Part(p.source, p.region, max(p.elements * elements // whole, 1), bits=p.bits) for p in parts)
+
+
+def quantised(parts: Parts, bits: int) -> Parts:
+    """The same elements in so many bits; 0 forgets their width."""
+    return tuple(p._replace(bits=bits) for p in parts)
 
 
 def _box(part: Part, start: Sequence[int], axes: Axes, offset: int) -> Part:
     touched = region(offset, (f for axis in axes for f in axis))
-    return Part(part.source, touched, touched.elements, tuple(start), axes, offset)
+    return Part(part.source, touched, touched.elements, tuple(start), axes, offset, part.bits)
 
 
 def transpose(parts: Parts, order: Sequence[int]) -> Parts:
@@ -113,14 +133,17 @@ def _cuts(axis: Axis, first: int, count: int, step: int) -> list[tuple[int, int,
     found = cut(axis, first, count, step)
     if found is not None:
         return [(0, *found)]
-    block = length(axis[1:])
     out: list[tuple[int, int, Axis]] = []
     at = 0
     while at < count:
         position = first + at * step
-        edge = position // block * block + (block - 1 if step > 0 else 0)
-        run = min((edge - position) // step + 1, count - at)
-        part = cut(axis, position, run, step)
+        for i in range(1, len(axis) + 1):  # up to the end of the largest block that is affine
+            block = length(axis[i:])
+            edge = position // block * block + (block - 1 if step > 0 else 0)
+            run = min((edge - position) // step + 1, count - at)
+            part = cut(axis, position, run, step)
+            if part is not None:
+                break
         if part is None or len(out) >= _MOST_PARTS:
             return None
         out.append((at, *part))
@@ -157,7 +180,7 @@ def tile(parts: Parts, shape: Shape, repeats: Sequence[int]) -> Parts:
     for p in parts:
         if p.axes is None or any(r > 1 and n != size for r, n, size in zip(repeats, p.shape, shape)):
             return loose(parts)
-        axes = tuple(((r, 0), *axis) if r > 1 else axis for r, axis in zip(repeats, p.axes))
+        axes = tuple(merged(((r, 0), *axis)) if r > 1 else axis for r, axis in zip(repeats, p.axes))
         out.append(p._replace(axes=axes))
     return tuple(out)
 
@@ -252,8 +275,8 @@ def elements(parts: Parts) -> int:
 def reads(parts: Parts, before: Parts = ()) -> list[tuple[Part, Source, Region | None, int]]:
     """(part, source, region, elements) of what reading the tensor once takes, each element once.
 
-    What `before` holds has been read already. The region is None for all of the source, or where it is not
-    known.
+    What `before` holds has been read already; a region may hold some of that too. It is None for all of the
+    source, or where it is not known.
     """
     out: list[tuple[Part, Source, Region | None, int]] = []
     seen: dict[Source, list[Region]] = {}
@@ -277,8 +300,7 @@ def reads(parts: Parts, before: Parts = ()) -> list[tuple[Part, Source, Region |
         had.append(p.region)
         fresh = distinct(had) - old
         if fresh:
-            exact = fresh == p.region.elements and fresh < full
-            out.append((p, p.source, p.region if exact else None, fresh))
+            out.append((p, p.source, p.region if fresh < full else None, fresh))
     return out
 
 

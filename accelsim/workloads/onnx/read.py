@@ -16,7 +16,7 @@ from accelsim.workloads.network import Network
 from accelsim.workloads.onnx.graph import Graph
 from accelsim.workloads.onnx.sizes import Sizes, bind
 from accelsim.workloads.onnx.values import Values
-from accelsim.workloads.onnx.walk import Walk, declared, ordered, place, refusal
+from accelsim.workloads.onnx.walk import UNDECIDED, Walk, declared, ordered, place, refusal
 
 _MOST_OPERATORS = 20_000
 """Operators that functions may stand for."""
@@ -111,6 +111,10 @@ def _say(graph: Graph, dead: list[Any]) -> None:
     total = sum(layer.output_elements for layer in graph.layers)
     for key, (n, elements) in sorted(graph.unknown.items()):
         share = 100 * elements / max(total, 1)
+        if key in UNDECIDED:
+            why, priced = UNDECIDED[key]
+            graph.note(f"{n} {key} {why}, {priced} is priced: {share:.1f} % of all elements made")
+            continue
         graph.note(f"{n} {key} not known, estimated as element-wise: {share:.1f} % of all elements made")
 
 

@@ -11,6 +11,8 @@ from accelsim.workloads.onnx import contract as C
 from accelsim.workloads.onnx import convolve as W
 from accelsim.workloads.onnx import microsoft as S
 from accelsim.workloads.onnx import move as M
+from accelsim.workloads.onnx import sequences as Q
+from accelsim.workloads.onnx import stateful as T
 from accelsim.workloads.onnx import views as V
 from accelsim.workloads.onnx.graph import Graph
 from accelsim.workloads.onnx.recurrent import recurrent
@@ -26,7 +28,7 @@ VIEWS: dict[str, Handler] = {
 """Of activations and of constants."""
 
 CONSTANT_VIEWS: dict[str, Handler] = VIEWS | {
-    "Cast": V.same, "CastLike": V.same, "QuantizeLinear": V.same, "DequantizeLinear": V.same,
+    "Cast": V.same, "CastLike": V.same, "QuantizeLinear": V.quantise, "DequantizeLinear": V.quantise,
     "Gather": V.gather_constant, "Dropout": V.same,
 }  # fmt: skip
 """Operators that leave a weight tensor itself."""
@@ -42,7 +44,7 @@ ONE_OPERAND = frozenset({
 SEVERAL_OPERANDS = frozenset({
     "Add", "Sub", "Mul", "Div", "Sum", "Mean", "Max", "Min", "Pow", "Where", "Mod", "And", "Or", "Xor",
     "Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "BitShift", "BitwiseAnd", "BitwiseOr",
-    "BitwiseXor",
+    "BitwiseXor", "SwiGLU",
 })  # fmt: skip
 
 PASSES = frozenset({
@@ -60,7 +62,24 @@ TRAFFIC = frozenset({
     "TopK", "NonMaxSuppression", "GridSample", "GatherND", "Scatter", "ScatterElements", "ScatterND",
     "RoiAlign", "MaxRoiPool", "MaxUnpool", "Col2Im", "OneHot", "AffineGrid", "EyeLike", "Range", "Unique",
     "Compress", "CenterCropPad", "TensorScatter", "SoftmaxCrossEntropyLoss", "NegativeLogLikelihoodLoss",
+    "Det", "TfIdfVectorizer",
 })  # fmt: skip
+
+SEQUENCES: dict[str, Handler] = {
+    **dict.fromkeys(("SequenceConstruct", "SequenceEmpty", "SequenceInsert", "SequenceErase"), Q.sequence),
+    "SequenceAt": Q.at, "SequenceLength": Q.length, "SplitToSequence": Q.split, "ConcatFromSequence": Q.join,
+    **dict.fromkeys(("Optional", "OptionalGetElement"), Q.optional), "OptionalHasElement": Q.has,
+}  # fmt: skip
+"""Operators on lists of tensors, whose members are views."""
+
+REFUSED = {
+    "ImageDecoder": "the size of the image stands in its data",
+    "SequenceMap": "a body for each member; export the members apart",
+    **dict.fromkeys(
+        ("StringConcat", "StringNormalizer", "StringSplit", "RegexFullMatch"), "texts are no data of a chip"
+    ),
+}
+"""Standard operators that are not known, and why."""
 
 HANDLERS: dict[str, Handler] = {
     **VIEWS,
@@ -78,7 +97,8 @@ HANDLERS: dict[str, Handler] = {
     **dict.fromkeys(("QuantizeLinear", "DequantizeLinear"), M.quantize),
     "DynamicQuantizeLinear": M.dynamic_quantize, "BatchNormalization": M.batch_norm,
     **dict.fromkeys(("Gather", "GatherElements"), M.gather), "NonZero": M.nonzero, "DFT": M.dft,
-    "STFT": M.stft,
+    "STFT": M.stft, "CausalConvWithState": T.causal_conv, "LinearAttention": T.linear_attention,
+    **SEQUENCES,
 }  # fmt: skip
 """Operators of the standard domain."""
 
@@ -86,18 +106,19 @@ MICROSOFT: dict[str, Handler] = {
     "Attention": A.fused_attention, "QAttention": A.fused_attention,
     "MultiHeadAttention": A.group_query, "GroupQueryAttention": A.group_query,
     "FusedMatMul": S.fused_matmul, "FusedGemm": C.gemm, "FusedConv": W.conv,
-    "NhwcConv": partial(W.conv, last=True), "QLinearConv": S.qlinear_conv,
+    "NhwcConv": partial(W.conv, last=True), "QLinearConv": S.quantised(S.qlinear_conv),
     "TransposeMatMul": S.fused_matmul,
     "MatMulNBits": S.matmul_nbits, "MatMulIntegerToFloat": C.matmul, "DynamicQuantizeMatMul": C.matmul,
     "DynamicQuantizeLSTM": recurrent,
-    **dict.fromkeys(("QLinearAdd", "QLinearMul"), S.qlinear_combine),
+    **dict.fromkeys(("QLinearAdd", "QLinearMul"), S.quantised(S.qlinear_combine)),
     **dict.fromkeys(
         ("QLinearSigmoid", "QLinearLeakyRelu", "QuickGelu", "Gelu", "FastGelu", "BiasGelu"), S.fused
     ),
     **dict.fromkeys(("QLinearSoftmax", "RotaryEmbedding", "BiasSoftmax"), M.same_shape),
-    "QLinearGlobalAveragePool": S.qlinear_global_pool, "QLinearAveragePool": S.qlinear_pool,
+    "QLinearGlobalAveragePool": S.quantised(S.qlinear_global_pool),
+    "QLinearAveragePool": S.quantised(S.qlinear_pool),
     "QLinearConcat": S.qlinear_concat, "QLinearReduceMean": M.reduce,
-    "QuantizeLinear": S.fused, "DequantizeLinear": S.fused,
+    "QuantizeLinear": M.quantize, "DequantizeLinear": M.quantize,
     **dict.fromkeys(
         ("SkipLayerNormalization", "SkipSimplifiedLayerNormalization", "SkipGroupNorm"), S.skip_norm
     ),

@@ -10,7 +10,7 @@ from typing import Any
 
 from accelsim.errors import AccelsimError
 from accelsim.workloads.onnx import parts as P
-from accelsim.workloads.onnx.graph import Graph
+from accelsim.workloads.onnx.graph import Graph, quantised_bits
 
 _PLAIN = ("Flatten", "Reshape", "Squeeze", "Unsqueeze", "Identity")
 
@@ -173,6 +173,21 @@ def same(graph: Graph, node: Any) -> None:
     """The tensor itself (Trilu, Identity, casts and scales of constants)."""
     _said(graph, node)
     graph.parts[node.output[0]] = graph.read(node.input[0])
+
+
+def quantise(graph: Graph, node: Any) -> None:
+    """A constant in a quantised type, or back from it."""
+    same(graph, node)
+    narrow(graph, node)
+
+
+def narrow(graph: Graph, node: Any) -> None:
+    """The result is stored at the width of the quantised side of a QuantizeLinear or DequantizeLinear."""
+    kinds = (graph.values.kind(x) for x in (node.output[0], node.input[0]))
+    bits = next(filter(None, map(quantised_bits, kinds)), 0)
+    if bits:
+        y = node.output[0]
+        graph.parts[y] = P.quantised(graph.read(y), bits)
 
 
 def gather_constant(graph: Graph, node: Any) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from typing import Any
@@ -12,8 +11,14 @@ import networkx as nx
 from accelsim.errors import AccelsimError
 from accelsim.workloads.onnx import control, move
 from accelsim.workloads.onnx.graph import Graph
-from accelsim.workloads.onnx.table import CONSTANT_VIEWS, HANDLERS, MICROSOFT, handler
+from accelsim.workloads.onnx.table import CONSTANT_VIEWS, HANDLERS, MICROSOFT, REFUSED, SEQUENCES, handler
 from accelsim.workloads.onnx.values import RANDOM, Shape, inner_graphs, sizes_of
+
+UNDECIDED = {
+    "If": ("whose condition depends on data", "the dearer branch"),
+    "Loop": ("whose trips depend on data", "one trip"),
+}
+"""What is not known of an inner graph, and what stands for it."""
 
 CONTROL = {"If": control.branch, "Loop": control.loop, "Scan": control.scan}
 
@@ -27,7 +32,6 @@ class Walk:
     def __init__(self, graph: Graph, declared: dict[str, Shape]) -> None:
         self.graph = graph
         self.declared = declared
-        self.undecided: Counter[str] = Counter()
 
     def __call__(self, nodes: Iterable[Any]) -> None:
         """Each operator in turn. Raises AccelsimError naming the node."""
@@ -47,14 +51,18 @@ class Walk:
         graph = self.graph
         standard = node.domain in ("", "ai.onnx")
         if standard and node.op_type in CONTROL and any(inner_graphs(node)):
+            first = len(graph.layers)
             if not CONTROL[node.op_type](graph, node, self):
-                self.undecided[node.op_type] += 1
-                raise AccelsimError(
-                    f"{'the condition' if node.op_type == 'If' else 'how often it runs'} depends on data; "
-                    f"only constant branches and trips can be priced"
-                )
+                n, elements = graph.unknown.get(node.op_type, (0, 0))
+                elements += sum(layer.output_elements for layer in graph.layers[first:])
+                graph.unknown[node.op_type] = (n + 1, elements)
             return
-        constant = standard and (node.op_type in MEASURES or all(not graph.activation(x) for x in node.input))
+        sequence = standard and node.op_type in SEQUENCES
+        constant = (
+            standard
+            and not sequence
+            and (node.op_type in MEASURES or all(not graph.activation(x) for x in node.input))
+        )
         if standard and node.op_type in RANDOM:
             graph.values.infer(node, False)
             for name in node.output:
@@ -64,7 +72,8 @@ class Walk:
         for name in node.output:
             graph.constants.discard(name)
             graph.parts.pop(name, None)
-        graph.values.infer(node, constant)
+        if not sequence:
+            graph.values.infer(node, constant)
         if constant:
             self._constant(node)
         else:
@@ -112,13 +121,21 @@ class Walk:
 def refusal(graph: Graph, more: str = "") -> str:
     """All unknown operators with their counts."""
     parts = []
+    instead = ""
     for key, (n, _) in sorted(graph.unknown.items()):
+        if key in UNDECIDED:
+            parts.append(f"{n} {key} {UNDECIDED[key][0]}")
+            instead += f", of the {key} {UNDECIDED[key][1]}"
+            continue
+        if key in REFUSED:
+            parts.append(f"{n} {key} ({REFUSED[key]})")
+            continue
         names = MICROSOFT if key.startswith("com.microsoft.") else HANDLERS
         close = get_close_matches(key.rpartition(".")[2], names, n=1)
         parts.append(f"{n} {key}" + (f" (did you mean {close[0]!r}?)" if close else ""))
     return (
         f"operators not supported: {', '.join(parts)}{more}; --allow-unknown prices them as element-wise "
-        f"estimates"
+        f"estimates{instead}"
     )
 
 

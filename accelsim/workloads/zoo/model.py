@@ -43,6 +43,8 @@ class Model:
         try:
             return self._build(batch, height, width)
         except AccelsimError as fault:
+            if batch > 1 and self._works(height, width):
+                raise AccelsimError(f"{self.name} does not admit batch {batch}: {fault}") from None
             hint = self._hint(height, height == width or self.sequence)
             what = f"sequence length {height}" if self.sequence else f"resolution {height}x{width}"
             raise AccelsimError(f"{self.name} does not admit {what}: {fault}{hint}") from None
@@ -63,9 +65,9 @@ class Model:
         side = check_size(resolution, what, 1)
         return side, self.width if self.sequence else side
 
-    def _works(self, side: int) -> bool:
+    def _works(self, side: int, width: int | None = None) -> bool:
         try:
-            self._build(1, side, self.width if self.sequence else side)
+            self._build(1, side, width or (self.width if self.sequence else side))
         except AccelsimError:
             return False
         return True
