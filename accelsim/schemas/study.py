@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from accelsim.cosearch.screen import LEVELS
 from accelsim.schemas.parts import (
     NUMBER_OR_NULL,
     TEXT,
@@ -42,6 +43,7 @@ def schema() -> Schema:
         "phase": TEXT,
         "front": {"type": "boolean"},
         "feasible": said("Meets all limits.", {"type": "boolean"}),
+        "figures": said("What they are: bounds, of a sketch, or of the mapper.", {"enum": [*LEVELS]}),
         "network": TEXT,
         "hardware": said("The chip in a few words.", TEXT),
         "base": said("On the base chip itself.", {"type": "boolean"}),

@@ -1,0 +1,116 @@
+"""Screening spares mappings and loses nothing that the front could have."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+import accelsim
+from accelsim.cosearch.goals import front
+from accelsim.cosearch.run import load_study, search
+from accelsim.cosearch.screen import BOUNDED, MAPPED, SKETCHED, Known, screened
+from accelsim.cosearch.setup import Setup
+from accelsim.cosearch.strategies import load_strategy
+from accelsim.errors import AccelsimError
+from accelsim.mapping.mapper import Task
+from accelsim.mapping.sketch import EVALUATIONS, SketchMapper
+from tests.cosearch.small import TINY, same
+
+CHIPS = ("eyeriss", "nvdla_64", "edgetpu")
+
+
+@pytest.fixture(scope="module", params=CHIPS)
+def found(request):
+    return search(**TINY | {"hardware": request.param}, evaluations=40)
+
+
+def test_what_a_level_says(found) -> None:
+    """Mapped figures are those of a search without it, sketches are above, bounds below and beaten."""
+    values, levels = found.values, found.levels
+    assert len(set(levels.tolist())) > 1
+    config = dataclasses.replace(found.config, screen=False)
+    plain = load_strategy(Setup(config)).phase
+    full = np.concatenate([plain.evaluate(g.rows) for g in found.generations])
+    np.testing.assert_array_equal(values[levels == MAPPED], full[levels == MAPPED])
+    names = found.setup.goals.column
+    for name in ("latency", "energy"):
+        column = names[name]
+        assert (values[:, column] <= full[:, column] * (1 + 1e-9))[levels == BOUNDED].all()
+    edp = names["edp"]
+    assert (values[:, edp] >= full[:, edp] * (1 - 1e-9))[levels == SKETCHED].mean() > 0.8
+    for item in found.front:
+        assert levels[item.index] == MAPPED
+    costs = found.setup.goals.costs(full)
+    lost = set(front(costs, found.feasible)) - {item.index for item in found.front}
+    assert not [i for i in lost if levels[i] == BOUNDED]
+
+
+def test_it_spares_mappings(found) -> None:
+    config = dataclasses.replace(found.config, screen=False)
+    spent = sum(g.mappings for g in found.generations)
+    plain = load_strategy(Setup(config)).phase
+    for made in found.generations:
+        plain.evaluate(made.rows)
+    assert spent < 0.9 * plain.pricer.tally.mappings
+
+
+def test_candidates_say_what_their_figures_are(found) -> None:
+    words = [row["figures"] for row in found.to_rows()]
+    assert words.count("bounded") == (found.levels == BOUNDED).sum()
+    at = int(np.flatnonzero(found.levels == SKETCHED)[0])
+    item = found._searched(at)
+    (mapped,) = found.mappings(item)
+    assert mapped.cost.edp_js == item.metrics["edp"]
+    for i in np.flatnonzero(found.levels == BOUNDED)[:1].tolist():
+        with pytest.raises(AccelsimError, match=f"candidate {i}: was not mapped"):
+            found.mappings(found._searched(i))
+
+
+def test_it_is_the_same_on_workers_and_resumed(tmp_path) -> None:
+    whole = search(**TINY, evaluations=24)
+    assert same(search(**TINY, evaluations=24, workers=2), whole)
+    path = tmp_path / "a.study"
+    search(**TINY, evaluations=8, study=path)
+    again = search(**TINY, evaluations=24, study=path)
+    assert same(again, whole)
+    assert (load_study(path).levels == whole.levels).all()
+
+
+def test_the_switch_counts() -> None:
+    plain = search(**TINY, evaluations=16, screen=False)
+    assert (plain.levels == MAPPED).all()
+    assert "screen" not in plain.config.to_dict()
+    assert plain.config.hash != search(**TINY, evaluations=8).config.hash
+
+
+def test_a_sketch_is_cheap_and_legal() -> None:
+    hw = accelsim.load_hardware("eyeriss")
+    task = Task(hw, accelsim.Layer.conv2d(K=64, C=64, P=28, Q=28, R=3, S=3))
+    found = SketchMapper().map(task)
+    assert 0.5 * EVALUATIONS < found.start_evaluations <= EVALUATIONS
+    latency, energy, spent = SketchMapper().batch([task])[0]
+    assert (latency, energy) == (found.cost.latency_cycles, found.cost.energy_pj)
+    assert spent == found.start_evaluations
+
+
+def test_known_beats_as_a_plain_loop_says() -> None:
+    rng = np.random.default_rng(0)
+    known = Known()
+    seen = np.zeros((0, 2))
+    for _ in range(20):
+        costs = rng.integers(0, 12, (6, 2)).astype(float)
+        expected = [any((k <= c).all() and (k < c).any() for k in seen) for c in costs]
+        assert known.beats(costs).tolist() == expected
+        feasible = rng.random(6) < 0.7
+        known.add(costs, feasible)
+        seen = np.concatenate([seen, costs[feasible]])
+
+
+def test_nothing_is_bounded_before_anything_is_known() -> None:
+    found = search(**TINY, evaluations=8)
+    strategy = load_strategy(found.setup)
+    rows = found.generations[0].rows
+    _, levels = screened(strategy.phase, rows)
+    assert (levels != BOUNDED).all()
