@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from accelsim.errors import AccelsimError
+from accelsim.text_file import read_text
 
 
 def parse_json(text: str, where: str) -> Any:
@@ -26,13 +27,7 @@ def parse_json(text: str, where: str) -> Any:
 def read_json(path: Path, what: str = "") -> Any:
     """Content of a JSON file; `what` says in messages which file it is. Raises AccelsimError."""
     where = f"{what} {path}".strip()
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as fault:
-        raise AccelsimError(f"{where}: not UTF-8 text ({fault.reason} at byte {fault.start})") from None
-    except (OSError, ValueError) as fault:
-        reason = fault.strerror if isinstance(fault, OSError) and fault.strerror else str(fault)
-        raise AccelsimError(f"{where}: cannot be read: {reason}") from None
+    text = read_text(path, where)
     return parse_json(text, where)
 
 

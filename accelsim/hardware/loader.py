@@ -17,6 +17,7 @@ from accelsim.hardware.checks import cross_faults
 from accelsim.hardware.engines import machine_of
 from accelsim.hardware.faults import Fault, HardwareError, from_pydantic, join, shown
 from accelsim.hardware.ports import assumed
+from accelsim.text_file import read_text
 
 _LOG = logging.getLogger(__name__)
 
@@ -77,13 +78,7 @@ def _is_file(name: str) -> bool:
 
 
 def _read(name: str) -> str:
-    try:
-        return Path(name).read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise AccelsimError(f"{name}: must be UTF-8 text, but byte {error.start} is not") from None
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise AccelsimError(f"cannot read hardware file {shown(name)}: {reason}") from None
+    return read_text(name, f"hardware file {shown(name)}")
 
 
 class _Object(dict[str, Any]):

@@ -185,7 +185,7 @@ def test_faults_name_the_place(suffix, text, message, tmp_path):
 
 
 def test_an_absent_list():
-    with pytest.raises(AccelsimError, match=re.escape("absent.csv: cannot read: No such file")):
+    with pytest.raises(AccelsimError, match=re.escape("absent.csv: cannot be read: No such file")):
         load_network("absent.csv")
 
 

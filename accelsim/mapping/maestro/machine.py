@@ -184,7 +184,7 @@ def parse_machine(text: str, file: str = "text") -> MaestroMachine:
             raise place.fault(f"unknown word {word!r}{nearest(word, _WORDS)}")
         if _WORDS[word] in found:
             raise place.fault(f"{word} comes twice")
-        if not value.isascii() or not value.isdigit() or int(value) > UNLIMITED:
+        if not value.isascii() or not value.isdigit() or len(value) > 10 or int(value) > UNLIMITED:
             at = Place(file, number, match.start(2) + 1)
             raise at.fault(f"{word} must be a whole number up to {UNLIMITED}, but got {value!r}")
         found[_WORDS[word]] = int(value)

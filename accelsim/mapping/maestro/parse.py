@@ -7,6 +7,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
+from accelsim import text_file
 from accelsim.errors import nearest
 from accelsim.mapping.maestro.notation import (
     KERNEL_OF,
@@ -33,13 +34,7 @@ class _Token:
 
 def read_text(path: str | Path) -> str:
     """Content of a text file, or MaestroError saying why there is none."""
-    try:
-        return Path(path).read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as fault:
-        raise MaestroError(f"{path}: not UTF-8 text ({fault.reason} at byte {fault.start})") from None
-    except (OSError, ValueError) as fault:
-        reason = fault.strerror if isinstance(fault, OSError) and fault.strerror else str(fault)
-        raise MaestroError(f"{path}: cannot be read: {reason}") from None
+    return text_file.read_text(path, kind=MaestroError)
 
 
 def read_network(path: str | Path) -> MaestroNetwork:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from accelsim.errors import AccelsimError
+from accelsim.text_file import read_text
 from accelsim.workloads.network import Network
 
 SUFFIXES = (".csv", ".yaml", ".yml", ".m")
@@ -12,12 +13,7 @@ SUFFIXES = (".csv", ".yaml", ".yml", ".m")
 
 def read_list(path: Path) -> Network:
     """The layers of a file as a plain chain. Raises AccelsimError naming the file and the place in it."""
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except OSError as fault:
-        raise AccelsimError(f"{path}: cannot read: {fault.strerror or fault}") from None
-    except UnicodeDecodeError:
-        raise AccelsimError(f"{path}: not a text file in UTF-8") from None
+    text = read_text(path)
     suffix = path.suffix.lower()
     try:
         if suffix == ".csv":

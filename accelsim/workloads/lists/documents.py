@@ -13,6 +13,9 @@ from typing import Any
 from accelsim.errors import AccelsimError
 from accelsim.workloads.layer import Layer, check_size
 
+_MOST_VALUES = 1_000_000
+_MOST_TEXT = 2_000_000  # half a minute of reading
+
 
 def read(text: str) -> list[Layer]:
     """The layers. Raises AccelsimError."""
@@ -20,9 +23,20 @@ def read(text: str) -> list[Layer]:
         import yaml
     except ModuleNotFoundError:
         raise AccelsimError("reading YAML needs the PyYAML package: pip install 'accelsim[yaml]'") from None
+    if len(text) > _MOST_TEXT:
+        raise AccelsimError(
+            f"layers as YAML may take at most {_MOST_TEXT:,} characters, but take {len(text):,}"
+        )
     try:
-        documents = [d for d in yaml.safe_load_all(text) if d is not None]
-    except yaml.YAMLError as fault:
+        roots = list(yaml.compose_all(text, yaml.SafeLoader))
+        _check_aliases(roots)
+        documents = [yaml.SafeLoader("").construct_document(root) for root in roots if root is not None]
+        documents = [d for d in documents if d is not None]
+    except AccelsimError:
+        raise
+    except RecursionError:
+        raise AccelsimError("not YAML: nested too deeply") from None
+    except Exception as fault:  # its constructors raise many types for values like !!bool 7
         raise AccelsimError(f"not YAML: {' '.join(str(fault).split())[:200]}") from None
     out: list[Layer] = []
     for document in documents:
@@ -39,6 +53,23 @@ def read(text: str) -> list[Layer]:
     if not out:
         raise AccelsimError("the file has no layers")
     return out
+
+
+def _check_aliases(roots: list[Any]) -> None:
+    """Raise AccelsimError where aliases make a document endless, or of 10^9 values in a kilobyte."""
+    sizes: dict[int, int] = {}
+
+    def size(node: Any) -> int:
+        known = sizes.get(id(node))
+        if known is None:
+            sizes[id(node)] = _MOST_VALUES + 1  # until it is known: what holds itself is too large
+            parts = node.value if isinstance(node.value, list) else ()
+            known = 1 + sum(sum(map(size, x)) if isinstance(x, tuple) else size(x) for x in parts)
+            sizes[id(node)] = known
+        return known
+
+    if sum(map(size, filter(None, roots))) > _MOST_VALUES:
+        raise AccelsimError(f"its aliases stand for more than {_MOST_VALUES:,} values, or hold themselves")
 
 
 # -- Timeloop ------------------------------------------------------------------------------------------

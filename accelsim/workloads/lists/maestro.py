@@ -17,12 +17,14 @@ def read(text: str) -> list[Layer]:
     """The layers. Raises AccelsimError naming the line."""
     text = re.sub(r"/\*.*?\*/", lambda m: "\n" * m[0].count("\n"), text, flags=re.DOTALL)
     text = re.sub(r"//[^\n]*", "", text)
-    constants = {m[1]: int(m[2]) for m in re.finditer(r"\bConstant\s+(\w+)\s+(\d+)", text)}
+    constants = {m[1]: _whole(m[2], m[1]) for m in re.finditer(r"\bConstant\s+(\w+)\s+(\d+)", text)}
     if not re.search(r"\bNetwork\b", text):
         raise AccelsimError("no Network { ... } in this file")
     out = []
+    line, at = 1, 0
     for match in re.finditer(r"\bLayer\s+([^\s{]+)\s*\{", text):
-        line = text.count("\n", 0, match.start()) + 1
+        line += text.count("\n", at, match.start())
+        at = match.start()
         try:
             out.append(_layer(match[1].strip("\"'"), _block(text, match.end()), constants))
         except AccelsimError as fault:
@@ -81,7 +83,12 @@ def _sizes(word: str, body: str, constants: dict[str, int]) -> dict[str, int]:
     found = re.search(rf"\b{word}\s*\{{([^}}]*)\}}", body)
     out: dict[str, int] = {}
     for dim, value in re.findall(r"([A-Z]'?)\s*:?\s*(\w+)", found[1] if found else ""):
-        if not value.isdigit() and value not in constants:
-            raise AccelsimError(f"{word} {dim} must be a number or a Constant, but got {value!r}")
-        out[dim] = constants[value] if value in constants else int(value)
+        out[dim] = constants[value] if value in constants else _whole(value, f"{word} {dim}")
     return out
+
+
+def _whole(value: str, what: str) -> int:
+    """Digits of ASCII, and few: other scripts, and thousands of digits, are no numbers to Python."""
+    if not re.fullmatch("[0-9]{1,18}", value):
+        raise AccelsimError(f"{what} must be a number or a Constant, but got {value!r}")
+    return int(value)

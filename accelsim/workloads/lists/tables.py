@@ -29,10 +29,11 @@ _CONV = {
 
 def read(text: str) -> list[Layer]:
     """The layers. Raises AccelsimError naming the line."""
-    rows = [
-        (i, [cell.strip() for cell in row])
-        for i, row in enumerate(csv.reader(io.StringIO(text), skipinitialspace=True), 1)
-    ]
+    table = csv.reader(io.StringIO(text), skipinitialspace=True)
+    try:
+        rows = [(i, [cell.strip() for cell in row]) for i, row in enumerate(table, 1)]
+    except csv.Error as fault:
+        raise AccelsimError(f"line {table.line_num}: not CSV: {fault}") from None
     rows = [(i, row) for i, row in rows if any(row) and not row[0].startswith("#")]
     if not rows:
         raise AccelsimError("the table is empty")
