@@ -281,10 +281,13 @@ class SearchResult(Shown):
         latency, energy = means(NetworkPricer(self._phases[g].pricer.model), [runs])[0][0]
         return float(latency), float(energy)
 
-    def baseline(self, found: Found, mapper: str = "template") -> tuple[NetworkMapping, ...]:
-        """The base chip on the candidate's networks: own dataflow, mapped by `mapper`, fused likewise."""
+    def baseline(
+        self, found: Found, mapper: str = "template", fuse: bool | None = None
+    ) -> tuple[NetworkMapping, ...]:
+        """The base chip on the candidate's networks: own dataflow, mapped by `mapper`, by default fused
+        likewise."""
         pricer = NetworkPricer(LoopNest(self.setup.way(mapper)))
-        base, fuse = self.setup.base, self.setup.config.fuse == "auto"
+        base, fuse = self.setup.base, self.setup.config.fuse == "auto" if fuse is None else fuse
         return tuple(mapped(Run(base, net, fuse=fuse), pricer) for net in self.design(found).networks)
 
     def to_rows(self) -> list[dict[str, Any]]:

@@ -10,6 +10,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from accelsim.cosearch.finish import moved
+from accelsim.cosearch.gains import gains
 from accelsim.cosearch.goals import Goals
 from accelsim.cosearch.metrics import Metric
 from accelsim.cosearch.phase import DRAWS
@@ -187,6 +188,7 @@ def design_parts(result: SearchResult, found: Found) -> list[RenderableType]:
         Text(describe(design.chip) + "\n"),
         comparison(result, found, mapped),
         Text(""),
+        *gain_parts(result, found, mapped),
         energy_table(_sum([m.cost for m in mapped])),
         Text(""),
     ]
@@ -261,6 +263,25 @@ def comparison(result: SearchResult, found: Found, mapped: Sequence[NetworkMappi
             *(f"{old / now:.2f}x" for old, now in zip((latency, energy, edp), new)),
         )
     return table
+
+
+def gain_parts(result: SearchResult, found: Found, mapped: Sequence[NetworkMapping]) -> list[RenderableType]:
+    """Where the design's EDP gain comes from, a row a step; nothing where that is not known."""
+    steps = gains(result, found, mapped)
+    if len(steps) < 2:
+        return []
+    columns = [text("step", 3), text("", 12), number("EDP, Js"), number("gain", 0), number("in all", 1)]
+    table = Grid(columns, "Where the EDP gain comes from, one step after another")
+    for step in steps:
+        first = step is steps[0]
+        table.add_row(
+            step.name,
+            step.what,
+            f"{step.edp_js:.3g}",
+            "" if first else f"{step.gain:.2f}x",
+            "" if first else f"{steps[0].edp_js / step.edp_js:.2f}x",
+        )
+    return [table, Text("")]
 
 
 def _means(costs: Sequence[NetworkCost]) -> tuple[float, float, float]:

@@ -1,0 +1,83 @@
+"""Where a design's gain over the base chip comes from, one step after another on the same networks.
+
+Better mappings, then what the design's axes may carry and the base's may not, then sizes and ports, then
+stacks. The factors of the steps multiply to the whole; each is of its step in this order, and another order
+would share the gain out differently.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+from typing import TYPE_CHECKING
+
+from accelsim.costing import NetworkMapping, mapped
+from accelsim.hardware import Accelerator
+from accelsim.hardware.freedom import freedoms, with_freedoms
+from accelsim.pricing.network import NetworkPricer, Run
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from accelsim.cosearch.result import Found, SearchResult
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step from the base chip to the design.
+
+    name     "template mappings" (the start), "mappings", "freedom", "sizes and ports" or "stacks"
+    what     which freedom, whose mappings
+    edp_js   after it, geometric mean over the networks
+    gain     how many times less than before it
+    """
+
+    name: str
+    what: str
+    edp_js: float
+    gain: float
+
+
+def gains(result: SearchResult, found: Found, design: Sequence[NetworkMapping]) -> tuple[Step, ...]:
+    """The steps to a design, whose mappings are given; without those that change nothing.
+
+    Nothing where accelsim's own model did not price it, or its mappings are genes.
+    """
+    config = result.config
+    if config.model != "accelsim" or config.strategy not in ("nested", "sequential"):
+        return ()
+    setup = result.setup
+    base, chip = setup.base, result.design(found).chip
+    model = setup.finisher(result.finished[found.index, found.base].patience).model if found.mapper else None
+    pricer = NetworkPricer(model or setup.mapped(result.genome(found.index)[0]))
+
+    def edp(on: Accelerator) -> float:
+        return _edp([mapped(Run(on, net), pricer) for net in result.design(found).networks])
+
+    out = [Step("template mappings", base.name, _edp(result.baseline(found, fuse=False)), 1.0)]
+
+    def add(name: str, what: str, after: float) -> None:
+        before = out[-1].edp_js
+        if what:
+            out.append(Step(name, what, after, before / after))
+
+    add("mappings", found.mapper or config.mapper, edp(base))
+    if not found.base:
+        granted = freedoms(base, chip, tuple(_spread(design)))
+        for n, freedom in enumerate(granted, 1):
+            add("freedom", str(freedom), edp(with_freedoms(base, granted[:n])))
+        fused = any(one.cost.stacks for one in design)
+        add("sizes and ports", "of this design", edp(chip) if fused else _edp(design))
+    if any(one.cost.stacks for one in design):
+        add("stacks", "fused layers", _edp(design))
+    return tuple(out)
+
+
+def _spread(design: Sequence[NetworkMapping]) -> set[str]:
+    """Dimensions that its mappings spread over axes."""
+    levels = [level for one in design for found in one.results for level in found.mapping.levels]
+    return {dim for level in levels for dim, factor in level.spatial.values() if factor > 1}
+
+
+def _edp(costs: Sequence[NetworkMapping]) -> float:
+    return float(prod(one.cost.edp_js ** (1 / len(costs)) for one in costs))
