@@ -30,6 +30,7 @@ FILES = {
     "schedules_on_this_cpu": {"layers.csv", "times.csv", "networks.csv"},
     "nacos_flows": {"listed.csv", "device.csv"},
     "optimisers": {"listed.csv"},
+    "screening": {"screening.csv"},
     "search_evidence": {"optimisers.csv", "strategies.csv", "small_space.csv"},
 }
 

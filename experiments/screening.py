@@ -1,0 +1,92 @@
+"""What screening saves: searches with and without it, by CPU seconds to the same hypervolume.
+
+    python experiments/screening.py [--quick] [--seeds 10] [--evaluations 320] [--out results/screening]
+
+Once-for-All MobileNetV3 on two chips, energy-delay product against accuracy, default settings, nothing
+finished. The goal of each seed is 99 % of the hypervolume that the search without screening ends with, above
+the worst of both; time is of the process, kernels compiled before.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+from common import write
+
+from accelsim.cosearch.result import SearchResult
+from accelsim.cosearch.run import Progress, search
+
+CHIPS = ("nvdla_256", "eyeriss")
+SHARE = 0.99
+
+
+def main() -> None:
+    """Search both ways from each seed."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="seconds: shows that all runs, proves nothing")
+    parser.add_argument("--seeds", type=int, default=10)
+    parser.add_argument("--evaluations", type=int, default=320)
+    parser.add_argument("--chips", default=",".join(CHIPS))
+    parser.add_argument("--out", type=Path, default=Path("results/screening"))
+    arguments = parser.parse_args()
+    options: dict[str, Any] = {"space": "ofa_mbv3", "evaluations": arguments.evaluations, "finish": 0}
+    if arguments.quick:
+        options |= {"evaluations": 16, "population": 8, "budget": 300, "resolution": 128}
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    rows = []
+    for chip in arguments.chips.split(",")[: 1 if arguments.quick else None]:
+        search(chip, **options | {"evaluations": 8, "population": 4})  # compiles
+        seeds = range(2 if arguments.quick else arguments.seeds)
+        pairs = [
+            [timed(chip, options | {"seed": s, "screen": screen}) for screen in (True, False)] for s in seeds
+        ]
+        rows.append(summary(chip, pairs))
+    write(arguments.out / "screening.csv", rows)
+
+
+def timed(chip: str, options: dict[str, Any]) -> tuple[SearchResult, list[float]]:
+    """The result, and CPU seconds after each generation."""
+    began = time.process_time()
+    marks: list[float] = []
+
+    def watch(_: Progress) -> None:
+        marks.append(time.process_time() - began)
+
+    return search(chip, watch=watch, **options), marks
+
+
+def summary(chip: str, pairs: list[list[tuple[SearchResult, list[float]]]]) -> dict[str, Any]:
+    """Medians over seeds."""
+    rates: list[list[float]] = [[], []]
+    reach: list[list[float]] = [[], []]
+    ends: list[list[float]] = [[], []]
+    for pair in pairs:
+        costs = [found.log_costs()[found.feasible & (found.levels == 2)] for found, _ in pair]
+        worst = np.concatenate(costs).max(axis=0)
+        goal = SHARE * pair[1][0].hypervolume(worst)
+        for i, (found, marks) in enumerate(pair):
+            step = found.config.population
+            curve = [found.hypervolume(worst, step * (n + 1)) for n in range(len(marks))]
+            rates[i].append(len(found) / marks[-1])
+            ends[i].append(curve[-1])
+            reach[i].append(next((t for t, hv in zip(marks, curve) if hv >= goal), float("inf")))
+    return {
+        "chip": chip,
+        "seeds": len(pairs),
+        "candidates/CPU s": f"{median(rates[0]):.1f}",
+        "without": f"{median(rates[1]):.1f}",
+        "ratio": f"{median(a / b for a, b in zip(*rates)):.1f}",
+        "hypervolume at the end, of that without": f"{median(a / b for a, b in zip(*ends)):.3f}",
+        "CPU s to 99 %": f"{median(reach[0]):.1f}",
+        "without to 99 %": f"{median(reach[1]):.1f}",
+        "seeds that reach it": sum(t < float("inf") for t in reach[0]),
+    }
+
+
+if __name__ == "__main__":
+    main()
