@@ -76,7 +76,7 @@ TASKS: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 
 OF = {
-    "listed": ("random", "nested", "joint", "blockwise", "gradient", "blockwise_exact"),
+    "listed": ("random", "nested", "joint", "blockwise", "blockwise_exact"),
     "ofa": ("random", "nested", "joint", "blockwise", "gradient", "blockwise_exact"),
     "wdsr_nvdla_256": ("blockwise", "gradient", "blockwise_exact"),
     "wdsr_eyeriss": ("blockwise", "gradient", "blockwise_exact"),

@@ -1,7 +1,8 @@
 """Kills searches with SIGKILL, resumes them, and says whether they end as if nothing had happened.
 
 A program of its own, so that it may fork: a fork costs milliseconds where a new process loads kernels for
-seconds. `python -m tests.cosearch.killed FOLDER`.
+seconds. `python -m tests.cosearch.killed FOLDER [strategies]`: one search at many moments, or every strategy
+that has phases of its own at two thirds and the last of its statements.
 """
 
 from __future__ import annotations
@@ -12,33 +13,43 @@ import sqlite3
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import accelsim
 from accelsim.cosearch import study
-from tests.cosearch.small import TINY, same
+from tests.cosearch.small import DEVICE, MACRO, TINY, same
 
 SEARCH = TINY | {"hardware": "nvdla_64", "population": 4, "objectives": "edp,area"}
 EVALUATIONS = 32
 STATEMENTS = (1, 3, 5, 8, 11, 13, 14, 17, 19, 24)
 """Numbers of the SQL statements at which a process is killed: while it makes the file, and on the way."""
 
+STRATEGIES = {
+    "blockwise": (MACRO, 48),
+    "blockwise_exact": (MACRO, 48),
+    "gradient": (MACRO, 48),
+    "holistic": (DEVICE, 24),
+    "single": (TINY, 24),
+}
+"""Options, and candidates enough for the phases after a table or a list of spaces."""
 
-def go_on(path: Path) -> None:
+
+def go_on(path: Path, search: dict[str, Any] = SEARCH, evaluations: int = EVALUATIONS) -> None:
     """As the same command again."""
-    accelsim.search(**SEARCH, evaluations=EVALUATIONS, study=path)
+    accelsim.search(**search, evaluations=evaluations, study=path)
 
 
-def kill_at_statement(number: int) -> None:
-    """This process, at its so many-th statement."""
-    seen = 0
+def kill_at_statement(number: int) -> list[int]:
+    """This process, at its so many-th statement; [statements] so far."""
+    seen = [0]
     connect = sqlite3.connect
 
     def count(_statement: str) -> None:
-        nonlocal seen
-        seen += 1
-        if seen == number:
+        seen[0] += 1
+        if seen[0] == number:
             os.kill(os.getpid(), signal.SIGKILL)
 
     def connected(*args, **options) -> sqlite3.Connection:
@@ -47,6 +58,7 @@ def kill_at_statement(number: int) -> None:
         return db
 
     study.sqlite3.connect = connected  # type: ignore[assignment]
+    return seen
 
 
 def child(work: Callable[[], None]) -> int:
@@ -65,9 +77,29 @@ def died(pid: int) -> bool:
     return os.WIFSIGNALED(os.waitpid(pid, 0)[1])
 
 
-def at_statement(path: Path, number: int) -> None:
+def at_statement(path: Path, number: int, *search: Any) -> None:
     kill_at_statement(number)
-    go_on(path)
+    go_on(path, *search)
+
+
+def strategies(folder: Path) -> None:
+    """A line each: name, kills, generations that the studies had then, and whether all ended alike."""
+    connect = sqlite3.connect
+    for name, (options, evaluations) in STRATEGIES.items():
+        search = options | {"strategy": name}
+        whole = accelsim.search(**search, evaluations=evaluations)
+        seen = kill_at_statement(-1)
+        go_on(folder / f"{name}.study", search, evaluations)
+        study.sqlite3.connect = connect  # type: ignore[assignment]
+        kills, kept, equal = 0, [], True
+        for number in (2 * seen[0] // 3, seen[0]):
+            path = folder / f"{name}{number}.study"
+            kills += died(child(partial(at_statement, path, number, search, evaluations)))
+            with study.Study.open(path) as opened:
+                kept.append(len(opened))
+            go_on(path, search, evaluations)
+            equal = equal and same(accelsim.load_study(path), whole)
+        print(name, kills, ",".join(map(str, kept)), len(whole.generations), equal)
 
 
 def main(folder: Path) -> None:
@@ -104,4 +136,4 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    (strategies if "strategies" in sys.argv[2:] else main)(Path(sys.argv[1]))

@@ -163,6 +163,24 @@ def test_killed_at_any_moment_and_resumed(tmp_path) -> None:
     assert all(name.startswith(".") for name in left[1:])  # of studies that did not come to be
 
 
+def test_every_strategy_killed_and_resumed(tmp_path) -> None:
+    """SIGKILL while the search goes on and at its last statement: as if nothing had happened."""
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.cosearch.killed", str(tmp_path), "strategies"],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=Path(__file__).parents[2],
+    )
+    assert done.returncode == 0, done.stderr
+    lines = [line.split() for line in done.stdout.splitlines()]
+    assert len(lines) == 5
+    for _, kills, kept, whole, equal in lines:
+        early, late = map(int, kept.split(","))
+        assert (kills, equal) == ("2", "True")
+        assert 0 < early < late < int(whole)
+
+
 @pytest.mark.parametrize("engine", ["threads", "processes"])
 def test_ctrl_c_finishes_the_generation(engine, tmp_path) -> None:
     """The signal goes to the whole process group, as from a terminal."""
