@@ -69,7 +69,11 @@ def show(
     wide: Wide = False,
     as_json: AsJson = False,
 ) -> None:
-    """Show what a study found so far."""
+    """Show what a study found so far.
+
+    Mappings, and the layers that were known already, count the work that was done: after a break,
+    layers of earlier generations are mapped again and count again.
+    """
     from accelsim.cosearch.run import load_study
 
     check_outputs(plot=plot)
