@@ -21,7 +21,6 @@ from pymoo.indicators.hv import HV
 import accelsim
 from accelsim.cosearch.goals import front
 from accelsim.cosearch.optimisers.base import OPTIMISERS
-from accelsim.cosearch.optimisers.evolution import scaled
 from accelsim.cosearch.optimisers.nsga2 import Nsga2
 from accelsim.cosearch.phase import Phase
 from accelsim.cosearch.run import configure
@@ -52,7 +51,7 @@ def main() -> None:
         configure(chips(arguments.quick), networks="lenet5", objectives="edp,area", mapper="template")
     )
     everything = listed(setup)
-    costs = scaled(setup.goals.costs(everything.evaluate(rows_of(everything))), everything)
+    costs = setup.goals.log_costs(setup.goals.costs(everything.evaluate(rows_of(everything))))
     worst = np.max(costs[np.isfinite(costs).all(axis=1)], axis=0)
     true = share(costs, worst)
     names = [name for name in OPTIMISERS.names() if not OPTIMISERS.load(name).one_objective]
@@ -110,7 +109,7 @@ def run(setup: Setup, kind: Any, seed: int, worst: np.ndarray) -> list[float]:
         values = phase.evaluate(rows)
         optimiser.tell(rows, setup.goals.costs(values), phase.excess(values))
         phase.note(rows)
-        costs = np.concatenate([costs, scaled(setup.goals.costs(values), phase)])
+        costs = np.concatenate([costs, setup.goals.log_costs(setup.goals.costs(values))])
     return [share(costs[:n], worst) for n in AFTER]
 
 

@@ -92,7 +92,7 @@ BAD = [
     (["evaluate", "eyeriss", "--layer", '{"dims":{"K":3},"dims":{"K":4}}'], "key 'dims' comes twice"),
     (["evaluate", "eyeriss", "--layer", '{"dims":{"K":' + 5000 * "9" + "}}"], "too many digits"),
     (["evaluate", "eyeriss", "--layer", '{"dims":' + 50_000 * "["], "nested too deeply"),
-    (["schema", "software"], "must be 'hardware'"),
+    (["schema", "software"], "must be one of hardware"),
     (["space", "ofa_mbv4"], "ofa_mbv3"),
 ]
 
