@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 import accelsim
+from accelsim.cosearch.finish import PATIENCE
 
 
 def options(doc: str, name: str, evaluations: int | None = None) -> argparse.Namespace:
@@ -25,7 +26,8 @@ def options(doc: str, name: str, evaluations: int | None = None) -> argparse.Nam
         parser.add_argument("--evaluations", type=int, default=evaluations, help=text)
     chosen = parser.parse_args()
     if chosen.quick:
-        chosen.evaluations = 16
+        chosen.evaluations = 8
+    chosen.finish = 0 if chosen.quick else PATIENCE
     chosen.out.mkdir(parents=True, exist_ok=True)
     return chosen
 

@@ -32,7 +32,7 @@ def main() -> None:
         chip = accelsim.load_hardware(name)
         found = accelsim.search(
             chip, networks=list(networks), objectives="edp",
-            evaluations=args.evaluations, population=population, budget=budget, workers=2,
+            evaluations=args.evaluations, finish=args.finish, population=population, budget=budget, workers=2,
         )  # fmt: skip
         best = found.best
         assert best is not None

@@ -32,13 +32,14 @@ def main() -> None:
     args = options(__doc__, "naas_sizing_vs_full", evaluations=480)
     population, budget = (8, 400) if args.quick else (24, 500)
     rows = []
-    for (name, network), published in PUBLISHED.items():
+    for (name, network), published in list(PUBLISHED.items())[: 2 if args.quick else None]:
         base = prod(priced(accelsim.load_hardware(name), [network], "template"))
         edp, chips = {}, {}
         for way, (fix, mapper) in WAYS.items():
             found = accelsim.search(
                 name, networks=network, objectives="edp", fix=fix,
-                evaluations=args.evaluations, population=population, budget=budget, workers=2,
+                evaluations=args.evaluations, finish=args.finish, population=population, budget=budget,
+                workers=2,
             )  # fmt: skip
             best = found.best
             assert best is not None

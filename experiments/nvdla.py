@@ -45,7 +45,13 @@ def main() -> None:
 
     # Subnets, mappings and chips together; what may vary stands in the file's `search` section.
     found = accelsim.search(
-        chip, space="ofa_mbv3", evaluations=args.evaluations, population=population, budget=budget, workers=2
+        chip,
+        space="ofa_mbv3",
+        evaluations=args.evaluations,
+        finish=args.finish,
+        population=population,
+        budget=budget,
+        workers=2,
     )
     write(args.out / "front.csv", [
         {"EDP, Js": f"{design.metrics['edp']:.3g}", "top-1, %": f"{design.metrics['accuracy']:.1f}",
