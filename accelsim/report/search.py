@@ -19,6 +19,7 @@ from accelsim.costing import NetworkCost, NetworkMapping
 from accelsim.hardware import Accelerator
 from accelsim.hardware.brief import size
 from accelsim.hardware.ports import ports_text
+from accelsim.report.accuracies import accuracy_lines
 from accelsim.report.grid import Grid, number, text
 from accelsim.report.tables import energy_table
 from accelsim.report.text import quantity
@@ -38,7 +39,7 @@ def search_report(result: SearchResult, *, designs: bool = True) -> RenderableTy
     best = result.best
     if best is None:
         return Group(*parts, Text(nothing_feasible(result)))
-    parts += [front_table(result), *map(Text, finished_lines(result)), Text("")]
+    parts += [front_table(result), *map(Text, accuracy_lines(result) + finished_lines(result)), Text("")]
     if designs and result.setup.base.microcontroller is None:
         parts += design_parts(result, best)
     return Group(*parts)

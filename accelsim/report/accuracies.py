@@ -1,0 +1,70 @@
+"""What a front's accuracies can tell, given their error: which designs differ, how surely a limit is met."""
+
+from __future__ import annotations
+
+import math
+from statistics import NormalDist
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from accelsim.cosearch.result import Found, SearchResult
+
+_HALF = NormalDist().inv_cdf(0.975)
+"""Standard deviations in the half-width of an interval that holds 95 of 100 cases."""
+
+
+def half_widths(result: SearchResult, designs: tuple[Found, ...]) -> NDArray[np.float64] | None:
+    """Half-widths [designs], in points, of the intervals that hold the true accuracy in 95 of 100 cases.
+
+    None where no accuracy is known.
+    """
+    space, source = getattr(result.setup.nets, "space", None), getattr(result.setup.nets, "source", None)
+    if space is None or source is None or not designs:
+        return None
+    rows = np.array([space.encode(space.parse(found.network.partition(":")[2])) for found in designs])
+    return np.asarray(source.predict(space, rows).error)
+
+
+def told_apart(accuracy: NDArray[np.float64], half: NDArray[np.float64]) -> int:
+    """Groups of designs, from the worst on: each begins with the first that is surely better than the last
+    group's worst, that is by more than the error of a difference of the two.
+    """
+    order = np.argsort(accuracy, kind="stable")
+    groups, worst = 0, -1
+    for i in order.tolist():
+        if worst < 0 or accuracy[i] - accuracy[worst] > math.hypot(half[i], half[worst]):
+            groups, worst = groups + 1, i
+    return groups
+
+
+def chance(accuracy: float, half: float, limit: float) -> float:
+    """That the true accuracy is at least the limit, errors being normal."""
+    if half <= 0:
+        return float(accuracy >= limit)
+    return NormalDist(accuracy, half / _HALF).cdf(2 * accuracy - limit)
+
+
+def accuracy_lines(result: SearchResult) -> list[str]:
+    """A sentence each for the front's report."""
+    front = result.front
+    half = half_widths(result, front)
+    if half is None or not half.any():
+        return []
+    accuracy = np.array([found.metrics["accuracy"] for found in front])
+    lines = []
+    if "accuracy" in result.setup.goals.objectives and len(front) > 1:
+        lines.append(
+            f"accuracies are within {half.max():.2f} points of the truth in 95 of 100 cases: of these "
+            f"{len(front)} designs, {told_apart(accuracy, half)} can be told apart by them"
+        )
+    limit = result.setup.goals.limits.get("accuracy")
+    if limit is not None:
+        surely = limit + NormalDist().inv_cdf(0.95) * half[0] / _HALF
+        lines.append(
+            f"accuracy >= {limit:g} %: the best, at {accuracy[0]:.2f} %, truly has it with a probability of "
+            f"{chance(accuracy[0], half[0], limit):.0%}; ask for {surely:.2f} % to be 95 % sure"
+        )
+    return lines
