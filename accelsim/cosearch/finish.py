@@ -89,7 +89,7 @@ def _designs(result: SearchResult, patience: int) -> Iterator[Finished]:
             yield _made(result, phase, row, before, (candidate, False), patience)
     for found in result.front:
         phase, row = result.genome(found.index)
-        home = None if found.base else _at_home(phase, row)
+        home = None if found.base else at_home(phase, row)
         if home is None:
             continue
         at = result.evaluated(phase, home)  # the search itself may have come by
@@ -114,7 +114,7 @@ def _pool(result: SearchResult) -> list[int]:
     return out
 
 
-def _at_home(phase: Phase, row: NDArray[np.int64]) -> NDArray[np.int64] | None:
+def at_home(phase: Phase, row: NDArray[np.int64]) -> NDArray[np.int64] | None:
     """The genome of the same network on the base chip; None where that is not in the envelope."""
     if not isinstance(phase.chips, ChipSpace) or not phase.chips.holds_base:
         return None

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING
 
+from accelsim.cosearch.setup import WHOLE
 from accelsim.costing import NetworkMapping, mapped
 from accelsim.hardware import Accelerator
 from accelsim.hardware.freedom import freedoms, with_freedoms
-from accelsim.pricing.network import NetworkPricer, Run
+from accelsim.pricing.network import Run
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,17 +40,15 @@ class Step:
 
 
 def gains(result: SearchResult, found: Found, design: Sequence[NetworkMapping]) -> tuple[Step, ...]:
-    """The steps to a design, whose mappings are given; without those that change nothing.
+    """The steps to a design, whose mappings are given.
 
     Nothing where accelsim's own model did not price it, or its mappings are genes.
     """
     config = result.config
-    if config.model != "accelsim" or config.strategy not in ("nested", "sequential"):
+    if config.model != "accelsim" or config.strategy not in WHOLE:
         return ()
-    setup = result.setup
-    base, chip = setup.base, result.design(found).chip
-    model = setup.finisher(result.finished[found.index, found.base].patience).model if found.mapper else None
-    pricer = NetworkPricer(model or setup.mapped(result.genome(found.index)[0]))
+    base, chip = result.setup.base, result.design(found).chip
+    pricer = result.pricer(found)
 
     def edp(on: Accelerator) -> float:
         return _edp([mapped(Run(on, net), pricer) for net in result.design(found).networks])
@@ -57,18 +56,16 @@ def gains(result: SearchResult, found: Found, design: Sequence[NetworkMapping]) 
     out = [Step("template mappings", base.name, _edp(result.baseline(found, fuse=False)), 1.0)]
 
     def add(name: str, what: str, after: float) -> None:
-        before = out[-1].edp_js
-        if what:
-            out.append(Step(name, what, after, before / after))
+        out.append(Step(name, what, after, out[-1].edp_js / after))
 
+    fused = any(one.cost.stacks for one in design)
     add("mappings", found.mapper or config.mapper, edp(base))
     if not found.base:
         granted = freedoms(base, chip, tuple(_spread(design)))
         for n, freedom in enumerate(granted, 1):
             add("freedom", str(freedom), edp(with_freedoms(base, granted[:n])))
-        fused = any(one.cost.stacks for one in design)
         add("sizes and ports", "of this design", edp(chip) if fused else _edp(design))
-    if any(one.cost.stacks for one in design):
+    if fused:
         add("stacks", "fused layers", _edp(design))
     return tuple(out)
 

@@ -70,7 +70,7 @@ class Phase:
         """Whether candidates are priced with the best stacks found for them, too."""
         self.sketcher: NetworkPricer | None = None
         """Prices candidates quickly, where they are screened (see `screen`)."""
-        self.known = Known()
+        self.known = Known(len(goals.objectives))
 
     # -- which rows may be evaluated -----------------------------------------------------------------
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from accelsim.cosearch.chips import unsearched
-from accelsim.cosearch.finish import Finished
+from accelsim.cosearch.finish import Finished, at_home
 from accelsim.cosearch.goals import front
 from accelsim.cosearch.phase import Design, Phase, means
 from accelsim.cosearch.screen import BOUNDED, LEVELS, MAPPED, SKETCHED
@@ -105,7 +105,7 @@ class SearchResult(Shown):
     @cached_property
     def levels(self) -> NDArray[np.int64]:
         """What the values of each candidate are, see `screen.LEVELS`."""
-        return np.concatenate([g.level for g in self.generations]) if self.generations else np.zeros(0, int)
+        return np.concatenate([g.levels for g in self.generations]) if self.generations else np.zeros(0, int)
 
     def column(self, metric: str) -> NDArray[np.float64]:
         """Values [candidates] of one metric. Raises AccelsimError where the search did not keep it."""
@@ -180,7 +180,7 @@ class SearchResult(Shown):
             made.networks[row],
             made.hardware[row],
             bool(made.feasible[row]),
-            level=LEVELS[made.level[row]],
+            level=LEVELS[made.levels[row]],
         )
 
     def _place(self, index: int) -> tuple[int, int]:
@@ -261,17 +261,21 @@ class SearchResult(Shown):
             raise AccelsimError(
                 f"candidate {found.index}: was not mapped, as something known beats what its mappings can be"
             )
-        if found.mapper:
-            patience = self.finished[found.index, found.base].patience
-            pricer = NetworkPricer(self.setup.finisher(patience).model)
+        pricer = self.pricer(found)
+        if found.mapper:  # layer by layer, without the genes that mapped it before
             design = self.design(found)
             return tuple(mapped(Run(design.chip, net), pricer) for net in design.networks)
-        pricer = NetworkPricer(self.setup.mapped(phase))
+        home = at_home(phase, row) if found.base else None
+        return tuple(mapped(run, pricer) for run in phase.runs(row if home is None else home))
+
+    def pricer(self, found: Found) -> NetworkPricer:
+        """What maps the candidate's layers as they were mapped."""
+        phase, _ = self.genome(found.index)
+        if found.mapper:
+            return NetworkPricer(self.setup.finisher(self.finished[found.index, found.base].patience).model)
         if found.level == LEVELS[SKETCHED] and phase.sketcher is not None:
-            pricer = NetworkPricer(phase.sketcher.model)
-        if found.base:
-            return tuple(mapped(Run(self.setup.base, net), pricer) for net in self.design(found).networks)
-        return tuple(mapped(run, pricer) for run in phase.runs(row))
+            return NetworkPricer(phase.sketcher.model)
+        return NetworkPricer(self.setup.mapped(phase))
 
     def priced(self, found: Found, chip: Accelerator) -> tuple[float, float]:
         """(seconds, joules) of the candidate's networks on any chip, by the search's model and mapper."""

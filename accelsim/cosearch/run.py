@@ -21,7 +21,7 @@ from accelsim.cosearch.optimisers.base import OPTIMISERS, Optimiser
 from accelsim.cosearch.phase import DRAWS, Phase
 from accelsim.cosearch.result import SearchResult
 from accelsim.cosearch.screen import screened
-from accelsim.cosearch.setup import FUSING, SCREENING, SearchConfig, Setup, file_hash, screens
+from accelsim.cosearch.setup import WHOLE, SearchConfig, Setup, file_hash, screens
 from accelsim.cosearch.strategies.base import STRATEGIES, Strategy, load_strategy
 from accelsim.cosearch.study import Generation, Study
 from accelsim.engines.base import Engine, as_engine
@@ -108,10 +108,10 @@ def configure(
         accuracy = KNOWN.name_of(accuracy)
     fixed = tuple(fix.replace(",", " ").split()) if isinstance(fix, str) else tuple(fix)
     if fuse is None:
-        able = STRATEGIES.name_of(strategy) in FUSING and not goals.detailed
+        able = STRATEGIES.name_of(strategy) in WHOLE and not goals.detailed
         fuse = "auto" if able and fuses(None, base, load_model(model, way)) else "none"
     if screen is None:
-        screen = STRATEGIES.name_of(strategy) in SCREENING and screens(load_model(model, way))
+        screen = STRATEGIES.name_of(strategy) in WHOLE and screens(load_model(model, way))
     config = SearchConfig(
         hardware=base.to_dict(),
         space=None if space is None else SPACES.name_of(space),
@@ -441,13 +441,13 @@ def generation(strategy: Strategy, setup: Setup) -> Generation | None:
         values,
         phase.excess(values),
         *phase.labels(rows),
+        levels,
         time.perf_counter() - began,
         now.layers - spent.layers,
         now.pairs - spent.pairs,
         now.mappings - spent.mappings,
         dict(phase.rejected - before),
         strategy.optimiser.state(),
-        levels,
     )
 
 

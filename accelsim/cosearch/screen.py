@@ -31,20 +31,20 @@ _HOPEFUL = 0.25
 class Known:
     """Costs [k, objectives] of what is best so far, of one phase."""
 
-    def __init__(self) -> None:
-        self.costs: NDArray[np.float64] | None = None
+    def __init__(self, objectives: int) -> None:
+        self.costs = np.zeros((0, objectives))
+
+    def __len__(self) -> int:
+        return len(self.costs)
 
     def add(self, costs: NDArray[np.float64], feasible: NDArray[np.bool_]) -> None:
         """Take candidates in."""
-        if self.costs is not None:
-            costs = np.concatenate([self.costs, costs])
-            feasible = np.concatenate([np.ones(len(self.costs), bool), feasible])
+        costs = np.concatenate([self.costs, costs])
+        feasible = np.concatenate([np.ones(len(self), bool), feasible])
         self.costs = costs[front(costs, feasible)]
 
     def beats(self, costs: NDArray[np.float64]) -> NDArray[np.bool_]:
         """[n]: whether a known design is better in one objective and not worse in any."""
-        if self.costs is None or not len(self.costs):
-            return np.zeros(len(costs), bool)
         known, asked = self.costs[None], costs[:, None]
         beats = (known <= asked).all(axis=2) & (known < asked).any(axis=2)
         return np.asarray(np.any(beats, axis=1))
@@ -75,7 +75,7 @@ def _bounded(
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """Bounds of all rows, and the rows that may still enter the front; the others' level is set."""
     values = np.full((len(rows), len(phase.goals.metrics)), np.nan)
-    if phase.known.costs is None or not len(phase.known.costs) or not phase.bounds_hold:
+    if not len(phase.known) or not phase.bounds_hold:
         return values, np.arange(len(rows))
     values = phase.least(rows)
     mapped = np.isfinite(_latency(phase, values))
@@ -88,9 +88,7 @@ def _bounded(
 
 def _promote(phase: Phase, rows: Genomes, values: NDArray[np.float64], levels: NDArray[np.int64]) -> None:
     """Map in full what may enter the front, judged by how far sketches fell before."""
-    known = Known()
-    if phase.known.costs is not None:
-        known.costs = phase.known.costs
+    known = copy.copy(phase.known)
     columns = [i for i, metric in enumerate(phase.goals.metrics.values()) if metric.mapped]
     fall = np.ones(values.shape[1])
     while (left := np.flatnonzero(levels == SKETCHED)).size:
@@ -100,7 +98,7 @@ def _promote(phase: Phase, rows: Genomes, values: NDArray[np.float64], levels: N
         hoped = values[left] * fall
         miss = np.maximum(phase.excess(hoped), 0.0).sum(axis=1)
         able = (miss == 0) & ~known.beats(phase.goals.costs(hoped))
-        if known.costs is None or not len(known.costs):
+        if not len(known):
             able |= miss <= np.quantile(miss, _HOPEFUL)
         chosen = left[able]
         if not chosen.size:

@@ -40,11 +40,8 @@ FIXES = ("hardware", "dataflow", "network", "mapping")
 the given ones; mapping: the template mapping."""
 
 
-FUSING = ("nested", "sequential")
-"""Strategies whose candidates may be priced with stacks."""
-
-SCREENING = ("nested", "sequential")
-"""Strategies whose candidates may be screened."""
+WHOLE = ("nested", "sequential")
+"""Strategies that price whole candidates by the mapper: these may be screened, and priced with stacks."""
 
 
 @dataclass(frozen=True)
@@ -145,10 +142,10 @@ class Setup:
         config = self.config
         if not fuses(config.fuse, self.base, load_model(config.model, self.way())):
             return
-        if config.strategy not in FUSING:
+        if config.strategy not in WHOLE:
             raise AccelsimError(
                 f"fuse: the strategy {config.strategy} maps or bounds layers one by one; use one of "
-                f"{', '.join(FUSING)}"
+                f"{', '.join(WHOLE)}"
             )
         if self.goals.detailed:
             raise AccelsimError(
@@ -203,13 +200,12 @@ class Setup:
         """A phase that shares what is known of pairs with all phases of the same mapper."""
         model = load_model(self.config.model, self.way(mapper))
         if model not in self._pricers:
-            details = [metric.layer for metric in self.goals.detailed]
-            if details and type(model).mapping is CostModel.mapping:
+            if self.goals.detailed and type(model).mapping is CostModel.mapping:
                 raise AccelsimError(
                     f"metric {self.goals.detailed[0].name}: needs mappings of the layers, and the model "
                     f"{self.config.model} has none"
                 )
-            self._pricers[model] = NetworkPricer(model, self.engine, details=details)
+            self._pricers[model] = self._pricer(model)
         section = self.base.search
         power = section.max_power_mw if section is not None and isinstance(chips, ChipSpace) else None
         made = kind(name, nets, chips, self.goals, self._pricers[model], mappings, power)
@@ -218,13 +214,14 @@ class Setup:
             made.sketcher = self._sketcher(model)
         return made
 
+    def _pricer(self, model: CostModel) -> NetworkPricer:
+        return NetworkPricer(model, self.engine, details=[metric.layer for metric in self.goals.detailed])
+
     def _sketcher(self, model: CostModel) -> NetworkPricer:
         """Prices what `model` prices, quickly."""
         if model not in self._sketchers:
             assert isinstance(model, LoopNest)
-            sketch = LoopNest(replace(model.way, mapper=SketchMapper()))
-            details = [metric.layer for metric in self.goals.detailed]
-            self._sketchers[model] = NetworkPricer(sketch, self.engine, details=details)
+            self._sketchers[model] = self._pricer(LoopNest(replace(model.way, mapper=SketchMapper())))
         return self._sketchers[model]
 
     def mapped(self, phase: Phase) -> CostModel:
@@ -244,8 +241,7 @@ class Setup:
         if name not in self._mappers:
             self._mappers[name] = OptimalMapper(patience)
             way = Way(self._mappers[name], self.mapping_objective, None, self.config.seed)
-            details = [metric.layer for metric in self.goals.detailed]
-            self._finishers[name] = NetworkPricer(LoopNest(way), self.engine, details=details)
+            self._finishers[name] = self._pricer(LoopNest(way))
         return self._finishers[name]
 
     @property

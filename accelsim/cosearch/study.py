@@ -67,10 +67,10 @@ class Generation:
     values    float64[n, metrics of the study]
     excess    float64[n, limits + 1], see `Phase.excess`
     networks, hardware  label of each row's network, its chip in a few words
+    levels    int64[n], what the figures of each row are, see `screen.LEVELS`
     layers, pairs, mappings  asked for; work of the process that wrote this generation: pairs that it had to
               map, mappings evaluated for them (after a break, pairs of earlier generations count again)
     rejected  rows drawn but not evaluated, by reason
-    levels    int64[n], what the figures of each row are, see `screen.LEVELS`; None: of the mapper asked for
     """
 
     phase: str
@@ -79,18 +79,13 @@ class Generation:
     excess: NDArray[np.float64]
     networks: tuple[str, ...]
     hardware: tuple[str, ...]
+    levels: NDArray[np.int64]
     seconds: float = 0.0
     layers: int = 0
     pairs: int = 0
     mappings: int = 0
     rejected: dict[str, int] = field(default_factory=dict)
     rng: str = ""
-    levels: NDArray[np.int64] | None = None
-
-    @property
-    def level(self) -> NDArray[np.int64]:
-        """[n], `levels` also where there are none."""
-        return np.full(len(self.rows), MAPPED) if self.levels is None else self.levels
 
     @property
     def feasible(self) -> NDArray[np.bool_]:
@@ -321,7 +316,7 @@ class Study:
                 int(g.feasible[i]),
                 json.dumps(g.excess[i].tolist()),
                 *(None if value != value else value for value in g.values[i].tolist()),
-                *([int(g.level[i])] if self._has_levels else []),
+                *([int(g.levels[i])] if self._has_levels else []),
             )
             for i in range(len(g.rows))
         ]
@@ -480,13 +475,13 @@ def _generation(head: Sequence[Any], rows: Sequence[Sequence[Any]], metrics: int
             np.array([json.loads(row[6]) for row in rows], np.float64),
             tuple(row[3] for row in rows),
             tuple(row[4] for row in rows),
+            np.array([row[7 + metrics] if len(row) > 7 + metrics else MAPPED for row in rows]),
             float(seconds),
             layers,
             pairs,
             mappings,
             counts,
             rng,
-            np.array([row[7 + metrics] for row in rows]) if rows and len(rows[0]) > 7 + metrics else None,
         )
         texts = (phase, rng, *made.networks, *made.hardware, *counts)
         numbers = (layers, pairs, mappings, *counts.values())
@@ -494,8 +489,8 @@ def _generation(head: Sequence[Any], rows: Sequence[Sequence[Any]], metrics: int
             made.rows.ndim == made.values.ndim == made.excess.ndim == 2
             and all(isinstance(x, str) for x in texts)
             and all(isinstance(x, int) and x >= 0 for x in numbers)
-            and made.level.dtype.kind == "i"
-            and bool(((made.level >= BOUNDED) & (made.level <= MAPPED)).all())
+            and made.levels.dtype.kind == "i"
+            and bool(((made.levels >= BOUNDED) & (made.levels <= MAPPED)).all())
         )
     except (TypeError, ValueError, KeyError, IndexError, OverflowError, RecursionError):
         return None

@@ -17,6 +17,7 @@ from accelsim.hardware.holding import ways_for
 from accelsim.mapping.cost import LayerCost, explain, price_mapping
 from accelsim.mapping.mapping import Mapping
 from accelsim.mapping.optimal_space import Tiles
+from accelsim.mapping.pairs import START
 from accelsim.mapping.template import Objective, template
 from accelsim.names import Registry
 from accelsim.pack import Batch, Machine, count, pack_layer, pack_machine, price
@@ -155,6 +156,8 @@ class Mapper(ABC):
     name: str
     budget: int | None = DEFAULT_BUDGET
     """Evaluations a layer if none are asked for; None: as many as it takes."""
+    start_budget = START
+    """Evaluations that the template mapping takes at most."""
 
     @abstractmethod
     def search(self, task: Task, start: Batch) -> tuple[Batch, int, Status, Any]:
@@ -226,23 +229,13 @@ class Mapper(ABC):
 
     def batch_ways(self, tasks: Sequence[Task]) -> NDArray[np.float64]:
         """What `map_ways` finds for each task, as `batch` says it."""
-        ways = [way for task in tasks for way in task.ways]
-        found = self.batch(ways)
-        if len(ways) == len(tasks):
-            return found
-        first = np.cumsum([0, *(len(task.ways) for task in tasks[:-1])])
-        rows = best_rows(found[:, 0], found[:, 1], first, tasks[0].objective)
-        return np.column_stack([found[rows, :2], np.add.reduceat(found[:, 2], first)])
+        return _best_ways(tasks, self.batch([way for task in tasks for way in task.ways]))[0]
 
     def busy_ways(self, tasks: Sequence[Task]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """What `map_ways` finds for each task, as `batch_busy` says it."""
-        ways = [way for task in tasks for way in task.ways]
-        found, busy = self.batch_busy(ways)
-        if len(ways) == len(tasks):
-            return found, busy
-        first = np.cumsum([0, *(len(task.ways) for task in tasks[:-1])])
-        rows = best_rows(found[:, 0], found[:, 1], first, tasks[0].objective)
-        return np.column_stack([found[rows, :2], np.add.reduceat(found[:, 2], first)]), busy[rows]
+        found, busy = self.batch_busy([way for task in tasks for way in task.ways])
+        figures, rows = _best_ways(tasks, found)
+        return figures, busy[rows]
 
     def _start(self, task: Task) -> tuple[Batch, int] | None:
         """The mapping to start from, and the evaluations that it took."""
@@ -255,7 +248,19 @@ class Mapper(ABC):
             resident=task.resident,
             reserved_bits=task.reserved_bits,
             objective=task.objective,
+            evaluations=self.start_budget,
         )
+
+
+def _best_ways(
+    tasks: Sequence[Task], found: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], list[int] | slice]:
+    """Figures of the tasks from those of all their ways, and the rows of the best ways."""
+    if len(found) == len(tasks):
+        return found, slice(None)
+    first = np.cumsum([0, *(len(task.ways) for task in tasks[:-1])])
+    rows = best_rows(found[:, 0], found[:, 1], first, tasks[0].objective)
+    return np.column_stack([found[rows, :2], np.add.reduceat(found[:, 2], first)]), rows
 
 
 def best_rows(
@@ -279,13 +284,13 @@ class TemplateMapper(Mapper):
         """In one kernel call."""
         from accelsim.mapping.batch import map_at_once
 
-        return map_at_once(tasks, 0)
+        return map_at_once(tasks, 0, self.start_budget)
 
     def batch_busy(self, tasks: Sequence[Task]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """In two kernel calls."""
         from accelsim.mapping.batch import map_with_busy
 
-        return map_with_busy(tasks, 0)
+        return map_with_busy(tasks, 0, self.start_budget)
 
 
 MAPPERS = Registry(

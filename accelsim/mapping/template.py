@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from accelsim.mapping.encoding import Allowed
+from accelsim.mapping.pairs import START, Machines, map_pairs
 from accelsim.pack import Batch, pack_layer, pack_machine
 from accelsim.workloads.layer import Layer
 
@@ -23,16 +25,14 @@ def template(
     resident: str = "",
     reserved_bits: NDArray[np.float64] | None = None,
     objective: Objective = "edp",
-    evaluations: int | None = None,
+    evaluations: int = START,
 ) -> tuple[Batch, int] | None:
     """(mapping as kernel arrays with one row, evaluations), or None if not even the smallest tiles fit.
 
     `resident` names tensors that lie on chip; `reserved_bits` float64[M, 4] is taken off each memory's
-    parts for W, I, O and off its whole; `evaluations` is how many it may take, by default
-    `pairs.START`. See `cost_models.greedy` for how it searches.
+    parts for W, I, O and off its whole; `evaluations` is how many it may take. See `cost_models.greedy` for
+    how it searches.
     """
-    from accelsim.mapping.encoding import Allowed
-    from accelsim.mapping.pairs import START, Machines, map_pairs
 
     hardware = hardware.for_layer(layer)
     machines = Machines.stack([pack_machine(hardware)], [Allowed.of(hardware)])
@@ -44,6 +44,6 @@ def template(
         np.zeros(1, np.uint64),
         objective,
         reserved=None if reserved_bits is None else reserved_bits[None],
-        start=START if evaluations is None else evaluations,
+        start=evaluations,
     )
     return None if found.status[0] else (found.batch, int(found.spent[0, 0]))

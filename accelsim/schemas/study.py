@@ -101,6 +101,7 @@ def design() -> Schema:
             "accuracy_hash": {"type": "string"},
             "model": TEXT,
             "fuse": TEXT,
+            "screen": {"type": "boolean"},
         },
         "required": needs,
     }

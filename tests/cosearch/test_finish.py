@@ -13,8 +13,9 @@ import pytest
 import accelsim
 from accelsim import AccelsimError
 from accelsim.cosearch.export import design_files
-from accelsim.cosearch.finish import EXACT, LEAST, moved
+from accelsim.cosearch.finish import EXACT, LEAST, Finished, at_home, moved
 from accelsim.cosearch.run import resume
+from accelsim.cosearch.screen import MAPPED
 from accelsim.mapping.optimal import OptimalMapper
 from accelsim.report.search import search_report
 from tests.cosearch.small import SUBNETS, TINY, same, tiny
@@ -178,3 +179,19 @@ def test_floors_are_below_what_is_found(plain) -> None:
     assert np.isneginf(excess[:, names.index("power")]).all()  # nothing is known of power
     assert (excess[:, names.index("latency")] > 0).all()
     assert (excess <= made.excess + 1e-12).all()
+
+
+@pytest.mark.parametrize("options", [{"fuse": "auto"}, {"strategy": "joint"}])
+def test_the_base_chip_keeps_the_searchs_mappings_where_these_are_better(options) -> None:
+    """Then stacks and mapping genes of the search are what its figures are of."""
+    found = accelsim.search(**TINY | options, evaluations=8)
+    index = int(np.flatnonzero(found.levels == MAPPED)[0])
+    phase, row = found.genome(index)
+    home = at_home(phase, row)
+    assert home is not None
+    values = tuple(None if v != v else v for v in phase.evaluate(home[None])[0].tolist())
+    found.finish(Finished(index, True, values, values, "", 3))
+    item = found._shown(found.finished[index, True])
+    (mapped,) = found.mappings(item)
+    assert mapped.cost.latency_s == pytest.approx(item.metrics["latency"], rel=1e-12)
+    assert mapped.cost.energy_pj * 1e-12 == pytest.approx(item.metrics["energy"], rel=1e-12)

@@ -15,7 +15,7 @@ from accelsim.cosearch.setup import Setup
 from accelsim.cosearch.strategies import load_strategy
 from accelsim.errors import AccelsimError
 from accelsim.mapping.mapper import Task
-from accelsim.mapping.sketch import EVALUATIONS, SketchMapper
+from accelsim.mapping.sketch import SketchMapper
 from tests.cosearch.small import TINY, same
 
 CHIPS = ("eyeriss", "nvdla_64", "edgetpu")
@@ -89,7 +89,7 @@ def test_a_sketch_is_cheap_and_legal() -> None:
     hw = accelsim.load_hardware("eyeriss")
     task = Task(hw, accelsim.Layer.conv2d(K=64, C=64, P=28, Q=28, R=3, S=3))
     found = SketchMapper().map(task)
-    assert 0.5 * EVALUATIONS < found.start_evaluations <= EVALUATIONS
+    assert 0.5 * SketchMapper.start_budget < found.start_evaluations <= SketchMapper.start_budget
     latency, energy, spent = SketchMapper().batch([task])[0]
     assert (latency, energy) == (found.cost.latency_cycles, found.cost.energy_pj)
     assert spent == found.start_evaluations
@@ -97,7 +97,7 @@ def test_a_sketch_is_cheap_and_legal() -> None:
 
 def test_known_beats_as_a_plain_loop_says() -> None:
     rng = np.random.default_rng(0)
-    known = Known()
+    known = Known(2)
     seen = np.zeros((0, 2))
     for _ in range(20):
         costs = rng.integers(0, 12, (6, 2)).astype(float)
