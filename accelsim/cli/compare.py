@@ -20,7 +20,7 @@ from accelsim.cli.options import (
     Seed,
     Workers,
 )
-from accelsim.errors import AccelsimError
+from accelsim.errors import AccelsimError, nearest
 
 
 @app.command()
@@ -55,6 +55,7 @@ def compare(
     from accelsim.hardware import hardware_names, load_hardware
     from accelsim.report import style
     from accelsim.report.compare import compare_figure, compare_rows, compare_table
+    from accelsim.workloads import network_names
 
     if as_json and as_csv:
         raise AccelsimError("compare: give either --json or --csv")
@@ -62,6 +63,12 @@ def compare(
         style.check_path(plot)
     machines = [name for name in names if name in hardware_names() or _is_machine(name)]
     networks = [name for name in names if name not in machines]
+    for name in networks:
+        if not Path(name).suffix and ":" not in name and name not in network_names():
+            raise AccelsimError(
+                f"compare: no machine or network is called {name!r}"
+                + nearest(name, [*hardware_names(), *network_names()])
+            )
     if len(machines) < 2 or not networks:
         raise AccelsimError(
             "compare: give at least two machines and a network, as in `accelsim compare eyeriss nvdla_256 "

@@ -15,7 +15,13 @@ from accelsim.report.figures import title_of
 from accelsim.report.style import FAINT, INK, MARKERS, STYLES, new_figure, tidy
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+# Where a point's name may stand, best first: side of the marker, and points above its middle.
+PLACES = tuple((side, up) for up in (-3, -9, 4, -18, 13, -27, 22) for side in (1, -1))
 
 
 class Roof(NamedTuple):
@@ -67,8 +73,8 @@ def points(layers: list[LayerCost], over: Roof) -> NDArray[np.float64]:
 def roofline_figure(cost: NetworkCost | LayerCost, memory: str | None = None, *, names: int = 5) -> Figure:
     """The roof over one memory's port (default: the outermost) and every layer that multiplies as a point.
 
-    A marker a kind of layer, its area the share of the latency; the `names` longest are named. Layers that
-    move nothing there stand at the right edge.
+    A marker a kind of layer, its area the share of the latency; the longest of `names` places are named,
+    where a name finds room. Layers that move nothing there stand at the right edge.
     """
     hardware = cost.hardware
     over = roof(hardware, memory)
@@ -102,22 +108,12 @@ def roofline_figure(cost: NetworkCost | LayerCost, memory: str | None = None, *,
     kinds = list(dict.fromkeys(_kind(x) for x in layers))
     for i, kind in enumerate(kinds):
         rows = [j for j, one in enumerate(layers) if _kind(one) == kind]
-        area = [18 + 900 * layers[j].latency_cycles / total for j in rows]
+        area = [_marker_area(layers[j], total) for j in rows]
         axis.scatter(
             spots[rows, 0], spots[rows, 1], s=area, marker=MARKERS[i % len(MARKERS)],
             color=STYLES[(0, 1, 3, 5, 7, 9, 2)[i % 7]][0], alpha=0.75, edgecolor="white", linewidth=0.5,
             label=kind,
         )  # fmt: skip
-    longest = sorted(range(len(layers)), key=lambda j: -layers[j].latency_cycles)[:names]
-    seen: set[tuple[float, ...]] = set()
-    for j in longest:
-        at = tuple(np.round(np.log10(spots[j]), 2))
-        if at not in seen:
-            seen.add(at)
-            axis.annotate(
-                layers[j].layer.name or str(layers[j].layer), spots[j], xytext=(6, -9),
-                textcoords="offset points", fontsize=7, color=INK,
-            )  # fmt: skip
     axis.set(xscale="log", yscale="log", xlim=x, ylim=(spots[:, 1].min() / 2, over.peak * 1.6))
     edge = "; right edge: nothing moves" if still.any() else ""
     axis.set_xlabel(f"MACs per byte at {over.memory}{edge}")
@@ -125,7 +121,51 @@ def roofline_figure(cost: NetworkCost | LayerCost, memory: str | None = None, *,
     axis.legend(frameon=False, fontsize="small", loc="upper left", title=slope, markerscale=0.7)
     axis.set_title(title_of(cost))
     tidy(axis, grid="xy")
+    sizes = [_marker_area(x, total) for x in layers]
+    places: dict[tuple[float, ...], list[int]] = {}
+    for j in sorted(range(len(layers)), key=lambda j: -layers[j].latency_cycles):
+        places.setdefault(tuple(np.round(np.log10(spots[j]), 2)), []).append(j)
+    named = []
+    for j, *others in list(places.values())[:names]:
+        name = layers[j].layer.name or str(layers[j].layer)
+        named.append((j, f"{name} and {len(others)} more" if others else name))
+    _name_points(axis, spots, sizes, named)
     return figure
+
+
+def _marker_area(cost: LayerCost, total: float) -> float:
+    """Of a layer's marker, in square points: its share of the latency."""
+    return 18 + 900 * cost.latency_cycles / total
+
+
+def _name_points(
+    axis: Axes, spots: NDArray[np.float64], sizes: Sequence[float], named: list[tuple[int, str]]
+) -> None:
+    """Write names beside their points, most important first; a name that finds no free place is left out."""
+    from matplotlib.transforms import Bbox
+
+    axis.get_figure().draw_without_rendering()  # type: ignore[union-attr]
+    point = axis.get_figure().dpi / 72  # type: ignore[union-attr]
+    half = np.sqrt(sizes) * point / 2
+    centres = axis.transData.transform(spots)
+    taken = [Bbox.from_extents(x - r, y - r, x + r, y + r) for (x, y), r in zip(centres, half, strict=True)]
+    taken += [text.get_window_extent() for text in axis.texts]
+    legend = axis.get_legend()
+    if legend is not None:
+        taken.append(legend.get_window_extent())
+    for j, name in named:
+        for side, up in PLACES:
+            text = axis.annotate(
+                name, (spots[j, 0], spots[j, 1]), xytext=(side * (half[j] / point + 3), up),
+                textcoords="offset points", fontsize=7, color=INK,
+                ha="left" if side > 0 else "right",
+            )  # fmt: skip
+            box = text.get_window_extent()
+            inside = axis.bbox.x0 <= box.x0 and box.x1 <= axis.bbox.x1 and axis.bbox.y0 <= box.y0
+            if inside and not any(box.overlaps(other) for other in taken):
+                taken.append(box)
+                break
+            text.remove()
 
 
 def _kind(cost: LayerCost) -> str:

@@ -43,3 +43,9 @@ def test_too_little_to_compare(capsys, words) -> None:
     code, _, err = run(capsys, "compare", *words)
     assert code == 2
     assert "at least two machines and a network" in err
+
+
+def test_a_name_of_nothing_is_named_with_the_nearest(capsys) -> None:
+    code, _, err = run(capsys, "compare", "eyerss", "shidiannao", "lenet5")
+    assert code == 2
+    assert "did you mean 'eyeriss'?" in err

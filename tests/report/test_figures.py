@@ -58,6 +58,18 @@ def test_layers_that_move_nothing_stand_at_the_right_edge() -> None:
     assert shown[:, 0].max() < axis.get_xlim()[1]
 
 
+@pytest.mark.parametrize("net", ["lenet5", "bert_base", "mobilenet_v2"])
+@pytest.mark.parametrize("hardware", ["eyeriss", "edgetpu"])
+def test_names_on_a_roofline_are_legible(hardware, net) -> None:
+    figure = report.roofline_figure(accelsim.evaluate(hardware, net, mapper="template"))
+    figure.draw_without_rendering()
+    (axis,) = figure.axes
+    boxes = [text.get_window_extent() for text in axis.texts]
+    assert len(boxes) > 3, "the roof, the ridge and at least two layers are named"
+    for i, one in enumerate(boxes):
+        assert not any(one.overlaps(other) for other in boxes[i + 1 :])
+
+
 def walked(cost):
     """Steps in which each lane works, by running every loop of the nest."""
     busy: dict[tuple[int, ...], int] = {}
