@@ -31,6 +31,15 @@ def onnx_bytes(tmp_path_factory):
     return path.read_bytes()
 
 
+def test_an_onnx_file_beyond_protobufs_limit_is_not_read(tmp_path) -> None:
+    pytest.importorskip("onnx")
+    path = tmp_path / "huge.onnx"
+    with path.open("wb") as file:
+        file.truncate(3 * 2**30)  # sparse: takes no space
+    with pytest.raises(AccelsimError, match="at most 2 GiB"):
+        load_network(path)
+
+
 def test_every_kind_of_source(tmp_path, onnx_bytes):
     network = Network.from_dict(TINY)
     (tmp_path / "a.json").write_text(json.dumps(TINY))

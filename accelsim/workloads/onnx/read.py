@@ -21,15 +21,24 @@ from accelsim.workloads.onnx.walk import UNDECIDED, Walk, declared, ordered, pla
 _MOST_OPERATORS = 20_000
 """Operators that functions may stand for."""
 
+_MOST_BYTES = 2**31 - 1
+"""Of a file: protobuf's own limit of a message. Weights as external data do not count, nor are read."""
+
 
 def read(path: Path, sizes: Sizes, allow_unknown: bool) -> Network:
     """The network of an .onnx file. Raises AccelsimError naming the file and the node."""
     try:
-        model = onnx.load(str(path), load_external_data=False)
+        size = path.stat().st_size
+        model = onnx.load(str(path), load_external_data=False) if size <= _MOST_BYTES else None
     except OSError as fault:
         raise AccelsimError(f"{path}: cannot read the model: {fault.strerror or fault}") from None
     except Exception as fault:  # protobuf's own errors differ from version to version
         raise AccelsimError(f"{path}: not an ONNX model, or a damaged one: {_line(fault)}") from None
+    if model is None:
+        raise AccelsimError(
+            f"{path}: an ONNX file may have at most 2 GiB, but this one has {size / 2**30:.1f} GiB; export "
+            "it with its weights as external data"
+        )
     try:
         return _convert(model, path.stem, sizes, allow_unknown)
     except AccelsimError as fault:
