@@ -15,6 +15,9 @@ from accelsim.files import Lock, settle, write_whole
 FORMAT = 2
 """Of the first line. The first format had neither this number nor digests."""
 
+MOST_BYTES = 2**30
+"""Of a journal that is read; a point takes some 200 bytes."""
+
 
 class Journal:
     """A file of JSON lines beside the table to come: first what was asked, then a line a finished point.
@@ -69,7 +72,13 @@ class Journal:
 
     def _read(self, question: dict[str, Any]) -> None:
         try:
-            content = self.path.read_bytes() if self.path.exists() else b""
+            size = self.path.stat().st_size if self.path.exists() else 0
+            if size > MOST_BYTES:
+                raise AccelsimError(
+                    f"{self.path}: a sweep's journal may have at most {MOST_BYTES >> 30} GiB, but this one "
+                    f"has {size / 2**30:.1f}; give --fresh to start over"
+                )
+            content = self.path.read_bytes() if size else b""
         except OSError as fault:
             raise AccelsimError(f"{self.path}: cannot be read: {fault.strerror or fault}") from None
         if not content:

@@ -100,3 +100,12 @@ def test_two_sweeps_on_one_output(tmp_path) -> None:
     accelsim.sweep("eyeriss", "lenet5", SIZES, mapper="template", workers=1, out=path, progress=other)
     assert len(faults) == 4
     assert [p.name for p in tmp_path.iterdir()] == ["a.csv"]
+
+
+def test_a_journal_of_absurd_size_is_not_read(tmp_path) -> None:
+    part = begun(tmp_path / "a.csv")
+    with part.open("r+b") as file:
+        file.truncate(2**31)  # sparse: takes no space
+    with pytest.raises(accelsim.AccelsimError, match="at most 1 GiB"):
+        priced(tmp_path / "a.csv")
+    assert part.stat().st_size == 2**31, "left as it is"
