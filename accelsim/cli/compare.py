@@ -63,13 +63,13 @@ def compare(
         style.check_path(plot)
     machines = [name for name in names if name in hardware_names() or _is_machine(name)]
     networks = [name for name in names if name not in machines]
-    for name in networks:
-        if not Path(name).suffix and ":" not in name and name not in network_names():
-            raise AccelsimError(
-                f"compare: no machine or network is called {name!r}"
-                + nearest(name, [*hardware_names(), *network_names()])
-            )
     if len(machines) < 2 or not networks:
+        for name in networks:
+            if not Path(name).suffix and ":" not in name and name not in network_names():
+                raise AccelsimError(
+                    f"compare: no machine or network is called {name!r}"
+                    + nearest(name, [*hardware_names(), *network_names()])
+                )
         raise AccelsimError(
             "compare: give at least two machines and a network, as in `accelsim compare eyeriss nvdla_256 "
             f"mobilenet_v2`, but got {len(machines)} machines ({', '.join(machines) or 'none'}) and "
