@@ -11,6 +11,7 @@ import os
 import subprocess
 import sys
 import time
+from argparse import ArgumentParser
 from pathlib import Path
 from random import Random
 
@@ -92,15 +93,25 @@ def attack(name: str, folder: Path, random: Random, wanted: int = KILLS) -> tupl
     return kills, found
 
 
-def main(folder: Path) -> int:
-    folder.mkdir(parents=True, exist_ok=True)
+def folder(text: str | None) -> Path:
+    """The folder that the command line names, made; exits with 2 for none, or one that holds something."""
+    parser = ArgumentParser(description=(text or "").splitlines()[0])
+    parser.add_argument("folder", type=Path, help="for what the killed commands write; new or empty")
+    given: Path = parser.parse_args().folder
+    if given.exists() and (not given.is_dir() or any(given.iterdir())):
+        parser.error(f"{given}: must be a new or an empty folder")
+    given.mkdir(parents=True, exist_ok=True)
+    return given
+
+
+def main(at: Path) -> int:
     random, right = Random(int(os.environ.get("ACCELSIM_SEED", "0"))), True
     for name in COMMANDS:
-        kills, found = attack(name, folder, random)
+        kills, found = attack(name, at, random)
         print(f"{name}: {kills} kills, {len(found)} findings", *found, sep="\n  ", flush=True)
         right = right and not found
     return 0 if right else 1
 
 
 if __name__ == "__main__":
-    raise SystemExit(main(Path(sys.argv[1])))
+    raise SystemExit(main(folder(__doc__)))

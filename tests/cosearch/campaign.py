@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +17,7 @@ from typing import Any
 import accelsim
 from accelsim.cosearch import study
 from accelsim.cosearch.strategies.base import strategy_names
+from tests.campaign import folder
 from tests.cosearch.killed import child, died
 from tests.cosearch.small import same
 from tests.cosearch.test_strategies import ROUTE
@@ -61,14 +61,14 @@ def searches(strategy: str, folder: Path, random: Random) -> tuple[int, set[str]
     return kills, phases, equal
 
 
-def main(folder: Path) -> int:
+def main(at: Path) -> int:
     random, right = Random(int(os.environ.get("ACCELSIM_SEED", "0"))), True
     for strategy in strategy_names():
-        kills, phases, equal = searches(strategy, folder, random)
+        kills, phases, equal = searches(strategy, at, random)
         print(f"{strategy}: {kills} kills, last phase {', '.join(sorted(phases))}: {equal}", flush=True)
         right = right and equal
     return 0 if right else 1
 
 
 if __name__ == "__main__":
-    raise SystemExit(main(Path(sys.argv[1])))
+    raise SystemExit(main(folder(__doc__)))
