@@ -24,6 +24,7 @@ from accelsim.fusion.choices import Offers, Question
 from accelsim.fusion.menu import Menus, Space
 from accelsim.fusion.paths import Points, best_path
 from accelsim.fusion.schedule import Stack
+from accelsim.fusion.widths import widths_of
 from accelsim.workloads.network import Network
 
 if TYPE_CHECKING:
@@ -120,7 +121,7 @@ class Search:
         menus: Menus,
         overhead: tuple[float, float],
     ) -> None:
-        self.offers = Offers(hardware, menus.of(network))
+        self.offers = Offers(hardware, menus.of(network, widths_of(hardware, network)))
         self.count, self.objective, self.overhead = len(network.layers), objective, overhead
         self.best, self.bound = np.inf, 0.0
         self.count_priced = self.beaten = 0

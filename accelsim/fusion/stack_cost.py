@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from accelsim.fusion.room import Room, flags, reserved_bits
 from accelsim.fusion.schedule import Stack
 from accelsim.fusion.totals import Frame, Totals
+from accelsim.fusion.widths import StackBits, widths_of
 from accelsim.mapping.cost import LayerCost, price_mapping
 from accelsim.mapping.mapping import MappingError
 from accelsim.stacks import StackGraph, Steps, pieces, steps
@@ -43,6 +44,7 @@ class StackCost:
     stack: Stack
     steps: Steps
     pieces: tuple[Piece, ...]
+    bits: StackBits
 
     @property
     def graph(self) -> StackGraph:
@@ -144,7 +146,7 @@ class StackCost:
             for name, part in piece.cost.memory_energy_pj().items():
                 total[name] = total.get(name, 0.0) + piece.times * part
         for m, pj in self._frame.transfer_pj(
-            self.steps.moved, np.array([self._held]), self.graph.images
+            self._moved[None], self._held[None], np.array([self.graph.images])
         ).items():
             name = self.hardware.memories[m].name
             total[name] = total.get(name, 0.0) + float(pj[0])
@@ -158,8 +160,12 @@ class StackCost:
         return Frame(self.hardware)
 
     @property
-    def _held(self) -> int:
-        return int(self.graph.weights(self.stack.weights).sum())
+    def _held(self) -> NDArray[np.int64]:
+        return np.asarray(self.bits.weights @ self.graph.weights(self.stack.weights))
+
+    @property
+    def _moved(self) -> NDArray[np.int64]:
+        return np.stack([self.steps.moved(width)[0] for width in self.bits.tensors])
 
     @cached_property
     def _totals(self) -> Totals:
@@ -168,9 +174,7 @@ class StackCost:
             np.array([getattr(p.cost, n) for p in self.pieces]) for n in ("latency_cycles", "energy_pj")
         )
         busy = np.array([p.cost.busy_cycles for p in self.pieces])
-        return self._frame.of_pieces(
-            self.steps.moved[0], self._held, self.graph.images, times, cycles, pj, busy
-        )
+        return self._frame.of_pieces(self._moved, self._held, self.graph.images, times, cycles, pj, busy)
 
     @property
     def mapped(self) -> Stack:
@@ -223,7 +227,8 @@ def price_stack(hardware: Accelerator, network: Network, stack: Stack, solve: So
     """
     graph = StackGraph(network, stack.first, stack.last)
     counted = steps(graph, [stack.tile], [stack.kept])
-    room = Room(hardware, counted, stack.weights)
+    bits = StackBits.of(graph, widths_of(hardware, network))
+    room = Room(hardware, counted, stack.weights, bits)
     resident = [flags(hardware, graph, i, i in stack.weights) for i in graph.inside]
     room.check()
     out = []
@@ -249,4 +254,4 @@ def price_stack(hardware: Accelerator, network: Network, stack: Stack, solve: So
                     )
                 cost = found
             out.append(Piece(stack.first + n, times, cost))
-    return StackCost(hardware, stack, counted, tuple(out))
+    return StackCost(hardware, stack, counted, tuple(out), bits)

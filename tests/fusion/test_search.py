@@ -13,6 +13,7 @@ from accelsim.fusion.menu import Menus, Space
 from accelsim.fusion.paths import best_path
 from accelsim.fusion.search import fuse
 from accelsim.fusion.stack_cost import price_stack
+from accelsim.fusion.widths import widths_of
 from accelsim.hardware import load_hardware
 from accelsim.mapping.mapping import MappingError
 from accelsim.workloads import NetworkBuilder, load_network
@@ -83,7 +84,7 @@ def test_bounds_are_never_above_what_is_priced(net, chip, data):
     solve = Solver(hw, "edp")
     first = data.draw(st.integers(0, len(net.layers) - 2))
     last = data.draw(st.integers(first + 1, len(net.layers) - 1))
-    offers = Offers(hw, Menus(Space()).of(net))
+    offers = Offers(hw, Menus(Space()).of(net, widths_of(hw, net)))
     span = first, last
     if span not in offers.arcs:
         return
