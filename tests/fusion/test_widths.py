@@ -48,7 +48,7 @@ def machines(draw, chips=("eyeriss", "example", "edgetpu", "dpu_zcu102", "shidia
         kinds = {"W": "weight", "I": "input", "O": "output"}
         for tensor in memory["holds"]:
             if draw(st.integers(0, 3)) == 0:
-                memory.setdefault("precision_bits", {})[kinds[tensor]] = draw(st.sampled_from((4, 8, 32)))
+                memory.setdefault("precision_bits", {})[kinds[tensor]] = draw(st.sampled_from((4, 8, 16)))
     try:
         return load_hardware(data)
     except AccelsimError:  # too small for one element of these widths
@@ -167,17 +167,17 @@ def test_narrower_layers_leave_room_and_move_less():
 
 
 def test_a_memory_of_wider_elements_holds_fewer():
-    data = load_hardware("eyeriss").to_dict()
-    data["memories"][1]["precision_bits"] = {"output": 32}
+    data = load_hardware("example").to_dict()
+    home = data["memories"][1]
+    home["precision_bits"] = {"output": 32}
     b = NetworkBuilder("n", 8, 16, 16)
     net = b.build(b.conv(b.conv(b.input, 8, 1, name="a"), 8, 3, name="b"))
     schedule = {"stacks": [{"layers": ["a", "b"], "tile": {"P": 4, "Q": 4}}]}
-    wide, plain = (price(hw, net, schedule).stacks[0] for hw in (data, "eyeriss"))
-    home = wide.hardware.memories[1].name
-    assert wide.memory_energy_pj[home] > plain.memory_energy_pj[home]
+    wide, plain = (price(hw, net, schedule).stacks[0] for hw in (data, "example"))
+    assert wide.memory_energy_pj[home["name"]] > plain.memory_energy_pj[home["name"]]
     assert wide.room == plain.room  # in elements
-    data["network"]["stacks"] = "auto"
+    data["network"] = {"stacks": "auto"}
     assert accelsim.evaluate(data, net, mapper="template").fusion.proved
     bits = StackBits.of(StackGraph(net, 0, 1), widths_of(load_hardware(data), net))
-    assert bits.tensors.tolist() == [[16, 16, 16], [16, 32, 32]]
-    assert np.array_equal(bits.weights, [[16, 16], [16, 16]])
+    assert bits.tensors.tolist() == [[8, 8, 8], [8, 32, 32]]
+    assert np.array_equal(bits.weights, [[8, 8], [8, 8]])
