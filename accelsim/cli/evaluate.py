@@ -113,17 +113,6 @@ def evaluate(
         return
     if dataflow is not None or compat:
         raise AccelsimError("evaluate: --dataflow and --compat need --model maestro")
-    option = "--mapping"
-    if fuse not in (None, "auto", "none"):
-        if mapping is not None:
-            raise AccelsimError(
-                "evaluate: --fuse FILE and --mapping both give a schedule; leave one of them out"
-            )
-        mapping, fuse, option = Path(fuse), None, "--fuse"
-        if not mapping.exists():
-            raise AccelsimError(
-                f"--fuse {mapping}: must be auto, none or a schedule file, and there is no such file"
-            )
     if fuse is not None and layer is not None:
         raise AccelsimError("evaluate: --fuse is for networks, not a single --layer")
     hw = load_hardware(hardware)
@@ -136,9 +125,9 @@ def evaluate(
         raise AccelsimError(
             f"evaluate: {hw.name} is a microcontroller: it has no mappings for --explain and --plot to show"
         )
-    given = read_json(mapping, option) if mapping is not None else None
+    given = read_json(mapping, "--mapping") if mapping is not None else None
     if mapping is not None and not isinstance(given, dict):
-        raise AccelsimError(f"{option} {mapping}: must hold an object, but holds {str(given)[:60]}")
+        raise AccelsimError(f"--mapping {mapping}: must hold an object, but holds {str(given)[:60]}")
     with progress("pricing layers") as tick:
         cost, stopped = until_stopped(
             lambda stop: run(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from accelsim.fusion.price import price_stack
 from accelsim.fusion.room import Room, StackError
 from accelsim.fusion.schedule import Stack, read_stacks, write_stacks
 from accelsim.fusion.search import FusionCertificate, Search, fuse
-from accelsim.fusion.stack_cost import Piece, StackCost, price_stack
+from accelsim.fusion.stack_cost import Piece, StackCost
 
 __all__ = [
     "FusionCertificate",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -10,21 +9,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from accelsim.fusion.room import Room, flags, reserved_bits
 from accelsim.fusion.schedule import Stack
 from accelsim.fusion.totals import Frame, Totals
-from accelsim.fusion.widths import StackBits, widths_of
-from accelsim.mapping.cost import LayerCost, price_mapping
-from accelsim.mapping.mapping import MappingError
-from accelsim.stacks import StackGraph, Steps, pieces, steps
-from accelsim.workloads.layer import Layer
-from accelsim.workloads.network import Network
+from accelsim.fusion.widths import StackBits
+from accelsim.mapping.cost import LayerCost
+from accelsim.stacks import StackGraph, Steps, pieces
 
 if TYPE_CHECKING:
     from accelsim.hardware import Accelerator
-
-Solve = Callable[[Layer, str, NDArray[np.float64]], LayerCost | None]
-"""Cost of a layer with these tensors resident and these bits reserved, None where nothing fits."""
 
 
 @dataclass(frozen=True)
@@ -161,11 +153,11 @@ class StackCost:
 
     @property
     def _held(self) -> NDArray[np.int64]:
-        return np.asarray(self.bits.weights @ self.graph.weights(self.stack.weights))
+        return self.bits.held(self.graph, self.stack.weights)
 
     @property
     def _moved(self) -> NDArray[np.int64]:
-        return np.stack([self.steps.moved(width)[0] for width in self.bits.tensors])
+        return np.asarray(self.bits.moved(self.steps)[0])
 
     @cached_property
     def _totals(self) -> Totals:
@@ -218,40 +210,3 @@ class StackCost:
                 for p in self.pieces
             ],
         }
-
-
-def price_stack(hardware: Accelerator, network: Network, stack: Stack, solve: Solve) -> StackCost:
-    """Price one stack; its given pieces as they are, others by `solve`.
-
-    Raises StackError where the stack cannot run, MappingError where a piece finds no mapping.
-    """
-    graph = StackGraph(network, stack.first, stack.last)
-    counted = steps(graph, [stack.tile], [stack.kept])
-    bits = StackBits.of(graph, widths_of(hardware, network))
-    room = Room(hardware, counted, stack.weights, bits)
-    resident = [flags(hardware, graph, i, i in stack.weights) for i in graph.inside]
-    room.check()
-    out = []
-    shapes = pieces(graph, stack.tile, stack.kept)[len(graph.loaded) :]
-    for n, (layer, regions) in enumerate(zip(graph.layers, shapes)):
-        for rows, cols, times in regions:
-            piece = replace(layer, N=layer.N // graph.images, P=rows, Q=cols)
-            reserved = reserved_bits(hardware, room.used[n], piece, resident[n])
-            given = stack.pieces.get((stack.first + n, rows, cols))
-            ends = f"{graph.layers[0].name} to {graph.layers[-1].name}"
-            where = f"stack {ends}: piece {rows}x{cols} of {layer.name}"
-            if given is not None:
-                try:
-                    cost = price_mapping(hardware, piece, given, resident=resident[n], reserved_bits=reserved)
-                except MappingError as fault:
-                    raise MappingError(f"{where}: {fault}") from None
-            else:
-                found = solve(piece, resident[n], reserved)
-                if found is None:
-                    raise MappingError(
-                        f"{where}: no mapping fits in what the stack's tensors leave of "
-                        f"{hardware.memories[room.home].name}"
-                    )
-                cost = found
-            out.append(Piece(stack.first + n, times, cost))
-    return StackCost(hardware, stack, counted, tuple(out), bits)

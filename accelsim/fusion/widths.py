@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from accelsim.fusion.room import home_of
-from accelsim.stacks import StackGraph
+from accelsim.stacks import StackGraph, Steps
 from accelsim.workloads.bits import LayerBits
 from accelsim.workloads.network import Network
 
@@ -64,3 +65,11 @@ class StackBits(NamedTuple):
                     tensors[:, at[edge.producer]] = np.maximum(tensors[:, at[edge.producer]], read)
         weights = np.array([[memory[0] for memory in widths[i]] for i in graph.inside]).T
         return cls(tensors, weights)
+
+    def moved(self, counted: Steps) -> Ints:
+        """int64[B, 2, 4] bits that loads and stores move, columns of `accelsim.fusion.totals`."""
+        return np.stack([counted.moved(width) for width in self.tensors], axis=1)
+
+    def held(self, graph: StackGraph, stay: Iterable[int]) -> Ints:
+        """int64[2] bits of the weights of layers `stay`."""
+        return np.asarray(self.weights @ graph.weights(stay))

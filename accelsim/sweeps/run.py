@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Any
 from accelsim.engines.base import Engine, as_engine, check_workers
 from accelsim.errors import AccelsimError
 from accelsim.files import check_suffix
+from accelsim.fusion import write_stacks
 from accelsim.hardware.loader import load_hardware
 from accelsim.hardware.paths import value_at
 from accelsim.hardware.resize import resized
 from accelsim.mapping.mapper import Cancel, Mapper, as_question, nothing_fits
 from accelsim.pricing.fused import fuses
+from accelsim.pricing.given import Fuse, read_fuse, stacks_of
 from accelsim.pricing.models import CostModel, load_model
 from accelsim.pricing.models.base import never
 from accelsim.pricing.network import NetworkPricer, Run
@@ -28,6 +30,7 @@ from accelsim.workloads.load import load_network
 from accelsim.workloads.network import Network
 
 if TYPE_CHECKING:
+    from accelsim.fusion import Stack
     from accelsim.hardware import Accelerator
 
 
@@ -54,7 +57,7 @@ def sweep(
     budget: int | None = None,
     seed: int = 0,
     model: str | CostModel | type[CostModel] = "accelsim",
-    fuse: str | None = None,
+    fuse: Fuse = None,
     engine: str | Engine | type[Engine] = "threads",
     workers: int | None = None,
     scheduler: str | None = None,
@@ -71,7 +74,8 @@ def sweep(
     mapper, objective, budget, seed   as in `map_network`; several objectives give a row each
     model      who prices the layers: accelsim, maestro, or a `CostModel`
     fuse       auto: points are priced with the best stacks that a quick search finds, if these are better;
-               none; None: as each machine says
+               a schedule of the network, or its file: with its stacks, pieces mapped anew; none; None: as
+               each machine says
     engine     threads, processes or dask, with `workers` of them, default one a processor; the answer does
                not depend on them
     out        .csv, .json or .parquet to write; beside it lies a journal (.part) until all is done, from
@@ -93,7 +97,10 @@ def sweep(
     objectives = [objective] if isinstance(objective, str) else list(dict.fromkeys(objective))
     ways = [Way.of(mapper, name, budget, seed) for name in objectives]
     models = [load_model(model, way) for way in ways]
+    fuse = read_fuse(fuse)
     fuses(fuse, base, models[0])
+    given = stacks_of(fuse, nets) if isinstance(fuse, dict) else ()
+    told = write_stacks(nets[0], given) if given else fuse
     check_workers(workers)
     cancelled = as_question(cancel)
     journal = None
@@ -103,10 +110,12 @@ def sweep(
         if out.suffix.lower() == ".parquet":
             parquet_modules()
         part = out.with_name(out.name + ".part")
-        journal = Journal(part, _question(ways[0], models[0], nets, fuse), len(nets), fresh)
+        journal = Journal(part, _question(ways[0], models[0], nets, told), len(nets), fresh)
     try:
         with as_engine(engine, workers, scheduler) as started:
-            table = _priced(base, axes, ways, models, nets, started, cancelled, progress, journal, fuse)
+            table = _priced(
+                base, axes, ways, models, nets, started, cancelled, progress, journal, fuse, given
+            )
         if out is not None and journal is not None:
             table.write(out)
             journal.remove()
@@ -126,7 +135,8 @@ def _priced(
     cancelled: Callable[[], bool],
     progress: Callable[[int, int], None] | None,
     journal: Journal | None,
-    fuse: str | None,
+    fuse: str | dict[str, Any] | None,
+    stacks: tuple[Stack, ...],
 ) -> SweepTable:
     """The whole table, from what the journal knows and the points left. Raises Interrupted."""
     machines, reasons = _machines(base, axes)
@@ -139,7 +149,9 @@ def _priced(
     }
     total = len({_key(m, way) for way in ways for m in machines if m is not None})
     stop = cancelled if started.shares_memory else never
-    found = started.stream(partial(_solve, nets=nets, fuse=fuse, cancelled=stop), list(jobs.values()))
+    found = started.stream(
+        partial(_solve, nets=nets, fuse=fuse, given=stacks, cancelled=stop), list(jobs.values())
+    )
     for done, (key, prices) in enumerate(zip(jobs, found), total - len(jobs) + 1):
         if cancelled():
             break
@@ -188,7 +200,7 @@ def _told(net: Network) -> tuple[object, ...]:
     return (*parts, net.held) if net.held else parts
 
 
-def _question(way: Way, model: CostModel, nets: list[Network], fuse: str | None) -> dict[str, Any]:
+def _question(way: Way, model: CostModel, nets: list[Network], fuse: Any) -> dict[str, Any]:
     """What must be equal for results of a journal to hold."""
     from accelsim import __version__
 
@@ -206,16 +218,21 @@ def _question(way: Way, model: CostModel, nets: list[Network], fuse: str | None)
 
 
 def _solve(
-    job: _Job, nets: list[Network], fuse: str | None = None, cancelled: Callable[[], bool] = never
+    job: _Job,
+    nets: list[Network],
+    fuse: str | dict[str, Any] | None = None,
+    given: tuple[Stack, ...] = (),
+    cancelled: Callable[[], bool] = never,
 ) -> list[Any]:
     """[cycles, pJ] of each network on a machine, or why there are none."""
-    stacks = fuse == "auto" or fuses(fuse, job.hardware, job.model)
+    looks = fuse == "auto" or (fuse is None and fuses(fuse, job.hardware, job.model))
     found = NetworkPricer(job.model, cancelled=cancelled).price(
-        [Run(job.hardware, net, fuse=stacks) for net in nets]
+        [Run(job.hardware, net, stacks=given, fuse=looks) for net in nets]
     )
+    figures = zip(nets, *(column.tolist() for column in found[:3]), found.faults, strict=True)
     return [
-        [latency, energy] if failed < 0 else str(nothing_fits(job.hardware, net.layers[failed]))
-        for net, latency, energy, failed in zip(nets, *(column.tolist() for column in found[:3]), strict=True)
+        [latency, energy] if failed < 0 else fault or str(nothing_fits(job.hardware, net.layers[failed]))
+        for net, latency, energy, failed, fault in figures
     ]
 
 

@@ -11,8 +11,8 @@ import accelsim
 from accelsim.fusion.choices import Offers
 from accelsim.fusion.menu import Menus, Space
 from accelsim.fusion.paths import best_path
+from accelsim.fusion.price import price_stack
 from accelsim.fusion.search import fuse
-from accelsim.fusion.stack_cost import price_stack
 from accelsim.fusion.widths import widths_of
 from accelsim.hardware import load_hardware
 from accelsim.mapping.mapping import MappingError
@@ -202,7 +202,7 @@ def test_hardware_says_whether_to_fuse():
             "has no memory on chip that holds both I and O",
         ),
         (("evaluate", "eyeriss", "--layer", "K=4", "--fuse", "auto"), "--fuse is for networks"),
-        (("map", "eyeriss", "lenet5", "--fuse", "aut"), "fuse: must be auto or none"),
+        (("map", "eyeriss", "lenet5", "--fuse", "aut"), "fuse: must be auto, none or a schedule file"),
     ],
 )
 def test_bad_words_for_fuse(capsys, words, message):

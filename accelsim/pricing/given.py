@@ -1,0 +1,109 @@
+"""Given stacks: read from a schedule, and priced for many candidates at once."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from accelsim.errors import AccelsimError, nearest
+from accelsim.fusion import Stack
+from accelsim.fusion.price import Parts
+from accelsim.fusion.room import StackError
+from accelsim.fusion.schedule import read_stacks
+from accelsim.pricing.ask import Ask
+
+if TYPE_CHECKING:
+    from accelsim.pricing.network import NetworkPricer, Run
+    from accelsim.workloads.network import Network
+
+WORDS = ("auto", "none")
+
+Fuse = str | Path | dict[str, Any] | None
+"""A word, a schedule (what a mapping file holds) or the file that holds it; None: what the hardware says."""
+
+
+class Given(NamedTuple):
+    """All stacks of a run; `failed` is the layer that has no room and `fault` why, else -1 and ""."""
+
+    latency_cycles: float
+    energy_pj: float
+    failed: int
+    fault: str
+
+
+def read_fuse(fuse: Fuse) -> str | dict[str, Any] | None:
+    """A word, None, or the schedule that a file holds. Raises AccelsimError."""
+    from accelsim.json_text import read_json
+
+    if fuse is None or fuse in WORDS:
+        return fuse  # type: ignore[return-value]
+    held: Any = fuse
+    if not isinstance(fuse, dict):
+        if not isinstance(fuse, str | Path) or not Path(fuse).is_file():
+            raise AccelsimError(
+                f"fuse: must be auto, none or a schedule file, and there is no file {fuse!s:.80}"
+                f"{nearest(str(fuse), WORDS)}"
+            )
+        held = read_json(Path(fuse), "fuse")
+    if not isinstance(held, dict) or not {"stacks", "layers"} & set(held):
+        raise AccelsimError(
+            'fuse: a schedule is an object with "stacks", like {"stacks": [{"layers": ["a", "b"]}]}, but got '
+            f"{held!s:.60}"
+        )
+    return held
+
+
+def stacks_of(schedule: dict[str, Any], networks: Sequence[Network]) -> tuple[Stack, ...]:
+    """The stacks of a schedule, their pieces to be mapped anew. Raises AccelsimError unless it is of the one
+    network.
+    """  # fmt: skip
+    if len(networks) != 1:
+        raise AccelsimError(
+            f"fuse: a schedule names the layers of one network, but there are {len(networks)}; give one, or "
+            "auto"
+        )
+    found = read_stacks(networks[0], schedule.get("stacks", []))
+    return tuple(Stack(s.first, s.last, s.tile, s.kept, s.weights) for s in found if s.first < s.last)
+
+
+def given(pricer: NetworkPricer, runs: Sequence[Run]) -> list[Given]:
+    """What the given stacks of each run cost."""
+    found: list[list[Parts] | Given] = []
+    asks: list[tuple[Hashable, Ask]] = []
+    for run in runs:
+        try:
+            found.append([Parts.of(run.chip, run.network, stack) for stack in run.stacks])
+        except StackError as fault:
+            found.append(_failed(run.stacks[0].first, fault))
+            continue
+        key = run.chip.hash if run.key is None else run.key
+        for parts in found[-1]:
+            asks += [(key, Ask(run.chip, x.piece, x.resident, x.reserved)) for x in parts.all]  # type: ignore[union-attr]
+    columns = pricer.pieces(asks) if asks else ()
+    out, start = [], 0
+    for one in found:
+        if isinstance(one, Given):
+            out.append(one)
+            continue
+        sums = Given(0.0, 0.0, -1, "")
+        for parts in one:
+            end = start + len(parts.all)
+            cycles, pj, busy = (column[start:end] for column in columns)
+            start = end
+            missing = np.flatnonzero(~np.isfinite(cycles))
+            if len(missing):
+                part = parts.all[int(missing[0])]
+                sums = _failed(part.at, parts.nothing_left(part))
+            elif sums.failed < 0:
+                total = parts.totals(cycles, pj, busy)
+                latency, energy = float(total.latency_cycles[0]), float(total.energy_pj[0])
+                sums = Given(sums.latency_cycles + latency, sums.energy_pj + energy, -1, "")
+        out.append(sums)
+    return out
+
+
+def _failed(layer: int, fault: Exception) -> Given:
+    return Given(float("inf"), float("inf"), layer, str(fault))
