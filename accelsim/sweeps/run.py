@@ -21,7 +21,7 @@ from accelsim.pricing.models import CostModel, load_model
 from accelsim.pricing.models.base import never
 from accelsim.pricing.network import NetworkPricer, Run
 from accelsim.pricing.way import DEFAULT_MAPPER, Way
-from accelsim.sweeps.axes import Axis, as_axes, points
+from accelsim.sweeps.axes import SweepAxis, as_axes, points
 from accelsim.sweeps.journal import Journal
 from accelsim.sweeps.table import FIGURES, FORMATS, SweepTable, parquet_modules
 from accelsim.workloads.load import load_network
@@ -47,7 +47,7 @@ class _Job:
 def sweep(
     hardware: Accelerator | str | Path | dict[str, Any],
     networks: Network | str | Sequence[Network | str],
-    vary: Iterable[str | Axis] | Mapping[str, Any],
+    vary: Iterable[str | SweepAxis] | Mapping[str, Any],
     *,
     mapper: str | Mapper | type[Mapper] = DEFAULT_MAPPER,
     objective: str | Sequence[str] = "edp",
@@ -118,7 +118,7 @@ def sweep(
 
 def _priced(
     base: Accelerator,
-    axes: tuple[Axis, ...],
+    axes: tuple[SweepAxis, ...],
     ways: list[Way],
     models: list[CostModel],
     nets: list[Network],
@@ -161,7 +161,7 @@ def _is_whole(base: Accelerator, path: str) -> bool:
 
 
 def _machines(
-    base: Accelerator, axes: tuple[Axis, ...]
+    base: Accelerator, axes: tuple[SweepAxis, ...]
 ) -> tuple[list[Accelerator | None], list[str]]:  # fmt: skip
     """The machine of every point, or None and the reason why there is none."""
     machines: list[Accelerator | None] = []
@@ -220,7 +220,7 @@ def _solve(
 
 
 def _rows(
-    axes: tuple[Axis, ...],
+    axes: tuple[SweepAxis, ...],
     machines: list[Accelerator | None],
     reasons: list[str],
     ways: list[Way],
