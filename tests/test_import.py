@@ -42,3 +42,16 @@ def test_no_two_classes_share_a_name() -> None:
                 if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
                     where.setdefault(node.name, []).append(str(path.relative_to(ROOT)))
     assert {name: paths for name, paths in where.items() if len(paths) > 1} == {}
+
+
+def test_a_command_that_prices_leaves_linear_algebra_out() -> None:
+    """Numba looks for BLAS when it loads a kernel, which takes a third of a warm `evaluate`."""
+    code = (
+        "import sys\n"
+        "from accelsim.cli import main\n"
+        "try: main(['evaluate', 'example', '--layer', 'K=4 C=4', '--mapper', 'template'])\n"
+        "except SystemExit: pass\n"
+        "assert 'numba' in sys.modules and 'scipy.linalg' not in sys.modules\n"
+        "import scipy.linalg\n"  # it is there for who wants it
+    )
+    subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
