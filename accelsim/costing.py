@@ -20,7 +20,7 @@ from accelsim.pricing.ask import Ask
 from accelsim.pricing.given import Fuse, read_fuse, stacks_of
 from accelsim.pricing.models.loopnest import LoopNest
 from accelsim.pricing.network import NetworkPricer, Progress, Run, overhead_cycles, overhead_pj
-from accelsim.pricing.residency import Residency, plan
+from accelsim.pricing.residency import ResidencyPlan, plan
 from accelsim.pricing.way import DEFAULT_MAPPER, Way
 from accelsim.shown import Shown
 from accelsim.workloads.layer import Layer
@@ -377,7 +377,7 @@ def _fused(
 
 def _with(run: Run, stacks: Sequence[Stack]) -> Run:
     """A run some of whose layers are in stacks, nothing kept around the others."""
-    nothing = Residency(run.chip, run.network, set(), set())
+    nothing = ResidencyPlan(run.chip, run.network, set(), set())
     return replace(run, residency=nothing, stacks=tuple(stacks), fuse=False)
 
 

@@ -26,11 +26,10 @@ from accelsim.cosearch.strategies.base import STRATEGIES, Strategy, load_strateg
 from accelsim.cosearch.study import Generation, Study
 from accelsim.engines.base import Engine, as_engine
 from accelsim.errors import AccelsimError, nearest
-from accelsim.fusion import write_stacks
 from accelsim.hardware import Accelerator, load_hardware
 from accelsim.mapping.mapper import MAPPERS, Cancel, Mapper, as_question
 from accelsim.pricing.fused import fuses
-from accelsim.pricing.given import Fuse, read_fuse, stacks_of
+from accelsim.pricing.given import Fuse, told_fuse
 from accelsim.pricing.models import MODELS, CostModel, load_model
 from accelsim.pricing.way import DEFAULT_MAPPER, Way
 from accelsim.workloads.load import load_network
@@ -109,14 +108,7 @@ def configure(
     if not isinstance(accuracy, str):
         accuracy = KNOWN.name_of(accuracy)
     fixed = tuple(fix.replace(",", " ").split()) if isinstance(fix, str) else tuple(fix)
-    told: str | list[dict[str, Any]] | dict[str, Any] | None = read_fuse(fuse)
-    if isinstance(told, dict):
-        if space is not None:
-            raise AccelsimError(
-                "fuse: a schedule names the layers of one network, but a space has many; give a network, or "
-                "auto"
-            )
-        told = write_stacks(loaded[0], stacks_of(told, loaded))
+    told = told_fuse(fuse, loaded)
     if told is None:
         able = STRATEGIES.name_of(strategy) in WHOLE and not goals.detailed
         told = "auto" if able and fuses(None, base, load_model(model, way)) else "none"
@@ -140,7 +132,7 @@ def configure(
         accuracy=accuracy,
         accuracy_hash=file_hash(accuracy) if space is not None else "",
         model=MODELS.name_of(model),
-        fuse=told or "none",
+        fuse=told,
         screen=screen,
     )
     load_strategy(Setup(config))

@@ -11,7 +11,7 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
-from accelsim.fusion.widths import StackBits, Widths
+from accelsim.fusion.widths import LayerWidths, StackBits
 from accelsim.stacks import KEPT, StackGraph, steps
 from accelsim.workloads.layer import Layer
 from accelsim.workloads.network import INPUT, Network
@@ -23,7 +23,7 @@ MODES = tuple(KEPT)
 
 
 @dataclass(frozen=True)
-class Space:
+class StackSpace:
     """Which stacks and choices are tried.
 
     longest  layers of a stack at most
@@ -81,12 +81,12 @@ class Menu:
 class Menus:
     """Menus of a space, by what stacks consist of: equal blocks of one network or of several share theirs."""
 
-    def __init__(self, space: Space) -> None:
+    def __init__(self, space: StackSpace) -> None:
         self.space = space
         self._known: dict[tuple[int, ...], Menu] = {}
         self._kinds: dict[object, int] = {}
 
-    def of(self, network: Network, widths: tuple[Widths, ...]) -> dict[tuple[int, int], Menu]:
+    def of(self, network: Network, widths: tuple[LayerWidths, ...]) -> dict[tuple[int, int], Menu]:
         """Menu by (first, last) layer, for each interval of two layers and more; `widths` of each layer."""
         kinds = [
             self._kinds.setdefault((_kind(network, i), width), len(self._kinds))
@@ -130,7 +130,7 @@ def _modes(sink: Layer, tile: tuple[int, int], words: tuple[str, ...]) -> list[s
     return [word for word in words if word in different.values()]
 
 
-def _menu(graph: StackGraph, bits: StackBits, space: Space) -> Menu:
+def _menu(graph: StackGraph, bits: StackBits, space: StackSpace) -> Menu:
     sink, network = graph.layers[-1], graph.network
     tiles = product(tiles_of(sink.P, space.tiles), tiles_of(sink.Q, space.tiles))
     pairs = [(tile, word) for tile in tiles for word in _modes(sink, tile, space.kept)]

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from accelsim.fusion.room import Room, flags, home_of, reserved_bits
 from accelsim.fusion.schedule import Stack
-from accelsim.fusion.stack_cost import Piece, StackCost
+from accelsim.fusion.stack_cost import StackCost, StackPiece
 from accelsim.fusion.totals import Frame, Totals
 from accelsim.fusion.widths import StackBits, widths_of
 from accelsim.mapping.cost import LayerCost, price_mapping
@@ -29,7 +29,7 @@ Solve = Callable[[Layer, str, Floats], LayerCost | None]
 """Cost of a layer with these tensors resident and these bits reserved, None where nothing fits."""
 
 
-class Part(NamedTuple):
+class StackPart(NamedTuple):
     """A piece to be priced: of which layer, how often it runs, and what lies on chip meanwhile."""
 
     at: int
@@ -39,17 +39,17 @@ class Part(NamedTuple):
     reserved: Floats
 
 
-class Parts(NamedTuple):
+class StackParts(NamedTuple):
     """A stack on a chip, its pieces by layer, rows, columns."""
 
     hardware: Accelerator
     stack: Stack
     steps: Steps
     bits: StackBits
-    all: tuple[Part, ...]
+    all: tuple[StackPart, ...]
 
     @classmethod
-    def of(cls, hardware: Accelerator, network: Network, stack: Stack) -> Parts:
+    def of(cls, hardware: Accelerator, network: Network, stack: Stack) -> StackParts:
         """Raises StackError where the stack cannot run."""
         graph = StackGraph(network, stack.first, stack.last)
         counted = steps(graph, [stack.tile], [stack.kept])
@@ -63,7 +63,7 @@ class Parts(NamedTuple):
             for rows, cols, times in regions:
                 piece = replace(layer, N=layer.N // graph.images, P=rows, Q=cols)
                 reserved = reserved_bits(hardware, room.used[n], piece, resident[n])
-                out.append(Part(stack.first + n, times, piece, resident[n], reserved))
+                out.append(StackPart(stack.first + n, times, piece, resident[n], reserved))
         return cls(hardware, stack, counted, bits, tuple(out))
 
     def totals(self, cycles: Floats, pj: Floats, busy: Floats) -> Totals:
@@ -72,14 +72,14 @@ class Parts(NamedTuple):
         moved, held = self.bits.moved(self.steps)[0], self.bits.held(graph, self.stack.weights)
         return Frame(self.hardware).of_pieces(moved, held, graph.images, times, cycles, pj, busy)
 
-    def nothing_left(self, part: Part) -> MappingError:
+    def nothing_left(self, part: StackPart) -> MappingError:
         """What to raise for a piece that has no mapping beside the stack's tensors."""
         home = self.hardware.memories[home_of(self.hardware)].name
         return MappingError(
             f"{self._where(part)}: no mapping fits in what the stack's tensors leave of {home}"
         )
 
-    def given(self, part: Part) -> LayerCost | None:
+    def given(self, part: StackPart) -> LayerCost | None:
         """The cost of a piece under the mapping that the schedule gives it. Raises MappingError."""
         mapping = self.stack.pieces.get((part.at, part.piece.P, part.piece.Q))
         if mapping is None:
@@ -102,7 +102,7 @@ class Parts(NamedTuple):
                     f"pieces are {sizes}"
                 )
 
-    def _where(self, part: Part) -> str:
+    def _where(self, part: StackPart) -> str:
         return f"{self._name}: piece {part.piece.P}x{part.piece.Q} of {part.piece.name}"
 
     @property
@@ -117,12 +117,12 @@ def price_stack(hardware: Accelerator, network: Network, stack: Stack, solve: So
     Raises StackError where the stack cannot run; MappingError where a piece finds no mapping, or where one is
     given for a piece that the stack does not have.
     """
-    parts = Parts.of(hardware, network, stack)
+    parts = StackParts.of(hardware, network, stack)
     parts.check_given()
     out = []
     for part in parts.all:
         cost = parts.given(part) or solve(part.piece, part.resident, part.reserved)
         if cost is None:
             raise parts.nothing_left(part)
-        out.append(Piece(part.at, part.times, cost))
+        out.append(StackPiece(part.at, part.times, cost))
     return StackCost(hardware, stack, parts.steps, tuple(out), parts.bits)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Piece:
+class StackPiece:
     """Regions of one layer that have one shape: the layer of that P and Q, and how often it runs."""
 
     layer: int
@@ -35,7 +35,7 @@ class StackCost:
     hardware: Accelerator
     stack: Stack
     steps: Steps
-    pieces: tuple[Piece, ...]
+    pieces: tuple[StackPiece, ...]
     bits: StackBits
 
     @property

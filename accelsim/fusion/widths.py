@@ -19,30 +19,30 @@ if TYPE_CHECKING:
 Ints = NDArray[np.int64]
 
 
-class Widths(NamedTuple):
+class LayerWidths(NamedTuple):
     """Bits of a weight, an input and a result of one layer, in memory 0 and in the home."""
 
     outer: tuple[int, int, int]
     home: tuple[int, int, int]
 
 
-def widths_of(hardware: Accelerator, network: Network) -> tuple[Widths, ...]:
+def widths_of(hardware: Accelerator, network: Network) -> tuple[LayerWidths, ...]:
     """Of each layer: its own precisions, else the machine's, unless the memory keeps widths of its own.
 
     Raises StackError for a chip without a home.
     """
-    home, known = home_of(hardware), dict[LayerBits, Widths]()
+    home, known = home_of(hardware), dict[LayerBits, LayerWidths]()
     for bits in {layer.bits for layer in network.layers}:
         seen = hardware.at_bits(bits)
         outer, inner = (seen.kept_bits(m) for m in (0, home))
-        known[bits] = Widths(
+        known[bits] = LayerWidths(
             (outer.weight, outer.input, outer.output), (inner.weight, inner.input, inner.output)
         )
     return tuple(known[layer.bits] for layer in network.layers)
 
 
 class StackBits(NamedTuple):
-    """Widths of a stack, memory 0 first, the home second.
+    """LayerWidths of a stack, memory 0 first, the home second.
 
     tensors  int64[2, nodes] of a result as its layer makes it; of a tensor from outside as the reader in the
              stack that takes most of it reads it
@@ -53,7 +53,7 @@ class StackBits(NamedTuple):
     weights: Ints
 
     @classmethod
-    def of(cls, graph: StackGraph, widths: tuple[Widths, ...]) -> StackBits:
+    def of(cls, graph: StackGraph, widths: tuple[LayerWidths, ...]) -> StackBits:
         """`widths` are those of the network's layers."""
         tensors = np.zeros((2, len(graph.nodes)), np.int64)
         at = {producer: node for node, producer in enumerate(graph.nodes)}

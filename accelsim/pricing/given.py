@@ -1,4 +1,4 @@
-"""Given stacks: read from a schedule, and priced for many candidates at once."""
+"""GivenCosts stacks: read from a schedule, and priced for many candidates at once."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import numpy as np
 
 from accelsim.errors import AccelsimError, nearest
 from accelsim.fusion import Stack
-from accelsim.fusion.price import Parts
+from accelsim.fusion.price import StackParts
 from accelsim.fusion.room import StackError
-from accelsim.fusion.schedule import read_stacks
+from accelsim.fusion.schedule import read_stacks, write_stacks
 from accelsim.pricing.ask import Ask
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ Fuse = str | Path | dict[str, Any] | None
 """A word, a schedule (what a mapping file holds) or the file that holds it; None: what the hardware says."""
 
 
-class Given(NamedTuple):
+class GivenCosts(NamedTuple):
     """All stacks of a run; `failed` is the layer that has no room and `fault` why, else -1 and ""."""
 
     latency_cycles: float
@@ -56,26 +56,35 @@ def read_fuse(fuse: Fuse) -> str | dict[str, Any] | None:
     return held
 
 
+def told_fuse(fuse: Fuse, networks: Sequence[Network]) -> str | list[dict[str, Any]] | None:
+    """A word, None, or the stacks of a schedule in JSON form, to be kept. Raises AccelsimError."""
+    held = read_fuse(fuse)
+    if not isinstance(held, dict):
+        return held
+    return write_stacks(networks[0], found) if (found := stacks_of(held, networks)) else "none"
+
+
 def stacks_of(schedule: dict[str, Any], networks: Sequence[Network]) -> tuple[Stack, ...]:
-    """The stacks of a schedule, their pieces to be mapped anew. Raises AccelsimError unless it is of the one
-    network.
-    """  # fmt: skip
+    """The stacks of a schedule, their pieces to be mapped anew.
+
+    Raises AccelsimError unless there is one network, which has these layers.
+    """
     if len(networks) != 1:
+        there = f"there are {len(networks)}" if networks else "a space has many"
         raise AccelsimError(
-            f"fuse: a schedule names the layers of one network, but there are {len(networks)}; give one, or "
-            "auto"
+            f"fuse: a schedule names the layers of one network, but {there}; give one network, or auto"
         )
     found = read_stacks(networks[0], schedule.get("stacks", []))
     return tuple(Stack(s.first, s.last, s.tile, s.kept, s.weights) for s in found if s.first < s.last)
 
 
-def given(pricer: NetworkPricer, runs: Sequence[Run]) -> list[Given]:
+def given(pricer: NetworkPricer, runs: Sequence[Run]) -> list[GivenCosts]:
     """What the given stacks of each run cost."""
-    found: list[list[Parts] | Given] = []
+    found: list[list[StackParts] | GivenCosts] = []
     asks: list[tuple[Hashable, Ask]] = []
     for run in runs:
         try:
-            found.append([Parts.of(run.chip, run.network, stack) for stack in run.stacks])
+            found.append([StackParts.of(run.chip, run.network, stack) for stack in run.stacks])
         except StackError as fault:
             found.append(_failed(run.stacks[0].first, fault))
             continue
@@ -85,10 +94,10 @@ def given(pricer: NetworkPricer, runs: Sequence[Run]) -> list[Given]:
     columns = pricer.pieces(asks) if asks else ()
     out, start = [], 0
     for one in found:
-        if isinstance(one, Given):
+        if isinstance(one, GivenCosts):
             out.append(one)
             continue
-        sums = Given(0.0, 0.0, -1, "")
+        sums = GivenCosts(0.0, 0.0, -1, "")
         for parts in one:
             end = start + len(parts.all)
             cycles, pj, busy = (column[start:end] for column in columns)
@@ -100,10 +109,10 @@ def given(pricer: NetworkPricer, runs: Sequence[Run]) -> list[Given]:
             elif sums.failed < 0:
                 total = parts.totals(cycles, pj, busy)
                 latency, energy = float(total.latency_cycles[0]), float(total.energy_pj[0])
-                sums = Given(sums.latency_cycles + latency, sums.energy_pj + energy, -1, "")
+                sums = GivenCosts(sums.latency_cycles + latency, sums.energy_pj + energy, -1, "")
         out.append(sums)
     return out
 
 
-def _failed(layer: int, fault: Exception) -> Given:
-    return Given(float("inf"), float("inf"), layer, str(fault))
+def _failed(layer: int, fault: Exception) -> GivenCosts:
+    return GivenCosts(float("inf"), float("inf"), layer, str(fault))

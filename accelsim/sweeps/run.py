@@ -12,18 +12,17 @@ from typing import TYPE_CHECKING, Any
 from accelsim.engines.base import Engine, as_engine, check_workers
 from accelsim.errors import AccelsimError
 from accelsim.files import check_suffix
-from accelsim.fusion import write_stacks
 from accelsim.hardware.loader import load_hardware
 from accelsim.hardware.paths import value_at
 from accelsim.hardware.resize import resized
 from accelsim.mapping.mapper import Cancel, Mapper, as_question, nothing_fits
 from accelsim.pricing.fused import fuses
-from accelsim.pricing.given import Fuse, read_fuse, stacks_of
+from accelsim.pricing.given import Fuse, read_fuse, stacks_of, told_fuse
 from accelsim.pricing.models import CostModel, load_model
 from accelsim.pricing.models.base import never
 from accelsim.pricing.network import NetworkPricer, Run
 from accelsim.pricing.way import DEFAULT_MAPPER, Way
-from accelsim.sweeps.axes import Axis, as_axes, points
+from accelsim.sweeps.axes import SweepAxis, as_axes, points
 from accelsim.sweeps.journal import Journal
 from accelsim.sweeps.table import FIGURES, FORMATS, SweepTable, parquet_modules
 from accelsim.workloads.load import load_network
@@ -50,7 +49,7 @@ class _Job:
 def sweep(
     hardware: Accelerator | str | Path | dict[str, Any],
     networks: Network | str | Sequence[Network | str],
-    vary: Iterable[str | Axis] | Mapping[str, Any],
+    vary: Iterable[str | SweepAxis] | Mapping[str, Any],
     *,
     mapper: str | Mapper | type[Mapper] = DEFAULT_MAPPER,
     objective: str | Sequence[str] = "edp",
@@ -100,7 +99,7 @@ def sweep(
     fuse = read_fuse(fuse)
     fuses(fuse, base, models[0])
     given = stacks_of(fuse, nets) if isinstance(fuse, dict) else ()
-    told = write_stacks(nets[0], given) if given else fuse
+    told = told_fuse(fuse, nets)
     check_workers(workers)
     cancelled = as_question(cancel)
     journal = None
@@ -127,7 +126,7 @@ def sweep(
 
 def _priced(
     base: Accelerator,
-    axes: tuple[Axis, ...],
+    axes: tuple[SweepAxis, ...],
     ways: list[Way],
     models: list[CostModel],
     nets: list[Network],
@@ -173,7 +172,7 @@ def _is_whole(base: Accelerator, path: str) -> bool:
 
 
 def _machines(
-    base: Accelerator, axes: tuple[Axis, ...]
+    base: Accelerator, axes: tuple[SweepAxis, ...]
 ) -> tuple[list[Accelerator | None], list[str]]:  # fmt: skip
     """The machine of every point, or None and the reason why there is none."""
     machines: list[Accelerator | None] = []
@@ -237,7 +236,7 @@ def _solve(
 
 
 def _rows(
-    axes: tuple[Axis, ...],
+    axes: tuple[SweepAxis, ...],
     machines: list[Accelerator | None],
     reasons: list[str],
     ways: list[Way],

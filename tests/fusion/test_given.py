@@ -146,7 +146,7 @@ def test_given_pieces_are_those_of_the_stack():
     ("call", "message"),
     [
         (lambda: accelsim.sweep("eyeriss", [net(), "lenet5"], [VARY], fuse=STACKS),
-         "a schedule names the layers of one network, but there are 2; give one, or auto"),
+         "a schedule names the layers of one network, but there are 2; give one network, or auto"),
         (lambda: accelsim.search("eyeriss", space="ofa_mbv3", fuse=STACKS),
          "a schedule names the layers of one network, but a space has many"),
         (lambda: accelsim.map_network("eyeriss", net(), fuse={"stack": []}),
