@@ -221,3 +221,20 @@ def test_equal_questions_are_asked_once() -> None:
     schedule = dict(zip(net.names, (r.mapping for r in given), strict=True))
     pricer.price([Run(hw, net, schedule=lambda layer: schedule[layer.name])])
     assert pricer.tally.pairs > asked
+
+
+def test_what_is_forgotten_is_asked_again(monkeypatch) -> None:
+    """A long search's memory is bounded; answers do not depend on it."""
+    from accelsim.pricing.models.loopnest import LoopNest
+    from accelsim.pricing.network import Run
+    from accelsim.pricing.way import Way
+
+    runs = [Run(machine("example"), accelsim.load_network(name)) for name in ("lenet5", "resnet18", "lenet5")]
+    whole = NetworkPricer(LoopNest(Way.of("template")))
+    monkeypatch.setattr("accelsim.pricing.network.MOST_KNOWN", 2)
+    short = NetworkPricer(LoopNest(Way.of("template")))
+    for run in runs:
+        one, two = whole.price([run]), short.price([run])
+        assert (one.latency_cycles[0], one.energy_pj[0]) == (two.latency_cycles[0], two.energy_pj[0])
+        assert whole.bounds([run]).tolist() == short.bounds([run]).tolist()
+    assert short.tally.pairs > whole.tally.pairs
