@@ -33,7 +33,7 @@ def resident() -> int:
 
 
 def soak(study: Path, candidates: int, **options: object) -> np.ndarray:
-    """float64[points, 4]: candidates, seconds, bytes of memory, bytes of the study and what lies beside it."""
+    """float64[points, 4]: candidates, seconds, bytes of memory, bytes of the study and its log."""
     began, curve = time.perf_counter(), []
 
     def note(progress: Progress) -> None:
