@@ -24,7 +24,7 @@ from accelsim.mapping.cost import LayerCost
 from accelsim.mapping.mapper import MappingResult, nothing_fits
 from accelsim.pricing.ask import Ask, Schedule
 from accelsim.pricing.models.base import CostModel, never
-from accelsim.pricing.residency import Residency, plan
+from accelsim.pricing.residency import ResidencyPlan, plan
 from accelsim.workloads.layer import Layer
 from accelsim.workloads.network import Network
 
@@ -62,13 +62,13 @@ class Run:
     network: Network
     key: Hashable = None
     schedule: Callable[[Layer], Schedule | None] | None = None
-    residency: Residency | None = None
+    residency: ResidencyPlan | None = None
     engine: Callable[[Layer], Accelerator] | None = None
     fused: frozenset[int] = frozenset()
     fuse: bool = False
 
 
-class Figures(NamedTuple):
+class RunCosts(NamedTuple):
     """Costs of n runs.
 
     latency_cycles  float64[n], overhead included; infinite where a layer has no mapping
@@ -118,7 +118,7 @@ class NetworkPricer:
         self._pieces: dict[Hashable, tuple[float, float, NDArray[np.float64]]] = {}
         self._layers: dict[Layer, int] = {}
 
-    def price(self, runs: Sequence[Run]) -> Figures:
+    def price(self, runs: Sequence[Run]) -> RunCosts:
         """Figures of runs on chips with the same number of memories."""
         _bound(self._known)
         places = [_Place(run, self._layers) for run in runs]
@@ -128,7 +128,7 @@ class NetworkPricer:
             self._price({key: ask for place in pending for key, ask in place.asks().items()})
             pending = [place for place in pending if place.gives_way(self._fits)]
         n = len(runs)
-        out = Figures(np.zeros(n), np.zeros(n), np.full(n, -1), [])
+        out = RunCosts(np.zeros(n), np.zeros(n), np.full(n, -1), [])
         for i, place in enumerate(places):
             for key in place.keys:
                 out.latency_cycles[i] += self._known[key][0]
@@ -204,11 +204,15 @@ class NetworkPricer:
 
     def alone(self, run: Run) -> NDArray[np.float64]:
         """Cycles and pJ float64[layers, 2] of the layers one by one, nothing resident around them."""
-        place = _Place(replace(run, residency=Residency(run.chip, run.network, set(), set())), self._layers)
+        place = _Place(
+            replace(run, residency=ResidencyPlan(run.chip, run.network, set(), set())), self._layers
+        )
         self._price(place.asks())
         return np.array([self._known[key][:2] for key in place.keys])
 
-    def mappings(self, run: Run, progress: Progress | None = None) -> tuple[list[MappingResult], Residency]:
+    def mappings(
+        self, run: Run, progress: Progress | None = None
+    ) -> tuple[list[MappingResult], ResidencyPlan]:
         """A result per layer, and what stays on chip. `progress` is called with (layers done, in all).
 
         Raises AccelsimError where a layer fits nowhere, or the model has no mappings.

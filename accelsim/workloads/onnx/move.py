@@ -14,7 +14,7 @@ from accelsim.workloads.onnx.convolve import agree
 from accelsim.workloads.onnx.graph import Graph, Operand
 from accelsim.workloads.onnx.values import Shape
 from accelsim.workloads.onnx.window import check_broadcast
-from accelsim.workloads.reach import SAME, Axis, Reads, Whole, Window, all_of
+from accelsim.workloads.reach import SAME, Reads, RowWindow, Whole, Window, all_of
 
 
 def move(graph: Graph, node: Any, inputs: list[str], reads: int, writes: int, suffix: str = "") -> int:
@@ -55,7 +55,7 @@ def _pass(graph: Graph, node: Any) -> Reads:
         if axes <= {channels}:
             return SAME
         if len(shape) == 4 and axes <= {1, 3}:
-            return Window(Axis(), all_of(shape[3]))
+            return Window(RowWindow(), all_of(shape[3]))
     return Whole(f"{node.op_type} takes its statistics over the whole map")
 
 
