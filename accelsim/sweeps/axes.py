@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from accelsim.arguments import as_list, wrong
 from accelsim.errors import AccelsimError
 
 UNITS = {"": 1, "B": 1, "kB": 1000, "MB": 10**6, "GB": 10**9, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
@@ -105,7 +106,11 @@ def as_axes(vary: Iterable[str | SweepAxis] | Mapping[str, Any]) -> tuple[SweepA
             several = np.iterable(values) and not isinstance(values, str)
             axes.append(SweepAxis(str(path), tuple(map(_plain, values if several else [values]))))
     else:
-        axes = [axis if isinstance(axis, SweepAxis) else parse_axis(axis) for axis in vary]
+        rule = "texts like memories.1.size_bytes=4096,8192, or a table of path and values"
+        for axis in as_list(vary, "vary", rule, SweepAxis):
+            if not isinstance(axis, SweepAxis | str):
+                raise wrong("vary", rule, axis)
+            axes.append(parse_axis(axis) if isinstance(axis, str) else axis)
     paths = [axis.path for axis in axes]
     for path in paths:
         if paths.count(path) > 1:

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from accelsim.arguments import as_list, as_path, wrong
 from accelsim.engines.base import Engine, as_engine, check_workers
 from accelsim.errors import AccelsimError
 from accelsim.files import check_suffix
@@ -88,12 +89,15 @@ def sweep(
     """
     base = load_hardware(hardware)
     axes = tuple(axis.whole if _is_whole(base, axis.path) else axis for axis in as_axes(vary))
-    several = [networks] if isinstance(networks, Network | str | dict) else list(networks)
+    several = as_list(networks, "networks", "a network or several", Network, str, dict)
     nets = [load_network(net) for net in several]
     names = [net.name for net in nets]
     if not nets or len(set(names)) < len(names):
         raise AccelsimError(f"sweep: needs one or more networks of different names, but got {names}")
-    objectives = [objective] if isinstance(objective, str) else list(dict.fromkeys(objective))
+    objectives = as_list(objective, "objective", "an objective or several", str)
+    if not objectives:
+        raise wrong("objective", "an objective or several", objective)
+    objectives = [name for i, name in enumerate(objectives) if name not in objectives[:i]]
     ways = [Way.of(mapper, name, budget, seed) for name in objectives]
     models = [load_model(model, way) for way in ways]
     fuse = read_fuse(fuse)
@@ -104,7 +108,7 @@ def sweep(
     cancelled = as_question(cancel)
     journal = None
     if out is not None:
-        out = Path(out)
+        out = as_path(out, "out")
         check_suffix(out, FORMATS)
         if out.suffix.lower() == ".parquet":
             parquet_modules()
