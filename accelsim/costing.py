@@ -151,7 +151,9 @@ class NetworkCost(Shown):
     def to_dict(self) -> dict[str, Any]:
         """Everything as plain JSON values."""
         from accelsim import __version__
+        from accelsim.liveness import memory_plan
 
+        memory = memory_plan(self.network, self.hardware)
         return {
             "version": __version__,
             "hardware": self.hardware.name,
@@ -167,6 +169,8 @@ class NetworkCost(Shown):
             "edp_js": self.edp_js,
             "utilisation": self.utilisation,
             "area_mm2": self.hardware.area_mm2,
+            "peak_memory_bytes": memory.peak,
+            "flash_bytes": memory.flash,
             "estimated": list(self.hardware.estimated),
             "notes": list(self.network.notes),
             "layers": [{"name": cost.layer.name} | cost.to_dict() for cost in self.layers],

@@ -162,3 +162,16 @@ def pieces(graph: StackGraph, tile: tuple[int, int], kept: str) -> list[list[tup
         [(r, c, a * b * graph.images) for r, a in rows for c, b in cols]
         for rows, cols in zip(times[0], times[1])
     ]
+
+
+def timeline(graph: StackGraph, tile: tuple[int, int], kept: str) -> Ints:
+    """int64[2, steps, nodes] elements of each tensor that each step of an image needs, and that it computes
+    or loads of them; steps as they follow one another.
+    """  # fmt: skip
+    sides = []
+    for axis in (0, 1):
+        reads, starts = graph.reads[axis]
+        sizes = np.ascontiguousarray(graph.sizes[axis])
+        sides.append(S.axis_steps(sizes, reads, starts, int(tile[axis]), KEPT[kept][axis]))
+    rows, cols = sides
+    return np.asarray(rows[:, :, None] * cols[:, None]).reshape(2, -1, len(graph.nodes))

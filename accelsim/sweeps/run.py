@@ -239,6 +239,24 @@ def _solve(
     ]
 
 
+class _Memory:
+    """Figures of memory plans, which depend on the network and on the widths of the machine alone."""
+
+    def __init__(self) -> None:
+        self._known: dict[Any, dict[str, int]] = {}
+
+    def figures(self, machine: Accelerator, net: Network) -> dict[str, int]:
+        from accelsim.hardware.holding import first_holder
+        from accelsim.liveness import memory_plan
+
+        bits = machine.kept_bits(first_holder(machine, "O"))
+        key = net.name, bits.weight, bits.input, bits.output
+        if key not in self._known:
+            plan = memory_plan(net, machine)
+            self._known[key] = {"peak_memory_bytes": plan.peak, "flash_bytes": plan.flash}
+        return self._known[key]
+
+
 def _rows(
     axes: tuple[SweepAxis, ...],
     machines: list[Accelerator | None],
@@ -247,6 +265,7 @@ def _rows(
     nets: list[Network],
     known: dict[str, Any],
 ) -> Iterator[dict[str, Any]]:
+    memory = _Memory()
     for changes, machine, reason in zip(points(axes), machines, reasons, strict=True):
         for n, net in enumerate(nets):
             for way in ways:
@@ -260,7 +279,7 @@ def _rows(
                     "num_pes": machine.num_pes,
                     "onchip_bytes": machine.onchip_bytes,
                     "area_mm2": machine.area_mm2,
-                }
+                } | memory.figures(machine, net)
                 found = known[_key(machine, way)][n]
                 if isinstance(found, str):
                     yield row | {"status": found}
