@@ -36,24 +36,26 @@ class GivenCosts(NamedTuple):
 
 def read_fuse(fuse: Fuse) -> str | dict[str, Any] | None:
     """A word, None, or the schedule that a file holds. Raises AccelsimError."""
-    from accelsim.json_text import read_json
-
     if fuse is None or fuse in WORDS:
         return fuse  # type: ignore[return-value]
-    held: Any = fuse
-    if not isinstance(fuse, dict):
-        if not isinstance(fuse, str | Path) or not Path(fuse).is_file():
-            raise AccelsimError(
-                f"fuse: must be auto, none or a schedule file, and there is no file {fuse!s:.80}"
-                f"{nearest(str(fuse), WORDS)}"
-            )
-        held = read_json(Path(fuse), "fuse")
+    held, where = (fuse, "fuse") if isinstance(fuse, dict) else (_file(fuse), f"fuse {fuse}")
     if not isinstance(held, dict) or not {"stacks", "layers"} & set(held):
         raise AccelsimError(
-            'fuse: a schedule is an object with "stacks", like {"stacks": [{"layers": ["a", "b"]}]}, but got '
-            f"{held!s:.60}"
+            f'{where}: must hold an object with "stacks", like {{"stacks": [{{"layers": ["a", "b"]}}]}}, but '
+            f"holds {held!s:.60}"
         )
     return held
+
+
+def _file(fuse: Any) -> Any:
+    from accelsim.json_text import read_json
+
+    if not isinstance(fuse, str | Path) or not Path(fuse).is_file():
+        raise AccelsimError(
+            f"fuse: must be auto, none or a schedule file, and there is no file {fuse!s:.80}"
+            f"{nearest(str(fuse), WORDS)}"
+        )
+    return read_json(Path(fuse), "fuse")
 
 
 def told_fuse(fuse: Fuse, networks: Sequence[Network]) -> str | list[dict[str, Any]] | None:

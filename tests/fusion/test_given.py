@@ -150,7 +150,7 @@ def test_given_pieces_are_those_of_the_stack():
         (lambda: accelsim.search("eyeriss", space="ofa_mbv3", fuse=STACKS),
          "a schedule names the layers of one network, but a space has many"),
         (lambda: accelsim.map_network("eyeriss", net(), fuse={"stack": []}),
-         'a schedule is an object with "stacks"'),
+         'must hold an object with "stacks"'),
         (lambda: accelsim.sweep("eyeriss", "lenet5", [VARY], fuse=STACKS), "has no layer 'c1'"),
         (lambda: accelsim.sweep("nvdla_64", net(), [], fuse=STACKS),
          "no memory on chip that holds both I and O"),
