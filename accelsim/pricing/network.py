@@ -331,8 +331,9 @@ class _Place:
         self.chip_key = run.chip.hash if run.key is None else run.key
         self.numbers = [layers.setdefault(layer, len(layers)) for layer in run.network.layers]
         self.residency = plan(run.chip, run.network) if run.residency is None else run.residency
-        self.alone = [i for i in range(len(run.network.layers)) if i not in run.fused]
-        self.residency.make_room(run.fused)
+        fused = run.fused
+        self.alone = [i for i in range(len(run.network.layers)) if i not in fused]
+        self.residency.make_room(fused)
         self.keys: list[Hashable] = []
         self.failed = -1
         self._rows: list[Ask] = []
