@@ -271,7 +271,7 @@ def watching() -> Iterator[tuple[Event, Any]]:
         from rich.progress import Progress as Bar
 
         columns = [
-            BarColumn(),
+            BarColumn(20),
             TimeRemainingColumn(),
             TextColumn("{task.fields[figures]}", markup=False),
         ]
@@ -287,7 +287,7 @@ def watching() -> Iterator[tuple[Event, Any]]:
 
 
 def figures(now: Progress) -> str:
-    """Speed, best, hypervolume and rejected share of a running search."""
+    """Best, speed, hypervolume and rejected share of a running search; what matters most comes first."""
     best = now.result.best
     first = now.result.setup.goals.objectives[0]
     value = "none yet" if best is None else f"{best.metrics[first]:.4g}"
@@ -296,7 +296,7 @@ def figures(now: Progress) -> str:
         f"{name} {count / (drawn + len(now.last.rows)):.0%}" for name, count in now.last.rejected.items()
     )
     return (
-        f"generation {now.generation}/{now.generations}, {now.candidates_per_s:,.0f} candidates/s, "
-        f"best {first} {value}, hypervolume {now.result.hypervolume():.4g}"
+        f"{now.generation}/{now.generations}, best {first} {value}, "
+        f"{now.candidates_per_s:,.0f} candidates/s, hypervolume {now.result.hypervolume():.4g}"
         + (f", drawn again: {shares}" if shares else "")
     )

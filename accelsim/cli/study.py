@@ -29,15 +29,17 @@ def list_studies(
     folder: Annotated[Path, typer.Argument(help="Folder to look in.")] = Path("."),
 ) -> None:
     """List the study files of a folder."""
-    from rich.table import Table
-
     from accelsim.cosearch.study import Study, summary
+    from accelsim.report.grid import Grid, number, text
 
     if not folder.is_dir():
         raise AccelsimError(f"{folder}: is not a folder")
-    table = Table(box=None, header_style="bold")
-    for name in ("study", "what", "strategy", "candidates", "of", "feasible", "seconds"):
-        table.add_column(name, justify="left" if name in ("study", "what", "strategy") else "right")
+    table = Grid(
+        [
+            text("study", 16), text("what", 12), text("strategy", 8, drop=3), number("candidates"),
+            number("of"), number("feasible", 1), number("seconds", 2),
+        ]
+    )  # fmt: skip
     for path in sorted(folder.glob("*.study")):
         try:
             with Study.open(path) as study:
@@ -57,7 +59,7 @@ def list_studies(
                 )
         except AccelsimError as fault:
             table.add_row(str(path), f"unreadable: {fault}", "", "", "", "", "")
-    console().print(table if table.row_count else f"no study in {folder}")
+    console().print(table if table.rows else f"no study in {folder}")
 
 
 @studies.command()

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from accelsim.accuracy import AccuracyError, AccuracySource, load_source
 from accelsim.csv_text import csv_text
+from accelsim.report.grid import plain
 from accelsim.workloads.spaces import Space, load_space
 
 COLUMNS = ("subnet", "macs", "params", "accuracy", "error", "kind", "source")
@@ -59,7 +59,7 @@ def space_table(
     """Drawn subnets as a table, with the size of the space above and the accuracy's source below."""
     space = load_space(name)
     rows = space_rows(space, sample, seed, accuracy)
-    table = Table(box=None, header_style="bold")
+    table = plain()
     table.add_column("subnet", overflow="fold")
     for title in ("MACs", "params", "top-1 %"):
         table.add_column(title, justify="right", no_wrap=True)
