@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from accelsim.cli import complete
 from accelsim.cli.app import app, console
 from accelsim.errors import AccelsimError
 
@@ -74,7 +75,9 @@ def _whole(text: str) -> bool:
 def network_(
     network: Annotated[
         str,
-        typer.Argument(help="A shipped network, a subnet as SPACE:ENCODING, or a file."),
+        typer.Argument(
+            help="A shipped network, a subnet as SPACE:ENCODING, or a file.", autocompletion=complete.networks
+        ),
     ],
     batch: Annotated[int | None, typer.Option(help="Inputs at once.")] = None,
     resolution: Annotated[int | None, typer.Option(help="Input height and width, or length.")] = None,

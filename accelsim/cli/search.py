@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from accelsim.cli import complete
 from accelsim.cli.app import Hardware, Wide, app, console
 from accelsim.cli.look import with_look
 from accelsim.cli.network import AllowUnknown, Dims, Shapes, load_all
@@ -68,26 +69,40 @@ def with_limits(command: Callable[..., None]) -> Callable[..., None]:
 @with_limits
 def search(
     hardware: Hardware,
-    space: Annotated[str | None, typer.Option(help="A space of subnets, as `accelsim list` shows.")] = None,
+    space: Annotated[
+        str | None,
+        typer.Option(
+            help="A space of subnets, as `accelsim list` shows.",
+            autocompletion=complete.spaces,
+        ),
+    ] = None,
     network: Annotated[
         list[str] | None,
-        typer.Option(help="Instead of a space: a network; several count by geometric mean."),
+        typer.Option(
+            help="Instead of a space: a network; several count by geometric mean.",
+            autocompletion=complete.networks,
+        ),
     ] = None,
     objectives: Annotated[
         str | None,
         typer.Option(
-            help=f"Of {', '.join(METRICS.home)}, or package.module:Metric. Default: edp,accuracy; edp."
+            help=f"Of {', '.join(METRICS.home)}, or package.module:Metric. Default: edp,accuracy; edp.",
+            autocompletion=complete.objectives,
         ),
     ] = None,
     strategy: Annotated[
         str,
         typer.Option(
-            help="nested, joint, sequential, single, blockwise, blockwise_exact, gradient, holistic."
+            help="nested, joint, sequential, single, blockwise, blockwise_exact, gradient, holistic.",
+            autocompletion=complete.strategies,
         ),
     ] = "nested",
     optimiser: Annotated[
         str,
-        typer.Option(help="nsga2, age_moea, sms_emoa, moead, surrogate, random, or cmaes for one objective."),
+        typer.Option(
+            help="nsga2, age_moea, sms_emoa, moead, surrogate, random, or cmaes for one objective.",
+            autocompletion=complete.optimisers,
+        ),
     ] = "nsga2",
     evaluations: Annotated[int, typer.Option(help="Candidates, in whole generations.")] = 2000,
     population: Annotated[int, typer.Option(help="Candidates of a generation.")] = 64,
