@@ -311,7 +311,7 @@ def figures(now: Progress) -> str:
         f"{name} {count / (drawn + len(now.last.rows)):.0%}" for name, count in now.last.rejected.items()
     )
     return (
-        f"{now.generation}/{now.generations}, best {first} {value}, "
+        f"generation {now.generation}/{now.generations}, best {first} {value}, "
         f"{now.candidates_per_s:,.0f} candidates/s, hypervolume {now.result.hypervolume():.4g}"
         + (f", drawn again: {shares}" if shares else "")
     )

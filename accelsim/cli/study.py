@@ -36,10 +36,11 @@ def list_studies(
         raise AccelsimError(f"{folder}: is not a folder")
     table = Grid(
         [
-            text("study", 16), text("what", 12), text("strategy", 8, drop=3), number("candidates"),
+            text("study", 16), text("what", 12, 60), text("strategy", 14, drop=3), number("candidates"),
             number("of"), number("feasible", 1), number("seconds", 2),
         ]
     )  # fmt: skip
+    damaged = []
     for path in sorted(folder.glob("*.study")):
         try:
             with Study.open(path) as study:
@@ -58,8 +59,14 @@ def list_studies(
                     f"{numbers['seconds']:.1f}",
                 )
         except AccelsimError as fault:
-            table.add_row(str(path), f"unreadable: {fault}", "", "", "", "", "")
-    console().print(table if table.rows else f"no study in {folder}")
+            damaged.append(f"{path} unreadable: {fault}")
+    if not table.rows and not damaged:
+        console().print(f"no study in {folder}")
+        return
+    if table.rows:
+        console().print(table)
+    for line in damaged:
+        console().print(line)
 
 
 @studies.command()
