@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
@@ -143,7 +143,7 @@ def _menu(graph: StackGraph, space: Space) -> Menu:
     start, layer, rows, cols, times = S.list_pieces(*sides, *at, len(graph.loaded))
     return Menu(
         graph.images,
-        tuple(replace(x, N=x.N // graph.images) for x in graph.layers),
+        graph.one_image,
         np.array([any(e.operand == "W" for e in network.inputs_of[i]) for i in graph.inside]),
         np.array([network.weights_of[i] > 0 for i in graph.inside]),
         graph.weights(i for i in graph.inside if network.weights_of[i]),

@@ -228,9 +228,9 @@ def price_stack(hardware: Accelerator, network: Network, stack: Stack, solve: So
     room.check()
     out = []
     shapes = pieces(graph, stack.tile, stack.kept)[len(graph.loaded) :]
-    for n, (layer, regions) in enumerate(zip(graph.layers, shapes)):
+    for n, (layer, regions) in enumerate(zip(graph.one_image, shapes)):
         for rows, cols, times in regions:
-            piece = replace(layer, N=layer.N // graph.images, P=rows, Q=cols)
+            piece = replace(layer, P=rows, Q=cols)
             reserved = reserved_bits(hardware, room.used[n], piece, resident[n])
             given = stack.pieces.get((stack.first + n, rows, cols))
             ends = f"{graph.layers[0].name} to {graph.layers[-1].name}"

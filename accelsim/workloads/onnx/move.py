@@ -12,8 +12,6 @@ from accelsim.workloads.onnx import parts as P
 from accelsim.workloads.onnx import views as V
 from accelsim.workloads.onnx.convolve import agree
 from accelsim.workloads.onnx.graph import Graph, Operand
-from accelsim.workloads.onnx.values import Shape
-from accelsim.workloads.onnx.window import check_broadcast
 from accelsim.workloads.reach import SAME, Axis, Reads, Whole, Window, all_of
 
 
@@ -57,56 +55,6 @@ def _pass(graph: Graph, node: Any) -> Reads:
         if len(shape) == 4 and axes <= {1, 3}:
             return Window(Axis(), all_of(shape[3]))
     return Whole(f"{node.op_type} takes its statistics over the whole map")
-
-
-def combine(graph: Graph, node: Any) -> None:
-    """Sum, product and their like.
-
-    Fused into the layer before: constants of one value a channel, single values, and a tensor with itself
-    (x * sigmoid(x)). Smaller activations (squeeze-excite) ride along without a place in the loop nest.
-    """
-    inputs = [x for x in node.input if x]
-    if not graph.attributes(node).get("broadcast"):  # before opset 7 it aligns the shapes at another axis
-        check_broadcast(graph.shape(x) for x in inputs)
-        rank = max(len(graph.shape(x)) for x in inputs)
-        padded = [(1,) * (rank - len(s)) + s for s in map(graph.shape, inputs)]
-        agree(graph, node.output[0], tuple(0 if 0 in sizes else max(sizes) for sizes in zip(*padded)))
-    shape = graph.shape(node.output[0])
-    size = prod(shape)
-    constants = [x for x in inputs if not graph.activation(x)]
-    batch = shape[0] if shape else 1
-    large = [x for x in constants if _varies(graph.shape(x)) and graph.elements(x) * batch >= size]
-    params = graph.params(constants)
-    data = graph.data(inputs)
-    wide = [x for x in data if graph.elements(x) > 1] or data
-    if (
-        not large
-        and len({P.quantised(graph.read(x), 0) for x in wide}) == 1
-        and graph.elements(wide[0]) == size
-    ):
-        graph.fuse(node, wide[0], params)
-        return
-    full = [x for x in dict.fromkeys(data) if graph.elements(x) == size and not P.repeats(graph.read(x))]
-    operands = len(full) + len(large)
-    read = P.elements(tuple(p for x in (*data, *large) for p in graph.read(x)))
-    if operands and read and read % size == 0:  # x + transpose(x) reads one
-        operands = read // size
-    layer = graph.elementwise(node, max(operands, 1))
-    if not operands:
-        layer = _spread(graph, node, wide, size, layer)
-    graph.make(node.output[0], graph.emit(layer, data, params=params))
-
-
-def _spread(graph: Graph, node: Any, data: list[str], size: int, layer: Layer) -> Layer:
-    """Operands that all repeat: the largest is read once and makes several results an element."""
-    largest = max(P.elements(graph.read(x)) for x in data)
-    if not largest or size % largest:
-        return layer
-    return Layer(G=largest, K=size // largest, op="eltwise", name=layer.name)
-
-
-def _varies(shape: Shape) -> bool:
-    return sum(size > 1 for size in shape) > 1
 
 
 def fused(graph: Graph, node: Any) -> None:
