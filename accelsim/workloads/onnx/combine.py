@@ -53,8 +53,8 @@ def join(
     size = prod(shape)
     wide = [x for x in data if graph.elements(x) > 1] or data
     operands = {x: _expanded(graph, x, shape, axis) for x in (*wide, *large)}
-    full = [x for x in operands if graph.elements(x) == size and not P.repeats(graph.read(x))]
-    found = _apart(operands, full, wide)
+    full = [x for x in dict.fromkeys(wide) if graph.elements(x) == size and not P.repeats(graph.read(x))]
+    found = _apart(operands, wide) if len(full) < 2 else None
     if found is not None:
         one, other = found
         layer = _broadcast(shape, operands[one], operands[other], graph.name(node))
@@ -62,7 +62,7 @@ def join(
         i = graph.emit(layer, left, factors=[Operand(operands[other])], params=params)
         graph.make(node.output[0], i)
         return
-    several = len(full)
+    several = len(full) + sum(graph.elements(x) == size for x in large)
     read = P.elements(tuple(p for parts in operands.values() for p in parts))
     if several and read and read % size == 0:  # x + transpose(x) reads one
         several = read // size
@@ -80,14 +80,11 @@ def _expanded(graph: Graph, name: str, shape: Shape, axis: int | None) -> Parts:
     return P.expand(P.reshape(graph.read(name), graph.shape(name), own), own, shape)
 
 
-def _apart(operands: dict[str, Parts], full: list[str], data: list[str]) -> tuple[str, str] | None:
+def _apart(operands: dict[str, Parts], data: list[str]) -> tuple[str, str] | None:
     """The operand that is read as inputs and the one that takes the place of weights, if they share nothing.
 
-    One full operand and the largest of the others, or the two largest. Beside several full ones, smaller
-    ones have no place of their own.
+    The largest activation, and the largest of the others.
     """
-    if len(full) > 1:
-        return None
     elements = {x: P.elements(parts) for x, parts in operands.items()}
     first = max(data, key=lambda x: elements[x])
     others = [x for x in operands if x != first]
