@@ -106,7 +106,13 @@ def conv_transpose(graph: Graph, node: Any) -> None:
             )  # fmt: skip
         params = 0
         out.append(i)
-    graph.make(node.output[0], *out, base=_subpixels(window, image[2:], made, reads))
+    y, apart = (
+        node.output[0],
+        graph.elements(node.output[0]) - sum(graph.layers[i].output_elements for i in out),
+    )
+    if apart > 0:
+        graph.note(f"the kernel of {y!r} does not reach {apart:,} of its elements; they count nowhere")
+    graph.make(y, *out, base=_subpixels(window, image[2:], made, reads), gaps=apart > 0)
 
 
 def _rows(graph: Graph, x: str, piece: tuple[phases.Piece, ...]) -> str | Operand:
