@@ -19,7 +19,7 @@ from accelsim.mapping.optimal_space import Tiles
 from accelsim.pricing.ask import Ask
 from accelsim.pricing.models.loopnest import LoopNest
 from accelsim.pricing.network import NetworkPricer, Progress, Run, overhead_cycles, overhead_pj
-from accelsim.pricing.residency import Residency, plan
+from accelsim.pricing.residency import ResidencyPlan, plan
 from accelsim.pricing.way import DEFAULT_MAPPER, Way
 from accelsim.shown import Shown
 from accelsim.workloads.layer import Layer
@@ -351,7 +351,9 @@ def _fused(
 def _with(run: Run, stacks: Sequence[Stack]) -> Run:
     """A run some of whose layers are in stacks, nothing kept around the others."""
     inside = frozenset(i for s in stacks for i in range(s.first, s.last + 1))
-    return replace(run, residency=Residency(run.chip, run.network, set(), set()), fused=inside, fuse=False)
+    return replace(
+        run, residency=ResidencyPlan(run.chip, run.network, set(), set()), fused=inside, fuse=False
+    )
 
 
 def _solver(hw: Accelerator, pricer: NetworkPricer) -> Solve:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from accelsim.hardware.microcontroller import controller
 from accelsim.liveness import MemoryPlan, Rules, memory_plan
-from accelsim.pricing.models.microcontroller import Microcontroller
+from accelsim.pricing.models.microcontroller import MicrocontrollerModel
 from accelsim.pricing.network import NetworkPricer, Run
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def evaluate_device(
     """
     rate = controller(hardware).macs_per_cycle
     plan = memory_plan(network, hardware, rules, patches=patches)
-    found = NetworkPricer(Microcontroller()).price([Run(hardware, network)])
+    found = NetworkPricer(MicrocontrollerModel()).price([Run(hardware, network)])
     twice = (plan.macs - network.macs) / rate
     flash, sram = (int(memory.total_bytes) for memory in hardware.memories)
     return DeviceCost(hardware, network, float(found.latency_cycles[0]) + twice, plan, sram, flash)

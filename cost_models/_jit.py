@@ -73,12 +73,12 @@ def _without_blas() -> None:
 
     No kernel multiplies matrices. Other processes may have kernels of their own that do.
     """
-    if "accelsim.cli" in sys.modules and "scipy" not in sys.modules:
-        sys.modules["scipy"] = None  # type: ignore[assignment]
+    if "accelsim.cli" in sys.modules and "scipy.linalg" not in sys.modules:
+        sys.modules["scipy.linalg"] = None  # type: ignore[assignment]
         try:
             import numba.np.arraymath  # noqa: F401
         finally:
-            del sys.modules["scipy"]
+            del sys.modules["scipy.linalg"]
 
 
 _without_blas()

@@ -18,9 +18,12 @@ from numba import types
 from numba.core import cgutils
 from numba.core.typeconv.castgraph import Conversion
 from numba.core.typing.templates import ConcreteTemplate, infer_global, signature
-from numba.extending import intrinsic, lower_builtin, lower_cast, models, register_model
+from numba.extending import intrinsic as _intrinsic
+from numba.extending import lower_builtin, lower_cast, models, register_model
 
 LANES = 8
+
+intrinsic: Any = _intrinsic  # its type has the context as an argument, which no caller gives
 
 _DOUBLE = ir.DoubleType()
 _LONG = ir.IntType(64)

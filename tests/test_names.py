@@ -6,11 +6,19 @@ import pickle
 
 import pytest
 
+from accelsim.accuracy import KNOWN as ACCURACY
+from accelsim.cosearch.metrics import METRICS
 from accelsim.cosearch.optimisers.base import OPTIMISERS
 from accelsim.cosearch.strategies.base import STRATEGIES
+from accelsim.emit.base import EMITTERS
 from accelsim.engines.base import ENGINES
 from accelsim.errors import AccelsimError
+from accelsim.mapping.mapper import MAPPERS
 from accelsim.names import Registry
+from accelsim.pricing.models.base import MODELS
+from accelsim.schemas import SCHEMAS
+from accelsim.validation import REPORTS
+from accelsim.workloads.spaces import SPACES
 from tests.command import run
 
 BASE = "fractions:Fraction"
@@ -76,6 +84,16 @@ def test_its_faults_survive_pickle() -> None:
     with pytest.raises(AccelsimError) as caught:
         numbers().check("nothing like it")
     assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "known",
+    [ACCURACY, EMITTERS, ENGINES, MAPPERS, METRICS, MODELS, OPTIMISERS, REPORTS, SCHEMAS, SPACES, STRATEGIES],
+    ids=lambda x: x.kind,
+)
+def test_every_shipped_name_leads_to_something(known) -> None:
+    for name in known.home:
+        assert known.load(name) is not None
 
 
 @pytest.mark.parametrize("known", [STRATEGIES, OPTIMISERS, ENGINES], ids=lambda x: x.kind)

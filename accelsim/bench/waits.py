@@ -17,7 +17,7 @@ CANDIDATES = 96
 
 
 @dataclass(frozen=True)
-class Whole:
+class Waits:
     """CPU seconds of FIRST on an empty and on a filled cache, and a search's candidates per CPU second."""
 
     cold_s: float
@@ -41,7 +41,7 @@ def _child(folder: str) -> float:
     return after.children_user + after.children_system - before.children_user - before.children_system
 
 
-def whole(search: Callable[[int], object]) -> Whole:
+def whole(search: Callable[[int], object]) -> Waits:
     """Measure; compiles the kernels anew, which takes most of the time. `search` tries so many candidates."""
     with tempfile.TemporaryDirectory() as folder:
         cold = _child(folder)
@@ -53,4 +53,4 @@ def whole(search: Callable[[int], object]) -> Whole:
         return time.process_time() - start
 
     candidates(16)  # compiles, or loads
-    return Whole(cold, warm, CANDIDATES / candidates(CANDIDATES))
+    return Waits(cold, warm, CANDIDATES / candidates(CANDIDATES))

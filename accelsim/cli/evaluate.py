@@ -81,26 +81,20 @@ def evaluate(
     from accelsim.costing import NetworkCost
     from accelsim.costing import evaluate as run
     from accelsim.hardware import load_hardware
-    from accelsim.json_text import read_json
     from accelsim.workloads.layer_text import parse_layer
 
     if (network is None) == (layer is None):
         raise AccelsimError("evaluate: give either a network or --layer")
     if as_json and as_csv:
         raise AccelsimError("evaluate: give either --json or --csv")
-    if layer is not None and any((batch is not None, resolution is not None, dims, shapes, allow_unknown)):
-        raise AccelsimError(
-            "evaluate: sizes, --batch and --resolution are for networks; give --layer its N, P and Q"
-        )
-    if plot is not None and layer is not None:
-        raise AccelsimError("evaluate: --plot draws networks, not a single --layer")
+    if layer is not None:
+        sized = any((batch is not None, resolution is not None, dims, shapes, allow_unknown))
+        _alone(sized, plot is not None)
     if plot is not None:
         from accelsim.report import style
 
         style.check_path(plot)
-    if model not in ("accelsim", "maestro"):
-        raise AccelsimError(f"evaluate: --model must be accelsim or maestro, but got {model!r}")
-    if model == "maestro":
+    if _by_maestro(model, dataflow is not None or compat):
         from accelsim.cli import maestro_model
 
         if mapping is not None or explain or plot is not None or budget is not None:
@@ -111,19 +105,7 @@ def evaluate(
         sizes = (dims, shapes, allow_unknown)
         maestro_model.run(hardware, network, layer, flow, compat, batch, resolution, sizes, as_json, as_csv)
         return
-    if dataflow is not None or compat:
-        raise AccelsimError("evaluate: --dataflow and --compat need --model maestro")
-    option = "--mapping"
-    if fuse not in (None, "auto", "none"):
-        if mapping is not None:
-            raise AccelsimError(
-                "evaluate: --fuse FILE and --mapping both give a schedule; leave one of them out"
-            )
-        mapping, fuse, option = Path(fuse), None, "--fuse"
-        if not mapping.exists():
-            raise AccelsimError(
-                f"--fuse {mapping}: must be auto, none or a schedule file, and there is no such file"
-            )
+    given, fuse = _schedule(mapping, fuse)
     if fuse is not None and layer is not None:
         raise AccelsimError("evaluate: --fuse is for networks, not a single --layer")
     hw = load_hardware(hardware)
@@ -136,9 +118,6 @@ def evaluate(
         raise AccelsimError(
             f"evaluate: {hw.name} is a microcontroller: it has no mappings for --explain and --plot to show"
         )
-    given = read_json(mapping, option) if mapping is not None else None
-    if mapping is not None and not isinstance(given, dict):
-        raise AccelsimError(f"{option} {mapping}: must hold an object, but holds {str(given)[:60]}")
     with progress("pricing layers") as tick:
         cost, stopped = until_stopped(
             lambda stop: run(
@@ -156,6 +135,48 @@ def evaluate(
     if stopped:
         print("accelsim: stopped on request; priced under the best mappings so far", file=sys.stderr)
         raise typer.Exit(130)
+
+
+def _alone(sized: bool, plotted: bool) -> None:
+    """Refuse what says nothing to a single layer."""
+    if sized:
+        raise AccelsimError(
+            "evaluate: sizes, --batch and --resolution are for networks; give --layer its N, P and Q"
+        )
+    if plotted:
+        raise AccelsimError("evaluate: --plot draws networks, not a single --layer")
+
+
+def _by_maestro(model: str, told: bool) -> bool:
+    """Whether MAESTRO's model prices; `told`: its options were given."""
+    if model not in ("accelsim", "maestro"):
+        raise AccelsimError(f"evaluate: --model must be accelsim or maestro, but got {model!r}")
+    if told and model != "maestro":
+        raise AccelsimError("evaluate: --dataflow and --compat need --model maestro")
+    return model == "maestro"
+
+
+def _schedule(mapping: Path | None, fuse: str | None) -> tuple[dict[str, Any] | None, str | None]:
+    """What the schedule file holds, if one was given by either option, and whether to look for stacks."""
+    from accelsim.json_text import read_json
+
+    option = "--mapping"
+    if fuse not in (None, "auto", "none"):
+        if mapping is not None:
+            raise AccelsimError(
+                "evaluate: --fuse FILE and --mapping both give a schedule; leave one of them out"
+            )
+        mapping, fuse, option = Path(fuse), None, "--fuse"
+        if not mapping.exists():
+            raise AccelsimError(
+                f"--fuse {mapping}: must be auto, none or a schedule file, and there is no such file"
+            )
+    if mapping is None:
+        return None, fuse
+    given = read_json(mapping, option)
+    if not isinstance(given, dict):
+        raise AccelsimError(f"{option} {mapping}: must hold an object, but holds {str(given)[:60]}")
+    return given, fuse
 
 
 def _print(cost: LayerCost | NetworkCost | DeviceCost, as_json: bool, as_csv: bool, explain: bool) -> None:

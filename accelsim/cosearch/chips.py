@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from accelsim.cosearch.genes import LEVELS, SHARES, Gene, Genomes
+from accelsim.cosearch.genes import LEVELS, SHARES, Genomes, PartGene
 from accelsim.errors import AccelsimError
 from accelsim.hardware import Accelerator, load_hardware
 from accelsim.hardware.accelerator import without_sources
@@ -38,7 +38,7 @@ _KEPT = 4096  # accelerators kept
 class FixedChip:
     """The given accelerator and no other."""
 
-    genes: tuple[Gene, ...] = ()
+    genes: tuple[PartGene, ...] = ()
 
     def __init__(self, base: Accelerator) -> None:
         self.base = base
@@ -114,18 +114,18 @@ class ChipSpace:
             own = [a for a in base.memories[base.memory_index(self.array.memory)].fanout if a.shares is None]
             few = {"min_axes": len(own), "max_axes": len(own), "dims": DIMENSIONS[:1]}
             self.array = self.array.model_copy(update=few) if own else None
-        genes: list[Gene] = []
+        genes: list[PartGene] = []
         if self.array is not None:
             genes += self._array_genes(self.array)
         self._first_buffer = len(genes)
         for name, span in self.section.buffers.items():
             step = self.strides.buffer_bytes
-            genes.append(Gene(f"{name}.bytes", (span.max - span.min) // step + 1))
-            genes += [Gene(f"{name}.part.{part}", SHARES) for part in self._parts(name)]
+            genes.append(PartGene(f"{name}.bytes", (span.max - span.min) // step + 1))
+            genes += [PartGene(f"{name}.part.{part}", SHARES) for part in self._parts(name)]
         self._first_bandwidth = len(genes)
         for name, rate in self.section.bandwidths.items():
             genes.append(
-                Gene(f"{name}.bandwidth", int((rate.max - rate.min) / self.strides.bandwidth + 1e-9) + 1)
+                PartGene(f"{name}.bandwidth", int((rate.max - rate.min) / self.strides.bandwidth + 1e-9) + 1)
             )
         if not genes:
             raise AccelsimError(
@@ -147,7 +147,7 @@ class ChipSpace:
         free = [len([d for d in self.base.axis_dims(memory.name, a.axis) if d != "G"]) for a in memory.fanout]
         return max(1, *free) if free else 1
 
-    def _array_genes(self, array: ArraySpace) -> list[Gene]:
+    def _array_genes(self, array: ArraySpace) -> list[PartGene]:
         most = self.section.max_pes or array.max_size**array.max_axes
         self._rest = self.base.num_pes // self.base.lanes(self.base.memory_index(array.memory))
         steps = most // self.strides.pes
@@ -161,9 +161,9 @@ class ChipSpace:
                 f"{self.base.name}: search.max_pes: must be at most {MOST_PES} MACs; without it the array's "
                 f"longest axes allow {most}"
             )
-        genes = [Gene("axes", array.max_axes - array.min_axes + 1), Gene("pes", steps)]
-        genes += [Gene(f"share.{AXIS_NAMES[a]}", SHARES) for a in range(array.max_axes - 1)]
-        return genes + [Gene(f"rank.{dim}", LEVELS) for dim in array.dims]
+        genes = [PartGene("axes", array.max_axes - array.min_axes + 1), PartGene("pes", steps)]
+        genes += [PartGene(f"share.{AXIS_NAMES[a]}", SHARES) for a in range(array.max_axes - 1)]
+        return genes + [PartGene(f"rank.{dim}", LEVELS) for dim in array.dims]
 
     def _parts(self, memory: str) -> tuple[str, ...]:
         """Parts that a searched memory divides its bytes into."""

@@ -24,7 +24,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 
-class Front(NamedTuple):
+class ExactFront(NamedTuple):
     """Subnets and their costs.
 
     rows   genomes int64[n, genes], canonical but for spaces whose canonical form reorders
@@ -41,7 +41,7 @@ def exact_front(
     effects: Sequence[Floats] | None = None,
     *,
     peaks: Sequence[int] = (),
-) -> Front:
+) -> ExactFront:
     """Subnets that no other of the same resolution is better than.
 
     blocks   float64[blocks, costs] by `Space.block_ids`: they add up; infinite where a block may not be used
@@ -96,9 +96,9 @@ def exact_front(
             states[key] = costs[keep], rows[keep]
         open_ = tuple(stay)
     if not states:
-        return Front(np.zeros((0, len(space.genes)), np.int64), np.zeros((0, count)))
+        return ExactFront(np.zeros((0, len(space.genes)), np.int64), np.zeros((0, count)))
     costs, rows = (np.concatenate(x) for x in zip(*states.values(), strict=True))
-    return Front(rows.astype(np.int64), costs)
+    return ExactFront(rows.astype(np.int64), costs)
 
 
 def listed_front(space: Space, genomes: Genomes, blocks: Floats, peaks: Sequence[int] = ()) -> Floats:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Step:
+class GainStep:
     """One step from the base chip to the design.
 
     name     "template mappings" (the start), "mappings", "freedom", "sizes and ports" or "stacks"
@@ -39,7 +39,7 @@ class Step:
     gain: float
 
 
-def gains(result: SearchResult, found: Found, design: Sequence[NetworkMapping]) -> tuple[Step, ...]:
+def gains(result: SearchResult, found: Found, design: Sequence[NetworkMapping]) -> tuple[GainStep, ...]:
     """The steps to a design, whose mappings are given.
 
     Nothing where accelsim's own model did not price it, or its mappings are genes.
@@ -53,10 +53,10 @@ def gains(result: SearchResult, found: Found, design: Sequence[NetworkMapping]) 
     def edp(on: Accelerator) -> float:
         return _edp([mapped(Run(on, net), pricer) for net in result.design(found).networks])
 
-    out = [Step("template mappings", base.name, _edp(result.baseline(found, fuse=False)), 1.0)]
+    out = [GainStep("template mappings", base.name, _edp(result.baseline(found, fuse=False)), 1.0)]
 
     def add(name: str, what: str, after: float) -> None:
-        out.append(Step(name, what, after, out[-1].edp_js / after))
+        out.append(GainStep(name, what, after, out[-1].edp_js / after))
 
     fused = any(one.cost.stacks for one in design)
     add("mappings", found.mapper or config.mapper, edp(base))

@@ -19,18 +19,18 @@ SHARES = 241
 """Levels of a share: fine enough to meet the sizes of any chip, and half, a third, a fifth are among them."""
 
 
-class Gene(NamedTuple):
+class PartGene(NamedTuple):
     """One of so many `choices`."""
 
     name: str
     choices: int
 
 
-class Part(Protocol):
+class GenomePart(Protocol):
     """A part of the genome: its genes, and what they stand for."""
 
     @property
-    def genes(self) -> tuple[Gene, ...]:
+    def genes(self) -> tuple[PartGene, ...]:
         """Columns of the part."""
         ...
 
@@ -42,7 +42,7 @@ class Part(Protocol):
 class Genome:
     """Several parts side by side."""
 
-    def __init__(self, parts: Sequence[Part]) -> None:
+    def __init__(self, parts: Sequence[GenomePart]) -> None:
         self.parts = tuple(parts)
         self.genes = tuple(gene for part in parts for gene in part.genes)
         self.upper = np.array([gene.choices - 1 for gene in self.genes], np.int64)

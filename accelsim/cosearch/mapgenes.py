@@ -11,7 +11,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from accelsim.cosearch.genes import LEVELS, Gene, Genomes
+from accelsim.cosearch.genes import LEVELS, Genomes, PartGene
 from accelsim.workloads.layer import DIMS, Layer
 
 KINDS = ("conv", "pointwise", "depthwise", "dense", "other")
@@ -36,9 +36,9 @@ class MappingGenes:
         genes = []
         for kind in KINDS:
             for m in range(memories):
-                genes += [Gene(f"{kind}.order{m}.{d}", LEVELS) for d in DIMS]
+                genes += [PartGene(f"{kind}.order{m}.{d}", LEVELS) for d in DIMS]
                 if m < memories - 1:
-                    genes += [Gene(f"{kind}.tile{m}.{d}", LEVELS) for d in DIMS]
+                    genes += [PartGene(f"{kind}.tile{m}.{d}", LEVELS) for d in DIMS]
         self.genes = tuple(genes)
         self._each = len(genes) // len(KINDS)
 

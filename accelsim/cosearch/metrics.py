@@ -156,7 +156,7 @@ class Work(Macs):
     name, maximise = "work", True
 
 
-class Accuracy(Metric):
+class AccuracyMetric(Metric):
     """Top-1, from the search's accuracy source."""
 
     name, unit, maximise, needs = "accuracy", "%", True, ("accuracy",)
@@ -249,7 +249,7 @@ METRICS = Registry(
     {
         kind.name: f"{__name__}:{kind.__name__}"
         for kind in (
-            Edp, Latency, Energy, Power, Area, Macs, Accuracy, DramWords, PeakMemory, Flash, Work,
+            Edp, Latency, Energy, Power, Area, Macs, AccuracyMetric, DramWords, PeakMemory, Flash, Work,
             Params, Capacity,
         )
     },

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from accelsim.accuracy import AccuracySource
-from accelsim.cosearch.genes import Gene, Genomes
+from accelsim.cosearch.genes import Genomes, PartGene
 from accelsim.cosearch.transformed import TransformedNets
 from accelsim.workloads.network import Network
 from accelsim.workloads.spaces import Space
@@ -17,7 +17,7 @@ from accelsim.workloads.spaces import Space
 class FixedNets:
     """Always the same networks; with several, figures are geometric means over them."""
 
-    genes: tuple[Gene, ...] = ()
+    genes: tuple[PartGene, ...] = ()
 
     def __init__(self, networks: Sequence[Network]) -> None:
         self.all = tuple(networks)
@@ -51,7 +51,7 @@ class SubnetSpace:
         self.space = space if source is None else source.restrict(space)
         self.source = source
         self.batch = batch
-        self.genes = tuple(Gene(f"net.{g.name}", len(g.values)) for g in self.space.genes)
+        self.genes = tuple(PartGene(f"net.{g.name}", len(g.values)) for g in self.space.genes)
 
     def canonical(self, rows: Genomes) -> Genomes:
         """Genes of skipped blocks are 0."""
@@ -124,7 +124,7 @@ class ListedNets:
         self.inner = space
         self.space: Space = space.space
         self.rows = rows
-        self.genes = (Gene("net", len(rows)),)
+        self.genes = (PartGene("net", len(rows)),)
 
     def canonical(self, rows: Genomes) -> Genomes:
         """The rows."""
@@ -156,7 +156,7 @@ class BlockNets:
 
     def __init__(self, space: Space, blocks: NDArray[np.int64], batch: int = 1) -> None:
         self.space, self.blocks, self.batch = space, blocks, batch
-        self.genes = (Gene("block", len(blocks)),)
+        self.genes = (PartGene("block", len(blocks)),)
 
     def canonical(self, rows: Genomes) -> Genomes:
         """The rows."""

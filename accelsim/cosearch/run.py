@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from accelsim.accuracy import KNOWN, AccuracySource, source_file
+from accelsim.arguments import as_path
 from accelsim.cosearch.finish import PATIENCE
 from accelsim.cosearch.finish import finish as finish_designs
 from accelsim.cosearch.goals import Goals, columns_of
@@ -181,7 +182,7 @@ def search(
     meets the envelope.
     """
     config = configure(hardware, space, networks, limits=limits, **options)
-    path = None if study is None else Path(study)
+    path = None if study is None else as_path(study, "study")
     return search_configured(config, evaluations, path, engine, workers, scheduler, cancel, watch, finish)
 
 
@@ -237,7 +238,7 @@ def resume(
         check_evaluations(evaluations)
     check_finish(finish)
     with as_engine(engine, workers, scheduler) as started:
-        opened = Study.open(Path(study), write=True)
+        opened = Study.open(as_path(study, "study"), write=True)
         if not trust:
             try:
                 check_trusted(opened, going_on=True)
@@ -252,7 +253,7 @@ def load_study(study: str | Path, *, trust: bool = False) -> SearchResult:
 
     Raises AccelsimError where the file cannot be used.
     """
-    with Study.open(Path(study)) as opened:
+    with Study.open(as_path(study, "study")) as opened:
         if not trust:
             check_trusted(opened)
         setup = _setup(opened)

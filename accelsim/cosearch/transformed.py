@@ -9,9 +9,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from accelsim.cosearch.genes import Gene, Genomes
+from accelsim.cosearch.genes import Genomes, PartGene
 from accelsim.workloads.network import Network
-from accelsim.workloads.transform import FACTORS, Conv, Illegal, Piece, Rewriting, Step, applied
+from accelsim.workloads.transform import FACTORS, Conv, ConvPiece, Illegal, Rewriting, Transformation, applied
 
 KINDS = tuple(FACTORS)
 STEPS = 3
@@ -30,7 +30,7 @@ _KEPT = 4096  # networks kept
 class Rewritten(NamedTuple):
     """A decoded row: the steps of each changed layer, genes in which every one counts, steps left out."""
 
-    steps: dict[int, tuple[Step, ...]]
+    steps: dict[int, tuple[Transformation, ...]]
     row: NDArray[np.int64]
     left_out: Counter[str]
 
@@ -49,16 +49,16 @@ class TransformedNets:
         for i in self.rewriting.able:
             name = network.layers[i].name
             for s in range(1, STEPS + 1):
-                genes.append(Gene(f"net.{name}.step{s}", IDLE + len(KINDS)))
-                genes.append(Gene(f"net.{name}.factor{s}", _MOST))
-            genes += [Gene(f"net.{name}.slice{s}", len(FACTORS["group"])) for s in range(1, SLICES + 1)]
+                genes.append(PartGene(f"net.{name}.step{s}", IDLE + len(KINDS)))
+                genes.append(PartGene(f"net.{name}.factor{s}", _MOST))
+            genes += [PartGene(f"net.{name}.slice{s}", len(FACTORS["group"])) for s in range(1, SLICES + 1)]
         self.genes = tuple(genes)
         self._each = 2 * STEPS + SLICES
         self._made: OrderedDict[bytes, Network] = OrderedDict()
 
     def decode(self, row: NDArray[np.int64]) -> Rewritten:
         """What a row stands for."""
-        steps: dict[int, tuple[Step, ...]] = {}
+        steps: dict[int, tuple[Transformation, ...]] = {}
         clean = np.zeros_like(row)
         left_out: Counter[str] = Counter()
         narrowed: dict[int, int] = {}
@@ -75,18 +75,18 @@ class TransformedNets:
 
     def _legal(
         self, conv: Conv, row: NDArray[np.int64], clean: NDArray[np.int64], left_out: Counter[str]
-    ) -> tuple[list[Step], list[Piece]]:
+    ) -> tuple[list[Transformation], list[ConvPiece]]:
         """The possible steps of one convolution, and its pieces; `clean` gets their genes."""
-        steps: list[Step] = []
+        steps: list[Transformation] = []
         pieces = applied(conv, ())
         for kind, factor in _chosen(row):
             factors = FACTORS[KINDS[kind]]
-            step = Step(KINDS[kind], (factors[factor % len(factors)],))
+            step = Transformation(KINDS[kind], (factors[factor % len(factors)],))
             slices = 0
             if step.kind == "group" and any(s.kind == "split_out" for s in steps):
                 slices = min(SLICES, sum(not piece.peeled for piece in pieces))
                 own = row[2 * STEPS : 2 * STEPS + slices].tolist()
-                step = Step("group", tuple(factors[v] for v in own))
+                step = Transformation("group", tuple(factors[v] for v in own))
             try:
                 after = applied(conv, (*steps, step))
             except Illegal as fault:
@@ -129,7 +129,7 @@ class TransformedNets:
         """The network, and how many of its convolutions are changed."""
         return self._name(self.decode(row).steps)
 
-    def _name(self, steps: dict[int, tuple[Step, ...]]) -> str:
+    def _name(self, steps: dict[int, tuple[Transformation, ...]]) -> str:
         return f"{self.base.name}, {len(steps)} of {len(self.rewriting.able)} convolutions changed"
 
     def program(self, row: NDArray[np.int64]) -> dict[str, str]:
@@ -141,7 +141,7 @@ class TransformedNets:
         """Steps of some rows that are left out, by kind and reason."""
         return sum((self.decode(row).left_out for row in rows), Counter())
 
-    def row(self, steps: dict[int, Sequence[Step]]) -> NDArray[np.int64]:
+    def row(self, steps: dict[int, Sequence[Transformation]]) -> NDArray[np.int64]:
         """The row of some steps. Raises ValueError for steps or factors that no gene stands for."""
         out = np.zeros(len(self.genes), np.int64)
         for i, some in steps.items():

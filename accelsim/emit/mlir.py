@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from accelsim.emit.base import Item, title
-from accelsim.emit.nest import REDUCED, Block, Loop, blocks, span, words
+from accelsim.emit.nest import REDUCED, Block, ForLoop, blocks, span, words
 from accelsim.workloads.layer import DIMS, Layer
 
 _OP = "!transform.any_op"
@@ -88,13 +88,13 @@ def _schedule(item: Item, number: int) -> list[str]:
     return lines
 
 
-def _together(block: Block) -> list[tuple[Loop, ...]]:
+def _together(block: Block) -> list[tuple[ForLoop, ...]]:
     """The loops that one operation makes: those in time together, each axis alone."""
     in_time = tuple(loop for loop in block.loops if not loop.lanes)
     return [*([in_time] if in_time else []), *((loop,) for loop in block.loops if loop.lanes)]
 
 
-def _tile(op: str, tiled: str, loops: Sequence[Loop]) -> str:
+def _tile(op: str, tiled: str, loops: Sequence[ForLoop]) -> str:
     steps = {loop.dim: loop.step for loop in loops}
     sizes = ", ".join(str(steps.get(d, 0)) for d in DIMS)
     many = len(loops)

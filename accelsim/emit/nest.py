@@ -11,7 +11,7 @@ REDUCED = "CRS"
 """Dimensions that the output is summed over."""
 
 
-class Loop(NamedTuple):
+class ForLoop(NamedTuple):
     """Steps of `step` through a tile of `size`; the last one is cut where it does not divide.
 
     place  the memory whose loop it is; for the axis of an array, the axis; "" for what no level splits
@@ -35,7 +35,7 @@ class Block(NamedTuple):
 
     memory: str
     holds: dict[str, int]
-    loops: tuple[Loop, ...]
+    loops: tuple[ForLoop, ...]
 
 
 def blocks(mapping: Mapping, layer: Layer) -> list[Block]:
@@ -51,15 +51,15 @@ def blocks(mapping: Mapping, layer: Layer) -> list[Block]:
         for dim in (*(d for d in DIMS if d not in level.order), *level.order):
             step = level.tile.get(dim, inside[dim])
             if step < inside[dim]:
-                loops.append(Loop(dim, inside[dim], step, level.memory))
+                loops.append(ForLoop(dim, inside[dim], step, level.memory))
                 inside[dim] = step
         for axis, (dim, factor) in level.spatial.items():
             step = -(-inside[dim] // factor)
             if step < inside[dim]:
-                loops.append(Loop(dim, inside[dim], step, axis, factor))
+                loops.append(ForLoop(dim, inside[dim], step, axis, factor))
                 inside[dim] = step
         out.append(Block(level.memory, holds, tuple(loops)))
-    rest = tuple(Loop(d, n, 1, "") for d, n in inside.items() if n > 1)
+    rest = tuple(ForLoop(d, n, 1, "") for d, n in inside.items() if n > 1)
     return [*out, Block("", {}, rest)] if rest else out
 
 

@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 
 from accelsim.emit.base import Item, title
-from accelsim.emit.nest import Loop, blocks
+from accelsim.emit.nest import ForLoop, blocks
 from accelsim.errors import AccelsimError
 from accelsim.hardware import Accelerator
 from accelsim.hardware.ports import ports_of
@@ -67,7 +67,7 @@ Steps = dict[str, tuple[int, int]]
 
 def _levels(mapping: Mapping, layer: Layer) -> tuple[list[tuple[Steps, Steps]], list[str]]:
     """The loops of each memory in time and over its array, and what had to be rounded."""
-    nest: list[tuple[int, bool, Loop]] = []
+    nest: list[tuple[int, bool, ForLoop]] = []
     for m, block in enumerate(blocks(mapping, layer)):
         if not block.memory:
             left = ", ".join(loop.dim for loop in block.loops)

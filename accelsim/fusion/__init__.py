@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from accelsim.fusion.room import Room, StackError
 from accelsim.fusion.schedule import Stack, read_stacks, write_stacks
-from accelsim.fusion.search import FusionCertificate, Search, fuse
-from accelsim.fusion.stack_cost import Piece, StackCost, price_stack
+from accelsim.fusion.search import FusionCertificate, StackSearch, fuse
+from accelsim.fusion.stack_cost import StackCost, StackPiece, price_stack
 
 __all__ = [
     "FusionCertificate",
-    "Piece",
     "Room",
-    "Search",
     "Stack",
     "StackCost",
     "StackError",
+    "StackPiece",
+    "StackSearch",
     "fuse",
     "price_stack",
     "read_stacks",

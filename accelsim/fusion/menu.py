@@ -19,7 +19,7 @@ MODES = tuple(KEPT)
 
 
 @dataclass(frozen=True)
-class Space:
+class StackSpace:
     """Which stacks and choices are tried.
 
     longest  layers of a stack at most
@@ -77,7 +77,7 @@ class Menu:
 class Menus:
     """Menus of a space, by what stacks consist of: equal blocks of one network or of several share theirs."""
 
-    def __init__(self, space: Space) -> None:
+    def __init__(self, space: StackSpace) -> None:
         self.space = space
         self._known: dict[tuple[int, ...], Menu] = {}
         self._kinds: dict[object, int] = {}
@@ -124,7 +124,7 @@ def _modes(sink: Layer, tile: tuple[int, int], words: tuple[str, ...]) -> list[s
     return [word for word in words if word in different.values()]
 
 
-def _menu(graph: StackGraph, space: Space) -> Menu:
+def _menu(graph: StackGraph, space: StackSpace) -> Menu:
     sink, network = graph.layers[-1], graph.network
     tiles = product(tiles_of(sink.P, space.tiles), tiles_of(sink.Q, space.tiles))
     pairs = [(tile, word) for tile in tiles for word in _modes(sink, tile, space.kept)]

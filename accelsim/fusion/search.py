@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from accelsim.fusion.choices import Offers, Question
-from accelsim.fusion.menu import Menus, Space
+from accelsim.fusion.menu import Menus, StackSpace
 from accelsim.fusion.paths import Points, best_path
 from accelsim.fusion.schedule import Stack
 from accelsim.workloads.network import Network
@@ -34,7 +34,7 @@ Answers = tuple[Floats, Floats, Floats]
 """Cycles and pJ float64[n] of n pieces, infinite where nothing fits, and the cycles float64[n, M, users] that
 each keeps the users of the memories busy."""
 
-FULL = Space()
+FULL = StackSpace()
 
 SLACK = 1e-9
 """Bounds are this much lower than computed, so that rounding drops nothing that is better or as good."""
@@ -99,7 +99,7 @@ def fuse(
     overhead  cycles and pJ that every schedule takes beside its layers
     """
     started = time.monotonic()
-    search = Search(hardware, network, singles, objective, menus or Menus(FULL), overhead)
+    search = StackSearch(hardware, network, singles, objective, menus or Menus(FULL), overhead)
     while questions := search.ask():
         search.tell(answer(questions))
         late = seconds is not None and time.monotonic() - started > seconds
@@ -108,7 +108,7 @@ def fuse(
     return search.chosen(), search.certificate()
 
 
-class Search:
+class StackSearch:
     """Points of every arc, bounds until they are priced. `ask` and `tell` take turns."""
 
     def __init__(

@@ -27,7 +27,7 @@ Solve = Callable[[Layer, str, NDArray[np.float64]], LayerCost | None]
 
 
 @dataclass(frozen=True)
-class Piece:
+class StackPiece:
     """Regions of one layer that have one shape: the layer of that P and Q, and how often it runs."""
 
     layer: int
@@ -42,7 +42,7 @@ class StackCost:
     hardware: Accelerator
     stack: Stack
     steps: Steps
-    pieces: tuple[Piece, ...]
+    pieces: tuple[StackPiece, ...]
 
     @property
     def graph(self) -> StackGraph:
@@ -248,5 +248,5 @@ def price_stack(hardware: Accelerator, network: Network, stack: Stack, solve: So
                         f"{hardware.memories[room.home].name}"
                     )
                 cost = found
-            out.append(Piece(stack.first + n, times, cost))
+            out.append(StackPiece(stack.first + n, times, cost))
     return StackCost(hardware, stack, counted, tuple(out))

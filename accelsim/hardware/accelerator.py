@@ -14,7 +14,7 @@ from pydantic_core import PydanticCustomError
 from accelsim.hardware.checks import cross_faults
 from accelsim.hardware.components import Component
 from accelsim.hardware.costs import Access, Costs, resolve
-from accelsim.hardware.engines import Engine, engine_of, machine_of
+from accelsim.hardware.engines import HardwareEngine, engine_of, machine_of
 from accelsim.hardware.fields import (
     DIMENSIONS,
     Area,
@@ -154,7 +154,7 @@ class Accelerator(Shown, Sourced):
         description="Share of non-zeros in the data that is priced; 1 unless given. What zeros spare is in "
         "`mac.on_zero`.",
     )
-    engines: tuple[Engine, ...] = Field(
+    engines: tuple[HardwareEngine, ...] = Field(
         default=(),
         max_length=8,
         description="Units beside the array; a layer runs on the first that takes it, else on the array.",

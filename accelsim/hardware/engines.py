@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
-from accelsim.hardware.fields import Count, Figure, Name, Part, Rate, Sourced
+from accelsim.hardware.fields import Count, Figure, Name, Rate, Section, Sourced
 
 if TYPE_CHECKING:
     from accelsim.hardware.accelerator import Accelerator
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 Kind = Literal["conv", "depthwise", "gemm", "pool", "eltwise"]
 
 
-class Rule(Part):
+class Rule(Section):
     """Layers that an engine runs: all conditions hold."""
 
     kinds: tuple[Kind, ...] = Field(
@@ -37,7 +37,7 @@ class Rule(Part):
         return wide and kind_of(layer) in self.kinds
 
 
-class Engine(Sourced):
+class HardwareEngine(Sourced):
     """A unit beside the array, and the layers that it runs."""
 
     name: Name = Field(description="Name in reports.")
@@ -61,12 +61,12 @@ def kind_of(layer: Layer) -> Kind:
     return "eltwise" if layer.elementwise else layer.op  # type: ignore[return-value]
 
 
-def engine_of(hw: Accelerator, layer: Layer) -> Engine | None:
+def engine_of(hw: Accelerator, layer: Layer) -> HardwareEngine | None:
     """The first engine that takes a layer; None: the array does."""
     return next((e for e in hw.engines if any(rule.takes(layer) for rule in e.runs)), None)
 
 
-def machine_of(hw: Accelerator, engine: Engine) -> Accelerator:
+def machine_of(hw: Accelerator, engine: HardwareEngine) -> Accelerator:
     """The machine as an engine's layers see it: figures changed, static power that of the whole chip.
 
     Raises AccelsimError for a path that leads nowhere, HardwareError for a machine that cannot be.

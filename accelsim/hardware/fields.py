@@ -23,7 +23,7 @@ MAX_WHOLE = 2**53 - 1
 
 
 @dataclass(frozen=True)
-class Whole:
+class WholeNumber:
     """A whole number from `low` to `high`; booleans, strings and 3.0 are refused."""
 
     low: int
@@ -97,8 +97,8 @@ def _broken(rule: str) -> PydanticCustomError:
 
 
 # Bounds wide enough for any machine, and tight enough that no product of them leaves the floats.
-Count = Annotated[int, Whole(1)]
-Bits = Annotated[int, Whole(1, 64)]
+Count = Annotated[int, WholeNumber(1)]
+Bits = Annotated[int, WholeNumber(1, 64)]
 Nanometres = Annotated[float, Real(3.0, 250.0)]
 Megahertz = Annotated[float, Real(1e-3, 1e6)]
 Microseconds = Annotated[float, Real(0.0, 1e9)]
@@ -125,13 +125,13 @@ SOURCES = (
 )
 
 
-class Part(BaseModel):
+class Section(BaseModel):
     """An object of the hardware file: immutable, and no key beyond its fields."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Sourced(Part):
+class Sourced(Section):
     """An object whose numbers name their sources."""
 
     sources: dict[str, Source] = Field(default_factory=dict, description=SOURCES)

@@ -16,8 +16,8 @@ from accelsim.hardware.fields import (
     Cycles,
     Energy,
     Name,
-    Part,
     Power,
+    Section,
     Sourced,
     Tensor,
     is_number,
@@ -28,7 +28,7 @@ WAYS: tuple[Literal["read", "write"], ...] = ("read", "write")
 DramType = Literal["LPDDR4", "LPDDR", "DDR3", "HBM2", "HBM3"]
 
 
-class BytesPerTensor(Part):
+class BytesPerTensor(Section):
     """A part of the memory for each tensor it holds."""
 
     W: Count | None = Field(default=None, description="Bytes for weights.")
@@ -36,7 +36,7 @@ class BytesPerTensor(Part):
     O: Count | None = Field(default=None, description="Bytes for outputs and partial sums.")
 
 
-class BanksPerTensor(Part):
+class BanksPerTensor(Section):
     """Number of banks of each tensor's part."""
 
     W: Count | None = Field(default=None, description="Banks of the weights' part.")
@@ -44,7 +44,7 @@ class BanksPerTensor(Part):
     O: Count | None = Field(default=None, description="Banks of the outputs' part.")
 
 
-class EnergyPerTensor(Part):
+class EnergyPerTensor(Section):
     """A figure for each tensor; a missing one comes from the fit."""
 
     W: Energy | None = Field(default=None, description="pJ for weights.")
@@ -52,20 +52,20 @@ class EnergyPerTensor(Part):
     O: Energy | None = Field(default=None, description="pJ for outputs and partial sums.")
 
 
-class Ports(Part):
+class Ports(Section):
     """A read and a write port, in bytes per cycle and instance; missing or null = the default."""
 
     read: BytesPerCycle | None = Field(default=None, description="Read port, bytes per cycle.")
     write: BytesPerCycle | None = Field(default=None, description="Write port, bytes per cycle.")
 
 
-class OnePort(Part):
+class OnePort(Section):
     """One port on which all reads and writes take turns, like the data bus of a DRAM."""
 
     read_write: BytesPerCycle = Field(description="Bytes per cycle, both directions together.")
 
 
-class PortsPerTensor(Part):
+class PortsPerTensor(Section):
     """Own ports for each tensor; missing or null = the default."""
 
     W: Ports | None = Field(default=None, description="Ports of the weights.")
@@ -77,7 +77,7 @@ User = Literal["read", "write", "read W", "read I", "read O", "write W", "write 
 """A tensor and a direction, or all tensors in one direction."""
 
 
-class SharedPort(Part):
+class SharedPort(Section):
     """One port and who takes turns on it."""
 
     bytes_per_cycle: BytesPerCycle = Field(description="Bytes per cycle, all users together.")
@@ -86,13 +86,13 @@ class SharedPort(Part):
     )
 
 
-class SeparatePorts(Part):
+class SeparatePorts(Section):
     """Ports that each serve one tensor only."""
 
     ports: PortsPerTensor = Field(description="Ports by tensor.")
 
 
-class ListedPorts(Part):
+class ListedPorts(Section):
     """Any ports, each with its users."""
 
     ports: tuple[SharedPort, ...] = Field(
@@ -106,7 +106,7 @@ def _form(value: Any) -> str | None:
         if "ports" in value:
             return "~list" if isinstance(value["ports"], list | tuple) else "~ports"
         return "~one" if "read_write" in value else "~object"
-    if isinstance(value, Part):
+    if isinstance(value, Section):
         kinds = {SeparatePorts: "~ports", ListedPorts: "~list", OnePort: "~one"}
         return kinds.get(type(value), "~object")
     return "~number" if is_number(value) else None
@@ -115,7 +115,7 @@ def _form(value: Any) -> str | None:
 def _one_or_each(what: str) -> Discriminator:
     """Tells a number from an object with one per tensor."""
     return Discriminator(
-        lambda v: "~object" if isinstance(v, dict | Part) else _form(v),
+        lambda v: "~object" if isinstance(v, dict | Section) else _form(v),
         custom_error_type="form",
         custom_error_message=f"must be {what}, or an object with one for each of W, I, O",
     )
@@ -351,4 +351,4 @@ class Memory(Sourced):
 
 def _of(value: Any, tensor: str) -> Any:
     """The figure of a tensor, of one number or of an object per tensor."""
-    return getattr(value, tensor, None) if isinstance(value, Part) else value
+    return getattr(value, tensor, None) if isinstance(value, Section) else value

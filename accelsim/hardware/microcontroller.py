@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import Field
 
 from accelsim.errors import AccelsimError
-from accelsim.hardware.fields import Rate, Sourced, Whole
+from accelsim.hardware.fields import Rate, Sourced, WholeNumber
 
 if TYPE_CHECKING:
     from accelsim.hardware.accelerator import Accelerator
 
-Bytes = Annotated[int, Whole(0)]
+Bytes = Annotated[int, WholeNumber(0)]
 
 
 class Microcontroller(Sourced):
@@ -24,7 +24,7 @@ class Microcontroller(Sourced):
     workspace: Literal["none", "tinyengine"] = Field(
         default="none", description="Buffers of its kernels beside the tensors, as in `accelsim memory`."
     )
-    alignment: Annotated[int, Whole(1, 4096)] = Field(
+    alignment: Annotated[int, WholeNumber(1, 4096)] = Field(
         default=1, description="Bytes that each tensor is rounded up to."
     )
 

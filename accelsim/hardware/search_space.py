@@ -17,14 +17,14 @@ from accelsim.hardware.fields import (
     Count,
     Dim,
     Name,
-    Part,
     Power,
+    Section,
     Sourced,
-    Whole,
+    WholeNumber,
 )
 
 
-class Strides(Part):
+class Strides(Section):
     """Steps between neighbouring choices."""
 
     pes: Count = Field(default=8, description="Step of the number of MACs.")
@@ -33,26 +33,26 @@ class Strides(Part):
     bandwidth: BytesPerCycle = Field(default=1.0, description="Step of a bandwidth in bytes per cycle.")
 
 
-class CountRange(Part):
+class CountRange(Section):
     """A range of whole numbers, both ends included."""
 
     min: Count = Field(description="Smallest value.")
     max: Count = Field(description="Largest value.")
 
 
-class RateRange(Part):
+class RateRange(Section):
     """A range of bandwidths, both ends included."""
 
     min: BytesPerCycle = Field(description="Smallest value, bytes per cycle.")
     max: BytesPerCycle = Field(description="Largest value, bytes per cycle.")
 
 
-class ArraySpace(Part):
+class ArraySpace(Section):
     """The array below one memory: how many axes, how long, and which dimensions they may carry."""
 
     memory: Name = Field(description="Memory whose fan-out is searched.")
-    min_axes: Annotated[int, Whole(1, 3)] = Field(default=1, description="Fewest axes.")
-    max_axes: Annotated[int, Whole(1, 3)] = Field(default=3, description="Most axes.")
+    min_axes: Annotated[int, WholeNumber(1, 3)] = Field(default=1, description="Fewest axes.")
+    max_axes: Annotated[int, WholeNumber(1, 3)] = Field(default=3, description="Most axes.")
     min_size: Count = Field(default=2, description="Shortest axis.")
     max_size: Count = Field(description="Longest axis.")
     dims: tuple[Dim, ...] = Field(

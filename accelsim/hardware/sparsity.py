@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from accelsim.hardware.fields import Part, Share
+from accelsim.hardware.fields import Section, Share
 
 if TYPE_CHECKING:
     from accelsim.hardware.accelerator import Accelerator
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 Sparing = Literal["nothing", "energy", "time"]
 
 
-class Density(Part):
+class Density(Section):
     """Share of non-zeros."""
 
     W: Share = Field(default=1.0, description="Share of weights that are not zero.")
     I: Share = Field(default=1.0, description="Share of inputs that are not zero.")
 
 
-class OnZero(Part):
+class OnZero(Section):
     """What a multiply-accumulate by zero spares."""
 
     W: Sparing = Field(default="nothing", description="By a weight of zero. As for I.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from accelsim.arguments import wrong
 from accelsim.liveness.offsets import offsets
 from accelsim.liveness.order import best_order
 from accelsim.liveness.patches import PatchStage, patch_stage, stage_end
@@ -104,6 +105,10 @@ def memory_plan(
     from accelsim.hardware.holding import first_holder
     from accelsim.workloads.load import load_network
 
+    if rules is not None and not isinstance(rules, Rules):
+        raise wrong("rules", "Rules", rules)
+    if patches is not None and not (isinstance(patches, tuple | list) and len(patches) == 2):
+        raise wrong("patches", "a layer and a number of patches along each side", patches)
     net = load_network(network)
     hw = None if hardware is None else load_hardware(hardware)
     widths, made, rules = (8, 8, 8), None, rules or rules_of(hw)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from accelsim.arguments import wrong
 from accelsim.errors import AccelsimError, nearest
 from accelsim.hardware.holding import ways_for
 from accelsim.mapping.cost import LayerCost, explain, price_mapping
@@ -337,7 +338,8 @@ def check_options(
             f"tiles: must be one of {', '.join(get_args(Tiles))}, but got {tiles!r}"
             f"{nearest(str(tiles), get_args(Tiles))}"
         )
-    if seconds is not None and (isinstance(seconds, bool) or not seconds >= 0):
+    number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
+    if seconds is not None and not (number and seconds >= 0):
         raise AccelsimError(f"seconds: must be a number from 0, but got {seconds!r}")
     return cast(Objective, objective)
 
@@ -378,6 +380,8 @@ def map_layer(
 
     wanted = check_options(objective, budget, seed, tiles, seconds)
     hw = load_hardware(hardware)
+    if not isinstance(layer, Layer):
+        raise wrong("layer", "a Layer", layer)
     task = Task(hw, layer, wanted, budget, seed, cancelled=as_question(cancel), seconds=seconds, tiles=tiles)
     result = load_mapper(mapper).map_ways(task)
     if result is None:

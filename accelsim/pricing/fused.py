@@ -9,8 +9,8 @@ from collections.abc import Hashable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from accelsim.errors import AccelsimError, nearest
-from accelsim.fusion import Search, Stack
-from accelsim.fusion.menu import Space
+from accelsim.fusion import Stack, StackSearch
+from accelsim.fusion.menu import StackSpace
 from accelsim.fusion.paths import value_of
 from accelsim.fusion.room import StackError, home_of
 from accelsim.pricing.ask import Ask
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from accelsim.hardware import Accelerator
     from accelsim.pricing.network import NetworkPricer, Run
 
-FEW = Space(longest=6, tiles=4, kept=("both",))
+FEW = StackSpace(longest=6, tiles=4, kept=("both",))
 """Stacks of up to six layers; per axis the whole, a half, a quarter and an eighth; all kept between tiles."""
 
 ROUNDS = 2
@@ -75,9 +75,9 @@ def fused(pricer: NetworkPricer, runs: Sequence[Run], plain: Sequence[tuple[floa
     return [_better(search, objective, *one) for search, one in zip(searches, plain)]
 
 
-def _search(pricer: NetworkPricer, run: Run, objective: str) -> Search | None:
+def _search(pricer: NetworkPricer, run: Run, objective: str) -> StackSearch | None:
     try:
-        return Search(
+        return StackSearch(
             run.chip,
             run.network,
             pricer.alone(run),
@@ -89,7 +89,7 @@ def _search(pricer: NetworkPricer, run: Run, objective: str) -> Search | None:
         return None
 
 
-def _better(search: Search | None, objective: str, latency: float, energy: float) -> Fused:
+def _better(search: StackSearch | None, objective: str, latency: float, energy: float) -> Fused:
     if search is None or value_of(latency, energy, objective) <= search.best:
         return Fused(latency, energy, ())
     return Fused(*search.figures(), search.chosen())

@@ -24,7 +24,7 @@ from accelsim.mapping.cost import LayerCost
 from accelsim.mapping.mapper import MappingResult, nothing_fits
 from accelsim.pricing.ask import Ask, Schedule
 from accelsim.pricing.models.base import CostModel, never
-from accelsim.pricing.residency import Residency, plan
+from accelsim.pricing.residency import ResidencyPlan, plan
 from accelsim.workloads.layer import Layer
 from accelsim.workloads.network import Network
 
@@ -36,8 +36,8 @@ if TYPE_CHECKING:
 CHUNKS_PER_WORKER = 16
 """Chunks of a call for each worker: enough to even out, few enough to cost nothing."""
 
-MOST_PIECES = 100_000
-"""Pieces of stacks that a pricer remembers before it forgets them all."""
+MOST_KNOWN = 100_000
+"""Answers of each kind that a pricer remembers before it forgets them all."""
 
 Progress = Callable[[int, int], None]
 
@@ -62,13 +62,13 @@ class Run:
     network: Network
     key: Hashable = None
     schedule: Callable[[Layer], Schedule | None] | None = None
-    residency: Residency | None = None
+    residency: ResidencyPlan | None = None
     engine: Callable[[Layer], Accelerator] | None = None
     fused: frozenset[int] = frozenset()
     fuse: bool = False
 
 
-class Figures(NamedTuple):
+class RunCosts(NamedTuple):
     """Costs of n runs.
 
     latency_cycles  float64[n], overhead included; infinite where a layer has no mapping
@@ -118,8 +118,9 @@ class NetworkPricer:
         self._pieces: dict[Hashable, tuple[float, float, NDArray[np.float64]]] = {}
         self._layers: dict[Layer, int] = {}
 
-    def price(self, runs: Sequence[Run]) -> Figures:
+    def price(self, runs: Sequence[Run]) -> RunCosts:
         """Figures of runs on chips with the same number of memories."""
+        _bound(self._known)
         places = [_Place(run, self._layers) for run in runs]
         self.tally.layers += sum(len(run.network.layers) for run in runs)
         pending = places
@@ -127,7 +128,7 @@ class NetworkPricer:
             self._price({key: ask for place in pending for key, ask in place.asks().items()})
             pending = [place for place in pending if place.gives_way(self._fits)]
         n = len(runs)
-        out = Figures(np.zeros(n), np.zeros(n), np.full(n, -1), [])
+        out = RunCosts(np.zeros(n), np.zeros(n), np.full(n, -1), [])
         for i, place in enumerate(places):
             for key in place.keys:
                 out.latency_cycles[i] += self._known[key][0]
@@ -148,6 +149,7 @@ class NetworkPricer:
 
     def bounds(self, runs: Sequence[Run]) -> NDArray[np.float64]:
         """(cycles, pJ) float64[n, 2] that no figures of the runs are below, however layers are mapped."""
+        _bound(self._bounds)
         out = np.zeros((len(runs), 2))
         places = [_Place(run, self._layers) for run in runs]
         new = {key: ask for place in places for key, ask in place.asks().items() if key not in self._bounds}
@@ -159,6 +161,7 @@ class NetworkPricer:
 
     def answers(self, asks: Sequence[Ask]) -> NDArray[np.float64]:
         """(cycles, pJ) float64[n, 2] of single layers; infinite where nothing fits."""
+        _bound(self._known)
         layers = self._layers
         keys = [a.key(a.chip.hash, layers.setdefault(a.layer, len(layers))) for a in asks]
         self._price(dict(zip(keys, asks, strict=True)))
@@ -171,8 +174,7 @@ class NetworkPricer:
         """
         layers = self._layers
         keys = [ask.key(chip, layers.setdefault(ask.layer, len(layers))) for chip, ask in asks]
-        if len(self._pieces) > MOST_PIECES:
-            self._pieces.clear()
+        _bound(self._pieces)
         new = {key: ask for key, (_, ask) in zip(keys, asks) if key not in self._pieces}
         if new:
             latency, energy, busy, spent = self._answered(list(new.values()), self.model.pieces)
@@ -202,11 +204,15 @@ class NetworkPricer:
 
     def alone(self, run: Run) -> NDArray[np.float64]:
         """Cycles and pJ float64[layers, 2] of the layers one by one, nothing resident around them."""
-        place = _Place(replace(run, residency=Residency(run.chip, run.network, set(), set())), self._layers)
+        place = _Place(
+            replace(run, residency=ResidencyPlan(run.chip, run.network, set(), set())), self._layers
+        )
         self._price(place.asks())
         return np.array([self._known[key][:2] for key in place.keys])
 
-    def mappings(self, run: Run, progress: Progress | None = None) -> tuple[list[MappingResult], Residency]:
+    def mappings(
+        self, run: Run, progress: Progress | None = None
+    ) -> tuple[list[MappingResult], ResidencyPlan]:
         """A result per layer, and what stays on chip. `progress` is called with (layers done, in all).
 
         Raises AccelsimError where a layer fits nowhere, or the model has no mappings.
@@ -275,6 +281,12 @@ class NetworkPricer:
     def _cancel(self) -> dict[str, Any]:
         """How a worker asks whether to stop, where it can."""
         return {"cancelled": self.cancelled} if self.engine.shares_memory else {}
+
+
+def _bound(known: dict[Hashable, Any]) -> None:
+    """Before new questions: long searches ask for ever."""
+    if len(known) > MOST_KNOWN:
+        known.clear()
 
 
 def _detailed(

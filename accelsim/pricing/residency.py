@@ -24,7 +24,7 @@ ALL = len(TENSORS)
 
 
 @dataclass
-class Residency:
+class ResidencyPlan:
     """Plan for one network on one chip.
 
     kept     layers whose result stays on chip until its last consumer has read it
@@ -109,14 +109,14 @@ class Residency:
         return bool(producers) and all(p in self.kept for p in producers)
 
 
-def plan(hardware: Accelerator, network: Network, without: Iterable[int] = ()) -> Residency:
+def plan(hardware: Accelerator, network: Network, without: Iterable[int] = ()) -> ResidencyPlan:
     """Keep activations, then weights, in execution order, as long as they fit.
 
     Follows the `network` section of the hardware: nothing stays unless it says `on_chip_if_fit` or
     `resident_if_fit`. Results that leave the network always go out, and nothing stays around the layers
     in `without`, nor around those that a processor beside the chip runs.
     """
-    residency = Residency(hardware, network, set(), set())
+    residency = ResidencyPlan(hardware, network, set(), set())
     width, result = _widths(hardware, network)
     if hardware.network.activations == "on_chip_if_fit":
         _keep_activations(residency, result)
@@ -142,7 +142,7 @@ def plan(hardware: Accelerator, network: Network, without: Iterable[int] = ()) -
     return residency
 
 
-def _keep_activations(residency: Residency, width: int) -> None:
+def _keep_activations(residency: ResidencyPlan, width: int) -> None:
     hardware, network = residency.hardware, residency.network
     home, column = _home(hardware, "O")
     input_home, input_column = _home(hardware, "I")
@@ -162,7 +162,7 @@ def _keep_activations(residency: Residency, width: int) -> None:
             load[i : last[i] + 1] += size
 
 
-def _peak(residency: Residency, width: int) -> float:
+def _peak(residency: ResidencyPlan, width: int) -> float:
     """Most bits that kept activations take at any layer."""
     last = _last_reader(residency.network)
     load = np.zeros(len(residency.network.layers))

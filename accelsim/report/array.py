@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 MAX_LANES = 1_000_000
 
 
-class Lanes(NamedTuple):
+class ArrayLanes(NamedTuple):
     """Share of the compute cycles that each lane works, float64[size of each axis], and the axes' names.
 
     Axes that share lanes are one.
@@ -31,7 +31,7 @@ class Lanes(NamedTuple):
     names: tuple[str, ...]
 
 
-def lane_shares(cost: LayerCost) -> Lanes:
+def lane_shares(cost: LayerCost) -> ArrayLanes:
     """Walk the splits of each dimension; a lane's work is the product of what it gets of each.
 
     The mean over all lanes is `cost.utilisation_spatial`. Raises AccelsimError above MAX_LANES lanes.
@@ -77,7 +77,7 @@ def _work(size: int, unions: list[int], splits: list[list[int]]) -> list[float]:
     return total or [0.0] * math.prod(f for level in splits for f in level)
 
 
-def _physical(share: NDArray[np.float64], used: list[tuple[int, int]], cost: LayerCost) -> Lanes:
+def _physical(share: NDArray[np.float64], used: list[tuple[int, int]], cost: LayerCost) -> ArrayLanes:
     """Factors that share an axis's lanes lie on it one after the other; lanes without work get 0."""
     sizes, names, columns = [], [], []
     for m, memory in enumerate(cost.hardware.memories):
@@ -92,7 +92,7 @@ def _physical(share: NDArray[np.float64], used: list[tuple[int, int]], cost: Lay
     filled = share.transpose(order).reshape([math.prod(share.shape[i] for i in column) for column in columns])
     out = np.zeros(sizes)
     out[tuple(slice(0, n) for n in filled.shape)] = filled
-    return Lanes(out, tuple(names))
+    return ArrayLanes(out, tuple(names))
 
 
 def array_figure(cost: LayerCost) -> Figure:

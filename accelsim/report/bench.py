@@ -9,14 +9,14 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from accelsim.bench import Speed, Whole
+from accelsim.bench import Speed, Waits
 from accelsim.report.style import MARKERS, STYLES, new_figure, tidy
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def bench_report(speed: Speed, whole: Whole | None = None) -> RenderableType:
+def bench_report(speed: Speed, whole: Waits | None = None) -> RenderableType:
     """Mappings a second by layer and memories, and by batch size; what a user waits for, if measured."""
     table = Table(title="Mappings a second, one core", title_justify="left", box=None, header_style="bold")
     table.add_column("layer")

@@ -10,7 +10,7 @@ from accelsim.errors import AccelsimError
 from accelsim.report.fronts import knee_of
 from accelsim.report.style import INK, LINES, MARKERS, SEQUENTIAL, STYLES, log_scale, new_figure, tidy
 from accelsim.report.sweeps import check_value, tick_text
-from accelsim.sweeps.axes import Axis
+from accelsim.sweeps.axes import SweepAxis
 from accelsim.sweeps.table import SweepTable
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ def sweep_front_figure(table: SweepTable) -> Figure:
     return figure
 
 
-def _scale(plot: Axes, axis: Axis) -> None:
+def _scale(plot: Axes, axis: SweepAxis) -> None:
     """A logarithmic axis where values grow by factors, and ticks at the values where they are few."""
     if not axis.numeric:
         plot.set_xticks(range(len(axis.values)), [str(v) for v in axis.values])

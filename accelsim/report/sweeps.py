@@ -11,7 +11,7 @@ from rich.text import Text
 from accelsim.errors import AccelsimError, nearest
 from accelsim.report.grid import Grid, number
 from accelsim.report.text import quantity, size_text
-from accelsim.sweeps.axes import Axis
+from accelsim.sweeps.axes import SweepAxis
 from accelsim.sweeps.table import FIGURES, SweepTable
 
 _SHOWN = 10
@@ -60,7 +60,7 @@ def sweep_report(table: SweepTable, value: str = "edp_js") -> RenderableType:
     return Group(*parts)
 
 
-def tick_text(axis: Axis, value: Any) -> str:
+def tick_text(axis: SweepAxis, value: Any) -> str:
     """A value of an axis; sizes with a binary prefix."""
     if "size_bytes" in axis.path and isinstance(value, int):
         return size_text(value)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from accelsim.errors import AccelsimError
 from accelsim.workloads.layer import Layer
 from accelsim.workloads.network import INPUT, OUTSIDE, Edge, Network
-from accelsim.workloads.reach import Axis, Reads, Whole
+from accelsim.workloads.reach import Reads, RowWindow, Whole
 from cost_models import stacks as S
 
 KEPT = {"none": (False, False), "columns": (False, True), "both": (True, True)}
@@ -197,5 +197,5 @@ def _grouped(layer: Layer) -> bool:
 
 def _columns(window: Reads, axis: int) -> tuple[int, ...]:
     if isinstance(window, Whole):
-        return (*Axis(), 1)
+        return (*RowWindow(), 1)
     return (*window[axis], 0)

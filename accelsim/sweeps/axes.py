@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from accelsim.arguments import as_list, wrong
 from accelsim.errors import AccelsimError
 
 UNITS = {"": 1, "B": 1, "kB": 1000, "MB": 10**6, "GB": 10**9, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
@@ -33,7 +34,7 @@ Scalar = int | float | bool | str
 
 
 @dataclass(frozen=True)
-class Axis:
+class SweepAxis:
     """One varied figure: its path, as `accelsim.hardware.resize` understands it, and its values in order.
 
     ranged  the values come from a range, and may be rounded where the figure is a whole number
@@ -53,11 +54,11 @@ class Axis:
             seen.add(value)
 
     @property
-    def whole(self) -> Axis:
+    def whole(self) -> SweepAxis:
         """The same with a range's values rounded to whole numbers."""
         if not self.ranged:
             return self
-        return Axis(self.path, tuple(dict.fromkeys(round(float(v)) for v in self.values)), True)
+        return SweepAxis(self.path, tuple(dict.fromkeys(round(float(v)) for v in self.values)), True)
 
     @property
     def label(self) -> str:
@@ -78,7 +79,7 @@ class Axis:
         return all(isinstance(v, int | float) and not isinstance(v, bool) for v in self.values)
 
 
-def parse_axis(text: str) -> Axis:
+def parse_axis(text: str) -> SweepAxis:
     """Read `PATH=SPEC`; SPEC is a list, or a range with a factor (x2) or a step (+4), both ends included.
 
     Numbers may carry B, kB, MB, GB, KiB, MiB or GiB. Raises AccelsimError.
@@ -88,24 +89,28 @@ def parse_axis(text: str) -> Axis:
     if not sign or not path or not spec:
         raise AccelsimError(f"--vary {text!r}: {_HELP}")
     if ":" in spec:
-        return Axis(path, _range(spec, text), ranged=True)
-    return Axis(path, tuple(_scalar(word.strip(), text) for word in spec.split(",")))
+        return SweepAxis(path, _range(spec, text), ranged=True)
+    return SweepAxis(path, tuple(_scalar(word.strip(), text) for word in spec.split(",")))
 
 
-def as_axes(vary: Iterable[str | Axis] | Mapping[str, Any]) -> tuple[Axis, ...]:
+def as_axes(vary: Iterable[str | SweepAxis] | Mapping[str, Any]) -> tuple[SweepAxis, ...]:
     """Axes from their texts, from themselves, or from a table of path -> values (or one value).
 
     Raises AccelsimError for an axis that comes twice, and for more than MAX_POINTS points.
     """
     if isinstance(vary, str):
         vary = [vary]
-    axes: list[Axis] = []
+    axes: list[SweepAxis] = []
     if isinstance(vary, Mapping):
         for path, values in vary.items():
             several = np.iterable(values) and not isinstance(values, str)
-            axes.append(Axis(str(path), tuple(map(_plain, values if several else [values]))))
+            axes.append(SweepAxis(str(path), tuple(map(_plain, values if several else [values]))))
     else:
-        axes = [axis if isinstance(axis, Axis) else parse_axis(axis) for axis in vary]
+        rule = "texts like memories.1.size_bytes=4096,8192, or a table of path and values"
+        for axis in as_list(vary, "vary", rule, SweepAxis):
+            if not isinstance(axis, SweepAxis | str):
+                raise wrong("vary", rule, axis)
+            axes.append(parse_axis(axis) if isinstance(axis, str) else axis)
     paths = [axis.path for axis in axes]
     for path in paths:
         if paths.count(path) > 1:
@@ -116,7 +121,7 @@ def as_axes(vary: Iterable[str | Axis] | Mapping[str, Any]) -> tuple[Axis, ...]:
     return tuple(axes)
 
 
-def points(axes: tuple[Axis, ...]) -> list[dict[str, Scalar]]:
+def points(axes: tuple[SweepAxis, ...]) -> list[dict[str, Scalar]]:
     """Every combination of the axes' values, the last axis fastest."""
     paths = [axis.path for axis in axes]
     return [dict(zip(paths, values, strict=True)) for values in product(*(axis.values for axis in axes))]

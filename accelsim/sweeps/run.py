@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from accelsim.arguments import as_list, as_path, wrong
 from accelsim.engines.base import Engine, as_engine, check_workers
 from accelsim.errors import AccelsimError
 from accelsim.files import check_suffix
@@ -21,7 +22,7 @@ from accelsim.pricing.models import CostModel, load_model
 from accelsim.pricing.models.base import never
 from accelsim.pricing.network import NetworkPricer, Run
 from accelsim.pricing.way import DEFAULT_MAPPER, Way
-from accelsim.sweeps.axes import Axis, as_axes, points
+from accelsim.sweeps.axes import SweepAxis, as_axes, points
 from accelsim.sweeps.journal import Journal
 from accelsim.sweeps.table import FIGURES, FORMATS, SweepTable, parquet_modules
 from accelsim.workloads.load import load_network
@@ -47,7 +48,7 @@ class _Job:
 def sweep(
     hardware: Accelerator | str | Path | dict[str, Any],
     networks: Network | str | Sequence[Network | str],
-    vary: Iterable[str | Axis] | Mapping[str, Any],
+    vary: Iterable[str | SweepAxis] | Mapping[str, Any],
     *,
     mapper: str | Mapper | type[Mapper] = DEFAULT_MAPPER,
     objective: str | Sequence[str] = "edp",
@@ -85,12 +86,15 @@ def sweep(
     """
     base = load_hardware(hardware)
     axes = tuple(axis.whole if _is_whole(base, axis.path) else axis for axis in as_axes(vary))
-    several = [networks] if isinstance(networks, Network | str | dict) else list(networks)
+    several = as_list(networks, "networks", "a network or several", Network, str, dict)
     nets = [load_network(net) for net in several]
     names = [net.name for net in nets]
     if not nets or len(set(names)) < len(names):
         raise AccelsimError(f"sweep: needs one or more networks of different names, but got {names}")
-    objectives = [objective] if isinstance(objective, str) else list(dict.fromkeys(objective))
+    objectives = as_list(objective, "objective", "an objective or several", str)
+    if not objectives:
+        raise wrong("objective", "an objective or several", objective)
+    objectives = [name for i, name in enumerate(objectives) if name not in objectives[:i]]
     ways = [Way.of(mapper, name, budget, seed) for name in objectives]
     models = [load_model(model, way) for way in ways]
     fuses(fuse, base, models[0])
@@ -98,7 +102,7 @@ def sweep(
     cancelled = as_question(cancel)
     journal = None
     if out is not None:
-        out = Path(out)
+        out = as_path(out, "out")
         check_suffix(out, FORMATS)
         if out.suffix.lower() == ".parquet":
             parquet_modules()
@@ -118,7 +122,7 @@ def sweep(
 
 def _priced(
     base: Accelerator,
-    axes: tuple[Axis, ...],
+    axes: tuple[SweepAxis, ...],
     ways: list[Way],
     models: list[CostModel],
     nets: list[Network],
@@ -161,7 +165,7 @@ def _is_whole(base: Accelerator, path: str) -> bool:
 
 
 def _machines(
-    base: Accelerator, axes: tuple[Axis, ...]
+    base: Accelerator, axes: tuple[SweepAxis, ...]
 ) -> tuple[list[Accelerator | None], list[str]]:  # fmt: skip
     """The machine of every point, or None and the reason why there is none."""
     machines: list[Accelerator | None] = []
@@ -220,7 +224,7 @@ def _solve(
 
 
 def _rows(
-    axes: tuple[Axis, ...],
+    axes: tuple[SweepAxis, ...],
     machines: list[Accelerator | None],
     reasons: list[str],
     ways: list[Way],

@@ -16,7 +16,7 @@ from accelsim.csv_text import csv_text
 from accelsim.errors import AccelsimError, nearest
 from accelsim.files import check_suffix, write_whole
 from accelsim.shown import Shown
-from accelsim.sweeps.axes import Axis
+from accelsim.sweeps.axes import SweepAxis
 
 FORMATS = (".csv", ".json", ".parquet")
 
@@ -35,7 +35,7 @@ class SweepTable(Shown):
     cannot work; then its figures are None.
     """
 
-    axes: tuple[Axis, ...]
+    axes: tuple[SweepAxis, ...]
     rows: tuple[dict[str, Any], ...]
 
     def __len__(self) -> int:

@@ -25,7 +25,7 @@ HALO = "halo: theirs shares overlap by rules of its own, between each input once
 IDLE = "idle units: theirs averages the units at work in cut tiles in its own way"
 
 
-class Level(NamedTuple):
+class ClusterLevel(NamedTuple):
     """One level of a dataflow: loop order, tile handed on, spatial maps as (dimension, factor, tiles)."""
 
     order: list[str]
@@ -38,7 +38,7 @@ class Nest(NamedTuple):
     """A row as a layer and levels, outermost first."""
 
     layer: Layer
-    levels: list[Level]
+    levels: list[ClusterLevel]
 
 
 def report(data: Path | None) -> Report:
@@ -109,7 +109,7 @@ def read(row: dict[str, Any]) -> Nest:
     return Nest(Layer(**{d: dims[d] for d in DIMS}), levels)  # type: ignore[arg-type]
 
 
-def _level(text: str, units: int, own: dict[str, int], depthwise: bool) -> Level:
+def _level(text: str, units: int, own: dict[str, int], depthwise: bool) -> ClusterLevel:
     maps = [item.split() for item in text.split(";")]
     taps = {d: int(size.split("/")[0]) for _, d, size in maps if d in "RS"}
     diagonal = {d for kind, d, _ in maps if kind == "S"} == {"Y", "R"}
@@ -132,7 +132,7 @@ def _level(text: str, units: int, own: dict[str, int], depthwise: bool) -> Level
             factor = min(units, tiles)
             tile[d] = min(own[d], factor * size)
             spatial.append((d, factor, tiles))
-    return Level(order, tile, spatial, units)
+    return ClusterLevel(order, tile, spatial, units)
 
 
 def price(nest: Nest, noc_bw: float) -> tuple[Counts, dict[str, dict[str, Any]]]:

@@ -13,7 +13,7 @@ from accelsim.workloads.assembly import Assembly
 from accelsim.workloads.bits import AS_THE_MACHINE, read_bits
 from accelsim.workloads.layer import Layer, check_size
 from accelsim.workloads.network import INPUT, Network, Selection
-from accelsim.workloads.reach import SAME, Axis, Reads, Shift, View, Whole, Window, upsampled
+from accelsim.workloads.reach import SAME, Reads, RowWindow, Shift, View, Whole, Window, upsampled
 from accelsim.workloads.tensor import Source, Sources, Tensor, shape
 
 
@@ -290,5 +290,5 @@ def _slides(layer: Layer, pad: tuple[int, int]) -> Window:
 def _slides_by(
     stride: tuple[int, int], kernel: tuple[int, int], pad: tuple[int, int], dilation: tuple[int, int] = (1, 1)
 ) -> Window:
-    rows, cols = (Axis(s, d, k, p) for s, d, k, p in zip(stride, dilation, kernel, pad))
+    rows, cols = (RowWindow(s, d, k, p) for s, d, k, p in zip(stride, dilation, kernel, pad))
     return Window(rows, cols)

@@ -22,7 +22,7 @@ from accelsim.errors import AccelsimError
 from accelsim.workloads.layer import Layer
 from accelsim.workloads.network import INPUT, Network
 from accelsim.workloads.reach import Window
-from accelsim.workloads.transform.pieces import Piece
+from accelsim.workloads.transform.pieces import ConvPiece
 from accelsim.workloads.transform.rewrite import Transformed
 
 Array = NDArray[np.float64]
@@ -58,7 +58,7 @@ def fisher(network: Network, seeds: int = SEEDS, images: int = IMAGES) -> Potent
 
 
 def _potential(network: Network, seed: int, images: int) -> float:
-    run = Run(network, np.random.default_rng(seed), images)
+    run = Pass(network, np.random.default_rng(seed), images)
     gradients = run.gradients()
     total = 0.0
     for i, made in run.activations.items():
@@ -67,7 +67,7 @@ def _potential(network: Network, seed: int, images: int) -> float:
     return total
 
 
-class Run:
+class Pass:
     """One pass through a network at initialisation, and the way back.
 
     results      per layer [images, channels, rows, columns]
@@ -156,9 +156,9 @@ class Run:
         return made, lambda g: (g[:, :, 0, 0] @ weights.T).reshape(x.shape)
 
     def _convolved(
-        self, x: Array, layer: Layer, pad: tuple[int, int], pieces: Sequence[Piece] | None, relu: bool
+        self, x: Array, layer: Layer, pad: tuple[int, int], pieces: Sequence[ConvPiece] | None, relu: bool
     ) -> tuple[Array, Back]:
-        whole = Piece((0, x.shape[1]), (0, layer.G * layer.K), (0, layer.P), layer.G)
+        whole = ConvPiece((0, x.shape[1]), (0, layer.G * layer.K), (0, layer.P), layer.G)
         pieces = pieces or [whole]
         raw = np.zeros((len(x), max(p.outs[1] for p in pieces), layer.P, layer.Q))
         backs = []
@@ -216,7 +216,7 @@ def _windows(
 
 
 def _convolution(
-    x: Array, layer: Layer, pad: tuple[int, int], piece: Piece, rng: np.random.Generator
+    x: Array, layer: Layer, pad: tuple[int, int], piece: ConvPiece, rng: np.random.Generator
 ) -> tuple[Array, Back]:
     """A piece on its own inputs with random weights, and the way back to them."""
     rows = piece.rows[1] - piece.rows[0]

@@ -21,7 +21,7 @@ from typing import Any
 from accelsim.errors import AccelsimError, nearest
 from accelsim.workloads.layer import MAX_SIZE, Layer
 from accelsim.workloads.network import ALL, INPUT, OUTSIDE, Edge, Network, Selection, named, padded_input
-from accelsim.workloads.reach import Axis, Reads, Whole, Window, derived
+from accelsim.workloads.reach import Reads, RowWindow, Whole, Window, derived
 from accelsim.workloads.region import Region
 from accelsim.workloads.region import region as make_region
 
@@ -232,10 +232,10 @@ def _window(entry: dict[str, Any], at: str) -> Reads | None:
     return Window(*(_axis(entry.get(key, {}), f"{at}.{key}") for key in ("rows", "cols"))) if axes else None
 
 
-def _axis(entry: Any, at: str) -> Axis:
-    _keys(entry, Axis._fields, at)
+def _axis(entry: Any, at: str) -> RowWindow:
+    _keys(entry, RowWindow._fields, at)
     least = {"pad": -MAX_SIZE}
-    return Axis(**{k: _whole(v, f"{at}.{k}", least.get(k, 1), MAX_SIZE) for k, v in entry.items()})
+    return RowWindow(**{k: _whole(v, f"{at}.{k}", least.get(k, 1), MAX_SIZE) for k, v in entry.items()})
 
 
 def _written(reads: Reads) -> dict[str, Any]:

@@ -25,7 +25,7 @@ class Taps(NamedTuple):
     number: int
 
 
-class Piece(NamedTuple):
+class AxisPiece(NamedTuple):
     """Along one axis: `outputs` rows gather `taps` rows each, spaced `dilation`.
 
     `members` are the shares of the kernel that do so alike; `rows` the input rows that they read.
@@ -38,7 +38,7 @@ class Piece(NamedTuple):
     rows: frozenset[int]
 
 
-def pieces(size: int, kernel: int, stride: int, dilation: int, pad: int, outputs: int) -> list[Piece]:
+def pieces(size: int, kernel: int, stride: int, dilation: int, pad: int, outputs: int) -> list[AxisPiece]:
     """The pieces of one axis of `size` inputs and `outputs` outputs, alike ones together.
 
     Alike are whole phases with the same sizes, and border pieces that also read the same rows.
@@ -54,7 +54,9 @@ def pieces(size: int, kernel: int, stride: int, dilation: int, pad: int, outputs
         key = (count, taps.number, step, None if zeros else rows)
         found.setdefault(key, []).append((taps, rows))
     return [
-        Piece(count, width, step, tuple(t for t, _ in several), frozenset().union(*(r for _, r in several)))
+        AxisPiece(
+            count, width, step, tuple(t for t, _ in several), frozenset().union(*(r for _, r in several))
+        )
         for (count, width, step, _), several in found.items()
     ]
 

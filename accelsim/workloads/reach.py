@@ -8,7 +8,7 @@ from typing import NamedTuple
 from accelsim.workloads.layer import Layer
 
 
-class Axis(NamedTuple):
+class RowWindow(NamedTuple):
     """Rows (or columns) of a producer that the rows of a consumer read.
 
     Consumer row `a` reads rows `a * stride - pad + i * dilation`, i below `kernel`, of a map that shows
@@ -35,8 +35,8 @@ class Axis(NamedTuple):
 class Window(NamedTuple):
     """Rows and columns, each by itself."""
 
-    rows: Axis = Axis()
-    cols: Axis = Axis()
+    rows: RowWindow = RowWindow()
+    cols: RowWindow = RowWindow()
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,20 +78,20 @@ def seen(window: Reads, view: View | Whole) -> Reads:
     return window if view == PLAIN else Window(*map(_seen, window, view))
 
 
-def _seen(axis: Axis, shift: Shift) -> Axis:
+def _seen(axis: RowWindow, shift: Shift) -> RowWindow:
     pad = axis.pad - shift.offset * axis.upsample
     return axis._replace(pad=pad, upsample=axis.upsample * shift.upsample)
 
 
-def all_of(size: int) -> Axis:
+def all_of(size: int) -> RowWindow:
     """Every row reads all `size` rows (each output row, at most `size` of them)."""
-    return Axis(kernel=2 * size - 1, pad=size - 1)
+    return RowWindow(kernel=2 * size - 1, pad=size - 1)
 
 
-def upsampled(kernel: int, stride: int, pad: int) -> Axis:
+def upsampled(kernel: int, stride: int, pad: int) -> RowWindow:
     """Transposed convolution: inputs behind the `stride` output rows that its sub-pixel nest calls one."""
     before = (kernel - 1 - pad) // stride
-    return Axis(kernel=(stride - 1 + pad) // stride + before + 1, pad=before)
+    return RowWindow(kernel=(stride - 1 + pad) // stride + before + 1, pad=before)
 
 
 def derived(layer: Layer, size: tuple[int, int], operand: str = "I") -> Reads:
@@ -116,11 +116,11 @@ def derived(layer: Layer, size: tuple[int, int], operand: str = "I") -> Reads:
     return Window(axes[0], axes[1])
 
 
-def _padded(out: int, size: int, kernel: int, stride: int, dilation: int) -> Axis | None:
+def _padded(out: int, size: int, kernel: int, stride: int, dilation: int) -> RowWindow | None:
     span = (kernel - 1) * dilation + 1
     for pad in ((span - 1) // 2, *range(span)):
         if size + 2 * pad >= span and (size + 2 * pad - span) // stride + 1 == out:
-            return Axis(stride, dilation, kernel, pad)
+            return RowWindow(stride, dilation, kernel, pad)
     return None
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from accelsim import AccelsimError
 from accelsim.cosearch.exact import exact_front, listed_front, prune
 from accelsim.workloads.spaces import Space
-from accelsim.workloads.spaces.genes import Depth, Gene, Part
+from accelsim.workloads.spaces.genes import BlockGenes, Depth, Gene
 
 
 class Invented(Space):
@@ -33,7 +33,7 @@ class Invented(Space):
 def spaces(draw) -> Invented:
     """Stages of blocks, some left out by a gene, with genes of their own or shared by neighbours."""
     genes = [Gene("resolution", (32, 64)[: draw(st.integers(1, 2))])]
-    parts = [Part("stem", (0,))]
+    parts = [BlockGenes("stem", (0,))]
     for s in range(draw(st.integers(1, 2))):
         always, extra = draw(st.integers(0, 2)), draw(st.integers(0, 2))
         columns: tuple[int, ...] = (0,)
@@ -47,11 +47,11 @@ def spaces(draw) -> Invented:
             own = len(genes)
             genes.append(Gene(f"kernel{s}.{b}", (3, 5, 7)[: draw(st.integers(1, 3))]))
             left_out = Depth(depth, b - always + 1) if b >= always else None
-            parts.append(Part(f"block{s}.{b}", (*columns, own), left_out))
+            parts.append(BlockGenes(f"block{s}.{b}", (*columns, own), left_out))
     if draw(st.booleans()):  # a slot that its own gene leaves out
-        parts.append(Part("slot", (0, len(genes)), Depth(len(genes), 1)))
+        parts.append(BlockGenes("slot", (0, len(genes)), Depth(len(genes), 1)))
         genes.append(Gene("slot", (0, 1, 2)))
-    parts.append(Part("head", (0,)))
+    parts.append(BlockGenes("head", (0,)))
     return Invented("invented", genes, parts)
 
 
@@ -105,7 +105,9 @@ def test_pruning(columns, seed) -> None:
 def test_what_cannot_be_solved() -> None:
     genes = [Gene("resolution", (32,)), Gene("depth", (0, 1)), Gene("width", (1, 2))]
     off = Depth(1, 1)
-    space = Invented("invented", genes, [Part("stem", (0,)), Part("a", (0, 2), off), Part("b", (0, 2))])
+    space = Invented(
+        "invented", genes, [BlockGenes("stem", (0,)), BlockGenes("a", (0, 2), off), BlockGenes("b", (0, 2))]
+    )
     with pytest.raises(AccelsimError, match="a may be left out, but shares width"):
         exact_front(space, np.ones((space.num_blocks, 1)))
     with pytest.raises(AccelsimError, match="at most three figures"):

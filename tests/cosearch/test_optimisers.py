@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from accelsim import AccelsimError
-from accelsim.cosearch.genes import Gene, Genomes
+from accelsim.cosearch.genes import Genomes, PartGene
 from accelsim.cosearch.goals import Goals
 from accelsim.cosearch.optimisers import load_optimiser, optimiser_names
 from accelsim.cosearch.phase import Phase
@@ -20,7 +20,7 @@ class Genes:
     """Part of a genome of which `idle` genes decide nothing."""
 
     def __init__(self, choices: tuple[int, ...], idle: int = 0) -> None:
-        self.genes = tuple(Gene(f"g{i}", n) for i, n in enumerate(choices))
+        self.genes = tuple(PartGene(f"g{i}", n) for i, n in enumerate(choices))
         self.idle = idle
 
     def anchor(self) -> np.ndarray:

@@ -10,7 +10,7 @@ from accelsim import AccelsimError
 from accelsim.cosearch.run import search
 from accelsim.cosearch.transformed import TransformedNets
 from accelsim.workloads.capacity import fisher
-from accelsim.workloads.transform import Step
+from accelsim.workloads.transform import Transformation
 from accelsim.workloads.transform.pieces import released
 from tests.cosearch.small import SUBNETS, TINY, tiny
 
@@ -63,9 +63,9 @@ def test_released_sequences_are_in_the_space() -> None:
 def test_what_is_left_out_is_counted() -> None:
     made = nets()
     i = made.rewriting.able[0]  # three input channels
-    row = made.row({i: [Step("group", (2,)), Step("split_out", (2,))]})
+    row = made.row({i: [Transformation("group", (2,)), Transformation("split_out", (2,))]})
     found = made.decode(row)
-    assert found.steps[i] == (Step("split_out", (2,)),)
+    assert found.steps[i] == (Transformation("split_out", (2,)),)
     assert made.left_out(row[None, :]) == {"group: indivisible": 1}
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from accelsim.mapping.maestro import Cluster, Dataflow, MaestroLayer, MaestroMachine, Map, Size
+from accelsim.mapping.maestro import Cluster, MaestroDataflow, MaestroLayer, MaestroMachine, Map, Size
 from accelsim.mapping.maestro.pricing import count, pack_dataflows, pack_layers, pack_machines
 from cost_models import maestro_layout as L
 from tests.oracle.maestro import analyse
@@ -48,7 +48,7 @@ def program(rng: random.Random) -> tuple[MaestroLayer, MaestroMachine]:
         rng.choice([1, 4, 1_000_000]),
         simd_lanes=rng.choice([1, 1, 4]),
     )
-    flow = Dataflow(levels, tuple(Cluster(Size(size)) for size in clusters))
+    flow = MaestroDataflow(levels, tuple(Cluster(Size(size)) for size in clusters))
     return MaestroLayer(kind, dims, stride, "random", flow), machine
 
 

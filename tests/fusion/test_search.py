@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import accelsim
 from accelsim.fusion.choices import Offers
-from accelsim.fusion.menu import Menus, Space
+from accelsim.fusion.menu import Menus, StackSpace
 from accelsim.fusion.paths import best_path
 from accelsim.fusion.search import fuse
 from accelsim.fusion.stack_cost import price_stack
@@ -83,7 +83,7 @@ def test_bounds_are_never_above_what_is_priced(net, chip, data):
     solve = Solver(hw, "edp")
     first = data.draw(st.integers(0, len(net.layers) - 2))
     last = data.draw(st.integers(first + 1, len(net.layers) - 1))
-    offers = Offers(hw, Menus(Space()).of(net))
+    offers = Offers(hw, Menus(StackSpace()).of(net))
     span = first, last
     if span not in offers.arcs:
         return
@@ -131,7 +131,7 @@ def test_time_gives_a_gap_and_the_layers_one_by_one_at_least():
     hw, net = load_hardware("eyeriss"), load_network("mobilenet_v2", resolution=96)
     solve = Solver(hw, "edp")
     singles = alone(hw, net, solve)
-    menus = Menus(Space(longest=4))
+    menus = Menus(StackSpace(longest=4))
     _, proof = fuse(hw, net, figures(singles), solve.answer, menus=menus, seconds=0.0)
     plain = sum(c.latency_cycles for c in singles) * sum(c.energy_pj for c in singles)
     assert proof.value <= plain * (1 + 1e-12)

@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from accelsim.workloads import Layer, Network
 from accelsim.workloads.network import INPUT, Edge
-from accelsim.workloads.reach import SAME, Axis, Whole, Window
+from accelsim.workloads.reach import SAME, RowWindow, Whole, Window
 
 
 @st.composite
@@ -17,8 +17,8 @@ def axes(draw, size):
     pad = draw(st.integers(0, span - 1)) if draw(st.booleans()) else 0
     out = (size * up + 2 * pad - span) // stride + 1
     if out < 1:
-        return Axis(), size
-    return Axis(stride, dilation, kernel, pad, up), out
+        return RowWindow(), size
+    return RowWindow(stride, dilation, kernel, pad, up), out
 
 
 @st.composite

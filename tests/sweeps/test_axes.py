@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from accelsim import AccelsimError
-from accelsim.sweeps import Axis, parse_axis
+from accelsim.sweeps import SweepAxis, parse_axis
 from accelsim.sweeps.axes import MAX_POINTS, as_axes, points
 
 
@@ -30,7 +30,7 @@ from accelsim.sweeps.axes import MAX_POINTS, as_axes, points
 )
 def test_values(text: str, values: tuple) -> None:
     axis = parse_axis(text)
-    assert axis == Axis("a", values)
+    assert axis == SweepAxis("a", values)
     assert [type(v) for v in axis.values] == [type(v) for v in values]
 
 
@@ -66,9 +66,9 @@ def test_ranges_become_whole_and_lists_do_not() -> None:
 
 def test_tables_and_points() -> None:
     axes = as_axes({"x": np.array([1.0, 2.0]), "y": "LPDDR4", "z": 3})
-    assert axes == (Axis("x", (1, 2)), Axis("y", ("LPDDR4",)), Axis("z", (3,)))
+    assert axes == (SweepAxis("x", (1, 2)), SweepAxis("y", ("LPDDR4",)), SweepAxis("z", (3,)))
     assert points(axes) == [{"x": 1, "y": "LPDDR4", "z": 3}, {"x": 2, "y": "LPDDR4", "z": 3}]
-    assert as_axes("x=1,2") == as_axes([Axis("x", (1, 2))])
+    assert as_axes("x=1,2") == as_axes([SweepAxis("x", (1, 2))])
     assert points(as_axes([])) == [{}]
     with pytest.raises(AccelsimError, match="x is given twice"):
         as_axes(["x=1", "x=2"])

@@ -7,8 +7,8 @@ import pytest
 
 import accelsim
 from accelsim import AccelsimError
-from accelsim.workloads.capacity import Run, fisher
-from accelsim.workloads.transform import Rewriting, Step
+from accelsim.workloads.capacity import Pass, fisher
+from accelsim.workloads.transform import Rewriting, Transformation
 
 IMAGES = 3
 
@@ -31,18 +31,18 @@ def rewritten() -> accelsim.Network:
         "one": [("bottleneck", 2), ("split_out", 2), ("group", 2)],
         "two": [("unroll_out", 2), ("group", 2)],
     }
-    at = {base.names.index(n): [Step(k, (f,)) for k, f in some] for n, some in steps.items()}
+    at = {base.names.index(n): [Transformation(k, (f,)) for k, f in some] for n, some in steps.items()}
     return Rewriting(base).rewrite(at)
 
 
 def loss(net: accelsim.Network, nudge=None) -> float:
-    return Run(net, np.random.default_rng(5), IMAGES, nudge).loss
+    return Pass(net, np.random.default_rng(5), IMAGES, nudge).loss
 
 
 @pytest.mark.parametrize("net", [network(), rewritten()], ids=["plain", "rewritten"])
 def test_activation_times_gradient_is_the_slope_along_each_channel(net) -> None:
     """Each channel of each image scaled up and down a little, the whole pass again."""
-    run = Run(net, np.random.default_rng(5), IMAGES)
+    run = Pass(net, np.random.default_rng(5), IMAGES)
     gradients = run.gradients()
     rng = np.random.default_rng(0)
     for i, made in run.activations.items():
@@ -60,7 +60,7 @@ def test_activation_times_gradient_is_the_slope_along_each_channel(net) -> None:
 def test_it_is_the_definition() -> None:
     net = network()
     total = 0.0
-    run = Run(net, np.random.default_rng(0), IMAGES)
+    run = Pass(net, np.random.default_rng(0), IMAGES)
     gradients = run.gradients()
     for i, layer in enumerate(net.layers):
         if layer.op == "conv":
@@ -82,13 +82,13 @@ def test_seeds_differ_and_repeat() -> None:
 def test_pieces_of_the_same_layer_are_run_as_cut() -> None:
     """A network that is only cut in its schedule has the same spread of values, not the same draw."""
     base = network()
-    cut = Rewriting(base).rewrite({base.names.index("one"): [Step("split_out", (2,))]})
+    cut = Rewriting(base).rewrite({base.names.index("one"): [Transformation("split_out", (2,))]})
     assert (
-        Run(cut, np.random.default_rng(0), IMAGES).results[1].shape
-        == Run(base, np.random.default_rng(0), IMAGES).results[1].shape
+        Pass(cut, np.random.default_rng(0), IMAGES).results[1].shape
+        == Pass(base, np.random.default_rng(0), IMAGES).results[1].shape
     )
-    rows = Rewriting(base).rewrite({base.names.index("one"): [Step("split_rows", (3,))]})
-    assert Run(rows, np.random.default_rng(0), IMAGES).results[1].shape == (IMAGES, 8, 9, 9)
+    rows = Rewriting(base).rewrite({base.names.index("one"): [Transformation("split_rows", (3,))]})
+    assert Pass(rows, np.random.default_rng(0), IMAGES).results[1].shape == (IMAGES, 8, 9, 9)
 
 
 def test_what_it_cannot_run_it_refuses() -> None:

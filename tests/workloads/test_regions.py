@@ -71,7 +71,7 @@ def filled(parts, shape):
 def fresh(number, shape):
     size = int(np.prod(shape))
     at = np.stack([np.full(size, number), np.arange(size)], -1).reshape(*shape, 2)
-    return P.made(P.Source(number, "", tuple(shape))), at
+    return P.made(P.Origin(number, "", tuple(shape))), at
 
 
 def factorised(draw, size):

@@ -8,7 +8,16 @@ from numpy.typing import NDArray
 
 import accelsim
 from accelsim import AccelsimError
-from accelsim.workloads.transform import FACTORS, NEURAL, Conv, Illegal, Piece, Rewriting, Step, applied
+from accelsim.workloads.transform import (
+    FACTORS,
+    NEURAL,
+    Conv,
+    ConvPiece,
+    Illegal,
+    Rewriting,
+    Transformation,
+    applied,
+)
 from accelsim.workloads.transform.pieces import released
 
 SIZE, K = 8, 3
@@ -25,7 +34,7 @@ def convolved(x: NDArray, weights: NDArray) -> NDArray:
     return out
 
 
-def run(piece: Piece, x: NDArray, weights: NDArray) -> NDArray:
+def run(piece: ConvPiece, x: NDArray, weights: NDArray) -> NDArray:
     """A piece on its own inputs and rows, its groups one by one, its weights cut from those of the whole."""
     rows = x[piece.ins[0] : piece.ins[1], piece.rows[0] : piece.rows[1]]
     own = weights[piece.outs[0] : piece.outs[1], piece.ins[0] : piece.ins[1]]
@@ -39,7 +48,7 @@ def run(piece: Piece, x: NDArray, weights: NDArray) -> NDArray:
     )
 
 
-def together(pieces: list[Piece], x: NDArray, weights: NDArray) -> NDArray:
+def together(pieces: list[ConvPiece], x: NDArray, weights: NDArray) -> NDArray:
     """All pieces side by side; every output once."""
     outs = max(piece.outs[1] for piece in pieces)
     out = np.zeros((outs, *x.shape[1:]), x.dtype)
@@ -68,7 +77,7 @@ class Declared:
         self.skip = 0
         self.cuts = 1
 
-    def do(self, step: Step) -> None:
+    def do(self, step: Transformation) -> None:
         factor = step.factors[0]
         if step.kind == "bottleneck":
             self.outs //= factor
@@ -108,7 +117,7 @@ def split(parts: list, factor: int) -> list:
     return [parts[i * each : (i + 1) * each] for i in range(factor)]
 
 
-def sequences(rng: np.random.Generator, n: int) -> list[tuple[Conv, list[Step]]]:
+def sequences(rng: np.random.Generator, n: int) -> list[tuple[Conv, list[Transformation]]]:
     """Random sequences of up to three steps that are possible."""
     out = []
     while len(out) < n:
@@ -116,7 +125,7 @@ def sequences(rng: np.random.Generator, n: int) -> list[tuple[Conv, list[Step]]]
         steps = []
         for _ in range(int(rng.integers(1, 4))):
             kind = str(rng.choice(list(FACTORS)))
-            steps.append(Step(kind, (int(rng.choice(FACTORS[kind])),)))
+            steps.append(Transformation(kind, (int(rng.choice(FACTORS[kind])),)))
         try:
             applied(conv, steps)
         except Illegal:
@@ -152,7 +161,7 @@ def test_slices_have_groups_of_their_own() -> None:
     conv = Conv(8, 8, SIZE, True, True)
     rng = np.random.default_rng(0)
     x, weights = rng.integers(-5, 6, (8, SIZE, SIZE)), rng.integers(-5, 6, (8, 8, K, K))
-    pieces = applied(conv, [Step("split_out", (2,)), Step("group", (1, 4))])
+    pieces = applied(conv, [Transformation("split_out", (2,)), Transformation("group", (1, 4))])
     assert [piece.groups for piece in pieces] == [1, 4]
     mask = np.ones((8, 8), int)
     mask[4:] = np.kron(np.eye(4, dtype=int), np.ones((1, 2), int))
@@ -163,7 +172,7 @@ def test_cut_rows_differ_at_the_cut_alone() -> None:
     conv = Conv(4, 4, SIZE, True, True)
     rng = np.random.default_rng(0)
     x, weights = rng.integers(1, 6, (4, SIZE, SIZE)), rng.integers(1, 6, (4, 4, K, K))
-    got, whole = (together(applied(conv, s), x, weights) for s in ([Step("split_rows", (2,))], []))
+    got, whole = (together(applied(conv, s), x, weights) for s in ([Transformation("split_rows", (2,))], []))
     same = (got == whole).all(axis=(0, 2))
     assert same.tolist() == [True, True, True, False, False, True, True, True]
 
@@ -180,13 +189,21 @@ def test_the_released_space_is_counted() -> None:
 @pytest.mark.parametrize(
     ("conv", "steps", "why"),
     [
-        (Conv(6, 8, 8, True, True), [Step("group", (4,))], "indivisible"),
-        (Conv(8, 6, 8, True, True), [Step("depthwise", (1,))], "indivisible"),
-        (Conv(8, 8, 8, True, False), [Step("bottleneck", (2,))], "more than convolutions"),
-        (Conv(8, 8, 8, True, True), [Step("group", (2,)), Step("bottleneck", (2,))], "after a cut"),
-        (Conv(8, 8, 8, False, True), [Step("split_rows", (2,))], "rows"),
-        (Conv(8, 8, 8, True, True), [Step("unroll_out", (8,))], "fewer channels"),
-        (Conv(8, 8, 8, True, True), [Step("split_out", (8,)), Step("split_rows", (8,))], "too many"),
+        (Conv(6, 8, 8, True, True), [Transformation("group", (4,))], "indivisible"),
+        (Conv(8, 6, 8, True, True), [Transformation("depthwise", (1,))], "indivisible"),
+        (Conv(8, 8, 8, True, False), [Transformation("bottleneck", (2,))], "more than convolutions"),
+        (
+            Conv(8, 8, 8, True, True),
+            [Transformation("group", (2,)), Transformation("bottleneck", (2,))],
+            "after a cut",
+        ),
+        (Conv(8, 8, 8, False, True), [Transformation("split_rows", (2,))], "rows"),
+        (Conv(8, 8, 8, True, True), [Transformation("unroll_out", (8,))], "fewer channels"),
+        (
+            Conv(8, 8, 8, True, True),
+            [Transformation("split_out", (8,)), Transformation("split_rows", (8,))],
+            "too many",
+        ),
     ],
 )
 def test_illegal_steps_say_why(conv, steps, why) -> None:
@@ -224,7 +241,7 @@ def test_counts_and_tensors_of_random_rewritings() -> None:
     while done < 60:
         steps = {
             i: [
-                Step(k, (int(rng.choice(FACTORS[k])),))
+                Transformation(k, (int(rng.choice(FACTORS[k])),))
                 for k in rng.choice(list(FACTORS), int(rng.integers(0, 3))).tolist()
             ]
             for i in work.able
@@ -262,14 +279,14 @@ def test_counts_and_tensors_of_random_rewritings() -> None:
 def test_a_bottleneck_narrows_its_reader() -> None:
     base = residual()
     work = Rewriting(base)
-    made = work.rewrite({base.names.index("one"): [Step("bottleneck", (4,))]})
+    made = work.rewrite({base.names.index("one"): [Transformation("bottleneck", (4,))]})
     one, two = (made.layers[base.names.index(name)] for name in ("one", "two"))
     assert (one.K, two.C, two.K) == (4, 4, 16)
     with pytest.raises(Illegal, match="more than convolutions"):
-        work.rewrite({base.names.index("two"): [Step("bottleneck", (4,))]})
+        work.rewrite({base.names.index("two"): [Transformation("bottleneck", (4,))]})
 
 
 def test_other_layers_are_refused() -> None:
     base = residual()
     with pytest.raises(AccelsimError, match="no convolution"):
-        Rewriting(base).rewrite({base.names.index("deep"): [Step("group", (2,))]})
+        Rewriting(base).rewrite({base.names.index("deep"): [Transformation("group", (2,))]})

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from accelsim.errors import AccelsimError
 from accelsim.workloads import Layer, Network, NetworkBuilder, load_network, network_names
 from accelsim.workloads.network import INPUT
-from accelsim.workloads.reach import SAME, Axis, Whole, Window, upsampled
+from accelsim.workloads.reach import SAME, RowWindow, Whole, Window, upsampled
 from accelsim.workloads.spaces import load_space, space_names
 
 
@@ -43,7 +43,7 @@ def test_an_axis_reads_the_hull_of_what_its_rows_read(size, kernel, stride, dila
     out = (size + 2 * pad - span) // stride + 1
     wanted = walk_conv(out, size, kernel, stride, dilation, pad)
     first, end = sorted(data.draw(st.tuples(st.integers(0, out), st.integers(0, out))))
-    got = Axis(stride, dilation, kernel, pad).reads(first, end, size)
+    got = RowWindow(stride, dilation, kernel, pad).reads(first, end, size)
     lo, hi = hull(set().union(*wanted[first:end]))
     # With gaps (stride or dilation above the kernel) the hull may begin or end in one at the border.
     assert got[0] <= lo and got[1] >= hi if lo < hi else True
@@ -207,8 +207,8 @@ def test_json_states_windows_or_they_follow_from_the_sizes():
     stated = {"stride": 2, "kernel": 2, "pad": 0}
     net = Network.from_dict(chain_of({"from": "l0", "rows": stated}))
     assert net.windows == (
-        Window(Axis(kernel=3, pad=1), Axis(kernel=3, pad=1)),
-        Window(Axis(2, 1, 2), Axis()),
+        Window(RowWindow(kernel=3, pad=1), RowWindow(kernel=3, pad=1)),
+        Window(RowWindow(2, 1, 2), RowWindow()),
     )
     whole = Network.from_dict(chain_of({"from": "l0", "window": "whole"}))
     assert whole.whole_edges == ("l1 reads all of l0: the network file says so",)
@@ -242,8 +242,10 @@ def test_lists_of_layers_take_even_padding():
         Layer.conv2d(K=4, C=4, P=4, Q=8, R=3, S=1, stride=(2, 1)),
     ]
     net = Network.from_layers("n", [*layers, Layer.eltwise(C=4, P=4, Q=8)])
-    assert net.windows[0] == Window(Axis(kernel=3), Axis(kernel=3))  # the input is what the windows span
-    assert net.windows[1] == Window(Axis(2, 1, 3, 1), Axis())
+    assert net.windows[0] == Window(
+        RowWindow(kernel=3), RowWindow(kernel=3)
+    )  # the input is what the windows span
+    assert net.windows[1] == Window(RowWindow(2, 1, 3, 1), RowWindow())
     assert net.windows[2] == SAME
 
 
@@ -262,13 +264,13 @@ def test_windows_read_from_onnx(tmp_path):
     m.node("Transpose", ["norm"], "turned", perm=[0, 1, 3, 2])
     m.node("Conv", ["turned", m.weight("u", 3, 2, 1, 1)], "last")
     net = m.read(tmp_path)
-    plane = Window(Axis(), Axis(kernel=15, pad=7))
+    plane = Window(RowWindow(), RowWindow(kernel=15, pad=7))
     assert net.windows[:6] == (
         Window(
-            Axis(2, 1, 3, 1), Axis(2, 1, 3, 0)
+            RowWindow(2, 1, 3, 1), RowWindow(2, 1, 3, 0)
         ),  # 9 rows of 3 are even; 8 columns leave the odd one behind
-        Window(Axis(1, 1, 4, 2), Axis(1, 1, 2, 1)),
-        Window(Axis(1, 1, 3, 1, 2), Axis(1, 1, 1, 0, 2)),
+        Window(RowWindow(1, 1, 4, 2), RowWindow(1, 1, 2, 1)),
+        Window(RowWindow(1, 1, 3, 1, 2), RowWindow(1, 1, 1, 0, 2)),
         SAME,
         plane,
         Whole("InstanceNormalization"),
@@ -295,4 +297,6 @@ def test_resizing_by_whole_factors_from_onnx(tmp_path):
         m.node("Conv", ["b", m.weight("v", 4, 4, 3, 3)], "c", pads=[1, 1, 1, 1])
         net = m.read(tmp_path)
         assert net.windows[1] == wanted
-        assert net.windows[2] == Window(Axis(kernel=3, pad=1, upsample=3), Axis(kernel=3, pad=1, upsample=2))
+        assert net.windows[2] == Window(
+            RowWindow(kernel=3, pad=1, upsample=3), RowWindow(kernel=3, pad=1, upsample=2)
+        )

@@ -19,6 +19,7 @@ from pymoo.core.population import Population
 from pymoo.core.problem import Problem
 from pymoo.core.sampling import Sampling
 from pymoo.core.termination import NoTermination
+from pymoo.operators.survival.rank_and_crowding.metrics import get_crowding_function
 from pymoo.util.nds.non_dominated_sorting import NonDominatedSorting
 
 from accelsim.cosearch.genes import Genomes
@@ -58,26 +59,12 @@ def ranked(
     points = phase.goals.log_costs(costs)
     points = np.where(np.isfinite(points), points, np.sign(points) * WORST)
     points[np.isnan(points)] = WORST
-    rank = np.empty(len(costs))
+    rank, apart = np.empty(len(costs)), np.zeros(len(costs))
     for i, front in enumerate(NonDominatedSorting().do(points)):
         rank[front] = i
-    apart = -crowding(points, rank) if spread else np.zeros(len(costs))
+        if spread:
+            apart[front] = -get_crowding_function("cd").do(points[front])
     return np.lexsort((np.arange(len(costs)), apart, rank, miss))
-
-
-def crowding(points: NDArray[np.float64], rank: NDArray[np.float64]) -> NDArray[np.float64]:
-    """NSGA-II's crowding distance [n] of points [n, objectives] within their fronts."""
-    out = np.zeros(len(points))
-    for front in np.unique(rank):
-        rows = np.flatnonzero(rank == front)
-        for column in points[rows].T:
-            order = rows[np.argsort(column, kind="stable")]
-            values = np.sort(column, kind="stable")
-            span = values[-1] - values[0]
-            out[order[[0, -1]]] = np.inf
-            if span > 0:
-                out[order[1:-1]] += (values[2:] - values[:-2]) / span
-    return out
 
 
 class Fresh(DuplicateElimination):

@@ -4,7 +4,7 @@ from accelsim.mapping.maestro.convert import NoEquivalent, from_mapping, to_mapp
 from accelsim.mapping.maestro.machine import MaestroMachine, parse_machine, read_machine
 from accelsim.mapping.maestro.notation import (
     Cluster,
-    Dataflow,
+    MaestroDataflow,
     MaestroError,
     MaestroLayer,
     MaestroNetwork,
@@ -16,7 +16,7 @@ from accelsim.mapping.maestro.shipped import dataflow_names, load_dataflow, with
 
 __all__ = [
     "Cluster",
-    "Dataflow",
+    "MaestroDataflow",
     "MaestroError",
     "MaestroLayer",
     "MaestroMachine",

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING
 
-from accelsim.mapping.maestro.levels import Loop, resolve
+from accelsim.mapping.maestro.levels import MapLoop, resolve
 from accelsim.mapping.maestro.notation import (
     KERNEL_OF,
     MAX_LEVELS,
     Cluster,
-    Dataflow,
+    MaestroDataflow,
     MaestroError,
     MaestroLayer,
     Map,
@@ -75,7 +75,9 @@ def to_mapping(layer: MaestroLayer, pes: int, hardware: Accelerator | None = Non
     return _build([m.name for m in hardware.memories], _place(hardware, steps), steps, layer)
 
 
-def _steps(layer: MaestroLayer, units: tuple[int, ...], loops: tuple[tuple[Loop, ...], ...]) -> list[_Step]:
+def _steps(
+    layer: MaestroLayer, units: tuple[int, ...], loops: tuple[tuple[MapLoop, ...], ...]
+) -> list[_Step]:
     shape, letters = layer.to_layer(), names(layer)
     tile = dict(shape.dims)
     out = []
@@ -113,7 +115,7 @@ def _steps(layer: MaestroLayer, units: tuple[int, ...], loops: tuple[tuple[Loop,
     return out
 
 
-def _diagonal(spatial: list[Loop], layer: MaestroLayer, tile: dict[str, int]) -> tuple[Loop, ...]:
+def _diagonal(spatial: list[MapLoop], layer: MaestroLayer, tile: dict[str, int]) -> tuple[MapLoop, ...]:
     """Two spatial maps that together split the kernel of one output row: Y and R, or X and S."""
     if len(spatial) < 2:
         return ()
@@ -133,7 +135,7 @@ def _diagonal(spatial: list[Loop], layer: MaestroLayer, tile: dict[str, int]) ->
     )
 
 
-def _outputs(loop: Loop, layer: MaestroLayer, tile: dict[str, int], diagonal: tuple[Loop, ...]) -> int:
+def _outputs(loop: MapLoop, layer: MaestroLayer, tile: dict[str, int], diagonal: tuple[MapLoop, ...]) -> int:
     """Size of the map's tile, in outputs for Y and X. Raises NoEquivalent for gaps and overlaps."""
     what = f"{'SpatialMap' if loop.spatial else 'TemporalMap'}({loop.size},{loop.step}) {loop.dim}"
     if loop.dim not in KERNEL_OF or layer.type == "GEMM":
@@ -280,7 +282,7 @@ def from_mapping(layer: Layer, mapping: Mapping, hardware: Accelerator) -> Maest
         raise NoEquivalent(
             f"each step uses {swept} sub-units of the outermost level; MAESTRO uses all {units} there are"
         )
-    flow = Dataflow(tuple(levels), tuple(Cluster(Size(size)) for size in clusters))
+    flow = MaestroDataflow(tuple(levels), tuple(Cluster(Size(size)) for size in clusters))
     return MaestroLayer.from_layer(layer, flow)
 
 

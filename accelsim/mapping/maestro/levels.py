@@ -12,30 +12,30 @@ from math import prod
 from accelsim.mapping.maestro.notation import (
     KERNEL_OF,
     MAX_LEVELS,
+    FilePlace,
     MaestroError,
     MaestroLayer,
     Map,
-    Place,
     Size,
 )
 
 
 @dataclass(frozen=True)
-class Loop:
+class MapLoop:
     """One map with numbers: a tile of `size` that moves by `step`, in elements of `dim`."""
 
     spatial: bool
     dim: str
     size: int
     step: int
-    place: Place = field(default=Place(), compare=False)
+    place: FilePlace = field(default=FilePlace(), compare=False)
 
 
 @dataclass(frozen=True)
 class Levels:
     """Loops per cluster level, outermost level and loop first, and the sizes of the clusters between."""
 
-    loops: tuple[tuple[Loop, ...], ...]
+    loops: tuple[tuple[MapLoop, ...], ...]
     clusters: tuple[int, ...]
 
     def units(self, pes: int) -> tuple[int, ...]:
@@ -57,11 +57,11 @@ def resolve(layer: MaestroLayer) -> Levels:
             f"at most {MAX_LEVELS} cluster levels, but this Cluster opens level {MAX_LEVELS + 1}"
         )
     dims = dict(layer.dims)
-    out: list[tuple[Loop, ...]] = []
+    out: list[tuple[MapLoop, ...]] = []
     for number, maps in enumerate(flow.levels):
         loops = [_loop(item, layer) for item in maps]
         loops = _input_centric(loops)
-        place = maps[0].place if maps else Place()
+        place = maps[0].place if maps else FilePlace()
         seen: set[str] = set()
         for loop in loops:
             if loop.dim in seen:
@@ -76,14 +76,14 @@ def resolve(layer: MaestroLayer) -> Levels:
         if out:
             for upper in out[-1]:
                 if upper.dim not in seen:
-                    loops.insert(0, Loop(False, upper.dim, upper.size, upper.step))
+                    loops.insert(0, MapLoop(False, upper.dim, upper.size, upper.step))
         else:
-            loops += [Loop(False, d, size, size) for d, size in dims.items() if d not in seen]
+            loops += [MapLoop(False, d, size, size) for d, size in dims.items() if d not in seen]
         out.append(tuple(loops))
     return Levels(tuple(out), tuple(_number(c.size, layer, c.place) for c in flow.clusters))
 
 
-def _number(size: Size, layer: MaestroLayer, place: Place) -> int:
+def _number(size: Size, layer: MaestroLayer, place: FilePlace) -> int:
     try:
         value = size.value(layer.dims)
     except KeyError as fault:
@@ -93,16 +93,16 @@ def _number(size: Size, layer: MaestroLayer, place: Place) -> int:
     return value
 
 
-def _loop(item: Map, layer: MaestroLayer) -> Loop:
+def _loop(item: Map, layer: MaestroLayer) -> MapLoop:
     if item.dim.rstrip("'") not in layer.dims:
         raise item.place.fault(
             f"{item}: a {layer.type} layer has no dimension {item.dim}; it has {', '.join(layer.dims)}"
         )
     size, step = (_number(x, layer, item.place) for x in (item.size, item.step))
-    return Loop(item.spatial, item.dim, size, step, item.place)
+    return MapLoop(item.spatial, item.dim, size, step, item.place)
 
 
-def _input_centric(loops: list[Loop]) -> list[Loop]:
+def _input_centric(loops: list[MapLoop]) -> list[MapLoop]:
     """Rows of output become the rows of input under them; the kernel must be mapped at the same level."""
     kernel = {loop.dim: loop.size for loop in loops if loop.dim in KERNEL_OF.values()}
     out = []
@@ -114,12 +114,12 @@ def _input_centric(loops: list[Loop]) -> list[Loop]:
                     f"{loop.dim} counts output elements; map {KERNEL_OF[dim]} at the same level, so that "
                     "its input elements follow"
                 )
-            loop = Loop(loop.spatial, dim, loop.size + kernel[KERNEL_OF[dim]] - 1, loop.step, loop.place)
+            loop = MapLoop(loop.spatial, dim, loop.size + kernel[KERNEL_OF[dim]] - 1, loop.step, loop.place)
         out.append(loop)
     return out
 
 
-def _check_kernel(loop: Loop, layer: MaestroLayer) -> None:
+def _check_kernel(loop: MapLoop, layer: MaestroLayer) -> None:
     if loop.dim in KERNEL_OF.values() and not loop.spatial:
         whole = layer.dims[loop.dim]
         if loop.size != loop.step or loop.size != whole:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from accelsim.errors import nearest
 from accelsim.hardware.microcontroller import refuse
-from accelsim.mapping.maestro.notation import MaestroError, Place
+from accelsim.mapping.maestro.notation import FilePlace, MaestroError
 from accelsim.mapping.maestro.parse import read_text
 from cost_models.layout import MAX_MEMORIES
 
@@ -175,7 +175,7 @@ def parse_machine(text: str, file: str = "text") -> MaestroMachine:
         start = len(line) - len(line.lstrip()) + 1
         if not line.strip():
             continue
-        place = Place(file, number, start)
+        place = FilePlace(file, number, start)
         match = re.fullmatch(r"\s*([^\s:]+)\s*:?\s*(\S*)\s*;?\s*", line)
         if match is None:
             raise place.fault(f"expected one `word: number`, but got {line.strip()[:60]!r}")
@@ -185,7 +185,7 @@ def parse_machine(text: str, file: str = "text") -> MaestroMachine:
         if _WORDS[word] in found:
             raise place.fault(f"{word} comes twice")
         if not value.isascii() or not value.isdigit() or len(value) > 10 or int(value) > UNLIMITED:
-            at = Place(file, number, match.start(2) + 1)
+            at = FilePlace(file, number, match.start(2) + 1)
             raise at.fault(f"{word} must be a whole number up to {UNLIMITED}, but got {value!r}")
         found[_WORDS[word]] = int(value)
     if "pes" not in found:

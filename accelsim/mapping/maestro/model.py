@@ -17,7 +17,7 @@ from accelsim.errors import AccelsimError
 from accelsim.mapping.maestro.convert import from_mapping
 from accelsim.mapping.maestro.levels import resolve
 from accelsim.mapping.maestro.machine import MaestroMachine
-from accelsim.mapping.maestro.notation import Cluster, Dataflow, MaestroError, MaestroLayer, Map, Size
+from accelsim.mapping.maestro.notation import Cluster, MaestroDataflow, MaestroError, MaestroLayer, Map, Size
 from accelsim.mapping.maestro.pricing import (
     TROUBLE,
     Flows,
@@ -103,7 +103,7 @@ def evaluate_layer(layer: MaestroLayer, machine: MaestroMachine, *, compat: bool
     return MaestroCost(layer, machine, counts[0])
 
 
-def bound(layer: MaestroLayer) -> Dataflow:
+def bound(layer: MaestroLayer) -> MaestroDataflow:
     """The layer's dataflow with every size a number."""
     flow = layer.dataflow
     if flow is None:
@@ -116,7 +116,7 @@ def bound(layer: MaestroLayer) -> Dataflow:
         for level in flow.levels
     )
     clusters = tuple(Cluster(Size(c.size.value(dims)), c.logical, c.place) for c in flow.clusters)
-    return Dataflow(levels, clusters, flow.name)
+    return MaestroDataflow(levels, clusters, flow.name)
 
 
 @dataclass(frozen=True)
@@ -146,7 +146,7 @@ class LayerPricer:
     def __init__(
         self,
         layers: Sequence[Layer],
-        dataflows: Sequence[str | Dataflow] | None = None,
+        dataflows: Sequence[str | MaestroDataflow] | None = None,
         *,
         objective: str = "edp",
         fit: bool = True,
@@ -210,7 +210,7 @@ class LayerPricer:
 def price_layers(
     layers: Sequence[Layer],
     machines: Sequence[MaestroMachine],
-    dataflows: Sequence[str | Dataflow] | None = None,
+    dataflows: Sequence[str | MaestroDataflow] | None = None,
     *,
     objective: str = "edp",
     fit: bool = True,

@@ -36,7 +36,7 @@ class MaestroError(AccelsimError):
 
 
 @dataclass(frozen=True)
-class Place:
+class FilePlace:
     """Where something stands in a file, from 1; 0 = made in Python."""
 
     file: str = ""
@@ -77,7 +77,7 @@ class Map:
     size: Size
     step: Size
     dim: str
-    place: Place = field(default=Place(), compare=False)
+    place: FilePlace = field(default=FilePlace(), compare=False)
 
     def __str__(self) -> str:
         return f"{'SpatialMap' if self.spatial else 'TemporalMap'}({self.size},{self.step}) {self.dim}"
@@ -89,14 +89,14 @@ class Cluster:
 
     size: Size
     logical: bool = False
-    place: Place = field(default=Place(), compare=False)
+    place: FilePlace = field(default=FilePlace(), compare=False)
 
     def __str__(self) -> str:
         return f"Cluster({self.size},{'L' if self.logical else 'P'})"
 
 
 @dataclass(frozen=True)
-class Dataflow:
+class MaestroDataflow:
     """Directives per level, outermost level first, and the clusters between the levels."""
 
     levels: tuple[tuple[Map, ...], ...]
@@ -110,10 +110,10 @@ class Dataflow:
                 f"but has {len(self.clusters)}"
             )
 
-    def without(self, *dims: str) -> Dataflow:
+    def without(self, *dims: str) -> MaestroDataflow:
         """The same without the maps of these dimensions, as for a depthwise layer, which has no K."""
         levels = tuple(tuple(m for m in level if m.dim not in dims) for level in self.levels)
-        return Dataflow(levels, self.clusters, self.name)
+        return MaestroDataflow(levels, self.clusters, self.name)
 
     def text(self, indent: str = "") -> str:
         """The `Dataflow { ... }` block."""
@@ -133,8 +133,8 @@ class MaestroLayer:
     dims: Dict[str, int]
     stride: tuple[int, int] = (1, 1)
     name: str = ""
-    dataflow: Dataflow | None = None
-    place: Place = field(default=Place(), compare=False)
+    dataflow: MaestroDataflow | None = None
+    place: FilePlace = field(default=FilePlace(), compare=False)
 
     def to_layer(self) -> Layer:
         """The layer in accelsim's terms. A transposed convolution is taken as MAESTRO takes it: as CONV."""
@@ -150,7 +150,7 @@ class MaestroLayer:
         return Layer(N, G, K, C, P, Q, R, S, stride=self.stride, name=self.name)
 
     @classmethod
-    def from_layer(cls, layer: Layer, dataflow: Dataflow | None = None) -> MaestroLayer:
+    def from_layer(cls, layer: Layer, dataflow: MaestroDataflow | None = None) -> MaestroLayer:
         """The layer in MAESTRO's terms. Raises MaestroError for what it cannot say."""
         if layer.op == "gemm":
             if layer.G != 1 or layer.N != 1:

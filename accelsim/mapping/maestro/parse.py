@@ -13,12 +13,12 @@ from accelsim.mapping.maestro.notation import (
     KERNEL_OF,
     LAYER_DIMS,
     Cluster,
-    Dataflow,
+    FilePlace,
+    MaestroDataflow,
     MaestroError,
     MaestroLayer,
     MaestroNetwork,
     Map,
-    Place,
     Size,
 )
 
@@ -29,7 +29,7 @@ _DIMS = ("N", "G", "K", "C", "Y", "X", "R", "S", "M", "Y'", "X'")
 @dataclass(frozen=True)
 class _Token:
     text: str
-    place: Place
+    place: FilePlace
 
 
 def read_text(path: str | Path) -> str:
@@ -42,7 +42,7 @@ def read_network(path: str | Path) -> MaestroNetwork:
     return parse_network(read_text(path), str(path))
 
 
-def read_dataflow(path: str | Path) -> Dataflow:
+def read_dataflow(path: str | Path) -> MaestroDataflow:
     """The file at `path`, which holds one `Dataflow { ... }` block. Raises MaestroError."""
     return parse_dataflow(read_text(path), str(path), Path(path).stem)
 
@@ -56,7 +56,7 @@ def parse_network(text: str, file: str = "text") -> MaestroNetwork:
     return network
 
 
-def parse_dataflow(text: str, file: str = "text", name: str = "") -> Dataflow:
+def parse_dataflow(text: str, file: str = "text", name: str = "") -> MaestroDataflow:
     """Read `Constant` lines and one `Dataflow`. Raises MaestroError with line and column."""
     reader = _Reader(text, file)
     reader.constants()
@@ -74,8 +74,8 @@ class _Reader:
             if match["end"]:
                 line, start = line + 1, match.end()
             elif not match["space"]:
-                self.tokens.append(_Token(match[0], Place(file, line, match.start() - start + 1)))
-        self.end = Place(file, line, len(text) - start + 1)
+                self.tokens.append(_Token(match[0], FilePlace(file, line, match.start() - start + 1)))
+        self.end = FilePlace(file, line, len(text) - start + 1)
         self.at = 0
         self.known: dict[str, int] = {}
 
@@ -86,7 +86,7 @@ class _Reader:
         return self.tokens[self.at].text if self.at < len(self.tokens) else ""
 
     @property
-    def place(self) -> Place:
+    def place(self) -> FilePlace:
         """Where the next token stands."""
         return self.tokens[self.at].place if self.at < len(self.tokens) else self.end
 
@@ -165,7 +165,7 @@ class _Reader:
             raise self.place.fault(f"Network {name} has no Layer")
         return MaestroNetwork(name, tuple(layers))
 
-    def layer(self, before: Dataflow | None) -> MaestroLayer:
+    def layer(self, before: MaestroDataflow | None) -> MaestroLayer:
         """One layer; without a Dataflow of its own it takes the one `before`, as the tool does."""
         place = self.place
         self.next()
@@ -209,7 +209,7 @@ class _Reader:
         optional: tuple[str, ...],
         kind: str,
         strides: dict[str, int],
-        at: Place,
+        at: FilePlace,
     ) -> dict[str, int]:
         dims = self.sizes((*needed, *optional), "Dimensions")
         for dim, kernel in KERNEL_OF.items():
@@ -245,7 +245,7 @@ class _Reader:
         self.next()
         return out
 
-    def dataflow(self, dims: dict[str, int] | None, name: str = "") -> Dataflow:
+    def dataflow(self, dims: dict[str, int] | None, name: str = "") -> MaestroDataflow:
         """The block after the word; `dims` are those of the layer, if there is one."""
         self.expect("{", "after Dataflow")
         levels: list[list[Map]] = [[]]
@@ -270,7 +270,7 @@ class _Reader:
                 levels[-1].append(Map(word == "SpatialMap", size, step, self.word(_DIMS), place))
             self.skip(";,")
         self.next()
-        return Dataflow(tuple(map(tuple, levels)), tuple(clusters), name)
+        return MaestroDataflow(tuple(map(tuple, levels)), tuple(clusters), name)
 
     def size(self, dims: dict[str, int] | None) -> Size:
         """`16`, `Sz(R)`, a constant, or sums and differences of them."""

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from accelsim.mapping.maestro.machine import MaestroMachine
-from accelsim.mapping.maestro.notation import Dataflow, MaestroError, MaestroLayer, Place, Size
+from accelsim.mapping.maestro.notation import FilePlace, MaestroDataflow, MaestroError, MaestroLayer, Size
 from cost_models import maestro_layout as L
 
 DIMS = {"N": 0, "G": 1, "K": 2, "C": 3, "Y": 4, "X": 5, "R": 6, "S": 7, "Y'": 8, "X'": 9}
@@ -86,7 +86,7 @@ def pack_machines(machines: Sequence[MaestroMachine]) -> NDArray[np.float64]:
     ).reshape(-1, L.MACHINE_COLS)
 
 
-def pack_dataflows(dataflows: Sequence[Dataflow], gemm: bool = False) -> Flows:
+def pack_dataflows(dataflows: Sequence[MaestroDataflow], gemm: bool = False) -> Flows:
     """The dataflows as arrays that serve every layer; `gemm` where M, N, K are those of matrix products.
 
     Raises MaestroError for what the arrays cannot hold: use `bind` first where sizes name several dimensions.
@@ -111,7 +111,7 @@ def pack_dataflows(dataflows: Sequence[Dataflow], gemm: bool = False) -> Flows:
     return out
 
 
-def _code(size: Size, place: dict[str, int], where: Place) -> int:
+def _code(size: Size, place: dict[str, int], where: FilePlace) -> int:
     """A size in its array form."""
     if not size.terms:
         return size.constant

@@ -7,7 +7,7 @@ from importlib import resources
 from pathlib import Path
 
 from accelsim.errors import nearest
-from accelsim.mapping.maestro.notation import Dataflow, MaestroError, MaestroLayer
+from accelsim.mapping.maestro.notation import MaestroDataflow, MaestroError, MaestroLayer
 from accelsim.mapping.maestro.parse import parse_dataflow, read_dataflow
 from accelsim.workloads.layer import Layer
 
@@ -18,12 +18,12 @@ def dataflow_names() -> tuple[str, ...]:
     return tuple(sorted(file.name[:-2] for file in files if file.name.endswith(".m")))
 
 
-def load_dataflow(source: str | Path | Dataflow) -> Dataflow:
+def load_dataflow(source: str | Path | MaestroDataflow) -> MaestroDataflow:
     """A dataflow from a shipped name or the path of a file with one `Dataflow { ... }` block.
 
     Raises MaestroError for what cannot be found or read.
     """
-    if isinstance(source, Dataflow):
+    if isinstance(source, MaestroDataflow):
         return source
     name = str(source)
     if name in dataflow_names():
@@ -34,7 +34,7 @@ def load_dataflow(source: str | Path | Dataflow) -> Dataflow:
     return read_dataflow(name)
 
 
-def with_dataflow(layer: Layer, dataflow: Dataflow) -> MaestroLayer:
+def with_dataflow(layer: Layer, dataflow: MaestroDataflow) -> MaestroLayer:
     """The layer in MAESTRO's terms under a dataflow written for convolutions.
 
     A depthwise layer has no K: its maps are dropped, and a dataflow that splits nothing else gives way to

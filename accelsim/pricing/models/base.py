@@ -65,7 +65,7 @@ MODELS = Registry(
     {
         "accelsim": "accelsim.pricing.models.loopnest:LoopNest",
         "maestro": "accelsim.pricing.models.maestro:Maestro",
-        "microcontroller": "accelsim.pricing.models.microcontroller:Microcontroller",
+        "microcontroller": "accelsim.pricing.models.microcontroller:MicrocontrollerModel",
     },
     "accelsim.model",
     "accelsim.pricing.models.base:CostModel",

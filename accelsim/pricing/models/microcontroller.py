@@ -14,13 +14,13 @@ from accelsim.pricing.way import Way
 
 
 @dataclass(frozen=True)
-class Microcontroller(CostModel):
+class MicrocontrollerModel(CostModel):
     """Knows no mappings and no energy, which is NaN; layers without weights are part of the rate."""
 
     name = "microcontroller"
 
     @classmethod
-    def of(cls, way: Way) -> Microcontroller:
+    def of(cls, way: Way) -> MicrocontrollerModel:
         """The same in every way."""
         return cls()
 

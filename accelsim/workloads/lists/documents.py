@@ -134,13 +134,7 @@ def _zigzag(entry: Any, path: str) -> Layer:
     name = str(entry.get("name") or entry.get("id", ""))
     sizes = _sizes(entry, path)
     out, left, right = _operands(str(entry["equation"]), path)
-    relations = {}
-    for text in entry.get("dimension_relations") or []:
-        match = re.fullmatch(_RELATION, str(text).replace(" ", "").lower())
-        if match is None:
-            raise AccelsimError(f"{path}.dimension_relations: cannot read {text!r:.80}")
-        made, a, x, b, y = match.groups()
-        relations[made] = (x, int(a or 1), y, int(b or 1))
+    relations = _relations(entry, path)
     weights, image = _roles(left, right, relations)
     lost = [x for x in (*out, *image) if x not in sizes and x not in relations]
     if lost or any(x not in sizes for x in out):
@@ -162,28 +156,43 @@ def _zigzag(entry: Any, path: str) -> Layer:
         sliding |= {x, y}
     kind = str(entry.get("operator_type", "")).lower()
     pooled, alone = "pool" in kind, kind in ("add", "elementwise")
+    op = "pool" if pooled else "eltwise" if alone else "conv" if sliding else "gemm"
     for index, n in sizes.items():
         if index in sliding:
             continue
-        if index in out and alone:
-            role = {"b": "N", "n": "N", "oy": "P", "ox": "Q"}.get(index, "G")
-        elif index in out:
-            role = "N" if index in ("b", "n") else "G" if pooled else "N" if sliding else "P"
-            if index in weights:
-                role = "G" if index in image else "K"
+        if index in out:
+            size[_of_output(index, op, bool(sliding), index in weights, index in image)] *= n
         elif index in weights or index in image:
-            role = "C"
-        else:
-            continue
-        size[role] *= n
-    op = "pool" if pooled else "eltwise" if alone else ""
-    op = op or ("conv" if sliding else "gemm")
+            size["C"] *= n
     if op == "pool":
         size["G"], size["K"] = size["G"] * size["K"] * size["C"], 1
         size["C"] = 1
     if op == "eltwise":
         size["C"] = 2
     return Layer(**size, stride=tuple(stride), dilation=tuple(dilation), op=op, name=name)  # type: ignore[arg-type]
+
+
+def _relations(entry: dict[str, Any], path: str) -> dict[str, tuple[str, int, str, int]]:
+    """By index made: the two that it is a sum of, each with its coefficient."""
+    found = {}
+    for text in entry.get("dimension_relations") or []:
+        match = re.fullmatch(_RELATION, str(text).replace(" ", "").lower())
+        if match is None:
+            raise AccelsimError(f"{path}.dimension_relations: cannot read {text!r:.80}")
+        made, a, x, b, y = match.groups()
+        found[made] = (x, int(a or 1), y, int(b or 1))
+    return found
+
+
+def _of_output(index: str, op: str, slides: bool, weighs: bool, shared: bool) -> str:
+    """The dimension of an `index` of the output: `weighs` if in the weights too, `shared` if in the image."""
+    if op == "eltwise":
+        return {"b": "N", "n": "N", "oy": "P", "ox": "Q"}.get(index, "G")
+    if weighs:
+        return "G" if shared else "K"
+    if index in ("b", "n"):
+        return "N"
+    return "G" if op == "pool" else "N" if slides else "P"
 
 
 def _sizes(entry: dict[str, Any], path: str) -> dict[str, int]:

@@ -13,8 +13,8 @@ from accelsim.workloads.network import Selection
 from accelsim.workloads.onnx import parts as P
 from accelsim.workloads.onnx.graph import Graph, Operand
 from accelsim.workloads.onnx.values import Shape
-from accelsim.workloads.onnx.window import Window, pool_window, transposed_output, weighted_window
-from accelsim.workloads.reach import Axis, Reads, Shift, View, Whole, upsampled
+from accelsim.workloads.onnx.window import SlidingWindow, pool_window, transposed_output, weighted_window
+from accelsim.workloads.reach import Reads, RowWindow, Shift, View, Whole, upsampled
 from accelsim.workloads.reach import Window as Rows
 
 
@@ -51,15 +51,15 @@ def weighted(
     graph.make(y, i)
 
 
-def slides(window: Window, size: Shape) -> Reads:
+def slides(window: SlidingWindow, size: Shape) -> Reads:
     """What a piece of a sliding window reads of a map of `size`."""
     if len(size) > 2:
         return Whole("windows over three axes")
     axes = [
-        Axis(s, d, k, before)
+        RowWindow(s, d, k, before)
         for k, s, d, (before, _) in zip(window.kernel, window.stride, window.dilation, window.padding(size))
     ]
-    return Rows(*[*axes, Axis(), Axis()][:2])
+    return Rows(*[*axes, RowWindow(), RowWindow()][:2])
 
 
 def conv_transpose(graph: Graph, node: Any) -> None:
@@ -88,7 +88,7 @@ def conv_transpose(graph: Graph, node: Any) -> None:
         members = prod(len(a.members) for a in piece)
         layer = nested(
             image[0], groups, per_group * members, channels // groups, tuple(a.outputs for a in piece),
-            Window(
+            SlidingWindow(
                 tuple(a.taps for a in piece), (1,) * len(piece), tuple(a.dilation for a in piece),
                 ((0, 0),) * len(piece),
             ),
@@ -106,16 +106,14 @@ def conv_transpose(graph: Graph, node: Any) -> None:
             )  # fmt: skip
         params = 0
         out.append(i)
-    y, apart = (
-        node.output[0],
-        graph.elements(node.output[0]) - sum(graph.layers[i].output_elements for i in out),
-    )
+    y = node.output[0]
+    apart = graph.elements(y) - sum(graph.layers[i].output_elements for i in out)
     if apart > 0:
         graph.note(f"the kernel of {y!r} does not reach {apart:,} of its elements; they count nowhere")
     graph.make(y, *out, base=_subpixels(window, image[2:], made, reads), gaps=apart > 0)
 
 
-def _rows(graph: Graph, x: str, piece: tuple[phases.Piece, ...]) -> str | Operand:
+def _rows(graph: Graph, x: str, piece: tuple[phases.AxisPiece, ...]) -> str | Operand:
     """The rows of the input that a piece reads."""
     parts, shape = graph.read(x), graph.shape(x)
     if all(len(a.rows) == n for a, n in zip(piece, shape[2:])):
@@ -130,15 +128,15 @@ def _rows(graph: Graph, x: str, piece: tuple[phases.Piece, ...]) -> str | Operan
     return Operand(parts)
 
 
-def _subpixel_window(window: Window, before: Shape, several: int) -> Reads:
+def _subpixel_window(window: SlidingWindow, before: Shape, several: int) -> Reads:
     """What a piece of the one convolution on sub-pixels reads."""
     if several > 1 or len(before) > 2 or max(window.dilation) > 1:
         return Whole("its phases are convolutions of their own")
     axes = [upsampled(k, s, pad) for k, s, pad in zip(window.kernel, window.stride, before)]
-    return Rows(*[*axes, Axis()][:2])
+    return Rows(*[*axes, RowWindow()][:2])
 
 
-def _subpixels(window: Window, size: Shape, made: Shape, reads: Reads) -> View | Whole:
+def _subpixels(window: SlidingWindow, size: Shape, made: Shape, reads: Reads) -> View | Whole:
     """Where the rows and columns of the result lie in that convolution."""
     if isinstance(reads, Whole):
         return Whole("its phases lie between each other")
@@ -175,13 +173,15 @@ def global_pool(graph: Graph, node: Any, last: bool = False) -> None:
         image = channels_first(image)
     ones = (1,) * (len(image) - 2)
     settle(graph, node, (image[0], *ones, image[1]) if last else (*image[:2], *ones))
-    window = Window(image[2:], ones, ones, ((0, 0),) * len(ones))
+    window = SlidingWindow(image[2:], ones, ones, ((0, 0),) * len(ones))
     layer = nested(image[0], image[1], 1, 1, ones, window, "pool", graph.name(node))
     reads = Whole("pooling over the whole map")
     graph.make(node.output[0], graph.emit(layer, node.input[:1], reads=reads))
 
 
-def nested(n: int, groups: int, k: int, c: int, made: Shape, window: Window, op: str, name: str) -> Layer:
+def nested(
+    n: int, groups: int, k: int, c: int, made: Shape, window: SlidingWindow, op: str, name: str
+) -> Layer:
     """The loop nest of a window over one, two, or more axes.
 
     Two axes slide. Of more, the ones whose neighbouring windows share most do; the others become separate
@@ -206,7 +206,7 @@ def _again(p: int, r: int, stride: int, dilation: int) -> float:
     return p * r / touched(p, r, stride, dilation)
 
 
-def said_if_folded(graph: Graph, made: Shape, window: Window) -> None:
+def said_if_folded(graph: Graph, made: Shape, window: SlidingWindow) -> None:
     """Note where windows over three axes all overlap, so that one axis reads again what they share."""
     several = zip(made, window.kernel, window.stride, window.dilation)
     if len(made) > 2 and min(_again(*axis) for axis in several) > 1:

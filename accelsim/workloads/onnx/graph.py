@@ -17,7 +17,7 @@ from accelsim.workloads.layer import Layer
 from accelsim.workloads.network import ALL, INPUT, OUTSIDE, Edge, Network, Selection
 from accelsim.workloads.onnx import parts as P
 from accelsim.workloads.onnx import place
-from accelsim.workloads.onnx.parts import WEIGHT, Parts, Source
+from accelsim.workloads.onnx.parts import WEIGHT, Origin, Parts
 from accelsim.workloads.onnx.sizes import channels_last
 from accelsim.workloads.onnx.values import Shape, Values
 from accelsim.workloads.reach import FACTOR, Reads, View, Whole, seen
@@ -80,8 +80,8 @@ class Graph:
         self._edges: list[Edge] = []
         self._windows: list[Reads] = []
         self._selected: list[Selection] = []
-        self._bases: dict[Source, View | Whole] = {}
-        self._last: set[Source] = set()
+        self._bases: dict[Origin, View | Whole] = {}
+        self._last: set[Origin] = set()
         self._weights: list[int] = []
         self._params: list[int] = []
         self._held: list[tuple[Selection, ...]] = []
@@ -124,7 +124,7 @@ class Graph:
 
     def outside(self, name: str) -> None:
         """The tensor comes from outside the network."""
-        source = Source(INPUT, "" if self.inputs == (name,) else name, self.shape(name))
+        source = Origin(INPUT, "" if self.inputs == (name,) else name, self.shape(name))
         self.parts[name] = P.made(source, quantised_bits(self.values.kind(name)))
         if channels_last(source.shape):
             self._last.add(source)
@@ -137,7 +137,7 @@ class Graph:
         self.constants.add(name)
         self._roots[name] = frozenset([name])
         self.parts[name] = P.made(
-            Source(WEIGHT, name, self.shape(name)), quantised_bits(self.values.kind(name))
+            Origin(WEIGHT, name, self.shape(name)), quantised_bits(self.values.kind(name))
         )
 
     def constant(self, node: Any, parameters: Sequence[str]) -> None:
@@ -149,7 +149,7 @@ class Graph:
                 self._roots[name] = roots
                 shape = self.values.find(name)
                 if name not in self.parts and shape is not None:
-                    self.parts[name] = P.made(Source(WEIGHT, name, shape))
+                    self.parts[name] = P.made(Origin(WEIGHT, name, shape))
 
     def params(self, names: Iterable[str]) -> int:
         """Elements of the parameters behind constants, each counted once; single values do not count."""
@@ -241,11 +241,11 @@ class Graph:
         if made < prod(shape) and not gaps:
             raise AccelsimError(f"its layers make {made} elements, but {name!r} has shape {list(shape)}")
         if len(layers) == 1 and not gaps:
-            source = Source(layers[0], tensor, shape)
+            source = Origin(layers[0], tensor, shape)
             self.parts[name] = P.made(source, bits)
             self._bases[source] = base or place.own(self.layers[layers[0]], shape)
             return
-        pieces = [P.made(Source(i, tensor, (self.layers[i].output_elements,)), bits) for i in layers]
+        pieces = [P.made(Origin(i, tensor, (self.layers[i].output_elements,)), bits) for i in layers]
         self.parts[name] = P.loose(tuple(p for piece in pieces for p in piece))
 
     def fuse(self, node: Any, name: str, params: int = 0) -> None:

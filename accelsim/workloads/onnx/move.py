@@ -12,8 +12,8 @@ from accelsim.workloads.onnx import parts as P
 from accelsim.workloads.onnx import views as V
 from accelsim.workloads.onnx.convolve import agree
 from accelsim.workloads.onnx.graph import Graph, Operand, quantised_bits
-from accelsim.workloads.onnx.parts import Source
-from accelsim.workloads.reach import SAME, Axis, Reads, Whole, Window, all_of
+from accelsim.workloads.onnx.parts import Origin
+from accelsim.workloads.reach import SAME, Reads, RowWindow, Whole, Window, all_of
 
 
 def move(graph: Graph, node: Any, inputs: list[str], reads: int, outputs: list[str]) -> None:
@@ -45,7 +45,7 @@ def move(graph: Graph, node: Any, inputs: list[str], reads: int, outputs: list[s
             graph.make(y, *layers, part=k)
         return
     made = [graph.layers[i].output_elements for i in layers]
-    whole = P.concat(((P.made(Source(i, "", (n,))), (n,)) for i, n in zip(layers, made)), 0)
+    whole = P.concat(((P.made(Origin(i, "", (n,))), (n,)) for i, n in zip(layers, made)), 0)
     at = 0
     for y in outputs:
         n, shape = graph.elements(y), graph.shape(y)
@@ -91,7 +91,7 @@ def _pass(graph: Graph, node: Any) -> Reads:
         if axes <= {channels}:
             return SAME
         if len(shape) == 4 and axes <= {1, 3}:
-            return Window(Axis(), all_of(shape[3]))
+            return Window(RowWindow(), all_of(shape[3]))
     return Whole(f"{node.op_type} takes its statistics over the whole map")
 
 
@@ -157,7 +157,7 @@ def resize(graph: Graph, node: Any) -> None:
         return
     axes = [_resized(old[i], new[i], nearest) for i in changed]
     if len(axes) == 1:
-        axes.append([_Piece(0, 1, 1, 1, 1)])
+        axes.append([_Stretch(0, 1, 1, 1, 1)])
     rest = [n for i, n in enumerate(old) if i not in changed]
     images = rest[0] if len(rest) > 1 else 1
     channels = prod(rest[1:] if len(rest) > 1 else rest)
@@ -184,7 +184,7 @@ def resize(graph: Graph, node: Any) -> None:
     graph.make(y, *out)
 
 
-class _Piece(NamedTuple):
+class _Stretch(NamedTuple):
     """Rows of an axis that are resized alike: where they begin, results a row, window, stride."""
 
     first: int
@@ -194,16 +194,16 @@ class _Piece(NamedTuple):
     stride: int
 
 
-def _resized(old: int, new: int, nearest: bool) -> list[_Piece]:
+def _resized(old: int, new: int, nearest: bool) -> list[_Stretch]:
     """The pieces of one axis; those that grow share out its rows."""
     if new >= old:
         times, more = divmod(new, old)
-        few = _Piece(0, old - more, times, 1, 1)
-        return [few, _Piece(old - more, more, times + 1, 1, 1)] if more else [few]
+        few = _Stretch(0, old - more, times, 1, 1)
+        return [few, _Stretch(old - more, more, times + 1, 1, 1)] if more else [few]
     stride = old // new
     if nearest:
-        return [_Piece(0, new, 1, 1, stride)]
-    return [_Piece(0, new, 1, 2 if stride > 1 else old - new + 1, stride)]
+        return [_Stretch(0, new, 1, 1, stride)]
+    return [_Stretch(0, new, 1, 2 if stride > 1 else old - new + 1, stride)]
 
 
 def gather(graph: Graph, node: Any) -> None:

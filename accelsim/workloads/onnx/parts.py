@@ -32,7 +32,7 @@ WEIGHT = -2
 """Producer of what stands in the model file."""
 
 
-class Source(NamedTuple):
+class Origin(NamedTuple):
     """A tensor that holds data: made by a layer, an input of the model (`INPUT`), or in its file."""
 
     producer: int
@@ -46,7 +46,7 @@ class Part(NamedTuple):
     `bits` is the width that quantisation gives them, 0 where none does.
     """
 
-    source: Source
+    source: Origin
     region: Region
     elements: int
     start: Shape = ()
@@ -63,7 +63,7 @@ class Part(NamedTuple):
 Parts = tuple[Part, ...]
 
 
-def made(source: Source, bits: int = 0) -> Parts:
+def made(source: Origin, bits: int = 0) -> Parts:
     """A whole tensor."""
     axes = contiguous(source.shape)
     n = prod(source.shape)
@@ -272,15 +272,15 @@ def elements(parts: Parts) -> int:
     return sum(n for *_, n in reads(parts))
 
 
-def reads(parts: Parts, before: Parts = ()) -> list[tuple[Part, Source, Region | None, int]]:
+def reads(parts: Parts, before: Parts = ()) -> list[tuple[Part, Origin, Region | None, int]]:
     """(part, source, region, elements) of what reading the tensor once takes, each element once.
 
     What `before` holds has been read already; a region may hold some of that too. It is None for all of the
     source, or where it is not known.
     """
-    out: list[tuple[Part, Source, Region | None, int]] = []
-    seen: dict[Source, list[Region]] = {}
-    vague: dict[Source, dict[Part, int]] = {}
+    out: list[tuple[Part, Origin, Region | None, int]] = []
+    seen: dict[Origin, list[Region]] = {}
+    vague: dict[Origin, dict[Part, int]] = {}
     for p in before:
         if p.axes is not None or p.elements == p.region.elements:
             seen.setdefault(p.source, []).append(p.region)

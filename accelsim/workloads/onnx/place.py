@@ -7,7 +7,7 @@ from math import prod
 from accelsim.workloads.layer import Layer
 from accelsim.workloads.onnx.parts import Part
 from accelsim.workloads.onnx.values import Shape
-from accelsim.workloads.reach import Axis, Reads, Shift, View, Whole, Window
+from accelsim.workloads.reach import Reads, RowWindow, Shift, View, Whole, Window
 from accelsim.workloads.region import Axis as Factors
 from accelsim.workloads.region import Factor
 
@@ -42,9 +42,9 @@ def default(layer: Layer, shape: Shape | None) -> Reads:
     axes = []
     for size, made in zip(plane(shape), (layer.P, layer.Q)):
         if size == made:
-            axes.append(Axis())
+            axes.append(RowWindow())
         elif made == 1:
-            axes.append(Axis(kernel=size))
+            axes.append(RowWindow(kernel=size))
         else:
             rows, cols = plane(shape)
             one = (rows, cols) == (1, 1)

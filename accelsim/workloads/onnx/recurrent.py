@@ -13,7 +13,7 @@ from accelsim.workloads.network import INPUT
 from accelsim.workloads.onnx import parts as P
 from accelsim.workloads.onnx.convolve import weight_input
 from accelsim.workloads.onnx.graph import Graph, Operand
-from accelsim.workloads.onnx.parts import Parts, Source
+from accelsim.workloads.onnx.parts import Origin, Parts
 
 GATES = {"LSTM": 4, "GRU": 3, "RNN": 1}
 
@@ -53,13 +53,13 @@ def recurrent(graph: Graph, node: Any) -> None:
         own = [P.take(graph.read(t), graph.shape(t), 0, d, 1) for t in (w, r)]
         i = graph.emit(layer, [x], factors=[Operand(own[0])], params=params)
         params = 0
-        ahead = P.made(Source(i, "", (steps, batch, gates * hidden)))
+        ahead = P.made(Origin(i, "", (steps, batch, gates * hidden)))
         hid, cell = states[d]
         outputs.append([])
         for t in range(steps):
             one = Layer(batch, 1, gates * hidden, hidden, op="gemm", name=graph.name(node, f"{base}.step{t}"))
             j = graph.emit(one, [Operand(hid)], factors=[Operand(own[1])])
-            made = P.made(Source(j, "", (batch, gates * hidden)))
+            made = P.made(Origin(j, "", (batch, gates * hidden)))
             mine = P.take(ahead, (steps, batch, gates * hidden), 0, t if d == 0 else steps - 1 - t, 1)
             kept = cell if gates == 4 else hid if gates == 3 else ()
             joined = Layer(
@@ -67,7 +67,7 @@ def recurrent(graph: Graph, node: Any) -> None:
                 name=graph.name(node, f"{base}.gates{t}"),
             )  # fmt: skip
             j = graph.emit(joined, [Operand(mine), Operand(made), Operand(kept)])
-            hid, cell = (P.made(Source(j, tensor, (batch, hidden))) for tensor in ("", "cell"))
+            hid, cell = (P.made(Origin(j, tensor, (batch, hidden))) for tensor in ("", "cell"))
             outputs[-1].append(j)
         states[d] = [hid, cell]
     _results(graph, node, outputs, states, (steps, ways, batch, hidden), last)
@@ -81,7 +81,7 @@ def _state(graph: Graph, node: Any, k: int, d: int, ways: int, batch: int, hidde
         axis = shape.index(ways) if ways in shape[:2] else 0
         return P.take(graph.read(name), shape, axis, d, 1)
     said = node.name or node.output[0] or "state"
-    return P.made(Source(INPUT, f"{said}:{'hc'[k - 5]}{d}", (batch, hidden)))
+    return P.made(Origin(INPUT, f"{said}:{'hc'[k - 5]}{d}", (batch, hidden)))
 
 
 def _results(
@@ -96,7 +96,7 @@ def _results(
         several: Parts = ()
         for d, made in enumerate(outputs):
             for t, j in enumerate(made if d == 0 else reversed(made)):
-                parts = P.made(Source(j, "", (batch, hidden)))
+                parts = P.made(Origin(j, "", (batch, hidden)))
                 start = [0, t, d, 0] if last else [t, d, 0, 0]
                 whole = P.reshape(parts, (batch, hidden), (batch, 1, 1, hidden))
                 if not last:

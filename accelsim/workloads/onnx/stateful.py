@@ -10,10 +10,10 @@ from accelsim.workloads.onnx import parts as P
 from accelsim.workloads.onnx.attention import headed
 from accelsim.workloads.onnx.convolve import agree, check_channels, weight_input
 from accelsim.workloads.onnx.graph import Graph, Operand
-from accelsim.workloads.onnx.parts import Parts, Source
+from accelsim.workloads.onnx.parts import Origin, Parts
 from accelsim.workloads.onnx.recurrent import STEPS
 from accelsim.workloads.onnx.values import Shape
-from accelsim.workloads.reach import Axis, Whole, Window
+from accelsim.workloads.reach import RowWindow, Whole, Window
 
 
 def causal_conv(graph: Graph, node: Any) -> None:
@@ -24,7 +24,7 @@ def causal_conv(graph: Graph, node: Any) -> None:
     taps = filters[2]
     check_channels(channels, filters[0], filters[0], filters[0])
     joined = (n, channels, length + taps - 1)
-    reads: Window | Whole = Window(Axis(kernel=taps, pad=taps - 1))
+    reads: Window | Whole = Window(RowWindow(kernel=taps, pad=taps - 1))
     parts = P.pad(graph.read(x), (0, 0, taps - 1))
     if past and taps > 1:
         reads = Whole("its first positions lie in the state")
@@ -63,7 +63,7 @@ def linear_attention(graph: Graph, node: Any) -> None:
     def emit(layer: Layer, inputs: list[Parts], factor: Parts | None, out: Shape) -> Parts:
         factors = [] if factor is None else [Operand(factor)]
         i = graph.emit(layer, [Operand(x) for x in inputs if x], factors=factors)
-        return P.made(Source(i, "", out))
+        return P.made(Origin(i, "", out))
 
     def product(what: str, rows: int, inner: int, left: Parts, right: Parts) -> Parts:
         layer = Layer(G=all_groups, P=rows, C=inner, K=value, op="gemm", name=graph.name(node, what))

@@ -17,7 +17,7 @@ Shape = tuple[int, ...]
 AUTO_PAD = ("NOTSET", "SAME_UPPER", "SAME_LOWER", "VALID")
 
 
-class Window(NamedTuple):
+class SlidingWindow(NamedTuple):
     """A sliding window, one number an axis; `pads` (before, after), None where the sizes decide ("same")."""
 
     kernel: Shape
@@ -56,7 +56,7 @@ class Window(NamedTuple):
         return tuple(out)
 
 
-def weighted_window(attributes: dict[str, Any], image: Shape, weights: Shape) -> Window:
+def weighted_window(attributes: dict[str, Any], image: Shape, weights: Shape) -> SlidingWindow:
     """Window of a convolution over a map of shape `image`; its kernel is in the weights' shape.
 
     Raises AccelsimError naming the attribute, also where `kernel_shape` says something else.
@@ -72,7 +72,7 @@ def weighted_window(attributes: dict[str, Any], image: Shape, weights: Shape) ->
     return _window(attributes, tuple(weights[2:]), len(weights) - 2)
 
 
-def pool_window(attributes: dict[str, Any], image: Shape) -> Window:
+def pool_window(attributes: dict[str, Any], image: Shape) -> SlidingWindow:
     """Window of a pooling over a map of shape `image`. Raises AccelsimError naming the attribute."""
     axes = max(len(image) - 2, 1)
     if "kernel_shape" not in attributes:
@@ -80,7 +80,7 @@ def pool_window(attributes: dict[str, Any], image: Shape) -> Window:
     return _window(attributes, tuple(_sizes(attributes, "kernel_shape", axes)), axes)
 
 
-def transposed_output(attributes: dict[str, Any], window: Window, size: Shape) -> tuple[Shape, Shape]:
+def transposed_output(attributes: dict[str, Any], window: SlidingWindow, size: Shape) -> tuple[Shape, Shape]:
     """(padding before, output size) of a transposed convolution over a map of `size`, by ONNX's rule."""
     axes = len(size)
     extra = _sizes(attributes, "output_padding", axes, least=0, default=0)
@@ -107,7 +107,7 @@ def transposed_output(attributes: dict[str, Any], window: Window, size: Shape) -
     return before, made
 
 
-def _window(attributes: dict[str, Any], kernel: Shape, axes: int) -> Window:
+def _window(attributes: dict[str, Any], kernel: Shape, axes: int) -> SlidingWindow:
     auto = attributes.get("auto_pad", b"NOTSET")
     word = auto.decode(errors="replace") if isinstance(auto, bytes) else str(auto)
     if word not in AUTO_PAD:
@@ -119,7 +119,7 @@ def _window(attributes: dict[str, Any], kernel: Shape, axes: int) -> Window:
     if word.startswith("SAME"):
         pads = None
     stride, dilation = (tuple(_sizes(attributes, key, axes)) for key in ("strides", "dilations"))
-    return Window(kernel, stride, dilation, pads, word == "SAME_LOWER")
+    return SlidingWindow(kernel, stride, dilation, pads, word == "SAME_LOWER")
 
 
 def _sizes(attributes: dict[str, Any], key: str, count: int, least: int = 1, default: int = 1) -> list[int]:

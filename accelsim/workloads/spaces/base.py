@@ -17,10 +17,10 @@ from accelsim.workloads.layer import Layer
 from accelsim.workloads.network import Network
 from accelsim.workloads.spaces import genes as g
 from accelsim.workloads.spaces.chain import chain
-from accelsim.workloads.spaces.genes import Depth, Gene, Genomes, Part
+from accelsim.workloads.spaces.genes import BlockGenes, Depth, Gene, Genomes
 from accelsim.workloads.spaces.subnet import Subnet
 
-__all__ = ["Depth", "Gene", "Genomes", "Part", "Space"]
+__all__ = ["BlockGenes", "Depth", "Gene", "Genomes", "Space"]
 
 SMALLEST_RESOLUTION = 32
 """Every space here divides the input by up to 32; below that the last maps are smaller than one pixel."""
@@ -42,7 +42,7 @@ class Space(ABC):
     layers, counts and networks of any number of subnets come from the same blocks.
     """
 
-    def __init__(self, name: str, genes: Sequence[Gene], parts: Sequence[Part]) -> None:
+    def __init__(self, name: str, genes: Sequence[Gene], parts: Sequence[BlockGenes]) -> None:
         self.name = name
         self.genes = tuple(genes)
         self.parts = tuple(parts)

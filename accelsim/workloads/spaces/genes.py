@@ -27,7 +27,7 @@ class Depth(NamedTuple):
     least: int
 
 
-class Part(NamedTuple):
+class BlockGenes(NamedTuple):
     """A block of the network whose shape is decided by the genes in `columns`, the resolution first."""
 
     name: str
@@ -73,7 +73,7 @@ def choice(gene: Gene, value: Any, where: str) -> int:
     )
 
 
-def count(genes: tuple[Gene, ...], parts: tuple[Part, ...]) -> int:
+def count(genes: tuple[Gene, ...], parts: tuple[BlockGenes, ...]) -> int:
     """Distinct canonical genomes: over every choice of depths, the product of the genes in use."""
     depths = sorted({p.depth.column for p in parts if p.depth})
     total = 0

@@ -16,7 +16,7 @@ from accelsim.errors import AccelsimError
 from accelsim.workloads.builder import NetworkBuilder
 from accelsim.workloads.network import Network
 from accelsim.workloads.spaces import genes as g
-from accelsim.workloads.spaces.base import Depth, Gene, Genomes, Part, Space, check_resolution
+from accelsim.workloads.spaces.base import BlockGenes, Depth, Gene, Genomes, Space, check_resolution
 from accelsim.workloads.spaces.channels import divisible
 from accelsim.workloads.spaces.subnet import Subnet, fields, number, numbers
 from accelsim.workloads.tensor import Tensor
@@ -90,7 +90,7 @@ class MBConvSpace(Space):
             self._depth.append(len(genes) if len(stage.depths) > 1 else None)
             if len(stage.depths) > 1:
                 genes.append(Gene(f"depth{s + 1}", stage.depths))
-        parts = [Part("stem", (0,))]
+        parts = [BlockGenes("stem", (0,))]
         self._slots: list[tuple[int, int]] = []
         self._kernel: list[int] = []
         for s, stage in enumerate(plan.stages):
@@ -99,7 +99,7 @@ class MBConvSpace(Space):
                 self._kernel.append(len(genes))
                 column, least = self._depth[s], sum(d <= b for d in stage.depths)
                 parts.append(
-                    Part(
+                    BlockGenes(
                         f"stage{s + 1}.{b + 1}",
                         (0, len(genes), len(genes) + 1),
                         Depth(column, least) if column is not None and least else None,
@@ -107,7 +107,7 @@ class MBConvSpace(Space):
                 )
                 genes.append(Gene(f"kernel{s + 1}.{b + 1}", KERNELS))
                 genes.append(Gene(f"expand{s + 1}.{b + 1}", EXPANSIONS))
-        parts.append(Part("head", (0,)))
+        parts.append(BlockGenes("head", (0,)))
         super().__init__(name, genes, parts)
 
     def at(self, *resolutions: int) -> MBConvSpace:

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from accelsim.errors import AccelsimError
 from accelsim.workloads.network import Network
 from accelsim.workloads.spaces import genes as g
-from accelsim.workloads.spaces.base import Gene, Genomes, Part, Space, check_resolution
+from accelsim.workloads.spaces.base import BlockGenes, Gene, Genomes, Space, check_resolution
 from accelsim.workloads.spaces.channels import divisible
 from accelsim.workloads.spaces.mbconv import MBConvSpace, MBConvSubnet, Plan, Stage
 from accelsim.workloads.spaces.subnet import Subnet
@@ -55,7 +55,7 @@ class McuNet(Space):
         self._of = {w: MBConvSpace("mcunet", plan(w), resolutions) for w in WIDTHS}
         like = self._of[1.0]
         width = len(like.genes)
-        parts = [Part(p.name, (*p.columns, width), p.depth) for p in like.parts]
+        parts = [BlockGenes(p.name, (*p.columns, width), p.depth) for p in like.parts]
         super().__init__("mcunet", [*like.genes, Gene("width", WIDTHS)], parts)
 
     def at(self, *resolutions: int) -> McuNet:

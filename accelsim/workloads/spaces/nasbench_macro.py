@@ -18,7 +18,7 @@ from accelsim.errors import AccelsimError
 from accelsim.workloads.builder import NetworkBuilder
 from accelsim.workloads.network import Network
 from accelsim.workloads.spaces import genes as g
-from accelsim.workloads.spaces.base import Depth, Gene, Genomes, Part, Space, check_resolution
+from accelsim.workloads.spaces.base import BlockGenes, Depth, Gene, Genomes, Space, check_resolution
 from accelsim.workloads.spaces.mbconv import halved, mbconv
 from accelsim.workloads.spaces.subnet import Subnet, number
 
@@ -72,10 +72,10 @@ class MacroSpace(Space):
         genes = [Gene("resolution", tuple(resolutions or (plan.resolution,)))]
         genes += [Gene(n, codes) for n in names]
         parts = [
-            Part(n, (0, i), Depth(i, 1) if b else None)
+            BlockGenes(n, (0, i), Depth(i, 1) if b else None)
             for i, (n, (_, b)) in enumerate(zip(names, self._slots), 1)
         ]
-        super().__init__(name, genes, [Part("stem", (0,)), *parts, Part("head", (0,))])
+        super().__init__(name, genes, [BlockGenes("stem", (0,)), *parts, BlockGenes("head", (0,))])
 
     def at(self, *resolutions: int) -> MacroSpace:
         """The same space with other input resolutions, any from 32 to 4096."""

@@ -18,7 +18,7 @@ from accelsim.errors import AccelsimError
 from accelsim.workloads.builder import NetworkBuilder
 from accelsim.workloads.network import Network
 from accelsim.workloads.spaces import genes as g
-from accelsim.workloads.spaces.base import Depth, Gene, Genomes, Part, Space, check_resolution
+from accelsim.workloads.spaces.base import BlockGenes, Depth, Gene, Genomes, Space, check_resolution
 from accelsim.workloads.spaces.channels import divisible
 from accelsim.workloads.spaces.subnet import Subnet, fields, number, numbers
 from accelsim.workloads.tensor import Tensor
@@ -76,16 +76,16 @@ class OfaResNet50(Space):
         genes += [Gene(f"depth{s + 1}", EXTRA_DEPTHS) for s in range(4)]
         genes += [Gene("stem_inner", STEM_INNER_WIDTHS)]
         genes += [Gene("stem_width" if s == 0 else f"width{s}", WIDTHS) for s in range(5)]
-        parts = [Part("stem", (0, 1, STEM_INNER, WIDTH))]
+        parts = [BlockGenes("stem", (0, 1, STEM_INNER, WIDTH))]
         self._slots: list[tuple[int, int]] = []
         for s, base in enumerate(BASE_DEPTHS):
             for b in range(base + EXTRA_DEPTHS[-1]):
                 widths = (WIDTH + s, WIDTH + s + 1) if b == 0 else (WIDTH + s + 1,)
                 depth = Depth(DEPTH + s, b - base + 1) if b >= base else None
-                parts.append(Part(f"stage{s + 1}.{b + 1}", (0, *widths, len(genes)), depth))
+                parts.append(BlockGenes(f"stage{s + 1}.{b + 1}", (0, *widths, len(genes)), depth))
                 genes.append(Gene(f"expand{s + 1}.{b + 1}", EXPANSIONS))
                 self._slots.append((s, b))
-        parts.append(Part("head", (0, WIDTH + 4)))
+        parts.append(BlockGenes("head", (0, WIDTH + 4)))
         super().__init__("ofa_resnet50", genes, parts)
 
     def at(self, *resolutions: int) -> OfaResNet50:

@@ -18,7 +18,7 @@ from accelsim.errors import AccelsimError
 from accelsim.workloads.builder import NetworkBuilder
 from accelsim.workloads.network import Network
 from accelsim.workloads.spaces import genes as g
-from accelsim.workloads.spaces.base import Depth, Gene, Genomes, Part, Space, check_resolution
+from accelsim.workloads.spaces.base import BlockGenes, Depth, Gene, Genomes, Space, check_resolution
 from accelsim.workloads.spaces.subnet import Subnet, fields, number, numbers
 from accelsim.workloads.zoo.transformer import norm
 
@@ -51,13 +51,13 @@ class VitSpace(Space):
 
     def __init__(self, resolutions: Sequence[int] = RESOLUTIONS) -> None:
         genes = [Gene("resolution", tuple(resolutions)), Gene("width", WIDTHS), Gene("depth", DEPTHS)]
-        parts = [Part("patches", (0, 1))]
+        parts = [BlockGenes("patches", (0, 1))]
         for b in range(DEPTHS[-1]):
             least = sum(depth <= b for depth in DEPTHS)
             columns = (0, 1, len(genes), len(genes) + 1)
-            parts.append(Part(f"block{b + 1}", columns, Depth(2, least) if least else None))
+            parts.append(BlockGenes(f"block{b + 1}", columns, Depth(2, least) if least else None))
             genes += [Gene(f"heads{b + 1}", HEADS), Gene(f"ratio{b + 1}", RATIOS)]
-        parts.append(Part("head", (0, 1)))
+        parts.append(BlockGenes("head", (0, 1)))
         super().__init__("vit", genes, parts)
 
     def at(self, *resolutions: int) -> VitSpace:

@@ -19,7 +19,7 @@ from accelsim.errors import AccelsimError
 from accelsim.workloads.builder import NetworkBuilder
 from accelsim.workloads.network import INPUT, Network
 from accelsim.workloads.spaces import genes as g
-from accelsim.workloads.spaces.base import Depth, Gene, Genomes, Part, Space, check_resolution
+from accelsim.workloads.spaces.base import BlockGenes, Depth, Gene, Genomes, Space, check_resolution
 from accelsim.workloads.spaces.subnet import Subnet, fields, number, numbers
 
 BLOCKS, SCALE = 16, 2
@@ -55,12 +55,12 @@ class WdsrSpace(Space):
         self.fused = fused
         genes = [Gene("resolution", tuple(resolutions)), Gene("channels", CHANNELS)]
         genes.append(Gene("depth", tuple(range(1, BLOCKS + 1))))
-        parts = [Part("head", (0, 1))]
+        parts = [BlockGenes("head", (0, 1))]
         for b in range(BLOCKS):
             columns = (0, 1, len(genes), len(genes) + 1)
-            parts.append(Part(f"block{b + 1}", columns, Depth(2, b) if b else None))
+            parts.append(BlockGenes(f"block{b + 1}", columns, Depth(2, b) if b else None))
             genes += [Gene(f"wide{b + 1}", WIDE), Gene(f"narrow{b + 1}", NARROW)]
-        parts.append(Part("tail", (0, 1)))
+        parts.append(BlockGenes("tail", (0, 1)))
         super().__init__("wdsr_x2", genes, parts)
 
     def at(self, *resolutions: int) -> WdsrSpace:

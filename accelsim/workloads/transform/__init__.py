@@ -4,7 +4,25 @@ The steps are those of Turner, Crowley and O'Boyle, "Neural Architecture Search 
 Exploration" (ASPLOS 2021), where changes of the network and changes of the schedule are one sequence.
 """
 
-from accelsim.workloads.transform.pieces import FACTORS, NEURAL, Conv, Illegal, Piece, Step, applied
+from accelsim.workloads.transform.pieces import (
+    FACTORS,
+    NEURAL,
+    Conv,
+    ConvPiece,
+    Illegal,
+    Transformation,
+    applied,
+)
 from accelsim.workloads.transform.rewrite import Rewriting, Transformed
 
-__all__ = ["FACTORS", "NEURAL", "Conv", "Illegal", "Piece", "Rewriting", "Step", "Transformed", "applied"]
+__all__ = [
+    "FACTORS",
+    "NEURAL",
+    "Conv",
+    "ConvPiece",
+    "Illegal",
+    "Rewriting",
+    "Transformation",
+    "Transformed",
+    "applied",
+]

@@ -46,7 +46,7 @@ class Conv(NamedTuple):
     narrows: bool
 
 
-class Step(NamedTuple):
+class Transformation(NamedTuple):
     """A kind of `FACTORS` and its factor; `group` may have one a slice, used in turn."""
 
     kind: str
@@ -60,7 +60,7 @@ Span = tuple[int, int]
 
 
 @dataclass(frozen=True)
-class Piece:
+class ConvPiece:
     """A convolution from input channels `ins` to output channels `outs` of output rows `rows`, [first, end).
 
     groups  its groups
@@ -80,9 +80,9 @@ class Illegal(Exception):
     """A step that the convolution does not allow; its text is the reason, in a word or two."""
 
 
-def applied(conv: Conv, steps: Sequence[Step]) -> list[Piece]:
+def applied(conv: Conv, steps: Sequence[Transformation]) -> list[ConvPiece]:
     """The pieces, in the order of their outputs. Raises `Illegal`."""
-    pieces = [Piece((0, conv.ins), (0, conv.outs), (0, conv.rows))]
+    pieces = [ConvPiece((0, conv.ins), (0, conv.outs), (0, conv.rows))]
     for step in steps:
         pieces = _apply(conv, pieces, step)
         if len(pieces) > MOST_PIECES:
@@ -90,7 +90,7 @@ def applied(conv: Conv, steps: Sequence[Step]) -> list[Piece]:
     return pieces
 
 
-def released() -> Iterator[tuple[Step, ...]]:
+def released() -> Iterator[tuple[Transformation, ...]]:
     """The sequences of the paper's released code for one block: 65 837, many illegal for most sizes.
 
     The convolution as it is; slices with groups of their own; a dense part beside a grouped one; parts.
@@ -98,14 +98,14 @@ def released() -> Iterator[tuple[Step, ...]]:
     yield ()
     for slices in (1, 2, 4, 8):
         for each in product((1, 2, 4, 8), repeat=slices):
-            yield Step("split_out", (slices,)), Step("group", each)
+            yield Transformation("split_out", (slices,)), Transformation("group", each)
     for first, groups in product((1, 2, 4, 8, 16), (1, 2, 3, 4)):
-        yield Step("unroll_out", (first,)), Step("group", (groups,))
+        yield Transformation("unroll_out", (first,)), Transformation("group", (groups,))
     for parts in (1, 2, 4, 8):
-        yield (Step("split_rows", (parts,)),)
+        yield (Transformation("split_rows", (parts,)),)
 
 
-def _apply(conv: Conv, pieces: list[Piece], step: Step) -> list[Piece]:
+def _apply(conv: Conv, pieces: list[ConvPiece], step: Transformation) -> list[ConvPiece]:
     factor = step.factors[0]
     if step.kind == "bottleneck":
         if not conv.narrows:
@@ -136,7 +136,7 @@ def _apply(conv: Conv, pieces: list[Piece], step: Step) -> list[Piece]:
     ]
 
 
-def _grouped(piece: Piece, factor: int | None) -> Piece:
+def _grouped(piece: ConvPiece, factor: int | None) -> ConvPiece:
     first = piece.ins[0] + piece.skips
     ins = _divided(piece.ins[1] - first, piece.groups)
     outs = _divided(piece.outs[1] - piece.outs[0], piece.groups)
@@ -145,7 +145,7 @@ def _grouped(piece: Piece, factor: int | None) -> Piece:
     return replace(piece, ins=(first, piece.ins[1]), groups=piece.groups * factor, skips=0)
 
 
-def _sliced(piece: Piece, factor: int) -> list[Piece]:
+def _sliced(piece: ConvPiece, factor: int) -> list[ConvPiece]:
     outs = _spans(piece.outs, factor)
     if piece.groups == 1:
         return [replace(piece, outs=span) for span in outs]

@@ -9,7 +9,7 @@ from accelsim.errors import AccelsimError
 from accelsim.workloads.layer import Layer
 from accelsim.workloads.network import INPUT, Edge, Network
 from accelsim.workloads.reach import Reads, Whole
-from accelsim.workloads.transform.pieces import Conv, Piece, Step, applied
+from accelsim.workloads.transform.pieces import Conv, ConvPiece, Transformation, applied
 
 CUT = Whole("rows are cut into parts")
 
@@ -19,7 +19,7 @@ class Transformed(Network):
     """A network and what it was made of: `base`, and the pieces of its changeable layers."""
 
     base: Network | None = field(default=None, compare=False)
-    pieces: Mapping[int, Sequence[Piece]] = field(default_factory=dict, compare=False)
+    pieces: Mapping[int, Sequence[ConvPiece]] = field(default_factory=dict, compare=False)
 
 
 class Rewriting:
@@ -55,7 +55,7 @@ class Rewriting:
         conv = self._convs[i]
         return conv if ins is None else conv._replace(ins=ins)
 
-    def pieces(self, steps: Mapping[int, Sequence[Step]]) -> dict[int, list[Piece]]:
+    def pieces(self, steps: Mapping[int, Sequence[Transformation]]) -> dict[int, list[ConvPiece]]:
         """Of every changeable layer. Raises `Illegal` for a step that is not possible.
 
         Raises AccelsimError for steps of another layer.
@@ -66,7 +66,7 @@ class Rewriting:
                     f"network {self.network.name}: layer {index} is no convolution that steps can change"
                 )
         channels: dict[int, int] = {}  # output channels of what a bottleneck narrowed
-        out: dict[int, list[Piece]] = {}
+        out: dict[int, list[ConvPiece]] = {}
         for i in self.able:
             conv = self.conv(i, channels.get(self.producer(i)))
             out[i] = applied(conv, steps.get(i, ()))
@@ -75,7 +75,7 @@ class Rewriting:
                 channels[i] = outs
         return out
 
-    def rewrite(self, steps: Mapping[int, Sequence[Step]], name: str = "") -> Transformed:
+    def rewrite(self, steps: Mapping[int, Sequence[Transformation]], name: str = "") -> Transformed:
         """The network with the steps of some layers, by their index, done. Raises as `pieces`."""
         return _Layout(self.network, self.pieces(steps)).network(name or self.network.name)
 
@@ -83,7 +83,7 @@ class Rewriting:
 class _Layout:
     """Lays the new layers out and connects them."""
 
-    def __init__(self, network: Network, pieces: Mapping[int, Sequence[Piece]]) -> None:
+    def __init__(self, network: Network, pieces: Mapping[int, Sequence[ConvPiece]]) -> None:
         self.old = network
         self.pieces = pieces
         self.layers: list[Layer] = []
@@ -147,7 +147,7 @@ class _Layout:
         else:
             layer = old.layers[edge.producer]
             channels = layer.G * layer.K
-        sources = made or [Piece((0, 0), (0, channels), (0, rows))]
+        sources = made or [ConvPiece((0, 0), (0, channels), (0, rows))]
         wanted, seen, cut = (0, channels), (0, rows), False
         if parts is not None:
             piece, layer = parts[which], old.layers[edge.consumer]
