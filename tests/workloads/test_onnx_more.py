@@ -344,3 +344,19 @@ def test_squeezed_reductions_and_gathered_columns_are_views(tmp_path):
     assert net.names == ("a", "out")
     assert net.inputs_of[1][0].elements == 16
     assert net.selected[1].region.elements == 16
+
+
+def test_an_operand_that_nothing_makes_is_named(tmp_path):
+    m = Model(x=[1, 3, 8, 8])
+    m.weight("weights", 4, 3, 3, 3)
+    m.node("Conv", ["x", "weight"], "y")
+    with pytest.raises(AccelsimError, match=r"'y' \(Conv\) reads 'weight', which nothing makes.*'weights'"):
+        m.read(tmp_path)
+
+
+def test_a_size_without_a_name_is_no_batch(tmp_path):
+    m = Model(x=[-1, 3, 8, 8])
+    m.node("Conv", ["x", m.weight("w", 4, 3, 3, 3)], "y")
+    with pytest.raises(AccelsimError, match="axis 0 is symbolic .* give batch="):
+        m.read(tmp_path)
+    assert m.read(tmp_path, batch=2).batch == 2

@@ -164,7 +164,8 @@ def _known(values: Sequence[Any], sizes: Sizes) -> None:
 def _ask(missing: list[tuple[str, int, str]], values: Sequence[Any]) -> str:
     named = list(dict.fromkeys(s for _, _, s in missing if s))
     name, axis, symbol = missing[0]
-    said = f"input {name!r}: axis {axis} is symbolic ({symbol or '?'}); give resolution="
+    argument = "batch" if axis == 0 and not symbol else "resolution"
+    said = f"input {name!r}: axis {axis} is symbolic ({symbol or '?'}); give {argument}="
     if len(missing) > 1:
         said += " or all of " + ", ".join(f"{n!r} axis {a} ({s or '?'})" for n, a, s in missing[:12])
     if named:
