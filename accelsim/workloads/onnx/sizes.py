@@ -109,7 +109,8 @@ def _dims(value: Any) -> Any:
 
 def _symbol(dim: Any) -> str:
     """The name of a symbolic size; "?" and the like are no names."""
-    return str(dim.dim_param) if any(c.isalnum() for c in dim.dim_param) else ""
+    symbol = str(dim.dim_param)  # bytes, where it is no text
+    return symbol if any(c.isalnum() for c in symbol) else ""
 
 
 def _wanted(value: Any, sizes: Sizes) -> list[int | None]:  # one size an axis, None where nothing is asked
