@@ -145,6 +145,24 @@ def test_estimates_are_what_is_read_and_written(folder, rows, cols, k):
     assert (net.input_elements, net.output_elements) == (rows * cols, 2 * rows * k)
 
 
+@pytest.mark.parametrize("mask", [[5, 7], [2, 1, 1, 7], [1, 6, 5, 7], [2, 6, 5, 7], [1, 6, 1, 1], []])
+@pytest.mark.parametrize("constant", [False, True])
+def test_a_mask_on_attention_is_read_once(mask, constant, tmp_path):
+    inputs = {"q": [2, 5, 24], "k": [2, 7, 12], "v": [2, 7, 12]}
+    m = Model(**inputs) if constant else Model(**inputs, mask=mask)
+    name = m.weight("mask", *mask) if constant else "mask"
+    m.node("Attention", ["q", "k", "v", name], "y", q_num_heads=6, kv_num_heads=3)
+    net = m.read(tmp_path, opset=23)
+    layer, scores = net.layers[1], 2 * 6 * 5 * 7
+    size = int(np.prod(mask)) if mask else 0
+    assert layer.input_elements + layer.weight_elements == scores + size
+    assert layer.output_elements == scores
+    carried = sum(e.elements for e in net.inputs_of[1]) + net.weights_of[1]
+    if not (constant and size in (0, scores)) and mask:
+        assert carried == scores + size
+    assert net.input_elements == sum(np.prod(x) for x in inputs.values()) + (not constant) * (size or 1)
+
+
 @pytest.mark.parametrize("chip", ["example", "edgetpu"])
 def test_a_mask_and_a_scale_cross_the_outer_port_once(chip, tmp_path):
     """With room on chip, what is priced is what is compulsory."""

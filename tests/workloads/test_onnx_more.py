@@ -357,6 +357,6 @@ def test_an_operand_that_nothing_makes_is_named(tmp_path):
 def test_a_size_without_a_name_is_no_batch(tmp_path):
     m = Model(x=[-1, 3, 8, 8])
     m.node("Conv", ["x", m.weight("w", 4, 3, 3, 3)], "y")
-    with pytest.raises(AccelsimError, match="axis 0 is symbolic .* give batch="):
+    with pytest.raises(AccelsimError, match=r"axis 0 is symbolic .* give batch="):
         m.read(tmp_path)
     assert m.read(tmp_path, batch=2).batch == 2

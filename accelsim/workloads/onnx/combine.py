@@ -57,7 +57,7 @@ def join(
     found = _apart(operands, wide) if len(full) < 2 else None
     if found is not None:
         one, other = found
-        layer = _broadcast(shape, operands[one], operands[other], graph.name(node))
+        layer = broadcast(shape, operands[one], operands[other], graph.name(node))
         left = [x for x in data if x != other]
         i = graph.emit(layer, left, factors=[Operand(operands[other])], params=params)
         graph.make(node.output[0], i)
@@ -96,7 +96,7 @@ def _apart(operands: dict[str, Parts], data: list[str]) -> tuple[str, str] | Non
     return first, second
 
 
-def _broadcast(shape: Shape, one: Parts, other: Parts, name: str) -> Layer:
+def broadcast(shape: Shape, one: Parts, other: Parts, name: str) -> Layer:
     """Each axis by the operands that vary along it: both G, the first N, P or Q, the second K."""
     size = dict.fromkeys("NGKPQ", 1)
     places = {3: "NPG"}.get(len(shape), "NGPQ")
