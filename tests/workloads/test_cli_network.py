@@ -111,6 +111,6 @@ def test_network_says_what_is_read_whole_and_why(capsys):
     code, out, _ = run(capsys, "network", "bert_base", "--resolution", "16")
     assert code == 0
     assert (
-        "no windows: the second factor of a product is read by every row: block0.scores reads all of block0.key, "
-        "block0.context reads all of block0.value and 22 more"
+        "no windows: the second factor of a product is read by every row: block0.scores reads all of "
+        "block0.key, block0.context reads all of block0.value and 22 more"
     ) in out
