@@ -74,7 +74,7 @@ def _glance(b, shape, union, axis_dim, axis_factor, whole, ws, iw):
     for c in range(1, iw[X.MEMORIES] & 7):
         for d in range(L.NDIM):
             whole[0, d] = np.int64(np.ceil(whole[0, d] / ws[X.FACTOR + L.NDIM * (c - 1) + d]))
-        B.put_tile(c, whole, 0, ws, iw)
+        B.put_tile(c, whole, 0, False, ws, iw)
         own, time = B.tile_alone(c, ws, iw)
         pj += own
         if iw[X.KIND + c]:

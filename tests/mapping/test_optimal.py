@@ -240,7 +240,7 @@ def test_stopped_early_bounds_what_is_left() -> None:
         found = optimal(hardware, layer, start="none", max_nodes=nodes)
         assert found is not None
         certificate = found.certificate
-        assert certificate.nodes == nodes
+        assert nodes <= certificate.nodes < nodes + 100  # whole boxes, cut in each place
         assert not certificate.complete
         assert certificate.lower_bound <= optimum.cost <= found.cost
         assert certificate.gap == found.cost / certificate.lower_bound - 1.0
@@ -288,23 +288,15 @@ def test_counts_the_space() -> None:
     assert found.certificate.space_size == 5
 
 
-def test_divisors_as_sets_of_primes() -> None:
-    """One divides another exactly where its set is part of the other's."""
-    for size in (1, 12, 97, 360, 4096):
-        values, masks = divisors([2, 6, 1, size, 1, 35, 3, 3])
-        row = [(int(v), int(m)) for v, m in zip(values[3], masks[3], strict=True) if v]
-        assert [v for v, _ in row] == [v for v in range(1, size + 1) if size % v == 0]
-        for a, mask_a in row:
-            for b, mask_b in row:
-                assert (b % a == 0) == (mask_a & ~mask_b == 0)
+@pytest.mark.parametrize("size", [1, 12, 97, 360, 4096])
+def test_divisors(size: int) -> None:
+    assert divisors(size) == [v for v in range(1, size + 1) if size % v == 0]
 
 
 def test_refuses_other_words() -> None:
     hardware = load_hardware("eyeriss")
     with pytest.raises(AccelsimError, match="objective: must be one of edp, latency, energy"):
         optimal(hardware, Layer(K=4), objective="area")  # type: ignore[arg-type]
-    with pytest.raises(AccelsimError, match="at most 62 prime factors in all"):
-        divisors([2**10] * 8)
     with pytest.raises(AccelsimError, match="tiles: must be one of divisors, all, legal, but got 'some'"):
         optimal(hardware, Layer(K=4), tiles="some")  # type: ignore[arg-type]
 
