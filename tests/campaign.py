@@ -2,7 +2,8 @@
 
 `ACCELSIM_KILLS=10 python -m tests.campaign FOLDER`: so many kills a command. A file that a command writes is
 there whole, or not at all, whenever it was killed, and the same command once more ends with the file
-that nobody's kill touched. Exit code 1 after a finding. Searches have tests.cosearch.campaign.
+that nobody's kill touched. ACCELSIM_COMMANDS="map lut" takes some of them. Exit code 1 after a finding.
+Searches have tests.cosearch.campaign, too.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import subprocess
 import sys
 import time
 from argparse import ArgumentParser
+from collections.abc import Sequence
 from pathlib import Path
 from random import Random
 
@@ -22,15 +24,23 @@ VARY = (
     "--vary",
     "memories.DRAM.bandwidth=1,2,4,8",
 )
-# The file that a command writes, and its words up to the file.
+SEARCH = (
+    *("search", "nvdla_64", "--space", "ofa_mbv3"),
+    *("--evaluations", "48", "--population", "8", "--budget", "200"),
+)
+# The file or folder that a command writes, and its words up to it; STUDY and HERE stand for a study of
+# SEARCH that is done, and for the folder that the command may write to.
 COMMANDS = {
     "sweep": ("sweep.csv", ("sweep", "eyeriss", "alexnet", *VARY, "--budget", "4000", "--out")),
     "map": ("mapping.json", ("map", "eyeriss", "alexnet", "--budget", "4000", "--save")),
     "lut": ("blocks.json", ("lut", "eyeriss", "--space", "ofa_mbv3", "--mapper", "template", "--out")),
+    "search": ("designs", (*SEARCH, "--study", "HERE/a.study", "--out")),
+    "export": ("designs", ("study", "export", "STUDY", "--out")),
+    "report": ("page.html", ("report", "STUDY", "--out")),
 }
 
 
-def start(words: tuple[str, ...], kernels: Path | None) -> subprocess.Popen[bytes]:
+def start(words: Sequence[str], kernels: Path | None) -> subprocess.Popen[bytes]:
     """The command, with compiled kernels in a folder of its own or, for None, where they always are."""
     environment = os.environ | ({} if kernels is None else {"ACCELSIM_CACHE_DIR": str(kernels)})
     return subprocess.Popen(
@@ -39,7 +49,7 @@ def start(words: tuple[str, ...], kernels: Path | None) -> subprocess.Popen[byte
     )  # fmt: skip
 
 
-def finish(words: tuple[str, ...], kernels: Path | None = None) -> float:
+def finish(words: Sequence[str], kernels: Path | None = None) -> float:
     """Seconds that it took. Raises RuntimeError when it fails."""
     began = time.perf_counter()
     process = start(words, kernels)
@@ -49,7 +59,7 @@ def finish(words: tuple[str, ...], kernels: Path | None = None) -> float:
     return time.perf_counter() - began
 
 
-def kill(words: tuple[str, ...], kernels: Path | None, after: float) -> bool:
+def kill(words: Sequence[str], kernels: Path | None, after: float) -> bool:
     """Whether it died of the kill before it had ended."""
     process = start(words, kernels)
     try:
@@ -60,34 +70,46 @@ def kill(words: tuple[str, ...], kernels: Path | None, after: float) -> bool:
     return process.returncode < 0
 
 
+def content(out: Path) -> dict[str, bytes]:
+    """Bytes by name of a file, or of the files of a folder."""
+    files = [out] if out.is_file() else sorted(out.rglob("*")) if out.is_dir() else []
+    return {str(file.relative_to(out)): file.read_bytes() for file in files if file.is_file()}
+
+
 def attack(name: str, folder: Path, random: Random, wanted: int = KILLS) -> tuple[int, list[str]]:
     """Kills that came in time, and what was found."""
-    file, words = COMMANDS[name]
-    whole = folder / f"whole_{file}"
-    finish((*words, str(whole)))
-    took = finish((*words, str(folder / f"again_{file}")))
-    found = [] if (folder / f"again_{file}").read_bytes() == whole.read_bytes() else ["two runs differ"]
+    file, plain = COMMANDS[name]
+    study = folder / "done.study"
+    if "STUDY" in plain and not study.exists():
+        finish((*SEARCH, "--study", str(study)))
+
+    def words(at: Path) -> list[str]:
+        at.mkdir()
+        return [w.replace("STUDY", str(study)).replace("HERE", str(at)) for w in plain] + [str(at / file)]
+
+    finish(words(folder / f"{name}_whole"))
+    whole = content(folder / f"{name}_whole" / file)
+    took = finish(words(folder / f"{name}_again"))
+    found = [] if content(folder / f"{name}_again" / file) == whole else ["two runs differ"]
     kills = 0
     for number in range(4 * wanted):
         if kills >= wanted:
             break
         at = folder / f"{name}{number}"
-        at.mkdir()
+        mine, out = words(at), at / file
         kernels = at / "kernels" if number % 3 == 2 else None
-        out = at / file
         seconds = took * random.uniform(0.1, 1.0) * (4 if kernels else 1)
-        done = kill((*words, str(out)), kernels, seconds)
-        kills += done
-        if done and out.exists() and out.read_bytes() != whole.read_bytes():
+        kills += kill(mine, kernels, seconds)
+        if any(whole.get(one) != data for one, data in content(out).items() if not one.endswith(".part")):
             found.append(f"{out}: half written")
         try:
-            finish((*words, str(out)), kernels)
+            finish(mine, kernels)
         except RuntimeError as error:
             found.append(str(error))
             continue
-        if out.read_bytes() != whole.read_bytes():
+        if content(out) != whole:
             found.append(f"{out}: another result")
-        left = {path.name for path in at.iterdir()} - {file, "kernels"}
+        left = {path.name for path in at.iterdir()} - {file, "kernels", "a.study"}
         if left:
             found.append(f"{at}: left behind {', '.join(sorted(left))}")
     return kills, found
@@ -106,7 +128,7 @@ def folder(text: str | None) -> Path:
 
 def main(at: Path) -> int:
     random, right = Random(int(os.environ.get("ACCELSIM_SEED", "0"))), True
-    for name in COMMANDS:
+    for name in os.environ.get("ACCELSIM_COMMANDS", " ".join(COMMANDS)).split():
         kills, found = attack(name, at, random)
         print(f"{name}: {kills} kills, {len(found)} findings", *found, sep="\n  ", flush=True)
         right = right and not found

@@ -89,6 +89,60 @@ def test_environments(environment, folder, tmp_path) -> None:
     assert "eyeriss" in done.stdout
 
 
+ALONE = """
+import sys
+sys.path[:0] = {path!r}
+from cost_models._jit import kernel
+from accelsim.cli import main
+@kernel
+def twice(x):
+    return 2 * x
+assert twice(3) == 6
+main({words!r})
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can become others")
+@pytest.mark.parametrize("user", [65534, 54321])  # 54321 has no passwd entry
+@pytest.mark.parametrize("home", [None, "/root"])
+def test_another_user_may_write_nothing_of_ours(user, home, tmp_path) -> None:
+    """A read-only installation, no home or one that is somebody else's, a folder that cannot be written."""
+    script = tmp_path / "alone.py"
+    script.write_text(ALONE.format(path=sys.path, words=["new", "mine"]))
+    for folder in (tmp_path, *tmp_path.parents):
+        if folder.stat().st_uid == 0 and "pytest" in folder.name:
+            folder.chmod(0o755)
+    tmp_path.chmod(0o555)
+
+    def leave() -> None:
+        os.setgroups([])
+        os.setgid(user)
+        os.setuid(user)
+
+    def python(program: str, *words: str) -> subprocess.CompletedProcess[str]:
+        taken = {"HOME", "XDG_CACHE_HOME", "ACCELSIM_CACHE_DIR", "NUMBA_CACHE_DIR"}
+        environment = {k: v for k, v in os.environ.items() if k not in taken}
+        environment |= {} if home is None else {"HOME": home}
+        return subprocess.run(
+            [program, *words], cwd=tmp_path, env=environment,
+            capture_output=True, text=True, check=False, preexec_fn=leave,
+        )  # fmt: skip
+
+    reads = f"import sys; sys.path[:0] = {sys.path!r}; import numpy, accelsim"
+    for program in (sys.executable, f"/usr/bin/python{sys.version_info[0]}.{sys.version_info[1]}"):
+        try:
+            if python(program, "-c", reads).returncode == 0:
+                break
+        except OSError:
+            continue
+    else:
+        pytest.skip("no Python here that another user may run")
+    done = python(program, str(script))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("accelsim: mine.json: cannot be written: Permission denied")
+    assert done.stderr.count("\n") == 1
+
+
 def test_kernels_without_a_folder_to_keep_them(monkeypatch, tmp_path) -> None:
     """No home, no cache, no temporary files: they compile all the same."""
     monkeypatch.setattr(numba.config, "CACHE_DIR", "/proc/none")

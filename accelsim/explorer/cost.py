@@ -4,30 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from accelsim.errors import AccelsimError
+from accelsim.explorer.checked import check_cost
 from accelsim.mapping.mapping import Mapping
 from accelsim.workloads.layer import Layer
 
 
 def cost_page(cost: dict[str, Any]) -> dict[str, Any]:
     """The page of one network on one machine. Raises AccelsimError where the JSON is no network's cost."""
-    try:
-        one = cost_data(cost)
-        title = f"{cost['network']} on {cost['hardware']}"
-        figures = {
-            name: cost[name]
-            for name in (
-                "latency_s",
-                "latency_cycles",
-                "energy_pj",
-                "edp_js",
-                "utilisation",
-                "area_mm2",
-                "macs",
-            )
-        }
-    except (KeyError, TypeError, AttributeError, ZeroDivisionError) as fault:
-        raise AccelsimError(f"this is no network's cost, as `evaluate --json` prints: {fault!r}") from None
+    check_cost(cost)
+    one = cost_data(cost)
+    title = f"{cost['network']} on {cost['hardware']}"
+    names = ("latency_s", "latency_cycles", "energy_pj", "edp_js", "utilisation", "area_mm2", "macs")
+    figures = {name: cost[name] for name in names}
     summary = (
         f"{figures['latency_s']:.4g} s, {figures['energy_pj'] * 1e-12:.4g} J, EDP {figures['edp_js']:.4g} Js"
     )

@@ -11,6 +11,7 @@ from typing import Any
 
 from accelsim.errors import AccelsimError
 from accelsim.files import check_suffix, write_whole
+from accelsim.text_file import read_text
 
 SUFFIXES = (".html", ".htm")
 
@@ -92,15 +93,15 @@ def write_page(thing: Any, path: Path | str, *, designs: int = 8) -> Path:
 
 
 def _rows_of_csv(path: Path) -> list[dict[str, Any]]:
+    reader = csv.DictReader(io.StringIO(read_text(path)), restkey="more columns than the first line")
     try:
-        text = path.read_text("utf-8")
-    except UnicodeDecodeError:
-        raise AccelsimError(f"{path}: is no text in UTF-8") from None
-    return [{k: _number(v) for k, v in row.items() if k} for row in csv.DictReader(io.StringIO(text))]
+        return [{k: _number(v) for k, v in row.items()} for row in reader]
+    except csv.Error as fault:
+        raise AccelsimError(f"{path}: line {reader.line_num}: not CSV: {fault}") from None
 
 
-def _number(cell: str | None) -> Any:
-    if cell is None or cell == "":
+def _number(cell: Any) -> Any:
+    if cell is None or cell == "" or isinstance(cell, list):
         return None
     try:
         return int(cell)

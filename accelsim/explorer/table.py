@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from accelsim.errors import AccelsimError
+from accelsim.explorer.checked import check_rows
 from accelsim.sweeps.table import FIGURES
 
 
@@ -15,10 +15,8 @@ def table_page(rows: Sequence[dict[str, Any]], title: str = "sweep") -> dict[str
 
     Raises AccelsimError where the rows are no sweep's.
     """
-    names = list(rows[0]) if rows else []
-    missing = [name for name in ("network", "objective", *FIGURES, "status") if name not in names]
-    if missing:
-        raise AccelsimError(f"{title}: is no table of a sweep: it lacks {', '.join(missing[:4])}")
+    check_rows(rows, title)
+    names = list(rows[0])
     axes = names[: names.index("network")]
     columns = []
     for name in names:

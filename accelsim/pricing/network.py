@@ -36,8 +36,8 @@ if TYPE_CHECKING:
 CHUNKS_PER_WORKER = 16
 """Chunks of a call for each worker: enough to even out, few enough to cost nothing."""
 
-MOST_PIECES = 100_000
-"""Pieces of stacks that a pricer remembers before it forgets them all."""
+MOST_KNOWN = 100_000
+"""Answers of each kind that a pricer remembers before it forgets them all."""
 
 Progress = Callable[[int, int], None]
 
@@ -120,6 +120,7 @@ class NetworkPricer:
 
     def price(self, runs: Sequence[Run]) -> RunCosts:
         """Figures of runs on chips with the same number of memories."""
+        _bound(self._known)
         places = [_Place(run, self._layers) for run in runs]
         self.tally.layers += sum(len(run.network.layers) for run in runs)
         pending = places
@@ -148,6 +149,7 @@ class NetworkPricer:
 
     def bounds(self, runs: Sequence[Run]) -> NDArray[np.float64]:
         """(cycles, pJ) float64[n, 2] that no figures of the runs are below, however layers are mapped."""
+        _bound(self._bounds)
         out = np.zeros((len(runs), 2))
         places = [_Place(run, self._layers) for run in runs]
         new = {key: ask for place in places for key, ask in place.asks().items() if key not in self._bounds}
@@ -159,6 +161,7 @@ class NetworkPricer:
 
     def answers(self, asks: Sequence[Ask]) -> NDArray[np.float64]:
         """(cycles, pJ) float64[n, 2] of single layers; infinite where nothing fits."""
+        _bound(self._known)
         layers = self._layers
         keys = [a.key(a.chip.hash, layers.setdefault(a.layer, len(layers))) for a in asks]
         self._price(dict(zip(keys, asks, strict=True)))
@@ -171,8 +174,7 @@ class NetworkPricer:
         """
         layers = self._layers
         keys = [ask.key(chip, layers.setdefault(ask.layer, len(layers))) for chip, ask in asks]
-        if len(self._pieces) > MOST_PIECES:
-            self._pieces.clear()
+        _bound(self._pieces)
         new = {key: ask for key, (_, ask) in zip(keys, asks) if key not in self._pieces}
         if new:
             latency, energy, busy, spent = self._answered(list(new.values()), self.model.pieces)
@@ -279,6 +281,12 @@ class NetworkPricer:
     def _cancel(self) -> dict[str, Any]:
         """How a worker asks whether to stop, where it can."""
         return {"cancelled": self.cancelled} if self.engine.shares_memory else {}
+
+
+def _bound(known: dict[Hashable, Any]) -> None:
+    """Before new questions: long searches ask for ever."""
+    if len(known) > MOST_KNOWN:
+        known.clear()
 
 
 def _detailed(

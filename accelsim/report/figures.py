@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from accelsim.costing import NetworkCost
 from accelsim.mapping.cost import LayerCost
-from accelsim.report.style import check_path, face, layer_ticks, new_figure, save, tidy
+from accelsim.report.style import bar_width, check_path, face, layer_ticks, new_figure, save, tidy
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -36,7 +36,7 @@ def network_figure(cost: NetworkCost) -> Figure:
 
     parts = list(cost.memory_energy_pj)
     bars = _bars(cost)
-    count = len(bars)
+    count, width = len(bars), bar_width(len(bars))
     figure = new_figure(max(7.0, min(14.0, 0.16 * count + 4.0)), 6.6)
     energy, latency, use = figure.subplots(3, 1, sharex=True, height_ratios=(3, 2, 1.4))
     figure.suptitle(
@@ -47,7 +47,7 @@ def network_figure(cost: NetworkCost) -> Figure:
     bottom = [0.0] * count
     for i, part in enumerate(parts):
         heights = [one.energy_pj.get(part, 0.0) * 1e-6 for one in bars]
-        energy.bar(x, heights, 0.85, bottom, label=part, **face(i))
+        energy.bar(x, heights, width, bottom, label=part, **face(i, count))
         bottom = [a + b for a, b in zip(bottom, heights, strict=True)]
     energy.set_ylabel("energy (uJ)")
     energy.legend(ncols=max(1, min(len(parts), int(figure.get_figwidth()))), **_ABOVE)
@@ -57,7 +57,7 @@ def network_figure(cost: NetworkCost) -> Figure:
     for i, bound in enumerate(bounds):
         rows = [j for j in x if bars[j].bound_by == bound]
         cycles = [bars[j].latency_cycles / 1e3 for j in rows]
-        latency.bar(rows, cycles, 0.85, **face(i))
+        latency.bar(rows, cycles, width, **face(i, count))
     handles = [Patch(label=_binding(bound), **face(i)) for i, bound in enumerate(bounds)]
     latency.legend(
         handles=handles, ncols=max(1, min(len(bounds), int(figure.get_figwidth() / 1.7))), **_ABOVE
@@ -65,7 +65,7 @@ def network_figure(cost: NetworkCost) -> Figure:
     latency.set_ylabel("latency (kcycles)")
     cut(latency, [one.latency_cycles / 1e3 for one in bars])
 
-    use.bar(x, [100 * one.utilisation for one in bars], 0.85, color="#607d8b")
+    use.bar(x, [100 * one.utilisation for one in bars], width, color="#607d8b")
     use.set_ylabel("utilisation (%)")
     use.set_ylim(0, 100)
     layer_ticks(use, [one.name for one in bars])

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from accelsim.liveness import MemoryPlan
-from accelsim.report.style import check_path, face, layer_ticks, new_figure, save, tidy
+from accelsim.report.style import bar_width, check_path, face, layer_ticks, new_figure, save, tidy
 
 if TYPE_CHECKING:
     from accelsim.hardware import Accelerator
@@ -65,10 +65,11 @@ def memory_figure(plan: MemoryPlan, path: Path) -> None:
     names = [layer for layer, _ in plan.steps]
     figure = new_figure(max(6.4, min(14.0, 0.16 * len(names) + 4.0)), 4.0)
     axis = figure.subplots()
+    width = bar_width(len(names))
     made = [live.get(layer, 0) / 1024 for layer, live in plan.steps]
     rest = [(sum(live.values()) - live.get(layer, 0)) / 1024 for layer, live in plan.steps]
-    axis.bar(range(len(names)), rest, 0.85, label="read, or waiting", **face(4))
-    axis.bar(range(len(names)), made, 0.85, rest, label="result", **face(0))
+    axis.bar(range(len(names)), rest, width, label="read, or waiting", **face(4, len(names)))
+    axis.bar(range(len(names)), made, width, rest, label="result", **face(0, len(names)))
     axis.axhline(plan.live / 1024, color=face(1)["facecolor"], linewidth=1, label=f"peak, {plan.layer}")
     axis.set_ylabel("live activations (KiB)")
     axis.set_title(f"{plan.network.name}: {plan.live / 1024:.1f} KiB", fontsize="medium")

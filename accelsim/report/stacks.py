@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING
 from accelsim.costing import NetworkCost
 from accelsim.mapping.cost import LayerCost
 from accelsim.report.figures import title_of
-from accelsim.report.style import INK, MARKERS, STYLES, TENSOR_STYLES, face, layer_ticks, new_figure, tidy
+from accelsim.report.style import (
+    INK,
+    MARKERS,
+    STYLES,
+    TENSOR_STYLES,
+    bar_width,
+    face,
+    layer_ticks,
+    new_figure,
+    tidy,
+)
 from accelsim.report.text import quantity
 
 if TYPE_CHECKING:
@@ -40,10 +50,10 @@ def latency_figure(cost: NetworkCost | LayerCost) -> Figure:
     parts = [p for p in (*order, *waits, "exposed fills", "ramps") if any(s.get(p) for s in stacks)]
     figure = new_figure(max(6.4, min(14.0, 0.16 * len(layers) + 4.0)), 4.6)
     axis = figure.subplots()
-    bottom = [0.0] * len(layers)
+    bottom, width = [0.0] * len(layers), bar_width(len(layers))
     for i, part in enumerate(parts):
         heights = [stack.get(part, 0.0) / 1e3 for stack in stacks]
-        axis.bar(range(len(layers)), heights, 0.85, bottom, label=part, **face(i))
+        axis.bar(range(len(layers)), heights, width, bottom, label=part, **face(i, len(layers)))
         bottom = [a + b for a, b in zip(bottom, heights, strict=True)]
     ports = list(dict.fromkeys(port for one in layers for port in one.port_cycles))
     for i, port in enumerate(ports):

@@ -158,10 +158,20 @@ def _grey(figure: Figure) -> None:
                 write([shade(one) for one in found])
 
 
-def face(i: int) -> dict[str, Any]:
-    """Bar options of part number `i`."""
+MANY = 150
+"""Bars, beyond which edges and gaps would hide the colours."""
+
+
+def face(i: int, bars: int = 1) -> dict[str, Any]:
+    """Options of part number `i`, one of so many bars."""
     colour, hatch = STYLES[i % len(STYLES)]
-    return {"facecolor": colour, "hatch": hatch, "edgecolor": "white", "linewidth": 0.3}
+    edge = 0.3 if bars <= MANY else 0.0
+    return {"facecolor": colour, "hatch": hatch, "edgecolor": "white", "linewidth": edge}
+
+
+def bar_width(bars: int) -> float:
+    """Of a bar among so many, 1 where no gap is left."""
+    return 0.85 if bars <= MANY else 1.0
 
 
 def tidy(axis: Axes, *, grid: str = "") -> None:

@@ -1,13 +1,15 @@
 """Kills searches with SIGKILL, resumes them, and says whether they end as if nothing had happened.
 
 A program of its own, so that it may fork: a fork costs milliseconds where a new process loads kernels for
-seconds. `python -m tests.cosearch.killed FOLDER [strategies]`: one search at many moments, or every strategy
-that has phases of its own at two thirds and the last of its statements.
+seconds. `python -m tests.cosearch.killed FOLDER [strategies | checkpoints]`: one search at many
+moments; or every strategy that has phases of its own at two thirds and the last of its statements; or one
+while SQLite moves pages from its log into the file.
 """
 
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import sqlite3
 import sys
@@ -26,6 +28,9 @@ SEARCH = TINY | {"hardware": "nvdla_64", "population": 4, "objectives": "edp,are
 EVALUATIONS = 64
 STATEMENTS = (1, 3, 5, 8, 11, 13, 14, 17, 19, 24)
 """Numbers of the SQL statements at which a process is killed: while it makes the file, and on the way."""
+
+CHECKPOINT = "PRAGMA wal_autocheckpoint = 2"
+"""Pages of the log after which SQLite moves them into the file."""
 
 STRATEGIES = {
     "blockwise": (MACRO, 48),
@@ -82,6 +87,35 @@ def at_statement(path: Path, number: int, *search: Any) -> None:
     go_on(path, *search)
 
 
+def at_checkpoint(path: Path, size: int, evaluations: int) -> None:
+    """This process dies while SQLite moves pages from its log: of the write that makes the file too large."""
+    connect = sqlite3.connect
+
+    def connected(*args, **options) -> sqlite3.Connection:
+        db = connect(*args, **options)
+        db.execute(CHECKPOINT)
+        return db
+
+    study.sqlite3.connect = connected  # type: ignore[assignment]
+    signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+    go_on(path, evaluations=evaluations)
+
+
+def checkpoints(folder: Path) -> None:
+    """A line: kills while the file grew from its log, and whether all searches ended alike."""
+    evaluations = 96
+    whole = accelsim.search(**SEARCH, evaluations=evaluations)
+    go_on(folder / "whole.study", evaluations=evaluations)
+    kills, equal = 0, True
+    for pages in range(7, (folder / "whole.study").stat().st_size // 4096, 2):
+        path = folder / f"checkpoint{pages}.study"
+        kills += died(child(partial(at_checkpoint, path, 4096 * pages - 2000, evaluations)))
+        go_on(path, evaluations=evaluations)
+        equal = equal and same(accelsim.load_study(path), whole)
+    print("checkpoints", kills, equal)
+
+
 def strategies(folder: Path) -> None:
     """A line each: name, kills, generations that the studies had then, and whether all ended alike."""
     connect = sqlite3.connect
@@ -136,4 +170,5 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    (strategies if "strategies" in sys.argv[2:] else main)(Path(sys.argv[1]))
+    tries = {"strategies": strategies, "checkpoints": checkpoints}
+    tries.get(" ".join(sys.argv[2:]), main)(Path(sys.argv[1]))

@@ -163,6 +163,20 @@ def test_killed_at_any_moment_and_resumed(tmp_path) -> None:
     assert all(name.startswith(".") for name in left[1:])  # of studies that did not come to be
 
 
+def test_killed_while_the_file_grows_from_its_log(tmp_path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.cosearch.killed", str(tmp_path), "checkpoints"],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=Path(__file__).parents[2],
+    )
+    assert done.returncode == 0, done.stderr
+    _, kills, equal = done.stdout.split()
+    assert int(kills) >= 2
+    assert equal == "True"
+
+
 def test_every_strategy_killed_and_resumed(tmp_path) -> None:
     """SIGKILL while the search goes on and at its last statement: as if nothing had happened."""
     done = subprocess.run(

@@ -221,3 +221,23 @@ def test_equal_questions_are_asked_once() -> None:
     schedule = dict(zip(net.names, (r.mapping for r in given), strict=True))
     pricer.price([Run(hw, net, schedule=lambda layer: schedule[layer.name])])
     assert pricer.tally.pairs > asked
+
+
+def test_what_is_forgotten_is_asked_again(monkeypatch) -> None:
+    """A long search's memory is bounded; answers do not depend on it."""
+    from accelsim.pricing.models.loopnest import LoopNest
+    from accelsim.pricing.network import Run
+    from accelsim.pricing.way import Way
+
+    runs = [Run(machine("example"), accelsim.load_network(name)) for name in ("lenet5", "resnet18", "lenet5")]
+    whole, short = (NetworkPricer(LoopNest(Way.of("template"))) for _ in range(2))
+    known = [(whole.price([run]), whole.bounds([run])) for run in runs]
+    monkeypatch.setattr("accelsim.pricing.network.MOST_KNOWN", 2)
+    for run, (figures, bounds) in zip(runs, known, strict=True):
+        again = short.price([run])
+        assert (again.latency_cycles[0], again.energy_pj[0]) == (
+            figures.latency_cycles[0],
+            figures.energy_pj[0],
+        )
+        assert short.bounds([run]).tolist() == bounds.tolist()
+    assert short.tally.pairs > whole.tally.pairs
