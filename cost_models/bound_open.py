@@ -15,8 +15,7 @@ HEAP, STACK, FREE = range(3)
 # state int64[STATE]: lengths of the rows of `links`, then
 USED = 3  # slots that ever held a box
 AT = 4  # spatial choices, by what they cost at least, of which the boxes are open or done with
-POPPED = 5  # boxes taken
-STATE = 6
+STATE = 5
 
 
 @step

@@ -25,7 +25,6 @@ from cost_models.bound_spread import spread
 BY_SIZE = 3
 
 _NARROW = 512  # free slots below which boxes are searched depth first: one more for each cut on the way down
-_PLUNGE = 128  # of so many boxes one is followed down to single tiles at once: a good mapping cuts the rest
 
 
 @step
@@ -177,27 +176,25 @@ def search(
                 key, shape, objective, b, union, axis_dim, axis_factor, whole, box, values, orders, corner,
                 facts, part, share, pad, fixed, best, held, nodes, cut, ws, iw,
             )  # fmt: skip
-            if where < 0:
-                F.put_corners(whole, values, corner, iw)
-                for c in range(1, M):
-                    put_tile(c, corner, 2 * c, False, ws, iw)
-                for m in range(M):
-                    for a in range(L.MAX_AXES):
-                        dims[0, m, a] = axis_dim[b, m, a]
-                        factors[0, m, a] = axis_factor[b, m, a]
-                done = chain(
-                    shape, objective, b, axis_dim, axis_factor, orders, fixed, sums, loads, turn, tile, order,
-                    dims, factors, stop, best, held, best_tile, best_order, best_spatial, nodes, pruned, ws,
-                    iw, exact_ws, exact_iw,
-                )  # fmt: skip
-                if done:
-                    Q.give_back(slot, links, state)
-                else:
-                    Q.put(slot, keys, links, state)
-                continue
+        if not opens and where < 0:
+            F.put_corners(whole, values, corner, iw)
+            for c in range(1, M):
+                put_tile(c, corner, 2 * c, False, ws, iw)
+            for m in range(M):
+                for a in range(L.MAX_AXES):
+                    dims[0, m, a] = axis_dim[b, m, a]
+                    factors[0, m, a] = axis_factor[b, m, a]
+            done = chain(
+                shape, objective, b, axis_dim, axis_factor, orders, fixed, sums, loads, turn, tile, order,
+                dims, factors, stop, best, held, best_tile, best_order, best_spatial, nodes, pruned, ws, iw,
+                exact_ws, exact_iw,
+            )  # fmt: skip
+            if done:
+                Q.give_back(slot, links, state)
+            else:
+                Q.put(slot, keys, links, state)
+            continue
         Q.give_back(slot, links, state)
-        state[Q.POPPED] += 1
-        plunges = first or state[Q.POPPED] % _PLUNGE == 1
         other = np.int64(-1)
         for upper in range(1 if opens else 2):
             if opens:
@@ -221,7 +218,7 @@ def search(
             elif other >= 0:
                 Q.put(other, keys, links, state)
             other = slot
-        if other >= 0 and (narrow or plunges):
+        if other >= 0 and narrow:
             Q.put_first(other, links, state)
         elif other >= 0:
             Q.put(other, keys, links, state)

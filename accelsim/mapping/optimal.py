@@ -55,6 +55,8 @@ PATIENCE = 4_000_000
 
 _MOST_CHOICES = 1 << 17  # spatial choices of one search
 _COUNTED = 1 << 13  # ways to use the array of which the mappings are counted: some hundredths of a second
+_FIRST = 1 << 14  # boxes of dividing tiles looked at before all others, some hundredths of a second
+_FIRST_CHOICES = 1 << 12
 _FEW_BOXES = 1 << 11  # that there is room for in the beginning
 _MOST_BOXES = 1 << 18  # then boxes are searched depth first, which takes longer
 
@@ -482,31 +484,45 @@ class Search:
         return time.perf_counter() >= deadline or (cancel is not None and cancel())
 
     def _search(self, deadline: float, cancel: Callable[[], bool] | None) -> bool:
-        """List the spatial choices, then search boxes of tiles in all of them, the most promising first."""
-        from cost_models.bound_open import AT, STATE
-        from cost_models.bound_search import search
-
-        cut = self._spread()  # bound on what was left out for its size
-        ranked = np.argsort(self.glance, kind="stable")
-        boxes, state = _Boxes.empty(_FEW_BOXES, self.M), np.zeros(STATE, np.int64)
-        spatial = self.spatial
+        """Search boxes of tiles in all spatial choices; first a while those that divide, which are few."""
         if self._told(deadline, cancel):
             self.stop[0] = 1
-        while True:
-            left = search(
-                self.problem, *self.machine, self.shape, spatial.union, spatial.dim, spatial.factor,
-                self.glance, ranked, self.number, self.orders, self.values, _MOST_BOXES, *boxes, state,
-                self.stop, self.best, self.held, self.tile, self.order, self.choice, self.nodes, self.pruned,
-            )  # fmt: skip
-            if left == np.inf or self._stopped:
-                break
-            boxes = boxes.grown()
-        if left == np.inf:
-            self.by_spatial += len(ranked) - int(state[AT])
-        self.lower_bound = min(cut, float(left))
+        if self.shape:
+            most = int(self.stop[1])
+            self.stop[1] = min(most, int(self.nodes[0]) + _FIRST)
+            self._list_choices(0, _FIRST_CHOICES)
+            self._boxes(0, tile_values(self.space.sizes, "divisors"))
+            self.stop[1] = most
+            for row in range(int(self.held[0])):  # spatial choices are about to be listed anew
+                if self.choice[row] >= 0:
+                    self.given.append(self._batch(row))
+                    self.choice[row] = -len(self.given)
+        cut = self._spread()  # bound on what was left out for its size
+        left = self._boxes(self.shape, self.values)
+        self.lower_bound = min(cut, left)
         return self.lower_bound == np.inf or (
             left == np.inf and self.number != _FRONT and bool(cut >= self.best[0, 0])
         )
+
+    def _boxes(self, shape: int, values: NDArray[np.int64]) -> float:
+        """Search the spatial choices that are listed; what nothing left to do there is below."""
+        from cost_models.bound_open import AT, STATE
+        from cost_models.bound_search import search
+
+        spatial = self.spatial
+        ranked = np.argsort(self.glance, kind="stable")
+        boxes, state = _Boxes.empty(_FEW_BOXES, self.M), np.zeros(STATE, np.int64)
+        while True:
+            left = search(
+                self.problem, *self.machine, shape, spatial.union, spatial.dim, spatial.factor, self.glance,
+                ranked, self.number, self.orders, values, _MOST_BOXES, *boxes, state, self.stop, self.best,
+                self.held, self.tile, self.order, self.choice, self.nodes, self.pruned,
+            )  # fmt: skip
+            if left == np.inf:
+                self.by_spatial += len(ranked) - int(state[AT])
+            if left == np.inf or self._stopped:
+                return float(left)
+            boxes = boxes.grown()
 
     @property
     def _stopped(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from math import comb, prod
 from typing import TYPE_CHECKING, Literal, NamedTuple
@@ -72,8 +73,10 @@ def tile_values(sizes: list[int], tiles: Tiles) -> NDArray[np.int64]:
         raise AccelsimError(
             f"tiles: legal takes sizes up to {_MOST_SIZES:,}, but the layer has {max(sizes):,}: take all"
         )
-    of = {"divisors": divisors, "all": parts, "legal": lambda size: range(1, size + 1)}[tiles]
-    rows = [of(size) for size in sizes]
+    rows: list[Sequence[int]] = [
+        divisors(size) if tiles == "divisors" else parts(size) if tiles == "all" else range(1, size + 1)
+        for size in sizes
+    ]
     out = np.zeros((L.NDIM, max(map(len, rows))), np.int64)
     for d, row in enumerate(rows):
         out[d, : len(row)] = row
