@@ -113,7 +113,9 @@ def report(path: Path) -> None:
             took = [x["seconds"] for x in some]
             proved = sum(x["gap"] == 0 for x in some)
             worst = max(x["gap"] for x in some)
-            print(f"| {chip} | {len(some)} | {proved} | {np.median(took):.3f} | {max(took):.2f} | {worst:.1%} |")
+            print(
+                f"| {chip} | {len(some)} | {proved} | {np.median(took):.3f} | {max(took):.2f} | {worst:.1%} |"
+            )
     if not all(mapper in row for row in table.values() for mapper in HEURISTICS):
         return
     print(
