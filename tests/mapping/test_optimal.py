@@ -233,11 +233,11 @@ def test_stopped_early_bounds_what_is_left() -> None:
     gaps = []
     layer = Layer(K=32, C=24, P=14, Q=14, R=3, S=3)
     hardware = load_hardware("eyeriss")
-    optimum = optimal(hardware, layer, start="none")
+    optimum = optimal(hardware, layer)
     assert optimum is not None
-    assert optimum.certificate.nodes > 2000
-    for nodes in range(500, 2000, 250):
-        found = optimal(hardware, layer, start="none", max_nodes=nodes)
+    assert optimum.certificate.nodes > 4000
+    for nodes in range(500, 4000, 500):
+        found = optimal(hardware, layer, max_nodes=nodes)
         assert found is not None
         certificate = found.certificate
         assert nodes <= certificate.nodes < nodes + 100  # whole boxes, cut in each place
