@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from accelsim.errors import AccelsimError
-from accelsim.stacks import KEPT, StackGraph, pieces, steps
+from accelsim.stacks import KEPT, StackGraph, pieces, steps, timeline
 from accelsim.workloads import Layer, Network, NetworkBuilder, load_network
 from tests.stacks.nets import networks
 from tests.stacks.walk import walk
@@ -86,6 +86,24 @@ def test_room_holds_what_the_steps_read(case):
     assert (one.window >= found.window).all()
 
 
+@given(stacks())
+@settings(max_examples=100, deadline=None)
+def test_the_timeline_is_that_of_the_walk(case):
+    net, first, last, tile = case
+    graph = StackGraph(net, first, last)
+    for word, kept in KEPT.items():
+        need, new = timeline(graph, tile, word)
+        counted = steps(graph, [tile], [word])
+        assert len(need) == counted.count[0] // graph.images
+        assert (new.sum(axis=0) * graph.channels * graph.images == counted.words[0]).all()
+        assert (need.max(axis=0) * graph.channels == counted.window[0]).all()
+        assert (new <= need).all()
+        told = walk(net, first, last, tile, kept)
+        for node, i in enumerate(graph.nodes):
+            areas = [(r[1] - r[0]) * (c[1] - c[0]) for r, c in told["regions"][i]]
+            assert [x for x in new[:, node].tolist() if x] == areas
+
+
 def test_batches_of_choices_are_what_each_is_alone():
     net = load_network("mobilenet_v2", resolution=64)
     graph = StackGraph(net, 0, 9)
@@ -154,10 +172,13 @@ def test_a_residual_block_by_hand():
     assert twice[0, 2].sum() - room[0, 2].sum() == window[0] + window[3]  # loaded and stored ones
 
 
-def test_images_go_one_by_one():
-    net = load_network("mobilenet_v2", batch=3, resolution=64)
-    one = load_network("mobilenet_v2", resolution=64)
-    many, few = (steps(StackGraph(x, 1, 4), [(4, 8)], ["columns"]) for x in (net, one))
+@pytest.mark.parametrize(("name", "first", "last"), [("mobilenet_v2", 1, 4), ("mnasnet_a1", 13, 17)])
+def test_images_go_one_by_one(name, first, last):
+    net, one = (load_network(name, batch=n, resolution=64) for n in (3, 1))
+    graphs = [StackGraph(x, first, last) for x in (net, one)]
+    assert graphs[0].images == 3
+    assert graphs[0].one_image == graphs[1].layers
+    many, few = (steps(x, [(4, 8)], ["columns"]) for x in graphs)
     assert many.macs[0] == 3 * few.macs[0]
     assert (many.words == 3 * few.words).all()
     assert (many.window == few.window).all()
