@@ -214,7 +214,6 @@ def test_weight_stationary_by_hand() -> None:
         ("S Y 1/1;S R 1/1", "only with one size and step for both and one output row"),
         ("S K 4/4", "leaves the last one short"),
         ("S R 1/1", "splits the kernel and leaves the input tile whole"),
-        ("S K 1/1|1|S C 1/1|1|S C 1/1|1|S C 1/1", "4 cluster levels need a memory each"),
     ],
 )
 def test_what_no_loop_nest_equals(flow: str, message: str) -> None:
