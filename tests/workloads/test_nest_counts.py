@@ -175,3 +175,12 @@ def test_a_mask_and_a_scale_cross_the_outer_port_once(chip, tmp_path):
         rows = evaluate(chip, layer, mapper="optimal", objective="energy").traffic
         words = {x["tensor"]: x["parent_words"] for x in rows if x["parent"] in ("DRAM", "Host")}
         assert words == {"W": layer.weight_elements, "I": 2048, "O": 2048}
+
+
+def test_padding_is_no_data_of_an_estimate(tmp_path):
+    m = Model(x=[1, 3, 10])
+    padded = m.node("Pad", ["x", m.value("pads", 0, 0, 2, 0, 0, 1)], "padded")
+    m.node("TopK", [padded, m.value("k", 4)], "top", ["values", "places"])
+    net = m.read(tmp_path, "values", "places")
+    nests, edges = counts(net)
+    assert (nests, edges) == ([30, 0, 24], (30, 0))

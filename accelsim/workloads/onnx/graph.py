@@ -289,7 +289,10 @@ class Graph:
     def build(self, outputs: Sequence[str]) -> Network:
         """The network, with its notes."""
         if not self.layers:
-            raise AccelsimError("the model has no operators that compute or move data")
+            raise AccelsimError(
+                "the model has no operators that compute or move data: views and functions of single values "
+                "are done on the way by the layer before, and there is none"
+            )
         taken: dict[int, set[int]] = {}
         ends = ((p.source.producer, p.bits) for x in outputs for p in self.parts.get(x, ()))
         for i, bits in (*self._read_at, *ends):

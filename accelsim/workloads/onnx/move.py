@@ -55,14 +55,17 @@ def move(graph: Graph, node: Any, inputs: list[str], reads: int, outputs: list[s
 
 
 def _flat(graph: Graph, inputs: list[str], reads: int) -> P.Parts | None:
-    """The inputs one after the other in one axis, if each of their elements stands there once."""
-    distinct = list(dict.fromkeys(inputs))
-    if sum(graph.elements(x) for x in distinct) != reads:
+    """What the inputs hold in one axis, without padding, if each element stands there once."""
+    out = []
+    for part in (p for x in dict.fromkeys(inputs) for p in graph.read(x)):
+        if part.axes is None:
+            return None
+        shape = part.shape
+        flat = P.reshape((part._replace(start=(0,) * len(shape)),), shape, (prod(shape),))
+        out.append((flat, (prod(shape),)))
+    if sum(n for _, (n,) in out) != reads or any(p.axes is None for flat, _ in out for p in flat):
         return None
-    flat = [(P.reshape(graph.read(x), graph.shape(x), (graph.elements(x),)), x) for x in distinct]
-    if any(p.axes is None for parts, _ in flat for p in parts):
-        return None
-    return P.concat(((parts, (graph.elements(x),)) for parts, x in flat), 0)
+    return P.concat(out, 0)
 
 
 def one_pass(graph: Graph, node: Any) -> None:
