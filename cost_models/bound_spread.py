@@ -172,13 +172,13 @@ def list_spreads(
 ):  # fmt: skip
     """Spatial choices that may be worth a look, ways that differ in nothing that costs taken about once.
 
-    allowed    int64[M, 3], bit d: the axis may carry dimension d
+    allowed    int64[M, A], bit d: the axis may carry dimension d
     shape      what tiles may be, see `bound_tiles`
     objective  below 0: all of them, without bounds
     floor      float64[2]: cycles, and pJ without leakage, that any mapping costs
     most       the most to list
 
-    Returns (dimensions int8[S, M, 3], factors int32[S, M, 3], the smallest union tiles that they allow
+    Returns (dimensions int8[S, M, A], factors int32[S, M, A], the smallest union tiles that they allow
     int32[S, M, 8], bounds on the objective float64[S], cycles float64[S], pJ float64[S], how many were
     hopeless, whether these are all): the list is cut short once stop[NOW] is not 0.
     """

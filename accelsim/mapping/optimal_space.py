@@ -196,8 +196,8 @@ def _free_orders(problem: NDArray[np.int64]) -> list[tuple[int, ...]]:
 class Spatial(NamedTuple):
     """S ways to spread dimensions over the axes: dimensions, factors, the smallest union tiles they allow."""
 
-    dim: NDArray[np.int8]  # [S, M, 3]
-    factor: NDArray[np.int32]  # [S, M, 3]
+    dim: NDArray[np.int8]  # [S, M, A]
+    factor: NDArray[np.int32]  # [S, M, A]
     union: NDArray[np.int32]  # [S, M, 8]
 
     def factors(self, choice: int, d: int) -> Factors:
@@ -210,7 +210,7 @@ class Spatial(NamedTuple):
 
 
 def axis_sets(hardware: Accelerator) -> NDArray[np.int64]:
-    """int64[M, 3], bit d: the axis may carry dimension d."""
+    """int64[M, A], bit d: the axis may carry dimension d."""
     out = np.zeros((len(hardware.memories), L.MAX_AXES), np.int64)
     for m, memory in enumerate(hardware.memories):
         for a, axis in enumerate(memory.fanout):

@@ -20,14 +20,15 @@ from accelsim.mapping.optimal_space import divisors
 from accelsim.mapping.template import template
 from accelsim.pack import Batch, pack_layer, pack_machine, price
 from accelsim.workloads.layer import DIMS, Layer
+from cost_models import layout as L
 
 OBJECTIVES: tuple[Objective, ...] = ("edp", "latency", "energy")
 MAX_MAPPINGS = 6_000
 
 
 def machine(chance: random.Random) -> dict[str, Any]:
-    """A small random machine: 2 to 5 memories, bypass, up to 3 axes, tight capacities, any capability."""
-    count = chance.choice((2, 3, 3, 3, 4, 5))
+    """A small random machine: 2 to 6 memories, bypass, up to 6 axes, tight capacities, any capability."""
+    count = chance.choice((2, 3, 3, 3, 4, 6))
     memories: list[dict[str, Any]] = []
     axes: dict[str, dict[str, list[str]]] = {}
     orders: dict[str, list[list[str]]] = {}
@@ -62,7 +63,7 @@ def machine(chance: random.Random) -> dict[str, Any]:
                 "psum": chance.choice((8, 32)),
             }
         memory["fanout"] = []
-        for a in range(chance.choice((0, 0, 1, 2, 3) if m else (0, 0, 0, 1))):
+        for a in range(chance.choice((0, 0, 1, 2, 6) if m else (0, 0, 0, 1))):
             axis: dict[str, Any] = {"axis": f"{name.lower()}{a}", "size": chance.choice((2, 3, 4, 6))}
             axis["multicast"] = chance.random() < 0.6
             axis["reduction"] = chance.random() < 0.5
@@ -134,7 +135,7 @@ def everything(hardware: Accelerator, layer: Layer) -> Batch | None:
     rows: list[tuple[Any, Any, Any, Any]] = []
     orders_of: dict[tuple[int, frozenset[int]], list[list[int]]] = {}
     for choice in product(*options):
-        dims, factors = np.zeros((M, 3), np.int8), np.zeros((M, 3), np.int32)
+        dims, factors = np.zeros((M, L.MAX_AXES), np.int8), np.zeros((M, L.MAX_AXES), np.int32)
         split = np.ones((M, 8), np.int64)
         for (m, a), (d, f) in zip(slots, choice, strict=True):
             dims[m, a], factors[m, a] = d, f
