@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 class GainStep:
     """One step from the base chip to the design.
 
-    name     "template mappings" (the start), "mappings", "freedom", "sizes and ports" or "stacks"
+    name     "template mappings" (the start), "mappings", "freedom", "sizes and ports" (with "widths, " before
+             it where precisions differ) or "stacks"
     what     which freedom, whose mappings
     edp_js   after it, geometric mean over the networks
     gain     how many times less than before it
@@ -64,7 +65,8 @@ def gains(result: SearchResult, found: Found, design: Sequence[NetworkMapping]) 
         granted = freedoms(base, chip, tuple(_spread(design)))
         for n, freedom in enumerate(granted, 1):
             add("freedom", str(freedom), edp(with_freedoms(base, granted[:n])))
-        add("sizes and ports", "of this design", edp(chip) if fused else _edp(design))
+        widths = "widths, " if chip.precision_bits != base.precision_bits else ""
+        add(f"{widths}sizes and ports", "of this design", edp(chip) if fused else _edp(design))
     if fused:
         add("stacks", "fused layers", _edp(design))
     return tuple(out)

@@ -15,7 +15,7 @@ from accelsim.cosearch.genes import Genome, Genomes
 from accelsim.cosearch.goals import Goals
 from accelsim.cosearch.mapgenes import MappingGenes
 from accelsim.cosearch.metrics import Candidate, value_of
-from accelsim.cosearch.nets import Nets
+from accelsim.cosearch.nets import FixedNets, Nets
 from accelsim.cosearch.screen import Known
 from accelsim.fusion import Stack
 from accelsim.hardware import Accelerator
@@ -144,7 +144,10 @@ class Phase:
         net_rows, chip_rows, *rest = self.genome.split(rows)
         net_rows = self.nets.canonical(net_rows)
         chips, chip_keys = self.chips.accelerators(chip_rows), self.chips.keys(chip_rows)
-        figures = zip(self.nets.macs(net_rows).tolist(), self.nets.accuracy(net_rows).tolist(), strict=True)
+        accuracies = self.nets.accuracy(net_rows).tolist()
+        if isinstance(self.nets, FixedNets) and self.nets.top1 is not None:
+            accuracies = [value.value for chip in chips if (value := self.nets.top1_on(chip))]
+        figures = zip(self.nets.macs(net_rows).tolist(), accuracies, strict=True)
         found = [
             Candidate(chip, partial(self.nets.networks, row), *known)
             for chip, row, known in zip(chips, net_rows, figures, strict=True)
@@ -272,7 +275,13 @@ class Phase:
         """Per row, the label of its network, and its chip in a few words."""
         net_rows, chip_rows, *_ = self.genome.split(rows)
         networks = tuple(self.nets.label(row) for row in self.nets.canonical(net_rows))
-        return networks, tuple(map(brief, self.chips.accelerators(chip_rows)))
+        chips = self.chips.accelerators(chip_rows)
+        bits = [chip.precision_bits for chip in chips] if self.chips.widths else []
+        return networks, tuple(
+            [f"{brief(chip)}  W{b.weight} A{b.input}" for chip, b in zip(chips, bits, strict=True)]
+            if bits
+            else map(brief, chips)
+        )
 
     def design(self, row: NDArray[np.int64]) -> Design:
         """What a genome stands for."""

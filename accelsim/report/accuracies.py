@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from accelsim.cosearch.nets import FixedNets
+
 if TYPE_CHECKING:
     from accelsim.cosearch.result import Found, SearchResult
 
@@ -21,7 +23,11 @@ def half_widths(result: SearchResult, designs: tuple[Found, ...]) -> NDArray[np.
 
     None where no accuracy is known.
     """
-    space, source = getattr(result.setup.nets, "space", None), getattr(result.setup.nets, "source", None)
+    nets = result.setup.nets
+    if isinstance(nets, FixedNets) and nets.top1 is not None:
+        told = [nets.top1_on(result.design(found).chip) for found in designs]
+        return np.array([value.error for value in told if value is not None])
+    space, source = getattr(nets, "space", None), getattr(nets, "source", None)
     if space is None or source is None or not designs:
         return None
     rows = np.array([space.encode(space.parse(found.network.partition(":")[2])) for found in designs])
@@ -50,6 +56,8 @@ def chance(accuracy: float, half: float, limit: float) -> float:
 def accuracy_lines(result: SearchResult) -> list[str]:
     """A sentence each for the front's report."""
     front = result.front
+    if result.setup.chips.widths and not result.setup.goals.uses_accuracy:
+        return ["precisions vary and no goal asks for accuracy: what narrow ones lose is not judged"]
     half = half_widths(result, front)
     if half is None or not half.any():
         return []
