@@ -27,7 +27,11 @@ if TYPE_CHECKING:
     from accelsim.fusion import Stack
 
 PATIENCE = 3_000
-"""Candidates that the exact mapper looks at for a layer. Ten times more moved no design by over 0.15 %."""
+"""Boxes that the exact mapper looks at for a layer.
+
+A hundred times as many moved every fourth layer of MobileNetV2 on Eyeriss by 0.05 % in the mean, 0.53 % at
+most, and none on NVDLA 256, Edge TPU and `example` (`map_layer(.., "optimal", budget=..)`).
+"""
 
 LEAST = 8
 """Designs that are finished at least, if there are as many."""
