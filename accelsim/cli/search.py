@@ -44,6 +44,14 @@ Finish = Annotated[
         "Default: 3000.",
     ),
 ]
+Apart = Annotated[
+    bool,
+    typer.Option(
+        "--apart",
+        help="Of designs whose accuracies are within the error of each other, leave those that are better in "
+        "other objectives.",
+    ),
+]
 Plot = Annotated[Path | None, typer.Option(help="Draw the designs and the front: .png, .svg or .pdf.")]
 
 
@@ -124,6 +132,7 @@ def search(
         Path | None, typer.Option("--out", "-o", "--export", help="Folder for the front's designs and a CSV.")
     ] = None,
     plot: Plot = None,
+    apart: Apart = False,
     wide: Wide = False,
     as_json: AsJson = False,
     limit: Annotated[
@@ -169,6 +178,7 @@ def search(
         result = search_configured(
             config, evaluations, path, engine, workers, scheduler, stop, watch, patience(finishing)
         )
+    result.apart = apart
     finish(result, export, plot, as_json)
 
 

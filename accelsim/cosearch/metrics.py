@@ -6,6 +6,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from functools import cached_property
+from statistics import NormalDist
 from typing import TYPE_CHECKING, cast
 
 from accelsim.errors import AccelsimError
@@ -35,14 +36,16 @@ class Candidate:
     networks   what runs on it; several are given networks
     macs       multiply-accumulates of an inference; of several networks the geometric mean, as all costs
     accuracy   top-1 in per cent, NaN where not known
+    error      half-width in points of the interval that holds the true accuracy in 95 of 100 cases
     latency_s, energy_j  of an inference; NaN if not priced, infinite where a layer has no mapping
     layers     metric name -> for each network float64[layers], what `Metric.layer` said
     """
 
     def __init__(
-        self, chip: Accelerator, networks: Callable[[], tuple[Network, ...]], macs: float, accuracy: float
-    ) -> None:
-        self.chip, self.macs, self.accuracy = chip, macs, accuracy
+        self, chip: Accelerator, networks: Callable[[], tuple[Network, ...]], macs: float, accuracy: float,
+        error: float = math.nan,
+    ) -> None:  # fmt: skip
+        self.chip, self.macs, self.accuracy, self.error = chip, macs, accuracy, error
         self._networks = networks
         self.latency_s = self.energy_j = math.nan
         self.layers: dict[str, list[NDArray[np.float64]]] = {}
@@ -166,6 +169,17 @@ class AccuracyMetric(Metric):
         return candidate.accuracy
 
 
+class Accuracy95(Metric):
+    """Top-1 that the truth is at least in 95 of 100 cases, errors being normal."""
+
+    name, unit, maximise, needs = "accuracy_95", "%", True, ("accuracy",)
+
+    def of(self, candidate: Candidate) -> float:
+        """Below the predicted one by the share of its error that one side of 95 % takes."""
+        normal = NormalDist()
+        return candidate.accuracy - candidate.error * normal.inv_cdf(0.95) / normal.inv_cdf(0.975)
+
+
 class DramWords(Metric):
     """Elements read and written at the outermost memory; of several networks the geometric mean."""
 
@@ -249,8 +263,8 @@ METRICS = Registry(
     {
         kind.name: f"{__name__}:{kind.__name__}"
         for kind in (
-            Edp, Latency, Energy, Power, Area, Macs, AccuracyMetric, DramWords, PeakMemory, Flash, Work,
-            Params, Capacity,
+            Edp, Latency, Energy, Power, Area, Macs, AccuracyMetric, Accuracy95, DramWords, PeakMemory,
+            Flash, Work, Params, Capacity,
         )
     },
     "accelsim.metric",

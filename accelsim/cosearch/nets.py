@@ -39,6 +39,10 @@ class FixedNets:
         """[n] NaN: nothing is known."""
         return np.full(len(rows), np.nan)
 
+    def error(self, rows: Genomes) -> NDArray[np.float64]:
+        """[n] NaN: nothing is known."""
+        return np.full(len(rows), np.nan)
+
     def label(self, row: NDArray[np.int64]) -> str:
         """Names of the networks."""
         return ", ".join(net.name for net in self.all)
@@ -70,6 +74,12 @@ class SubnetSpace:
         if self.source is None:
             return np.full(len(rows), np.nan)
         return np.asarray(self.source.predict(self.space, rows).value)
+
+    def error(self, rows: Genomes) -> NDArray[np.float64]:
+        """[n] half-width in points of the interval that holds the true accuracy in 95 of 100 cases."""
+        if self.source is None:
+            return np.full(len(rows), np.nan)
+        return np.asarray(self.source.predict(self.space, rows).error)
 
     def label(self, row: NDArray[np.int64]) -> str:
         """The subnet as `SPACE:ENCODING`."""
@@ -112,6 +122,10 @@ class SlicedNets(SubnetSpace):
         """[n] top-1 in per cent; NaN without a source."""
         return super().accuracy(self.subnets(rows))
 
+    def error(self, rows: Genomes) -> NDArray[np.float64]:
+        """[n] half-width, see `SubnetSpace.error`."""
+        return super().error(self.subnets(rows))
+
     def label(self, row: NDArray[np.int64]) -> str:
         """The subnet as `SPACE:ENCODING`."""
         return super().label(self.subnets(row[None, :])[0])
@@ -141,6 +155,10 @@ class ListedNets:
     def accuracy(self, rows: Genomes) -> NDArray[np.float64]:
         """[n] top-1 in per cent; NaN without a source."""
         return self.inner.accuracy(self.rows[rows[:, 0]])
+
+    def error(self, rows: Genomes) -> NDArray[np.float64]:
+        """[n] half-width, see `SubnetSpace.error`."""
+        return self.inner.error(self.rows[rows[:, 0]])
 
     def label(self, row: NDArray[np.int64]) -> str:
         """The subnet as `SPACE:ENCODING`."""
@@ -172,6 +190,10 @@ class BlockNets:
 
     def accuracy(self, rows: Genomes) -> NDArray[np.float64]:
         """[n] NaN: a block has none."""
+        return np.full(len(rows), np.nan)
+
+    def error(self, rows: Genomes) -> NDArray[np.float64]:
+        """[n] NaN: nothing is known."""
         return np.full(len(rows), np.nan)
 
     def label(self, row: NDArray[np.int64]) -> str:

@@ -141,7 +141,8 @@ class Phase:
         net_rows, chip_rows, *rest = self.genome.split(rows)
         net_rows = self.nets.canonical(net_rows)
         chips, chip_keys = self.chips.accelerators(chip_rows), self.chips.keys(chip_rows)
-        figures = zip(self.nets.macs(net_rows).tolist(), self.nets.accuracy(net_rows).tolist(), strict=True)
+        several = self.nets.macs(net_rows), self.nets.accuracy(net_rows), self.nets.error(net_rows)
+        figures = zip(*(column.tolist() for column in several), strict=True)
         found = [
             Candidate(chip, partial(self.nets.networks, row), *known)
             for chip, row, known in zip(chips, net_rows, figures, strict=True)

@@ -152,6 +152,7 @@ def search(
     watch: Watch | None = None,
     limits: Mapping[Any, float] | None = None,
     finish: int = PATIENCE,
+    apart: bool = False,
     **options: Any,
 ) -> SearchResult:
     """Search networks, mappings and accelerators together for low energy-delay product and high accuracy.
@@ -168,6 +169,8 @@ def search(
                  and so on say the same. Units as in `accelsim.cosearch.metrics`
     finish       candidates a layer that the exact mapper may look at for the designs that are reported, see
                  `accelsim.cosearch.finish`; 0: they keep the mappings of the search
+    apart        leave of designs whose accuracies are within the error of each other those that are better in
+                 other objectives; `SearchResult.apart`, which may be set later as well
 
     Options: `objectives` (metrics), `strategy` and `optimiser` (names, as in docs/search.md), `population`,
     `mapper` and its `budget` a layer as in `map_network`, `seed`, `model` (accelsim, maestro), `fuse` (auto,
@@ -183,7 +186,9 @@ def search(
     """
     config = configure(hardware, space, networks, limits=limits, **options)
     path = None if study is None else as_path(study, "study")
-    return search_configured(config, evaluations, path, engine, workers, scheduler, cancel, watch, finish)
+    found = search_configured(config, evaluations, path, engine, workers, scheduler, cancel, watch, finish)
+    found.apart = apart
+    return found
 
 
 def search_configured(

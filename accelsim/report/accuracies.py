@@ -9,23 +9,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from accelsim.cosearch.apart import half_widths
+
 if TYPE_CHECKING:
-    from accelsim.cosearch.result import Found, SearchResult
+    from accelsim.cosearch.result import SearchResult
 
 _HALF = NormalDist().inv_cdf(0.975)
 """Standard deviations in the half-width of an interval that holds 95 of 100 cases."""
-
-
-def half_widths(result: SearchResult, designs: tuple[Found, ...]) -> NDArray[np.float64] | None:
-    """Half-widths [designs], in points, of the intervals that hold the true accuracy in 95 of 100 cases.
-
-    None where no accuracy is known.
-    """
-    space, source = getattr(result.setup.nets, "space", None), getattr(result.setup.nets, "source", None)
-    if space is None or source is None or not designs:
-        return None
-    rows = np.array([space.encode(space.parse(found.network.partition(":")[2])) for found in designs])
-    return np.asarray(source.predict(space, rows).error)
 
 
 def told_apart(accuracy: NDArray[np.float64], half: NDArray[np.float64]) -> int:
@@ -50,7 +40,7 @@ def chance(accuracy: float, half: float, limit: float) -> float:
 def accuracy_lines(result: SearchResult) -> list[str]:
     """A sentence each for the front's report."""
     front = result.front
-    half = half_widths(result, front)
+    half = half_widths(result, [found.network for found in front])
     if half is None or not half.any():
         return []
     accuracy = np.array([found.metrics["accuracy"] for found in front])
@@ -65,6 +55,7 @@ def accuracy_lines(result: SearchResult) -> list[str]:
         surely = limit + NormalDist().inv_cdf(0.95) * half[0] / _HALF
         lines.append(
             f"accuracy >= {limit:g} %: the best, at {accuracy[0]:.2f} %, truly has it with a probability of "
-            f"{chance(accuracy[0], half[0], limit):.0%}; ask for {surely:.2f} % to be 95 % sure"
+            f"{chance(accuracy[0], half[0], limit):.0%}; ask for {surely:.2f} %, or for --min-accuracy-95 "
+            f"{limit:g}, to be 95 % sure"
         )
     return lines

@@ -271,8 +271,17 @@ def gain_parts(result: SearchResult, found: Found, mapped: Sequence[NetworkMappi
     steps = gains(result, found, mapped)
     if len(steps) < 2:
         return []
-    columns = [text("step", 3), text("", 12), number("EDP, Js"), number("gain", 0), number("in all", 1)]
-    table = Grid(columns, "Where the EDP gain comes from, one step after another")
+    columns = [
+        text("step", 3),
+        text("", 12),
+        number("EDP, Js"),
+        number("gain", 0),
+        number("in all", 1),
+        number("alone", 2),
+    ]
+    table = Grid(
+        columns, "Where the EDP gain comes from, one step after another (alone: nothing else changed)"
+    )
     for step in steps:
         first = step is steps[0]
         table.add_row(
@@ -281,6 +290,7 @@ def gain_parts(result: SearchResult, found: Found, mapped: Sequence[NetworkMappi
             f"{step.edp_js:.3g}",
             "" if first else f"{step.gain:.2f}x",
             "" if first else f"{steps[0].edp_js / step.edp_js:.2f}x",
+            "" if step.alone is None else f"{step.alone:.2f}x",
         )
     return [table, Text("")]
 

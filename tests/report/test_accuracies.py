@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from accelsim.cosearch.apart import half_widths
 from accelsim.cosearch.run import search
-from accelsim.report.accuracies import accuracy_lines, chance, half_widths, told_apart
+from accelsim.report.accuracies import accuracy_lines, chance, told_apart
 from tests.cosearch.small import SUBNETS
 
 
@@ -28,7 +29,7 @@ def test_chance_is_what_draws_say(accuracy, half, limit) -> None:
 
 def test_the_report_says_it_and_the_limit_it_names_is_sure() -> None:
     found = search(**SUBNETS, evaluations=24, min_accuracy=71.0)
-    half = half_widths(found, found.front)
+    half = half_widths(found, [one.network for one in found.front])
     assert half is not None
     assert (half > 0).all()
     apart, limit = accuracy_lines(found)
