@@ -17,6 +17,7 @@ from accelsim.mapping.mapper import Cancel, Mapper, MappingResult, as_question, 
 from accelsim.mapping.mapping import Mapping, MappingError, check_keys, check_version
 from accelsim.mapping.optimal_space import Tiles
 from accelsim.pricing.ask import Ask
+from accelsim.pricing.given import Fuse, read_fuse, stacks_of
 from accelsim.pricing.models.loopnest import LoopNest
 from accelsim.pricing.network import NetworkPricer, Progress, Run, overhead_cycles, overhead_pj
 from accelsim.pricing.residency import ResidencyPlan, plan
@@ -27,8 +28,8 @@ from accelsim.workloads.network import Network
 
 if TYPE_CHECKING:
     from accelsim.fusion.choices import Question
+    from accelsim.fusion.price import Solve
     from accelsim.fusion.search import Answers
-    from accelsim.fusion.stack_cost import Solve
     from accelsim.hardware import Accelerator
 
 
@@ -104,6 +105,12 @@ class NetworkCost(Shown):
         """Share of peak MACs over the whole latency."""
         return self.macs / (self.latency_cycles * self.hardware.num_pes)
 
+    @property
+    def parts(self) -> list[tuple[int, LayerCost]]:
+        """(how often it runs, its costs) of each layer outside stacks and of each piece of the stacks."""
+        pieces = [(piece.times, piece.cost) for stack in self.stacks for piece in stack.pieces]
+        return [(1, cost) for cost in self.layers] + pieces
+
     @cached_property
     def memory_energy_pj(self) -> dict[str, float]:
         """Energy of each memory, MACs, array, leakage and components, summed over the layers.
@@ -144,7 +151,9 @@ class NetworkCost(Shown):
     def to_dict(self) -> dict[str, Any]:
         """Everything as plain JSON values."""
         from accelsim import __version__
+        from accelsim.liveness import memory_plan
 
+        memory = memory_plan(self.network, self.hardware)
         return {
             "version": __version__,
             "hardware": self.hardware.name,
@@ -160,6 +169,8 @@ class NetworkCost(Shown):
             "edp_js": self.edp_js,
             "utilisation": self.utilisation,
             "area_mm2": self.hardware.area_mm2,
+            "peak_memory_bytes": memory.peak,
+            "flash_bytes": memory.flash,
             "estimated": list(self.hardware.estimated),
             "notes": list(self.network.notes),
             "layers": [{"name": cost.layer.name} | cost.to_dict() for cost in self.layers],
@@ -177,7 +188,7 @@ def evaluate(
     budget: int | None = None,
     seed: int = 0,
     *,
-    fuse: str | None = None,
+    fuse: Fuse = None,
     engine: str | Engine | type[Engine] = "threads",
     workers: int | None = 1,
     scheduler: str | None = None,
@@ -192,8 +203,8 @@ def evaluate(
               name to mapping, or {"layers": {...}}; layers not named are mapped. Its section
               "resident", {"kept": [...], "weights": [...]}, names the layers whose results and weights
               stay on chip; its section "stacks" says which layers are fused, in which tiles
-    fuse      auto: look for the best stacks of layers; none: no stacks but those of the mapping; None: as the
-              hardware says
+    fuse      auto: look for the best stacks of layers; none: no stacks but those of the mapping; a schedule
+              or its file: the same as `mapping`; None: as the hardware says
     Others as in `map_network`, whose costs these are where no mapping is given.
 
     Raises AccelsimError where something cannot be read or does not fit.
@@ -208,6 +219,11 @@ def evaluate(
         given = mapping if isinstance(mapping, Mapping) else Mapping.from_dict(mapping)
         return price_mapping(hw, workload, given)
     network = load_network(workload)
+    fuse = read_fuse(fuse)
+    if isinstance(fuse, dict):
+        if mapping is not None:
+            raise AccelsimError("fuse: a schedule and a mapping are both given; leave one of them out")
+        mapping, fuse = fuse, None
     if hw.microcontroller is not None:
         if mapping is not None or fuse is not None:
             refuse(hw)
@@ -218,18 +234,19 @@ def evaluate(
         pricer = NetworkPricer(LoopNest(way), started, as_question(cancel))
         if search:
             return _fused(hw, network, pricer, way, progress).cost
-        run, stacks = _given(hw, network, mapping)
-        return mapped(run, pricer, progress, stacks).cost
+        return mapped(_given(hw, network, mapping), pricer, progress).cost
 
 
-def _given(hw: Accelerator, network: Network, mapping: Any) -> tuple[Run, tuple[Stack, ...]]:
+def _given(hw: Accelerator, network: Network, mapping: Any) -> Run:
     """A network whose mappings, what stays on chip, and stacks may be given."""
     given = _layer_mappings(network, mapping)
     stacks: tuple[Stack, ...] = ()
     if isinstance(mapping, dict) and "stacks" in mapping:
-        stacks = tuple(s for s in read_stacks(network, mapping["stacks"]) if s.first < s.last)
-    fused = frozenset(i for s in stacks for i in range(s.first, s.last + 1))
-    for i in fused:
+        every = read_stacks(network, mapping["stacks"])
+        stacks = tuple(s for s in every if s.first < s.last)
+        for lone in (s for s in every if s.first == s.last):
+            given |= _whole(network, lone)
+    for i in sorted(i for s in stacks for i in range(s.first, s.last + 1)):
         if network.names[i] in given:
             raise MappingError(
                 f"mapping.layers.{network.names[i]}: is in a stack, whose `pieces` give its mappings"
@@ -243,8 +260,19 @@ def _given(hw: Accelerator, network: Network, mapping: Any) -> tuple[Run, tuple[
         residency.kept &= stay[0]
         residency.weights &= stay[1]
         residency.settle()
-    run = Run(hw, network, schedule=lambda layer: given.get(layer.name), residency=residency, fused=fused)
-    return run, stacks
+    return Run(hw, network, schedule=lambda layer: given.get(layer.name), residency=residency, stacks=stacks)
+
+
+def _whole(network: Network, stack: Stack) -> dict[str, Mapping]:
+    """The mapping that a stack of one layer, which is the layer as ever, gives it. Raises MappingError."""
+    layer, name = network.layers[stack.first], network.names[stack.first]
+    for _, rows, cols in stack.pieces:
+        if (rows, cols) != (layer.P, layer.Q):
+            raise MappingError(
+                f"mapping.stacks: {name} is a stack by itself, whose only piece is {layer.P}x{layer.Q}, not "
+                f"{rows}x{cols}"
+            )
+    return dict(zip([name], stack.pieces.values()))
 
 
 def _layer_mappings(network: Network, mapping: Any) -> dict[str, Mapping]:
@@ -284,7 +312,7 @@ def map_network(
     *,
     tiles: Tiles = "all",
     seconds: float | None = None,
-    fuse: str | None = None,
+    fuse: Fuse = None,
     engine: str | Engine | type[Engine] = "threads",
     workers: int | None = 1,
     scheduler: str | None = None,
@@ -293,7 +321,8 @@ def map_network(
 ) -> NetworkMapping:
     """Find a mapping of every layer of a network; equal layers are mapped once.
 
-    fuse      auto: look for the best stacks of layers; none: no stacks; None: as the hardware says
+    fuse      auto: look for the best stacks of layers; none: no stacks; a schedule or its file: its stacks,
+              pieces mapped anew; None: as the hardware says
     engine    threads, processes or dask, with `workers` of them (None: one a processor); the answer does not
               depend on them
     progress  called with (layers done, layers in all)
@@ -306,16 +335,18 @@ def map_network(
 
     way = Way.of(mapper, objective, budget, seed, tiles, seconds)
     hw, net, question = load_hardware(hardware), load_network(network), as_question(cancel)
-    search = _fuses(fuse, hw)
+    fuse = read_fuse(fuse)
+    stacks = stacks_of(fuse, [net]) if isinstance(fuse, dict) else ()
+    search = not isinstance(fuse, dict) and _fuses(fuse, hw)
     with as_engine(engine, workers, scheduler) as started:
         pricer = NetworkPricer(LoopNest(way), started, question)
-        return _fused(hw, net, pricer, way, progress) if search else mapped(Run(hw, net), pricer, progress)
+        if search:
+            return _fused(hw, net, pricer, way, progress)
+        return mapped(Run(hw, net, stacks=stacks), pricer, progress)
 
 
 def _fuses(fuse: str | None, hw: Accelerator, given: bool = False) -> bool:
-    """Whether to look for stacks. Raises AccelsimError for an unknown word, or where a schedule is given."""
-    if fuse not in (None, "auto", "none"):
-        raise AccelsimError(f"fuse: must be auto or none, not {fuse!r}{nearest(str(fuse), ('auto', 'none'))}")
+    """Whether to look for stacks. Raises AccelsimError where a schedule is given."""
     if fuse == "auto" and given:
         raise AccelsimError("fuse: auto looks for a schedule, but a mapping is given; leave one of them out")
     return not given and (fuse or hw.network.stacks) == "auto"
@@ -344,16 +375,14 @@ def _fused(
     cost = plain.cost
     if value_of(cost.latency_cycles, cost.energy_pj, way.objective) <= proof.value:
         return replace(plain, cost=replace(cost, fusion=proof))
-    found = mapped(_with(run, stacks), pricer, None, stacks)
+    found = mapped(_with(run, stacks), pricer)
     return replace(found, cost=replace(found.cost, fusion=proof))
 
 
 def _with(run: Run, stacks: Sequence[Stack]) -> Run:
     """A run some of whose layers are in stacks, nothing kept around the others."""
-    inside = frozenset(i for s in stacks for i in range(s.first, s.last + 1))
-    return replace(
-        run, residency=ResidencyPlan(run.chip, run.network, set(), set()), fused=inside, fuse=False
-    )
+    nothing = ResidencyPlan(run.chip, run.network, set(), set())
+    return replace(run, residency=nothing, stacks=tuple(stacks), fuse=False)
 
 
 def _solver(hw: Accelerator, pricer: NetworkPricer) -> Solve:
@@ -371,11 +400,8 @@ def _solver(hw: Accelerator, pricer: NetworkPricer) -> Solve:
     return solve
 
 
-def mapped(
-    run: Run, pricer: NetworkPricer, progress: Progress | None = None, stacks: tuple[Stack, ...] = ()
-) -> NetworkMapping:
-    """The mappings that a pricer's figures of a run stand for; `stacks` are made of its fused layers, if they
-    are given and not looked for.
+def mapped(run: Run, pricer: NetworkPricer, progress: Progress | None = None) -> NetworkMapping:
+    """The mappings that a pricer's figures of a run stand for.
 
     Raises AccelsimError where a layer or a piece fits nowhere.
     """
@@ -383,7 +409,7 @@ def mapped(
         stacks = pricer.stacks(run)
         run = _with(run, stacks) if stacks else replace(run, fuse=False)
     solve = _solver(run.chip, pricer)
-    fused = tuple(price_stack(run.chip, run.network, stack, solve) for stack in stacks)
+    fused = tuple(price_stack(run.chip, run.network, stack, solve) for stack in run.stacks)
     results, residency = pricer.mappings(run, progress)
     names = run.network.names
     kept = tuple(names[i] for i in sorted(residency.kept))
@@ -428,14 +454,16 @@ class NetworkMapping(Shown):
         }
         if self.cost.stacks:
             out["stacks"] = write_stacks(self.cost.network, [stack.mapped for stack in self.cost.stacks])
-        if self.kept or self.weights:
+        if self.kept or self.weights or self.cost.stacks:
             out["resident"] = {"kept": list(self.kept), "weights": list(self.weights)}
         return out
 
 
 def _resident(network: Network, mapping: Any) -> tuple[set[int], set[int]] | None:
     """Indices of layers whose results, and whose weights, the mapping keeps on chip; None if it is silent."""
-    section = mapping.get("resident") if isinstance(mapping, dict) and "layers" in mapping else None
+    section = (
+        mapping.get("resident") if isinstance(mapping, dict) and {"layers", "stacks"} & set(mapping) else None
+    )
     if section is None:
         return None
     if not isinstance(section, dict) or not set(section) <= {"kept", "weights"}:

@@ -112,6 +112,21 @@ def axis_batch(sizes, reads, starts, tile, kept, out):
         _walk(sizes, reads, starts, tile[b], kept[b], out[b], need, region, end)
 
 
+@step
+def _advance(at, sizes, reads, starts, tile, kept, need, region, end):
+    """One step: what is needed of each node, and the region of it that is new; `end` is of earlier ones."""
+    for n in range(len(sizes) - 1, -1, -1):
+        _needs(n, at, tile, sizes, reads, starts, need, region)
+        lo = need[n, 0]
+        hi = need[n, 1]
+        if kept:
+            lo = max(lo, end[n])
+        if lo < hi:
+            end[n] = hi
+        region[n, 0] = lo if lo < hi else 0
+        region[n, 1] = hi if lo < hi else 0
+
+
 @kernel
 def axis_sizes(sizes, reads, starts, tile, kept, times):
     """How often each node's region has each number of rows: fills `times` int64[nodes, max(sizes) + 1]."""
@@ -119,19 +134,28 @@ def axis_sizes(sizes, reads, starts, tile, kept, times):
     need = np.zeros((nodes, 2), np.int64)
     region = np.zeros((nodes, 2), np.int64)
     end = np.zeros(nodes, np.int64)
-    sink = nodes - 1
-    for at in range(0, sizes[sink], tile):
-        for n in range(sink, -1, -1):
-            _needs(n, at, tile, sizes, reads, starts, need, region)
-            lo = need[n, 0]
-            hi = need[n, 1]
-            if kept:
-                lo = max(lo, end[n])
-            if lo < hi:
-                end[n] = hi
-                times[n, hi - lo] += 1
-            region[n, 0] = lo if lo < hi else 0
-            region[n, 1] = hi if lo < hi else 0
+    for at in range(0, sizes[nodes - 1], tile):
+        _advance(at, sizes, reads, starts, tile, kept, need, region, end)
+        for n in range(nodes):
+            if region[n, 1] > region[n, 0]:
+                times[n, region[n, 1] - region[n, 0]] += 1
+
+
+@kernel
+def axis_steps(sizes, reads, starts, tile, kept):
+    """Rows of each node that each step needs, and those of them that it computes: int64[2, steps, nodes]."""
+    nodes = sizes.shape[0]
+    count = -(-sizes[nodes - 1] // tile)
+    out = np.zeros((2, count, nodes), np.int64)
+    need = np.zeros((nodes, 2), np.int64)
+    region = np.zeros((nodes, 2), np.int64)
+    end = np.zeros(nodes, np.int64)
+    for i in range(count):
+        _advance(i * tile, sizes, reads, starts, tile, kept, need, region, end)
+        for n in range(nodes):
+            out[0, i, n] = need[n, 1] - need[n, 0]
+            out[1, i, n] = region[n, 1] - region[n, 0]
+    return out
 
 
 @kernel

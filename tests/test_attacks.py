@@ -22,8 +22,16 @@ FILES = {"broken.json": '{"a":[}', "list.json": "[]", "noise.study": "no databas
         ("compare eyeriss", "at least two machines and a network"),
         ("compare list.json list.json lenet5", "at least two machines and a network"),
         ("compare eyeriss nvdla_64 nonet", "no network 'nonet'; did you mean 'unet'?"),
-        ("evaluate eyeriss lenet5 --fuse list.json", "--fuse list.json: must hold an object"),
-        ("evaluate eyeriss lenet5 --fuse broken.json", "--fuse broken.json:1:7: not JSON"),
+        ("evaluate eyeriss lenet5 --fuse list.json", "fuse list.json: must hold an object"),
+        ("evaluate eyeriss lenet5 --fuse broken.json", "fuse broken.json:1:7: not JSON"),
+        (
+            "sweep eyeriss lenet5 --vary clock_mhz=100 --fuse list.json -o new.csv",
+            "fuse list.json: must hold an",
+        ),
+        (
+            "search eyeriss --network lenet5 --fuse list.json --study new.study",
+            "fuse list.json: must hold an",
+        ),
         ("evaluate eyeriss lenet5 --mapping list.json", "--mapping list.json: must hold an object"),
         ("map eyeriss lenet5 --mapper template --emit nope -o new.c", "emit: must be one of"),
         ("map eyeriss lenet5 --mapper template --emit c -o none/new.c", "there is no folder none"),

@@ -67,6 +67,10 @@ def evaluate(
     plot: Annotated[
         Path | None, typer.Option("--plot", help="Also draw the layers of a network: .png, .svg or .pdf.")
     ] = None,
+    plot_stacks: Annotated[
+        Path | None,
+        typer.Option("--plot-stacks", help="Also draw the steps and the room of fused stacks, likewise."),
+    ] = None,
     model: Annotated[
         str, typer.Option("--model", help="accelsim, or maestro: both models side by side on one dataflow.")
     ] = "accelsim",
@@ -89,15 +93,12 @@ def evaluate(
         raise AccelsimError("evaluate: give either --json or --csv")
     if layer is not None:
         sized = any((batch is not None, resolution is not None, dims, shapes, allow_unknown))
-        _alone(sized, plot is not None)
-    if plot is not None:
-        from accelsim.report import style
-
-        style.check_path(plot)
+        _alone(sized, plot is not None or plot_stacks is not None)
+    _check_paths(plot, plot_stacks)
     if _by_maestro(model, dataflow is not None or compat):
         from accelsim.cli import maestro_model
 
-        if mapping is not None or explain or plot is not None or budget is not None:
+        if any((mapping is not None, explain, plot, plot_stacks, budget is not None)):
             raise AccelsimError(
                 "evaluate: --model maestro takes --dataflow, and no --mapping, --budget, --explain or --plot"
             )
@@ -105,7 +106,7 @@ def evaluate(
         sizes = (dims, shapes, allow_unknown)
         maestro_model.run(hardware, network, layer, flow, compat, batch, resolution, sizes, as_json, as_csv)
         return
-    given, fuse = _schedule(mapping, fuse)
+    given = _given(mapping)
     if fuse is not None and layer is not None:
         raise AccelsimError("evaluate: --fuse is for networks, not a single --layer")
     hw = load_hardware(hardware)
@@ -114,7 +115,7 @@ def evaluate(
         workload = parse_layer(layer)
     else:
         workload = load(str(network), batch, resolution, dims, shapes, allow_unknown)
-    if hw.microcontroller is not None and (explain or plot is not None):
+    if hw.microcontroller is not None and (explain or plot or plot_stacks):
         raise AccelsimError(
             f"evaluate: {hw.name} is a microcontroller: it has no mappings for --explain and --plot to show"
         )
@@ -125,16 +126,35 @@ def evaluate(
                 scheduler=scheduler, fuse=fuse, cancel=stop, progress=tick,
             )
         )  # fmt: skip
-    if plot is not None and isinstance(cost, NetworkCost):
-        from accelsim.report import figures
-
-        figures.save(figures.network_figure(cost), plot)
+    if isinstance(cost, NetworkCost):
+        _draw(cost, plot, plot_stacks)
     _print(cost, as_json, as_csv, explain)
     if network is not None and ":" in network and not as_json and not as_csv:
         _print_accuracy(network, resolution)
     if stopped:
         print("accelsim: stopped on request; priced under the best mappings so far", file=sys.stderr)
         raise typer.Exit(130)
+
+
+def _check_paths(*files: Path | None) -> None:
+    if any(file is not None for file in files):
+        from accelsim.report import style
+
+        for file in files:
+            if file is not None:
+                style.check_path(file)
+
+
+def _draw(cost: NetworkCost, layers: Path | None, stacks: Path | None) -> None:
+    if layers is not None:
+        from accelsim.report import figures
+
+        figures.save(figures.network_figure(cost), layers)
+    if stacks is not None:
+        from accelsim.report import save
+        from accelsim.report.stack_figure import stacks_figure
+
+        save(stacks_figure(cost), stacks)
 
 
 def _alone(sized: bool, plotted: bool) -> None:
@@ -144,7 +164,7 @@ def _alone(sized: bool, plotted: bool) -> None:
             "evaluate: sizes, --batch and --resolution are for networks; give --layer its N, P and Q"
         )
     if plotted:
-        raise AccelsimError("evaluate: --plot draws networks, not a single --layer")
+        raise AccelsimError("evaluate: --plot and --plot-stacks draw networks, not a single --layer")
 
 
 def _by_maestro(model: str, told: bool) -> bool:
@@ -156,27 +176,16 @@ def _by_maestro(model: str, told: bool) -> bool:
     return model == "maestro"
 
 
-def _schedule(mapping: Path | None, fuse: str | None) -> tuple[dict[str, Any] | None, str | None]:
-    """What the schedule file holds, if one was given by either option, and whether to look for stacks."""
+def _given(mapping: Path | None) -> dict[str, Any] | None:
+    """What a mapping file holds."""
     from accelsim.json_text import read_json
 
-    option = "--mapping"
-    if fuse not in (None, "auto", "none"):
-        if mapping is not None:
-            raise AccelsimError(
-                "evaluate: --fuse FILE and --mapping both give a schedule; leave one of them out"
-            )
-        mapping, fuse, option = Path(fuse), None, "--fuse"
-        if not mapping.exists():
-            raise AccelsimError(
-                f"--fuse {mapping}: must be auto, none or a schedule file, and there is no such file"
-            )
     if mapping is None:
-        return None, fuse
-    given = read_json(mapping, option)
+        return None
+    given = read_json(mapping, "--mapping")
     if not isinstance(given, dict):
-        raise AccelsimError(f"{option} {mapping}: must hold an object, but holds {str(given)[:60]}")
-    return given, fuse
+        raise AccelsimError(f"--mapping {mapping}: must hold an object, but holds {str(given)[:60]}")
+    return given
 
 
 def _print(cost: LayerCost | NetworkCost | DeviceCost, as_json: bool, as_csv: bool, explain: bool) -> None:

@@ -33,7 +33,7 @@ def with_look(command: Callable[..., None]) -> Callable[..., None]:
         from accelsim.errors import AccelsimError
         from accelsim.report.style import look
 
-        if rest.get("plot") is None:
+        if rest.get("plot") is None and rest.get("plot_stacks") is None:
             raise AccelsimError("--style, --size and --font are of the figure; give --plot FILE too")
         with look(style or "plain", size, font):
             return command(**rest)

@@ -51,7 +51,8 @@ def map_(
     fuse: Annotated[
         str | None,
         typer.Option(
-            help="auto: look for the best stacks of layers too; none. Default: as the hardware says."
+            help="auto: look for the best stacks of layers too; none; or a schedule file, whose stacks are "
+            "mapped anew. Default: as the hardware says."
         ),
     ] = None,
     save: Annotated[

@@ -25,8 +25,8 @@ ModelName = Annotated[str, typer.Option("--model", help="Who prices the layers: 
 Fuse = Annotated[
     str | None,
     typer.Option(
-        help="auto: price the best stacks of layers that a quick search finds too; none. Default: as the "
-        "hardware says."
+        help="auto: price the best stacks of layers that a quick search finds too; none; or a schedule file, "
+        "whose stacks are mapped anew. Default: as the hardware says."
     ),
 ]
 EngineName = Annotated[str, typer.Option("--engine", help="threads, processes or dask.")]

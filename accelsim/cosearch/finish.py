@@ -1,7 +1,8 @@
 """The designs that a search reports are mapped anew by the exact mapper, and set against the base chip.
 
 A search maps many candidates, each a little; what it reports deserves more. The front is finished, with the
-next best while it is short, as ranks may change. Then each network of the front runs on the base chip too,
+next best while it is short, as ranks may change. Where the search fused layers, its stacks get such mappings
+too, if they are then better than layers one by one. Then each network of the front runs on the base chip too,
 mapped with the same care, and takes the place of the design where that is better. Where the exact mapper
 does not help a whole network, as it works layer by layer, the search's own mapping stays.
 """
@@ -23,6 +24,7 @@ from accelsim.cosearch.screen import BOUNDED, MAPPED
 
 if TYPE_CHECKING:
     from accelsim.cosearch.result import SearchResult
+    from accelsim.fusion import Stack
 
 PATIENCE = 3_000
 """Candidates that the exact mapper looks at for a layer. Ten times more moved no design by over 0.15 %."""
@@ -43,6 +45,7 @@ class Finished:
     before     the same under the search's own mappings
     mapper     whose mappings are better: EXACT, or "" for the search's own
     patience   candidates that the exact mapper looked at for a layer, at most
+    fused      whether the better mappings of EXACT are of the search's stacks, each piece mapped anew
     """
 
     candidate: int
@@ -51,10 +54,11 @@ class Finished:
     before: tuple[float | None, ...]
     mapper: str
     patience: int
+    fused: bool = False
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON form."""
-        return asdict(self)
+        """JSON form; `fused` only where it says something, as older studies had none."""
+        return {key: value for key, value in asdict(self).items() if key != "fused" or value}
 
 
 def read_finished(text: str) -> list[Finished]:
@@ -127,7 +131,7 @@ def at_home(phase: Phase, row: NDArray[np.int64]) -> NDArray[np.int64] | None:
 
 def _may_enter(result: SearchResult, phase: Phase, row: NDArray[np.int64]) -> bool:
     """Whether the lower bounds leave room for the row in the front."""
-    if phase.fuse:  # the bounds are of layers one by one
+    if phase.fuses:  # the bounds are of layers one by one
         return True
     costs, excess = phase.floors(row[None])
     known = np.array([list(found.metrics.values()) for found in result.front])
@@ -142,13 +146,25 @@ def _made(
     exact = copy.copy(phase)
     exact.pricer, exact.mappings = result.setup.finisher(patience), None
     exact.fuse = False
-    values = exact.evaluate(row[None])[0]
+    values, fused = exact.evaluate(row[None])[0], bool(phase.stacks)
+    if phase.fuse and any(found := stacks_for(phase, row)):
+        exact.stacks = found
+        other = exact.evaluate(row[None])[0]
+        apart, together = result.setup.goals.costs(np.array([values, other])).tolist()
+        if together < apart:
+            values, fused = other, True
     rows = np.array([values, before])
     now, was = result.setup.goals.costs(rows)
     miss = np.maximum(phase.excess(rows), 0.0)
     better = bool((now <= was).all() and (miss[0] <= miss[1]).all()) or not np.isfinite(was).all()
     best = values if better else before
-    return Finished(*name, _plain(best), _plain(before), EXACT if better else "", patience)
+    mapper = EXACT if better else ""
+    return Finished(*name, _plain(best), _plain(before), mapper, patience, fused and better)
+
+
+def stacks_for(phase: Phase, row: NDArray[np.int64]) -> tuple[tuple[Stack, ...], ...]:
+    """The stacks of each network of a genome: those that its phase finds, or that are given."""
+    return tuple(phase.pricer.stacks(run) for run in phase.runs(row))
 
 
 def _plain(values: NDArray[np.float64]) -> tuple[float | None, ...]:

@@ -103,7 +103,7 @@ def base_networks(result: SearchResult) -> tuple[Network, ...] | None:
 
 def _spread(design: Sequence[NetworkMapping]) -> set[str]:
     """Dimensions that its mappings spread over axes."""
-    levels = [level for one in design for found in one.results for level in found.mapping.levels]
+    levels = [level for one in design for _, part in one.cost.parts for level in part.mapping.levels]
     return {dim for level in levels for dim, factor in level.spatial.values() if factor > 1}
 
 

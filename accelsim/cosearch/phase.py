@@ -17,6 +17,7 @@ from accelsim.cosearch.mapgenes import MappingGenes
 from accelsim.cosearch.metrics import Candidate, value_of
 from accelsim.cosearch.nets import Nets
 from accelsim.cosearch.screen import Known
+from accelsim.fusion import Stack
 from accelsim.hardware import Accelerator
 from accelsim.hardware.brief import brief
 from accelsim.pricing.ask import Schedule
@@ -68,6 +69,8 @@ class Phase:
         self._seen: set[bytes] = set()
         self.fuse = False
         """Whether candidates are priced with the best stacks found for them, too."""
+        self.stacks: tuple[tuple[Stack, ...], ...] = ()
+        """Those of each network, with which candidates are priced; empty: none are given."""
         self.sketcher: NetworkPricer | None = None
         """Prices candidates quickly, where they are screened (see `screen`)."""
         self.known = Known(len(goals.objectives))
@@ -154,15 +157,21 @@ class Phase:
         for i in todo:
             schedule = self._schedule(rest, i)
             runs[i] = [
-                Run(chips[i], net, chip_keys[i], schedule, fuse=self.fuse) for net in found[i].networks
+                Run(chips[i], net, chip_keys[i], schedule, stacks=stacks, fuse=self.fuse)
+                for net, stacks in self._with_stacks(found[i].networks)
             ]
         return values, found, runs
+
+    @property
+    def fuses(self) -> bool:
+        """Whether there may be stacks."""
+        return self.fuse or bool(self.stacks)
 
     @property
     def bounds_hold(self) -> bool:
         """Whether `least` says all of what decides: not of stacks, nor where other metrics need mappings."""
         asked = (self.goals.metrics[name] for name in (*self.goals.objectives, *self.goals.limits))
-        return not self.fuse and all(not m.mapped or m.name in RISING for m in asked)
+        return not self.fuses and all(not m.mapped or m.name in RISING for m in asked)
 
     def least(self, rows: Genomes) -> NDArray[np.float64]:
         """Metrics float64[n, metrics] that no mapping beats, of layers one by one; nothing is mapped.
@@ -215,6 +224,9 @@ class Phase:
                 for i in rows:
                     values[i, column] = value_of(metric, found[i])
 
+    def _with_stacks(self, networks: Sequence[Network]) -> list[tuple[Network, tuple[Stack, ...]]]:
+        return list(zip(networks, self.stacks or [()] * len(networks), strict=True))
+
     def _schedule(self, rest: list[Genomes], i: int) -> Callable[[Layer], Schedule | None] | None:
         return None if self.mappings is None else self.mappings.of(rest[0][i])
 
@@ -243,7 +255,11 @@ class Phase:
         """What is priced for a genome, on the chip as it is documented."""
         chip, networks, _ = self.design(row)
         _, _, *rest = self.genome.split(row[None, :])
-        return [Run(chip, net, schedule=self._schedule(rest, 0), fuse=self.fuse) for net in networks]
+        schedule = self._schedule(rest, 0)
+        return [
+            Run(chip, net, schedule=schedule, stacks=stacks, fuse=self.fuse)
+            for net, stacks in self._with_stacks(networks)
+        ]
 
     def note(self, rows: Genomes) -> None:
         """Remember rows that were evaluated."""

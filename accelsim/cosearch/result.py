@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 
 from accelsim.cosearch.apart import half_widths, surely_apart
 from accelsim.cosearch.chips import unsearched
-from accelsim.cosearch.finish import Finished, at_home
+from accelsim.cosearch.finish import Finished, at_home, stacks_for
 from accelsim.cosearch.goals import front
 from accelsim.cosearch.phase import Design, Phase, means
 from accelsim.cosearch.screen import BOUNDED, LEVELS, MAPPED, SKETCHED
@@ -22,8 +23,10 @@ from accelsim.cosearch.setup import SearchConfig, Setup
 from accelsim.cosearch.study import Generation
 from accelsim.costing import NetworkMapping, mapped
 from accelsim.errors import AccelsimError, nearest
+from accelsim.fusion import Stack
 from accelsim.hardware import Accelerator
 from accelsim.hardware.brief import brief
+from accelsim.mapping.mapping import MappingError
 from accelsim.pricing.models.loopnest import LoopNest
 from accelsim.pricing.network import NetworkPricer, Run
 from accelsim.shown import Shown
@@ -285,11 +288,17 @@ class SearchResult(Shown):
                 f"candidate {found.index}: was not mapped, as something known beats what its mappings can be"
             )
         pricer = self.pricer(found)
-        if found.mapper:  # layer by layer, without the genes that mapped it before
-            design = self.design(found)
-            return tuple(mapped(Run(design.chip, net), pricer) for net in design.networks)
         home = at_home(phase, row) if found.base else None
-        return tuple(mapped(run, pricer) for run in phase.runs(row if home is None else home))
+        row = row if home is None else home
+        if not found.mapper:
+            return tuple(mapped(run, pricer) for run in phase.runs(row))
+        design = self.design(found)  # without the genes that mapped it before
+        stacks: Sequence[tuple[Stack, ...]] = [()] * len(design.networks)
+        if self.finished[found.index, found.base].fused:
+            stacks = stacks_for(phase, row)
+        return tuple(
+            mapped(Run(design.chip, net, stacks=one), pricer) for net, one in zip(design.networks, stacks)
+        )
 
     def pricer(self, found: Found) -> NetworkPricer:
         """What maps the candidate's layers as they were mapped."""
@@ -303,8 +312,7 @@ class SearchResult(Shown):
     def priced(self, found: Found, chip: Accelerator) -> tuple[float, float]:
         """(seconds, joules) of the candidate's networks on any chip, by the search's model and mapper."""
         g, _ = self._place(found.index)
-        fuse = self.setup.config.fuse == "auto"
-        runs = [Run(chip, net, fuse=fuse) for net in self.design(found).networks]
+        runs = [self.setup.run(chip, net) for net in self.design(found).networks]
         latency, energy = means(NetworkPricer(self._phases[g].pricer.model), [runs])[0][0]
         return float(latency), float(energy)
 
@@ -314,8 +322,8 @@ class SearchResult(Shown):
         """The base chip on the candidate's networks: own dataflow, mapped by `mapper`, by default fused
         likewise."""
         pricer = NetworkPricer(LoopNest(self.setup.way(mapper)))
-        base, fuse = self.setup.base, self.setup.config.fuse == "auto" if fuse is None else fuse
-        return tuple(mapped(Run(base, net, fuse=fuse), pricer) for net in self.design(found).networks)
+        run = self.setup.run if fuse is None else partial(Run, fuse=fuse)
+        return tuple(_as_it_can(run(self.setup.base, net), pricer) for net in self.design(found).networks)
 
     def to_rows(self) -> list[dict[str, Any]]:
         """Every candidate as a flat dict, front members marked."""
@@ -345,3 +353,13 @@ class SearchResult(Shown):
         from accelsim.cosearch.result_json import result_dict
 
         return result_dict(self)
+
+
+def _as_it_can(run: Run, pricer: NetworkPricer) -> NetworkMapping:
+    """With the stacks that are given, or layer by layer on a chip that has no room for them."""
+    if not run.stacks:
+        return mapped(run, pricer)
+    try:
+        return mapped(run, pricer)
+    except MappingError:
+        return mapped(Run(run.chip, run.network), pricer)

@@ -30,6 +30,7 @@ from accelsim.errors import AccelsimError, nearest
 from accelsim.hardware import Accelerator, load_hardware
 from accelsim.mapping.mapper import MAPPERS, Cancel, Mapper, as_question
 from accelsim.pricing.fused import fuses
+from accelsim.pricing.given import Fuse, told_fuse
 from accelsim.pricing.models import MODELS, CostModel, load_model
 from accelsim.pricing.way import DEFAULT_MAPPER, Way
 from accelsim.workloads.load import load_network
@@ -69,7 +70,7 @@ def configure(
     batch: int = 1,
     resolution: int | None = None,
     model: str | CostModel | type[CostModel] = "accelsim",
-    fuse: str | None = None,
+    fuse: Fuse = None,
     screen: bool | None = None,
     **bounds: Any,
 ) -> SearchConfig:
@@ -108,9 +109,10 @@ def configure(
     if not isinstance(accuracy, str):
         accuracy = KNOWN.name_of(accuracy)
     fixed = tuple(fix.replace(",", " ").split()) if isinstance(fix, str) else tuple(fix)
-    if fuse is None:
+    told = told_fuse(fuse, loaded)
+    if told is None:
         able = STRATEGIES.name_of(strategy) in WHOLE and not goals.detailed
-        fuse = "auto" if able and fuses(None, base, load_model(model, way)) else "none"
+        told = "auto" if able and fuses(None, base, load_model(model, way)) else "none"
     if screen is None:
         screen = STRATEGIES.name_of(strategy) in WHOLE and screens(load_model(model, way))
     config = SearchConfig(
@@ -131,7 +133,7 @@ def configure(
         accuracy=accuracy,
         accuracy_hash=file_hash(accuracy) if space is not None else "",
         model=MODELS.name_of(model),
-        fuse=fuse,
+        fuse=told,
         screen=screen,
     )
     load_strategy(Setup(config))
@@ -174,9 +176,9 @@ def search(
 
     Options: `objectives` (metrics), `strategy` and `optimiser` (names, as in docs/search.md), `population`,
     `mapper` and its `budget` a layer as in `map_network`, `seed`, `model` (accelsim, maestro), `fuse` (auto,
-    none), `screen` (whether candidates that cannot enter the front are not mapped in full; default: where it
-    can be), `fix` (hardware, dataflow, network, mapping), `accuracy` (a source as in `load_source`), `batch`,
-    `resolution`.
+    none, or a schedule of the network, whose stacks every candidate has), `screen` (whether candidates that
+    cannot enter the front are not mapped in full; default: where it can be), `fix` (hardware, dataflow,
+    network, mapping), `accuracy` (a source as in `load_source`), `batch`, `resolution`.
 
     Metrics, the space, strategy, optimiser, mapper, model and accuracy source are names, objects or classes;
     a study holds a name for each (see `accelsim.names`).
@@ -342,7 +344,10 @@ def difference(old: SearchConfig, new: SearchConfig) -> str:
     """The settings in which two configurations differ."""
     a, b = ({"fuse": "none", "screen": False} | config.to_dict() for config in (old, new))
     names = [name for name in a if a[name] != b[name]]
-    short = [n if isinstance(a[n], dict | list) else f"{n} {a[n]!r}, not {b[n]!r}" for n in names]
+    short = [
+        n if isinstance(a[n], dict | list) or isinstance(b[n], list) else f"{n} {a[n]!r}, not {b[n]!r}"
+        for n in names
+    ]
     return "other " + "; ".join(short)
 
 

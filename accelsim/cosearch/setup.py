@@ -21,16 +21,18 @@ from accelsim.cosearch.phase import Phase
 from accelsim.engines import Engine
 from accelsim.engines.threads import ThreadEngine
 from accelsim.errors import AccelsimError, nearest
-from accelsim.hardware import load_hardware
+from accelsim.fusion import Stack
+from accelsim.hardware import Accelerator, load_hardware
 from accelsim.hardware.microcontroller import refuse
 from accelsim.mapping.mapper import Mapper, TemplateMapper, load_mapper
 from accelsim.mapping.optimal import OptimalMapper
 from accelsim.mapping.sketch import SketchMapper
 from accelsim.mapping.template import Objective
 from accelsim.pricing.fused import fuses
+from accelsim.pricing.given import stacks_of
 from accelsim.pricing.models import MODELS, CostModel, load_model
 from accelsim.pricing.models.loopnest import LoopNest
-from accelsim.pricing.network import NetworkPricer, Tally
+from accelsim.pricing.network import NetworkPricer, Run, Tally
 from accelsim.pricing.way import Way
 from accelsim.workloads.network import Network
 from accelsim.workloads.spaces import load_space
@@ -52,7 +54,8 @@ class SearchConfig:
     space     name of a space of subnets, or None with `networks` in JSON form
     mapper, budget, seed  see `Way`; budget None: no limit
     model     name of the cost model that prices the layers
-    fuse      auto: candidates are priced with the best stacks found for them, too; none
+    fuse      auto: candidates are priced with the best stacks found for them, too; none; or stacks of the
+              network in JSON form, with which they are priced
     screen    whether candidates that cannot enter the front are not mapped in full, see `screen`
     """
 
@@ -73,7 +76,7 @@ class SearchConfig:
     accuracy: str
     accuracy_hash: str = field(default="")
     model: str = "accelsim"
-    fuse: str = "none"
+    fuse: str | list[dict[str, Any]] = "none"
     screen: bool = False
 
     def to_dict(self) -> dict[str, Any]:
@@ -140,8 +143,13 @@ class Setup:
 
     def _check_fuse(self) -> None:
         config = self.config
-        if not fuses(config.fuse, self.base, load_model(config.model, self.way())):
+        if config.fuse == "none":
             return
+        fuses(
+            config.fuse if isinstance(config.fuse, str) else {},
+            self.base,
+            load_model(config.model, self.way()),
+        )
         if config.strategy not in WHOLE:
             raise AccelsimError(
                 f"fuse: the strategy {config.strategy} maps or bounds layers one by one; use one of "
@@ -209,10 +217,23 @@ class Setup:
         section = self.base.search
         power = section.max_power_mw if section is not None and isinstance(chips, ChipSpace) else None
         made = kind(name, nets, chips, self.goals, self._pricers[model], mappings, power)
-        made.fuse = self.config.fuse == "auto"
+        made.fuse, made.stacks = self.config.fuse == "auto", (self.stacks,) if self.stacks else ()
         if self.config.screen and mappings is None and screens(model):
             made.sketcher = self._sketcher(model)
         return made
+
+    @cached_property
+    def stacks(self) -> tuple[Stack, ...]:
+        """Those with which every candidate is priced, if such are given."""
+        given = self.config.fuse
+        if isinstance(given, str):
+            return ()
+        nets = self.nets.all if isinstance(self.nets, FixedNets) else ()
+        return stacks_of({"stacks": given}, nets)
+
+    def run(self, chip: Accelerator, network: Network) -> Run:
+        """A network on a chip as candidates are priced."""
+        return Run(chip, network, stacks=self.stacks, fuse=self.config.fuse == "auto")
 
     def _pricer(self, model: CostModel) -> NetworkPricer:
         return NetworkPricer(model, self.engine, details=[metric.layer for metric in self.goals.detailed])

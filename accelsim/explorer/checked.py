@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from accelsim.errors import AccelsimError
-from accelsim.sweeps.table import FIGURES
+from accelsim.sweeps.table import FIGURES, YOUNG
 
 LARGEST = 1e30
 """Of any figure: sums and products of a page's figures stay finite."""
@@ -76,7 +76,7 @@ def check_cost(cost: dict[str, Any]) -> None:
 def check_rows(rows: Sequence[dict[str, Any]], title: str) -> None:
     """Raise AccelsimError where rows are no table of a sweep, one by one."""
     names = list(rows[0]) if rows else []
-    missing = [name for name in ("network", "objective", *FIGURES, "status") if name not in names]
+    missing = [name for name in ("network", "objective", *FIGURES, "status") if name not in {*names, *YOUNG}]
     if missing:
         raise AccelsimError(f"{title}: is no table of a sweep: it lacks {', '.join(missing[:4])}")
     for i, row in enumerate(rows):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from accelsim.fusion.price import price_stack
 from accelsim.fusion.room import Room, StackError
 from accelsim.fusion.schedule import Stack, read_stacks, write_stacks
 from accelsim.fusion.search import FusionCertificate, StackSearch, fuse
-from accelsim.fusion.stack_cost import StackCost, StackPiece, price_stack
+from accelsim.fusion.stack_cost import StackCost, StackPiece
 
 __all__ = [
     "FusionCertificate",

@@ -51,9 +51,9 @@ class Offers:
         self.hardware, self.frame = hardware, Frame(hardware)
         self._holds_weights = "W" in hardware.memories[home_of(hardware)].holds
         distinct = {id(menu): menu for menu in menus.values()}
-        # A processor beside the chip has no part in stacks, nor have layers with precisions of their own.
+        # A processor beside the chip has no part in stacks.
         beside = {
-            layer: hardware.at_bits(layer.bits) is not hardware or bool(hardware.for_layer(layer).unit_points)
+            layer: bool(hardware.for_layer(layer).unit_points)
             for layer in {layer for menu in distinct.values() for layer in menu.layers}
         }
         able = [
@@ -81,12 +81,14 @@ class Offers:
         """The pieces of choice `n` of an arc, by layer, rows, columns."""
         menu, choice, stay, _ = self.arcs[span]
         at = choice[n]
-        used = used_bits(self.hardware, menu.room[at], self._held_bits(menu) if stay[n] else 0.0)
+        used = used_bits(self.hardware, menu.room[at], int(menu.held[1]) if stay[n] else 0)
         here = slice(menu.start[at], menu.start[at + 1])
         out = []
         for i, rows, cols in zip(*(x[here].tolist() for x in (menu.layer, menu.rows, menu.cols))):
             x = menu.layers[i]
-            piece = Layer(x.N, x.G, x.K, x.C, rows, cols, x.R, x.S, x.stride, x.dilation, x.op, x.name)
+            piece = Layer(
+                x.N, x.G, x.K, x.C, rows, cols, x.R, x.S, x.stride, x.dilation, x.op, x.name, x.bits
+            )
             resident = "WIO" if menu.factor[i] or (stay[n] and menu.heavy[i]) else "IO"
             out.append((piece, resident, reserved_bits(self.hardware, used[i], piece, resident)))
         return out
@@ -95,13 +97,10 @@ class Offers:
         """(cycles, pJ) of choice `n` of an arc, from those of its pieces and their traffic [n, M, users]."""
         menu, choice, stay, _ = self.arcs[span]
         at = choice[n]
-        held = int(menu.held.sum()) if stay[n] else 0
+        held = menu.held * int(stay[n])
         times = menu.times[menu.start[at] : menu.start[at + 1]]
-        found = self.frame.of_pieces(menu.words[at], held, menu.images, times, cycles, pj, busy)
+        found = self.frame.of_pieces(menu.moved[at], held, menu.images, times, cycles, pj, busy)
         return float(found.latency_cycles[0]), float(found.energy_pj[0])
-
-    def _held_bits(self, menu: Menu) -> float:
-        return float(menu.held.sum() * self.hardware.precision_bits.weight)
 
     def _may_stay(self, menu: Menu) -> bool:
         return self._holds_weights and bool(menu.heavy.any())
@@ -115,9 +114,9 @@ class Offers:
             for m in ((menu.layers, menu.factor, menu.heavy) for menu in menus)
         ]
         kind = np.concatenate([ids[menu.layer] for ids, menu in zip(own, menus)])
-        rows, cols, times, words, partial = (
+        rows, cols, times, moved, partial = (
             np.concatenate([getattr(menu, name) for menu in menus])
-            for name in ("rows", "cols", "times", "words", "partial")
+            for name in ("rows", "cols", "times", "moved", "partial")
         )
         sizes = np.array([len(menu.tiles) for menu in menus])
         owner = np.repeat(np.arange(len(menus)), sizes)
@@ -126,7 +125,7 @@ class Offers:
         room = np.concatenate([menu.room.reshape(-1, menu.room.shape[2]) for menu in menus])
         depth = np.array([len(menu.layers) for menu in menus])[owner]
         steps = np.concatenate([[0], np.cumsum(depth)[:-1]])
-        held = np.array([menu.held.sum() for menu in menus])[owner]
+        held = np.array([menu.held for menu in menus])[owner]
         images = np.array([menu.images for menu in menus])[owner]
         capacity = capacity_of(hardware)
         may_stay = np.array([self._may_stay(menu) for menu in menus])[owner]
@@ -134,13 +133,11 @@ class Offers:
         found = []
         for stay in range(len(cycles)):
             weights = held * stay
-            used = used_bits(
-                hardware, room, np.repeat(weights, depth) * float(hardware.precision_bits.weight)
-            )
+            used = used_bits(hardware, room, np.repeat(weights[:, 1], depth))
             fit = np.logical_and.reduceat((used <= capacity).all(axis=1), steps) & ~partial
             at = np.flatnonzero(fit & may_stay if stay else fit)
             sums = (np.add.reduceat(times * x[stay], starts)[at] for x in (cycles, pj))
-            least = self.frame.totals(words[at], weights[at], images[at], *sums)
+            least = self.frame.totals(moved[at], weights[at], images[at], *sums)
             found.append((at, np.full(len(at), bool(stay)), np.column_stack(least[:2])))
         at, stays, bounds = (np.concatenate(x) for x in zip(*found))
         order = np.lexsort((at, stays, owner[at]))

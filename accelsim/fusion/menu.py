@@ -1,4 +1,7 @@
-"""`Menu`: the choices for one stack and all that they count, whatever the chip. Equal stacks share one."""
+"""`Menu`: the choices for one stack and all that they count, on any chip of these widths.
+
+Equal stacks share one.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
+from accelsim.fusion.widths import LayerWidths, StackBits
 from accelsim.stacks import KEPT, StackGraph, steps
 from accelsim.workloads.layer import Layer
 from accelsim.workloads.network import INPUT, Network
@@ -42,17 +46,17 @@ def tiles_of(size: int, most: int | None = None) -> tuple[int, ...]:
 
 @dataclass(frozen=True)
 class Menu:
-    """B choices of tile and of what is kept, for one stack of layers.
+    """B choices of tile and of what is kept, for one stack of layers whose tensors have given widths.
 
     images  how often the stack runs
     layers  the layers of one image
     factor  bool[layers] whether a layer reads an activation as W
     heavy   bool[layers] whether a layer has weights
-    held    int64[layers] words of weights of each, those that an earlier layer of the stack has too left out
+    held    int64[2] bits of weights in memory 0 and in the home, those that layers share once
     tiles   (rows, columns) of each choice
     kept    index into MODES of each choice
-    words   int64[B, 4], columns of `accelsim.fusion.totals`
-    room    int64[B, layers, ROOM_COLS] of `Steps.room_words`
+    moved   int64[B, 2, 4] bits at memory 0 and at the home, columns of `accelsim.fusion.totals`
+    room    int64[B, layers, ROOM_COLS] of `Steps.room_bits`
     partial bool[B] whether something outside reads rows that the stack never computes
     start, layer, rows, cols, times  the pieces of choice b are those from start[b], of all images
     """
@@ -64,7 +68,7 @@ class Menu:
     held: Ints
     tiles: tuple[tuple[int, int], ...]
     kept: Ints
-    words: Ints
+    moved: Ints
     room: Ints
     partial: NDArray[np.bool_]
     start: Ints
@@ -82,17 +86,19 @@ class Menus:
         self._known: dict[tuple[int, ...], Menu] = {}
         self._kinds: dict[object, int] = {}
 
-    def of(self, network: Network) -> dict[tuple[int, int], Menu]:
-        """Menu by (first, last) layer, for each interval of two layers and more."""
+    def of(self, network: Network, widths: tuple[LayerWidths, ...]) -> dict[tuple[int, int], Menu]:
+        """Menu by (first, last) layer, for each interval of two layers and more; `widths` of each layer."""
         kinds = [
-            self._kinds.setdefault(_kind(network, i), len(self._kinds)) for i in range(len(network.layers))
+            self._kinds.setdefault((_kind(network, i), width), len(self._kinds))
+            for i, width in enumerate(widths)
         ]
         out = {}
         for first in range(len(kinds)):
             for last in range(first + 1, min(len(kinds), first + self.space.longest)):
                 key = tuple(kinds[first : last + 1])
                 if key not in self._known:
-                    self._known[key] = _menu(StackGraph(network, first, last), self.space)
+                    graph = StackGraph(network, first, last)
+                    self._known[key] = _menu(graph, StackBits.of(graph, widths), self.space)
                 out[first, last] = self._known[key]
         return out
 
@@ -124,7 +130,7 @@ def _modes(sink: Layer, tile: tuple[int, int], words: tuple[str, ...]) -> list[s
     return [word for word in words if word in different.values()]
 
 
-def _menu(graph: StackGraph, space: StackSpace) -> Menu:
+def _menu(graph: StackGraph, bits: StackBits, space: StackSpace) -> Menu:
     sink, network = graph.layers[-1], graph.network
     tiles = product(tiles_of(sink.P, space.tiles), tiles_of(sink.Q, space.tiles))
     pairs = [(tile, word) for tile in tiles for word in _modes(sink, tile, space.kept)]
@@ -146,11 +152,11 @@ def _menu(graph: StackGraph, space: StackSpace) -> Menu:
         tuple(replace(x, N=x.N // graph.images) for x in graph.layers),
         np.array([any(e.operand == "W" for e in network.inputs_of[i]) for i in graph.inside]),
         np.array([network.weights_of[i] > 0 for i in graph.inside]),
-        graph.weights(i for i in graph.inside if network.weights_of[i]),
+        bits.held(graph, (i for i in graph.inside if network.weights_of[i])),
         tuple(tile for tile, _ in pairs),
         np.array([MODES.index(word) for _, word in pairs]),
-        counted.moved,
-        counted.room_words,
+        bits.moved(counted),
+        counted.room_bits(bits.tensors[1]),
         np.asarray(counted.missing.any(axis=1)),
         start,
         layer,

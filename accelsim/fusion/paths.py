@@ -36,14 +36,14 @@ def best_path(
         sums, back = [], []
         for a in sorted(into[cut]):
             before, choice = labels[a][0], points[a, cut]
-            usable = np.flatnonzero(np.isfinite(choice).all(axis=1))
-            usable = usable[_front(choice[usable], objective)]
+            usable = _front(choice, objective)
             if not len(before) or not len(usable):
                 continue
             total = before[:, None, :] + choice[None, usable, :]
-            label, which = np.meshgrid(np.arange(len(before)), usable, indexing="ij")
+            came = np.empty((len(before), len(usable), 3), np.int64)
+            came[..., 0], came[..., 1], came[..., 2] = a, np.arange(len(before))[:, None], usable
             sums.append(total.reshape(-1, 2))
-            back.append(np.stack([np.full(label.size, a), label.ravel(), which.ravel()], axis=1))
+            back.append(came.reshape(-1, 3))
         if not sums:
             labels.append((np.zeros((0, 2)), np.zeros((0, 3), np.int64)))
             continue
@@ -79,15 +79,16 @@ def _value(sums: Floats, objective: str, overhead: Extra) -> Floats:
 
 
 def _front(sums: Floats, objective: str) -> NDArray[np.int64]:
-    """Rows that no other row beats; for one figure its smallest."""
-    if not len(sums):
-        return np.zeros(0, np.int64)
+    """Finite rows that no other row beats; for one figure its smallest."""
     if objective != "edp":
-        return np.array([int(sums[:, 1 if objective == "energy" else 0].argmin())])
+        column = sums[:, 1 if objective == "energy" else 0]
+        best = column.argmin() if len(sums) else 0
+        return np.flatnonzero(column[best : best + 1] < np.inf) + best
     order = np.lexsort((sums[:, 1], sums[:, 0]))
     energy = sums[order, 1]
-    before = np.concatenate([[np.inf], np.minimum.accumulate(energy)[:-1]])
-    return np.asarray(order[energy < before])
+    better = energy < np.inf
+    better[1:] &= energy[1:] < np.minimum.accumulate(energy)[:-1]
+    return np.asarray(order[better])
 
 
 def _least(count: int, points: Points, column: int) -> Floats:

@@ -15,6 +15,7 @@ from accelsim.stacks.steps import LOADED, MADE_SENT, READ_SENT
 from accelsim.workloads.layer import Layer
 
 if TYPE_CHECKING:
+    from accelsim.fusion.widths import StackBits
     from accelsim.hardware import Accelerator
 
 PARTS = (*TENSORS, "all")
@@ -29,12 +30,6 @@ def home_of(hardware: Accelerator) -> int:
     """The first memory below the outermost that holds inputs and outputs. Raises StackError without one."""
     for m, memory in enumerate(hardware.memories):
         if m > 0 and {"I", "O"} <= set(memory.holds):
-            for outer in (0, m):
-                if hardware.kept_bits(outer) != hardware.precision_bits:
-                    raise StackError(
-                        f"memories[{outer}].precision_bits: {hardware.memories[outer].name} of "
-                        f"{hardware.name} keeps elements in widths of its own; stacks know the machine's only"
-                    )
             return m
     raise StackError(
         f"{hardware.name} has no memory on chip that holds both I and O, where a stack's results could wait"
@@ -42,24 +37,22 @@ def home_of(hardware: Accelerator) -> int:
 
 
 def used_bits(
-    hardware: Accelerator, words: NDArray[np.int64], weights: NDArray[np.float64] | float
+    hardware: Accelerator, room: NDArray[np.int64], weights: NDArray[np.int64] | int
 ) -> NDArray[np.float64]:
     """float64[..., 4] bits of the parts W, I, O of the home and of the whole.
 
-    words    int64[..., ROOM_COLS] of `Steps.room_words`
-    weights  float64[...] bits of weights that stay
+    room     int64[..., ROOM_COLS] of `Steps.room_bits`
+    weights  int64[...] bits of weights that stay
     """
-    memory, bits = hardware.memories[home_of(hardware)], hardware.precision_bits
+    memory = hardware.memories[home_of(hardware)]
     buffers = 2.0 if memory.double_buffered else 1.0
-    loaded, read, made = (words[..., c] * buffers + words[..., c + 1] for c in (LOADED, READ_SENT, MADE_SENT))
-    out = np.zeros((*words.shape[:-1], 4))
+    loaded, read, made = (room[..., c] * buffers + room[..., c + 1] for c in (LOADED, READ_SENT, MADE_SENT))
+    out = np.zeros((*room.shape[:-1], 4))
     if "all" in memory.parts():
-        out[..., 3] = loaded * bits.input + made * bits.output + weights
+        out[..., 3] = loaded + made + weights
     else:
         # Inputs and outputs have a part each: what is made inside is an output, then an input.
-        out[..., 0] = weights
-        out[..., 1] = loaded * bits.input + read * bits.output
-        out[..., 2] = made * bits.output
+        out[..., 0], out[..., 1], out[..., 2] = weights, loaded + read, made
     return out
 
 
@@ -76,17 +69,17 @@ class Room:
     used    [layers, 4] bits of the parts W, I, O and of the whole
     """
 
-    def __init__(self, hardware: Accelerator, choice: Steps, stay: Sequence[int]) -> None:
-        """`stay`: layers whose weights stay."""
+    def __init__(self, hardware: Accelerator, choice: Steps, stay: Sequence[int], bits: StackBits) -> None:
+        """`stay`: layers whose weights stay; `bits`: widths of the stack."""
         graph, self.hardware, self.choice = choice.graph, hardware, choice
         self.home = home_of(hardware)
-        memory, bits = hardware.memories[self.home], hardware.precision_bits
+        memory = hardware.memories[self.home]
         self.shared = "all" in memory.parts()
-        width = np.where(np.arange(len(graph.nodes)) < len(graph.loaded), bits.input, bits.output)
+        width = bits.tensors[1]
         self.tensors = choice.room(width.astype(float), 2.0 if memory.double_buffered else 1.0)[0]
         self.capacity = capacity_of(hardware)
-        self.weights = graph.weights(stay) * float(bits.weight)
-        self.used = used_bits(hardware, choice.room_words[0], self.weights.sum())
+        self.weights = graph.weights(stay) * bits.weights[1]
+        self.used = used_bits(hardware, choice.room_bits(width)[0], int(self.weights.sum()))
 
     def check(self) -> None:
         """Raises StackError naming the layer, the tensor and the bytes that lack."""
@@ -124,8 +117,6 @@ def flags(hardware: Accelerator, graph: StackGraph, layer: int, stays: bool) -> 
     held, name = hardware.memories[home_of(hardware)].holds, graph.network.names[layer]
     if hardware.for_layer(graph.network.layers[layer]).unit_points:
         raise StackError(f"{name} runs on a processor beside {hardware.name}, where no stack's results wait")
-    if hardware.at_bits(graph.network.layers[layer].bits) is not hardware:
-        raise StackError(f"{name} has precisions of its own; stacks know those of the machine only")
     factor = any(e.operand == "W" for e in graph.network.inputs_of[layer])
     if (factor or stays) and "W" not in held:
         what = "reads an activation as W" if factor else "is to keep its weights"
@@ -143,7 +134,8 @@ def reserved_bits(
 
     `used` float64[4] is what the stack takes of the home while the layer runs.
     """
-    bits, home = hardware.precision_bits, home_of(hardware)
+    home = home_of(hardware)
+    bits = hardware.at_bits(piece.bits).kept_bits(home)
     own = np.zeros(4)
     if "W" in resident:
         own[0] = piece.weight_elements * bits.weight

@@ -70,6 +70,9 @@ def _stack(network: Network, entry: Any, at: str) -> Stack:
     if not layers:
         raise MappingError(f"{at}.layers: must name at least one layer")
     first, last = layers[0], layers[-1]
+    for n, i in enumerate(layers):
+        if i in layers[:n]:
+            raise MappingError(f"{at}.layers: names {network.names[i]} twice")
     if layers != list(range(first, last + 1)):
         gap = next(i for n, i in enumerate(layers) if i != first + n)
         wanted = first + layers.index(gap)
@@ -91,7 +94,7 @@ def _stack(network: Network, entry: Any, at: str) -> Stack:
             )
         sizes.append(size)
     kept = entry.get("kept", "both")
-    if kept not in KEPT:
+    if not isinstance(kept, str) or kept not in KEPT:
         raise MappingError(
             f"{at}.kept: must be one of {', '.join(KEPT)}, but got {kept!r}{nearest(str(kept), KEPT)}"
         )

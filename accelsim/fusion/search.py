@@ -24,6 +24,8 @@ from accelsim.fusion.choices import Offers, Question
 from accelsim.fusion.menu import Menus, StackSpace
 from accelsim.fusion.paths import Points, best_path
 from accelsim.fusion.schedule import Stack
+from accelsim.fusion.widths import widths_of
+from accelsim.workloads.layer import Layer
 from accelsim.workloads.network import Network
 
 if TYPE_CHECKING:
@@ -39,8 +41,8 @@ FULL = StackSpace()
 SLACK = 1e-9
 """Bounds are this much lower than computed, so that rounding drops nothing that is better or as good."""
 
-MOST = 400
-"""Choices that are mapped and priced, unless asked for more: seconds, and most proofs need half of them."""
+MOST = 10_000
+"""Distinct pieces that are mapped, unless asked for more: 10 to 20 CPU seconds with the template."""
 
 
 @dataclass(frozen=True)
@@ -94,16 +96,18 @@ def fuse(
     singles   float64[layers, 2] cycles and pJ of the layers one by one, nothing resident
     answer    prices pieces; equal ones are asked for again
     menus     of the space that is searched, FULL unless given
-    most      choices priced, after which the best schedule so far is returned, with its gap
+    most      distinct pieces mapped, after which the best schedule so far is returned, with its gap
     seconds   after which the best schedule so far is returned, with its gap
     overhead  cycles and pJ that every schedule takes beside its layers
     """
     started = time.monotonic()
     search = StackSearch(hardware, network, singles, objective, menus or Menus(FULL), overhead)
+    mapped: set[tuple[Layer, str, bytes]] = set()
     while questions := search.ask():
         search.tell(answer(questions))
+        mapped.update((layer, resident, reserved.tobytes()) for layer, resident, reserved in questions)
         late = seconds is not None and time.monotonic() - started > seconds
-        if late or cancelled() or search.count_priced >= most:
+        if late or cancelled() or len(mapped) >= most:
             break
     return search.chosen(), search.certificate()
 
@@ -120,7 +124,7 @@ class StackSearch:
         menus: Menus,
         overhead: tuple[float, float],
     ) -> None:
-        self.offers = Offers(hardware, menus.of(network))
+        self.offers = Offers(hardware, menus.of(network, widths_of(hardware, network)))
         self.count, self.objective, self.overhead = len(network.layers), objective, overhead
         self.best, self.bound = np.inf, 0.0
         self.count_priced = self.beaten = 0

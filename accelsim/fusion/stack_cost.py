@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -10,20 +9,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from accelsim.fusion.room import Room, flags, reserved_bits
 from accelsim.fusion.schedule import Stack
 from accelsim.fusion.totals import Frame, Totals
-from accelsim.mapping.cost import LayerCost, price_mapping
-from accelsim.mapping.mapping import MappingError
-from accelsim.stacks import StackGraph, Steps, pieces, steps
-from accelsim.workloads.layer import Layer
-from accelsim.workloads.network import Network
+from accelsim.fusion.widths import StackBits
+from accelsim.mapping.cost import LayerCost
+from accelsim.stacks import StackGraph, Steps, pieces
 
 if TYPE_CHECKING:
     from accelsim.hardware import Accelerator
-
-Solve = Callable[[Layer, str, NDArray[np.float64]], LayerCost | None]
-"""Cost of a layer with these tensors resident and these bits reserved, None where nothing fits."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +36,7 @@ class StackCost:
     stack: Stack
     steps: Steps
     pieces: tuple[StackPiece, ...]
+    bits: StackBits
 
     @property
     def graph(self) -> StackGraph:
@@ -144,7 +138,7 @@ class StackCost:
             for name, part in piece.cost.memory_energy_pj().items():
                 total[name] = total.get(name, 0.0) + piece.times * part
         for m, pj in self._frame.transfer_pj(
-            self.steps.moved, np.array([self._held]), self.graph.images
+            self._moved[None], self._held[None], np.array([self.graph.images])
         ).items():
             name = self.hardware.memories[m].name
             total[name] = total.get(name, 0.0) + float(pj[0])
@@ -158,8 +152,12 @@ class StackCost:
         return Frame(self.hardware)
 
     @property
-    def _held(self) -> int:
-        return int(self.graph.weights(self.stack.weights).sum())
+    def _held(self) -> NDArray[np.int64]:
+        return self.bits.held(self.graph, self.stack.weights)
+
+    @property
+    def _moved(self) -> NDArray[np.int64]:
+        return np.asarray(self.bits.moved(self.steps)[0])
 
     @cached_property
     def _totals(self) -> Totals:
@@ -168,9 +166,7 @@ class StackCost:
             np.array([getattr(p.cost, n) for p in self.pieces]) for n in ("latency_cycles", "energy_pj")
         )
         busy = np.array([p.cost.busy_cycles for p in self.pieces])
-        return self._frame.of_pieces(
-            self.steps.moved[0], self._held, self.graph.images, times, cycles, pj, busy
-        )
+        return self._frame.of_pieces(self._moved, self._held, self.graph.images, times, cycles, pj, busy)
 
     @property
     def mapped(self) -> Stack:
@@ -214,39 +210,3 @@ class StackCost:
                 for p in self.pieces
             ],
         }
-
-
-def price_stack(hardware: Accelerator, network: Network, stack: Stack, solve: Solve) -> StackCost:
-    """Price one stack; its given pieces as they are, others by `solve`.
-
-    Raises StackError where the stack cannot run, MappingError where a piece finds no mapping.
-    """
-    graph = StackGraph(network, stack.first, stack.last)
-    counted = steps(graph, [stack.tile], [stack.kept])
-    room = Room(hardware, counted, stack.weights)
-    resident = [flags(hardware, graph, i, i in stack.weights) for i in graph.inside]
-    room.check()
-    out = []
-    shapes = pieces(graph, stack.tile, stack.kept)[len(graph.loaded) :]
-    for n, (layer, regions) in enumerate(zip(graph.layers, shapes)):
-        for rows, cols, times in regions:
-            piece = replace(layer, N=layer.N // graph.images, P=rows, Q=cols)
-            reserved = reserved_bits(hardware, room.used[n], piece, resident[n])
-            given = stack.pieces.get((stack.first + n, rows, cols))
-            ends = f"{graph.layers[0].name} to {graph.layers[-1].name}"
-            where = f"stack {ends}: piece {rows}x{cols} of {layer.name}"
-            if given is not None:
-                try:
-                    cost = price_mapping(hardware, piece, given, resident=resident[n], reserved_bits=reserved)
-                except MappingError as fault:
-                    raise MappingError(f"{where}: {fault}") from None
-            else:
-                found = solve(piece, resident[n], reserved)
-                if found is None:
-                    raise MappingError(
-                        f"{where}: no mapping fits in what the stack's tensors leave of "
-                        f"{hardware.memories[room.home].name}"
-                    )
-                cost = found
-            out.append(StackPiece(stack.first + n, times, cost))
-    return StackCost(hardware, stack, counted, tuple(out))

@@ -20,8 +20,8 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 LOADED, STORED, FIRST, LAST = range(4)
-"""Columns of the words of a stack: loaded and stored by all images; loaded by an image's first step, stored
-by its last."""
+"""Columns of what a stack moves: loaded and stored by all images; loaded by an image's first step, stored by
+its last."""
 
 
 class Totals(NamedTuple):
@@ -46,8 +46,6 @@ class Frame:
         """Raises StackError for a chip without a home."""
         self.hardware, self.home = hardware, home_of(hardware)
         self._machine = pack_machine(hardware)
-        bits = hardware.precision_bits
-        self._width = np.array([bits.weight, bits.input, bits.output], float)
 
     @cached_property
     def ports(self) -> tuple[tuple[str, int, tuple[int, ...]], ...]:
@@ -62,7 +60,7 @@ class Frame:
 
     def totals(
         self,
-        words: Ints,
+        moved: Ints,
         held: Ints,
         images: Ints,
         compute: Floats,
@@ -71,27 +69,28 @@ class Frame:
     ) -> Totals:
         """Of B stacks.
 
-        words    int64[B, 4], columns as above
-        held     int64[B] words of weights that stay; images int64[B], how often they are loaded
+        moved    int64[B, 2, 4] bits at memory 0 and at the home, columns as above
+        held     int64[B, 2] bits of weights that stay; images int64[B], how often they are loaded
         compute  float64[B] cycles of all pieces, energy float64[B] their pJ: or bounds on them
         busy     float64[B, ports] cycles of their own traffic; None: leave it out
         """
-        loads, stores = np.zeros((len(words), 3)), np.zeros((len(words), 3))
-        loads[:, 0], loads[:, 1], stores[:, 2] = held * images, words[:, LOADED], words[:, STORED]
+        loads, stores = np.zeros((len(moved), 2, 3)), np.zeros((len(moved), 2, 3))
+        loads[..., 0], loads[..., 1] = held * images[:, None], moved[..., LOADED]
+        stores[..., 2] = moved[..., STORED]
         first, last = np.zeros_like(loads), np.zeros_like(loads)
-        first[:, 0], first[:, 1], last[:, 2] = held, words[:, FIRST], words[:, LAST]
+        first[..., 0], first[..., 1], last[..., 2] = held, moved[..., FIRST], moved[..., LAST]
         none = np.zeros_like(loads)
         ports = self._transfers(loads, stores)
         if busy is not None:
             ports = ports + busy
         if self.hardware.memories[self.home].overlaps:
-            moving = np.zeros(len(words))
+            moving = np.zeros(len(moved))
             ramps = self._transfers(first, none).max(axis=1) + self._transfers(none, last).max(axis=1)
             latency = np.maximum(compute, ports.max(axis=1)) + ramps
         else:
             moving = self._transfers(loads, none).max(axis=1) + self._transfers(none, stores).max(axis=1)
             latency = compute + moving
-        for pj in self.transfer_pj(words, held, images).values():
+        for pj in self.transfer_pj(moved, held, images).values():
             energy = energy + pj
         energy = energy + self.leak_pj * np.maximum(0.0, latency - compute)
         return Totals(latency, energy, ports, moving)
@@ -101,27 +100,30 @@ class Frame:
         """Static power, in pJ a cycle."""
         return float(self._machine.machine[L.LEAK_PJ])
 
-    def transfer_pj(self, words: Ints, held: Ints, images: Ints | int) -> dict[int, Floats]:
+    def transfer_pj(self, moved: Ints, held: Ints, images: Ints) -> dict[int, Floats]:
         """float64[B] pJ of the loads and stores at memory 0 and at the home; arguments as in `totals`."""
         out = {}
-        for m, (taken, put) in ((0, (L.READ_PJ, L.WRITE_PJ)), (self.home, (L.WRITE_PJ, L.READ_PJ))):
+        ends = (0, L.READ_PJ, L.WRITE_PJ), (self.home, L.WRITE_PJ, L.READ_PJ)
+        for end, (m, taken, put) in enumerate(ends):
             taken_pj, put_pj = (
                 self._machine.memory[m, taken : taken + 3],
                 self._machine.memory[m, put : put + 3],
             )
-            bits = np.stack([held * images, words[:, LOADED], words[:, STORED]], axis=1) * self._width
-            out[m] = bits @ np.array([taken_pj[0], taken_pj[1], put_pj[2]])
+            bits = np.stack([held[:, end] * images, moved[:, end, LOADED], moved[:, end, STORED]], axis=1)
+            out[m] = bits.astype(float) @ np.array([taken_pj[0], taken_pj[1], put_pj[2]])
         return out
 
     def of_pieces(
-        self, words: Ints, held: int, images: int, times: Ints, cycles: Floats, pj: Floats, busy: Floats
+        self, moved: Ints, held: Ints, images: int, times: Ints, cycles: Floats, pj: Floats, busy: Floats
     ) -> Totals:
-        """Of one stack, as its pieces are: float64[n], busy float64[n, M, users], each running `times`."""
+        """Of one stack, moved [2, 4] and held [2], as its pieces are: float64[n], busy float64[n, M, users],
+        each running `times`.
+        """  # fmt: skip
         compute, energy = (times * cycles).sum(), (times * pj).sum()
         used = (times[:, None] * self.of_ports(busy)).sum(axis=0)
         return self.totals(
-            words[None],
-            np.array([held]),
+            moved[None],
+            held[None],
             np.array([images]),
             np.array([compute]),
             np.array([energy]),
@@ -133,12 +135,11 @@ class Frame:
         return np.stack([busy[:, m, users].sum(axis=1) for _, m, users in self.ports], axis=1)
 
     def _transfers(self, loads: Floats, stores: Floats) -> Floats:
-        """float64[B, ports] busy cycles of words [B, 3] of W, I, O: memory 0 is read for loads, the home
+        """float64[B, ports] busy cycles of bits [B, 2, 3] of W, I, O: memory 0 is read for loads, the home
         written.
         """  # fmt: skip
         rates = self._machine.memory[:, L.READ_CPB : L.READ_CPB + L.NUSER]
         busy = np.zeros((len(loads), len(rates), L.NUSER))
-        width = np.concatenate([self._width, self._width])
-        for m, both in ((0, (loads, stores)), (self.home, (stores, loads))):
-            busy[:, m] = np.concatenate(both, axis=1) * width * rates[m]
+        for end, m, both in ((0, 0, (loads, stores)), (1, self.home, (stores, loads))):
+            busy[:, m] = np.concatenate([bits[:, end] for bits in both], axis=1) * rates[m]
         return self.of_ports(busy)

@@ -412,13 +412,6 @@ def _network(raw: dict[str, Any], memories: list[tuple[int, dict[str, Any]]]) ->
             "network.activations",
             '"on_chip_if_fit" needs a memory below the outermost one that is the first to hold both I and O',
         )
-    wide = next((m for m, x in memories if _table(x.get("precision_bits"))), None)
-    if network.get("stacks") == "auto" and wide is not None:
-        yield Fault(
-            "network.stacks",
-            'must be "none" where a memory keeps elements in widths of its own '
-            f"(memories[{wide}].precision_bits)",
-        )
     if network.get("weights") == "resident_if_fit" and first["W"] is None:
         yield Fault(
             "network.weights", '"resident_if_fit" needs a memory below the outermost one that holds W'

@@ -12,10 +12,11 @@ def offsets(tensors: Tensors, moments: list[Moment]) -> tuple[dict[int, int], in
     """(first byte of each tensor, bytes in all).
 
     Tensors that write over one another share their first byte; the one that is left may be smaller, which
-    gives the rest of the place free.
+    gives the rest of the place free. A moment's extra has a place for as long as it lasts.
     """
     chains = _chains(tensors, moments)
     shapes = {head: _heights(tensors, members, moments) for head, members in chains.items()}
+    shapes |= {-1 - t: _extra(t, moments) for t, moment in enumerate(moments) if moment.extra}
     at: dict[int, int] = {}
     for head in sorted(shapes, key=lambda h: (-int(shapes[h].max()), h)):
         mine = shapes[head]
@@ -24,6 +25,12 @@ def offsets(tensors: Tensors, moments: list[Moment]) -> tuple[dict[int, int], in
         at[head] = next(s for s in starts if all(_apart(s, mine, o, other) for o, other in placed))
     total = max((at[h] + int(shapes[h].max()) for h in at), default=0)
     return {t: at[head] for head, members in chains.items() for t in members}, total
+
+
+def _extra(t: int, moments: list[Moment]) -> NDArray[np.int64]:
+    out = np.zeros(len(moments), np.int64)
+    out[t] = moments[t].extra
+    return out
 
 
 def _apart(start: int, mine: NDArray[np.int64], other_start: int, other: NDArray[np.int64]) -> bool:

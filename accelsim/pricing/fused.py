@@ -6,9 +6,9 @@ What `accelsim.fusion.fuse` proves for one network on one chip is too dear for t
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from accelsim.errors import AccelsimError, nearest
+from accelsim.errors import AccelsimError
 from accelsim.fusion import Stack, StackSearch
 from accelsim.fusion.menu import StackSpace
 from accelsim.fusion.paths import value_of
@@ -36,18 +36,16 @@ class Fused(NamedTuple):
     stacks: tuple[Stack, ...]
 
 
-def fuses(fuse: str | None, chip: Accelerator, model: CostModel) -> bool:
-    """Whether runs look for stacks: `fuse` is auto, none, or None for what the chip says.
+def fuses(fuse: str | dict[str, Any] | None, chip: Accelerator, model: CostModel) -> bool:
+    """Whether runs look for stacks: `fuse` as of `read_fuse`, None being what the chip says.
 
-    Raises AccelsimError for another word; and where auto is asked for, but the model knows no stacks or the
-    chip has no home.
+    Raises AccelsimError where stacks are asked for or given, but the model knows none or the chip has no
+    home.
     """
-    if fuse not in (None, "auto", "none"):
-        raise AccelsimError(f"fuse: must be auto or none, not {fuse!r}{nearest(str(fuse), ('auto', 'none'))}")
     able = type(model).pieces is not CostModel.pieces
     if fuse is None:
         return able and chip.network.stacks == "auto"
-    if fuse == "auto":
+    if fuse != "none":
         home_of(chip)
         if not able:
             raise AccelsimError(f"fuse: model {model.name} knows whole layers, no stacks; use accelsim's own")

@@ -54,8 +54,8 @@ class Run:
     residency  what stays on chip at first; None: `plan`. It is changed where something gives way
     engine     the part of the chip that a layer runs on, as an accelerator with the same memories; None: as
                the chip's `engines` say
-    fused      layers that are part of a stack: nobody asks for them here, and nothing around them stays
-    fuse       whether to look for stacks too, as `accelsim.pricing.fused` does
+    stacks     in which layers are fused; while these run, nothing of other layers stays
+    fuse       whether to look for stacks, as `accelsim.pricing.fused` does
     """
 
     chip: Accelerator
@@ -64,8 +64,13 @@ class Run:
     schedule: Callable[[Layer], Schedule | None] | None = None
     residency: ResidencyPlan | None = None
     engine: Callable[[Layer], Accelerator] | None = None
-    fused: frozenset[int] = frozenset()
+    stacks: tuple[Stack, ...] = ()
     fuse: bool = False
+
+    @property
+    def fused(self) -> frozenset[int]:
+        """Layers that are part of a stack."""
+        return frozenset(i for s in self.stacks for i in range(s.first, s.last + 1))
 
 
 class RunCosts(NamedTuple):
@@ -75,12 +80,14 @@ class RunCosts(NamedTuple):
     energy_pj       float64[n], the same
     failed          int64[n], the layer that fits nowhere, or -1
     details         n times float64[layers, details of the pricer], NaN where a layer has no mapping
+    faults          why a given stack cannot run; else ""
     """
 
     latency_cycles: NDArray[np.float64]
     energy_pj: NDArray[np.float64]
     failed: NDArray[np.int64]
     details: list[NDArray[np.float64]]
+    faults: list[str]
 
 
 @dataclass
@@ -128,7 +135,7 @@ class NetworkPricer:
             self._price({key: ask for place in pending for key, ask in place.asks().items()})
             pending = [place for place in pending if place.gives_way(self._fits)]
         n = len(runs)
-        out = RunCosts(np.zeros(n), np.zeros(n), np.full(n, -1), [])
+        out = RunCosts(np.zeros(n), np.zeros(n), np.full(n, -1), [], [""] * n)
         for i, place in enumerate(places):
             for key in place.keys:
                 out.latency_cycles[i] += self._known[key][0]
@@ -138,6 +145,7 @@ class NetworkPricer:
             out.latency_cycles[i] += overhead_cycles(place.run.chip)
             out.energy_pj[i] += overhead_pj(place.run.chip)
             out.failed[i] = place.failed
+        self._add_stacks(runs, out)
         fusing = [i for i, run in enumerate(runs) if run.fuse and out.failed[i] < 0]
         if fusing:
             from accelsim.pricing.fused import fused
@@ -146,6 +154,18 @@ class NetworkPricer:
             for i, found in zip(fusing, fused(self, [runs[i] for i in fusing], plain)):
                 out.latency_cycles[i], out.energy_pj[i] = found.latency_cycles, found.energy_pj
         return out
+
+    def _add_stacks(self, runs: Sequence[Run], out: RunCosts) -> None:
+        """What the given stacks of runs cost."""
+        with_stacks = [i for i, run in enumerate(runs) if run.stacks and out.failed[i] < 0]
+        if not with_stacks:
+            return
+        from accelsim.pricing.given import given
+
+        for i, found in zip(with_stacks, given(self, [runs[i] for i in with_stacks])):
+            out.latency_cycles[i] += found.latency_cycles
+            out.energy_pj[i] += found.energy_pj
+            out.failed[i], out.faults[i] = found.failed, found.fault
 
     def bounds(self, runs: Sequence[Run]) -> NDArray[np.float64]:
         """(cycles, pJ) float64[n, 2] that no figures of the runs are below, however layers are mapped."""
@@ -192,11 +212,11 @@ class NetworkPricer:
         return Menus(FEW)
 
     def stacks(self, run: Run) -> tuple[Stack, ...]:
-        """The stacks that the figures of a run stand for; none unless it fuses."""
+        """The stacks that the figures of a run stand for: found, if it fuses, else given."""
         from accelsim.pricing.fused import fused
 
         if not run.fuse:
-            return ()
+            return run.stacks
         plain = self.price([replace(run, fuse=False)])
         if plain.failed[0] >= 0:
             return ()
@@ -311,9 +331,9 @@ class _Place:
         self.chip_key = run.chip.hash if run.key is None else run.key
         self.numbers = [layers.setdefault(layer, len(layers)) for layer in run.network.layers]
         self.residency = plan(run.chip, run.network) if run.residency is None else run.residency
-        self.alone = [i for i in range(len(run.network.layers)) if i not in run.fused]
-        for i in run.fused:
-            self.residency.drop(i)
+        fused = run.fused
+        self.alone = [i for i in range(len(run.network.layers)) if i not in fused]
+        self.residency.make_room(fused)
         self.keys: list[Hashable] = []
         self.failed = -1
         self._rows: list[Ask] = []

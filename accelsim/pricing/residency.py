@@ -81,6 +81,15 @@ class ResidencyPlan:
         self.weights.discard(i)
         self.settle()
 
+    def make_room(self, inside: frozenset[int]) -> None:
+        """Nothing stays on chip while the layers `inside` run: stacks count on having the room."""
+        if not inside:
+            return
+        last = _last_reader(self.network)
+        self.kept = {j for j in self.kept if not any(j <= i <= last[j] for i in inside)}
+        self.weights.clear()
+        self.settle()
+
     def give_way(self, i: int) -> bool:
         """Send what surrounds layer `i` through the outermost memory, its tiles need the room.
 

@@ -20,6 +20,7 @@ from accelsim.hardware import Accelerator
 from accelsim.hardware.brief import size
 from accelsim.hardware.ports import ports_text
 from accelsim.report.accuracies import accuracy_lines
+from accelsim.report.fusion import stacks_table
 from accelsim.report.grid import Grid, number, text
 from accelsim.report.tables import energy_table
 from accelsim.report.text import quantity
@@ -193,9 +194,13 @@ def design_parts(result: SearchResult, found: Found) -> list[RenderableType]:
         energy_table(_sum([m.cost for m in mapped])),
         Text(""),
     ]
-    dearest = max((r for m in mapped for r in m.results), key=lambda r: r.cost.edp_js)
-    title = f"Loop nest of the most expensive layer, {dearest.cost.layer.name} ({dearest.cost.layer})"
-    parts += [Text(title, style="bold italic"), Text(dearest.mapping.nest(dearest.cost.layer))]
+    for one in mapped:
+        if one.cost.stacks:
+            parts += [stacks_table(one.cost), Text("")]
+    times, dearest = max((p for m in mapped for p in m.cost.parts), key=lambda p: p[0] ** 2 * p[1].edp_js)
+    what = "layer" if times == 1 else f"layer, done in pieces, this one {times} times"
+    title = f"Loop nest of the most expensive {what}, {dearest.layer.name} ({dearest.layer})"
+    parts += [Text(title, style="bold italic"), Text(dearest.mapping.nest(dearest.layer))]
     return parts
 
 

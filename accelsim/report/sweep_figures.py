@@ -21,6 +21,7 @@ LABELS = {
     "latency_cycles": "latency (cycles)", "latency_s": "latency (s)", "energy_pj": "energy (pJ)",
     "edp_js": "EDP (Js)", "utilisation": "utilisation", "macs": "MACs", "num_pes": "MAC units",
     "onchip_bytes": "bytes on chip", "area_mm2": "area (mm2)",
+    "peak_memory_bytes": "peak of activations (bytes)", "flash_bytes": "weights (bytes)",
 }  # fmt: skip
 
 

@@ -100,7 +100,7 @@ def design() -> Schema:
             "accuracy": TEXT,
             "accuracy_hash": {"type": "string"},
             "model": TEXT,
-            "fuse": TEXT,
+            "fuse": {"anyOf": [TEXT, items(said("As in a mapping file.", {"type": "object"}))]},
             "screen": {"type": "boolean"},
         },
         "required": needs,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from accelsim.mapping.encoding import OBJECTIVES
 from accelsim.schemas.parts import NUMBER_OR_NULL, TEXT, Schema, items, said, titled
-from accelsim.sweeps.table import FIGURES
+from accelsim.sweeps.table import FIGURES, YOUNG
 
 _WORDS = {
     "latency_cycles": "Cycles of one inference.",
@@ -16,6 +16,8 @@ _WORDS = {
     "num_pes": "MAC units.",
     "onchip_bytes": "Bytes of all memories on the chip.",
     "area_mm2": "Square millimetres.",
+    "peak_memory_bytes": "Most activations of the network that live at once, by the memory plan.",
+    "flash_bytes": "Weights of the network, and 8 bytes an output channel.",
 }
 
 
@@ -30,7 +32,7 @@ def schema() -> Schema:
     row: Schema = {
         "type": "object",
         "properties": keys,
-        "required": list(keys),
+        "required": [name for name in keys if name not in YOUNG],
         "additionalProperties": said(
             "A varied figure, by where it stands in the hardware file.",
             {"type": ["number", "string", "boolean"]},

@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from accelsim.stacks.graph import KEPT, StackGraph
-from accelsim.stacks.steps import Steps, pieces, steps
+from accelsim.stacks.steps import Steps, pieces, steps, timeline
 
-__all__ = ["KEPT", "StackGraph", "Steps", "pieces", "steps"]
+__all__ = ["KEPT", "StackGraph", "Steps", "pieces", "steps", "timeline"]

@@ -15,8 +15,8 @@ from cost_models import stacks as S
 Ints = NDArray[np.int64]
 
 LOADED, READ_SENT, MADE_SENT = 0, 2, 4
-"""Columns of `Steps.room_words`: windows that have a second buffer where the home has two, of loaded tensors,
-of results that the stack reads, and of all its results; behind each, the other words of the same tensors."""
+"""Columns of `Steps.room_bits`: windows that have a second buffer where the home has two, of loaded tensors,
+of results that the stack reads, and of all its results; behind each, what else there is of those tensors."""
 
 ROOM_COLS = 6
 
@@ -84,22 +84,27 @@ class Steps:
         kept = self.kept_cols + self.kept_rows
         return np.asarray((graph.live * window[:, None, :] + kept[:, None, :]) * bits)
 
-    @property
-    def moved(self) -> Ints:
-        """[B, 4] words loaded, words stored, words loaded by an image's first step, stored by its last."""
+    def moved(self, bits: Ints) -> Ints:
+        """[B, 4] bits loaded, bits stored, bits loaded by an image's first step, stored by its last.
+
+        `bits` [nodes] is the width of a word.
+        """
         loaded, stored = slice(len(self.graph.loaded)), self.graph.stored
-        first, last = (self._product(column) * self.graph.channels for column in (S.FIRST, S.LAST))
-        parts = self.words[:, loaded], self.words[:, stored], first[:, loaded], last[:, stored]
+        first, last = (self._product(column) * self.graph.channels * bits for column in (S.FIRST, S.LAST))
+        words = self.words * bits
+        parts = words[:, loaded], words[:, stored], first[:, loaded], last[:, stored]
         return np.stack([part.sum(axis=1) for part in parts], axis=1)
 
-    @property
-    def room_words(self) -> Ints:
-        """[B, layers, ROOM_COLS] words in the home while each layer runs, by what they count as."""
+    def room_bits(self, bits: Ints) -> Ints:
+        """[B, layers, ROOM_COLS] bits in the home while each layer runs, by what they count as.
+
+        `bits` [nodes] is the width of a word.
+        """
         graph = self.graph
         loaded = np.arange(len(graph.nodes)) < len(graph.loaded)
         out = np.zeros((len(self.rows), len(graph.layers), ROOM_COLS), np.int64)
-        window = graph.live * self.window[:, None, :]
-        kept = (self.kept_cols + self.kept_rows)[:, None, :]
+        window = graph.live * (self.window * bits)[:, None, :]
+        kept = ((self.kept_cols + self.kept_rows) * bits)[:, None, :]
         for column, nodes in ((READ_SENT, ~loaded & graph.read), (MADE_SENT, ~loaded)):
             out[..., column] = window[..., nodes & graph.stored].sum(axis=2)
             out[..., column + 1] = window[..., nodes & ~graph.stored].sum(axis=2)
@@ -157,3 +162,16 @@ def pieces(graph: StackGraph, tile: tuple[int, int], kept: str) -> list[list[tup
         [(r, c, a * b * graph.images) for r, a in rows for c, b in cols]
         for rows, cols in zip(times[0], times[1])
     ]
+
+
+def timeline(graph: StackGraph, tile: tuple[int, int], kept: str) -> Ints:
+    """int64[2, steps, nodes] elements of each tensor that each step of an image needs, and that it computes
+    or loads of them; steps as they follow one another.
+    """  # fmt: skip
+    sides = []
+    for axis in (0, 1):
+        reads, starts = graph.reads[axis]
+        sizes = np.ascontiguousarray(graph.sizes[axis])
+        sides.append(S.axis_steps(sizes, reads, starts, int(tile[axis]), KEPT[kept][axis]))
+    rows, cols = sides
+    return np.asarray(rows[:, :, None] * cols[:, None]).reshape(2, -1, len(graph.nodes))

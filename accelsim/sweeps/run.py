@@ -18,6 +18,7 @@ from accelsim.hardware.paths import value_at
 from accelsim.hardware.resize import resized
 from accelsim.mapping.mapper import Cancel, Mapper, as_question, nothing_fits
 from accelsim.pricing.fused import fuses
+from accelsim.pricing.given import Fuse, read_fuse, stacks_of, told_fuse
 from accelsim.pricing.models import CostModel, load_model
 from accelsim.pricing.models.base import never
 from accelsim.pricing.network import NetworkPricer, Run
@@ -29,6 +30,7 @@ from accelsim.workloads.load import load_network
 from accelsim.workloads.network import Network
 
 if TYPE_CHECKING:
+    from accelsim.fusion import Stack
     from accelsim.hardware import Accelerator
 
 
@@ -55,7 +57,7 @@ def sweep(
     budget: int | None = None,
     seed: int = 0,
     model: str | CostModel | type[CostModel] = "accelsim",
-    fuse: str | None = None,
+    fuse: Fuse = None,
     engine: str | Engine | type[Engine] = "threads",
     workers: int | None = None,
     scheduler: str | None = None,
@@ -72,7 +74,8 @@ def sweep(
     mapper, objective, budget, seed   as in `map_network`; several objectives give a row each
     model      who prices the layers: accelsim, maestro, or a `CostModel`
     fuse       auto: points are priced with the best stacks that a quick search finds, if these are better;
-               none; None: as each machine says
+               a schedule of the network, or its file: with its stacks, pieces mapped anew; none; None: as
+               each machine says
     engine     threads, processes or dask, with `workers` of them, default one a processor; the answer does
                not depend on them
     out        .csv, .json or .parquet to write; beside it lies a journal (.part) until all is done, from
@@ -97,7 +100,10 @@ def sweep(
     objectives = [name for i, name in enumerate(objectives) if name not in objectives[:i]]
     ways = [Way.of(mapper, name, budget, seed) for name in objectives]
     models = [load_model(model, way) for way in ways]
+    fuse = read_fuse(fuse)
     fuses(fuse, base, models[0])
+    given = stacks_of(fuse, nets) if isinstance(fuse, dict) else ()
+    told = told_fuse(fuse, nets)
     check_workers(workers)
     cancelled = as_question(cancel)
     journal = None
@@ -107,10 +113,12 @@ def sweep(
         if out.suffix.lower() == ".parquet":
             parquet_modules()
         part = out.with_name(out.name + ".part")
-        journal = Journal(part, _question(ways[0], models[0], nets, fuse), len(nets), fresh)
+        journal = Journal(part, _question(ways[0], models[0], nets, told), len(nets), fresh)
     try:
         with as_engine(engine, workers, scheduler) as started:
-            table = _priced(base, axes, ways, models, nets, started, cancelled, progress, journal, fuse)
+            table = _priced(
+                base, axes, ways, models, nets, started, cancelled, progress, journal, fuse, given
+            )
         if out is not None and journal is not None:
             table.write(out)
             journal.remove()
@@ -130,7 +138,8 @@ def _priced(
     cancelled: Callable[[], bool],
     progress: Callable[[int, int], None] | None,
     journal: Journal | None,
-    fuse: str | None,
+    fuse: str | dict[str, Any] | None,
+    stacks: tuple[Stack, ...],
 ) -> SweepTable:
     """The whole table, from what the journal knows and the points left. Raises Interrupted."""
     machines, reasons = _machines(base, axes)
@@ -143,7 +152,9 @@ def _priced(
     }
     total = len({_key(m, way) for way in ways for m in machines if m is not None})
     stop = cancelled if started.shares_memory else never
-    found = started.stream(partial(_solve, nets=nets, fuse=fuse, cancelled=stop), list(jobs.values()))
+    found = started.stream(
+        partial(_solve, nets=nets, fuse=fuse, given=stacks, cancelled=stop), list(jobs.values())
+    )
     for done, (key, prices) in enumerate(zip(jobs, found), total - len(jobs) + 1):
         if cancelled():
             break
@@ -192,7 +203,7 @@ def _told(net: Network) -> tuple[object, ...]:
     return (*parts, net.held) if net.held else parts
 
 
-def _question(way: Way, model: CostModel, nets: list[Network], fuse: str | None) -> dict[str, Any]:
+def _question(way: Way, model: CostModel, nets: list[Network], fuse: Any) -> dict[str, Any]:
     """What must be equal for results of a journal to hold."""
     from accelsim import __version__
 
@@ -210,17 +221,40 @@ def _question(way: Way, model: CostModel, nets: list[Network], fuse: str | None)
 
 
 def _solve(
-    job: _Job, nets: list[Network], fuse: str | None = None, cancelled: Callable[[], bool] = never
+    job: _Job,
+    nets: list[Network],
+    fuse: str | dict[str, Any] | None = None,
+    given: tuple[Stack, ...] = (),
+    cancelled: Callable[[], bool] = never,
 ) -> list[Any]:
     """[cycles, pJ] of each network on a machine, or why there are none."""
-    stacks = fuse == "auto" or fuses(fuse, job.hardware, job.model)
+    looks = fuse == "auto" or (fuse is None and fuses(fuse, job.hardware, job.model))
     found = NetworkPricer(job.model, cancelled=cancelled).price(
-        [Run(job.hardware, net, fuse=stacks) for net in nets]
+        [Run(job.hardware, net, stacks=given, fuse=looks) for net in nets]
     )
+    figures = zip(nets, *(column.tolist() for column in found[:3]), found.faults, strict=True)
     return [
-        [latency, energy] if failed < 0 else str(nothing_fits(job.hardware, net.layers[failed]))
-        for net, latency, energy, failed in zip(nets, *(column.tolist() for column in found[:3]), strict=True)
+        [latency, energy] if failed < 0 else fault or str(nothing_fits(job.hardware, net.layers[failed]))
+        for net, latency, energy, failed, fault in figures
     ]
+
+
+class _Memory:
+    """Figures of memory plans, which depend on the network and on the widths of the machine alone."""
+
+    def __init__(self) -> None:
+        self._known: dict[Any, dict[str, int]] = {}
+
+    def figures(self, machine: Accelerator, net: Network) -> dict[str, int]:
+        from accelsim.hardware.holding import first_holder
+        from accelsim.liveness import memory_plan
+
+        bits = machine.kept_bits(first_holder(machine, "O"))
+        key = net.name, bits.weight, bits.input, bits.output
+        if key not in self._known:
+            plan = memory_plan(net, machine)
+            self._known[key] = {"peak_memory_bytes": plan.peak, "flash_bytes": plan.flash}
+        return self._known[key]
 
 
 def _rows(
@@ -231,6 +265,7 @@ def _rows(
     nets: list[Network],
     known: dict[str, Any],
 ) -> Iterator[dict[str, Any]]:
+    memory = _Memory()
     for changes, machine, reason in zip(points(axes), machines, reasons, strict=True):
         for n, net in enumerate(nets):
             for way in ways:
@@ -244,7 +279,7 @@ def _rows(
                     "num_pes": machine.num_pes,
                     "onchip_bytes": machine.onchip_bytes,
                     "area_mm2": machine.area_mm2,
-                }
+                } | memory.figures(machine, net)
                 found = known[_key(machine, way)][n]
                 if isinstance(found, str):
                     yield row | {"status": found}

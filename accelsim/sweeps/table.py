@@ -22,9 +22,12 @@ FORMATS = (".csv", ".json", ".parquet")
 
 FIGURES = (
     "latency_cycles", "latency_s", "energy_pj", "edp_js", "utilisation", "macs", "num_pes", "onchip_bytes",
-    "area_mm2",
+    "area_mm2", "peak_memory_bytes", "flash_bytes",
 )  # fmt: skip
 """Columns with a number where the point works."""
+
+YOUNG = ("peak_memory_bytes", "flash_bytes")
+"""Those of them that older files lack."""
 
 
 @dataclass(frozen=True, repr=False)

@@ -8,10 +8,10 @@ from itertools import product
 import numpy as np
 
 from accelsim.fusion.menu import tiles_of
+from accelsim.fusion.price import price_stack
 from accelsim.fusion.room import StackError
 from accelsim.fusion.schedule import Stack
 from accelsim.fusion.search import fuse
-from accelsim.fusion.stack_cost import price_stack
 from accelsim.mapping.mapper import Task, TemplateMapper
 from accelsim.mapping.mapping import MappingError
 from accelsim.stacks import KEPT

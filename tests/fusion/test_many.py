@@ -71,8 +71,14 @@ def test_a_search_with_stacks_keeps_them_and_says_so(tmp_path):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("sweep", "eyeriss", "lenet5", "--vary", VARY, "--fuse", "atuo"), "fuse: must be auto or none"),
-        (("search", "eyeriss", "--network", "lenet5", "--fuse", "yes"), "fuse: must be auto or none"),
+        (
+            ("sweep", "eyeriss", "lenet5", "--vary", VARY, "--fuse", "atuo"),
+            "fuse: must be auto, none or a schedule file",
+        ),
+        (
+            ("search", "eyeriss", "--network", "lenet5", "--fuse", "yes"),
+            "fuse: must be auto, none or a schedule file",
+        ),
         (
             ("search", "nvdla_64", "--network", "lenet5", "--fuse", "auto"),
             "has no memory on chip that holds both I and O",

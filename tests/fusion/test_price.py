@@ -259,3 +259,13 @@ def test_a_figure_shows_stacks_beside_layers(capsys, tmp_path):
     code, _, fault = run(capsys, *words, "--plot", str(out))
     assert code == 0, fault
     assert "expand .. after" in out.read_text()
+    steps = tmp_path / "steps.svg"
+    code, _, fault = run(capsys, *words, "--plot-stacks", str(steps), "--style", "grey")
+    assert code == 0, fault
+    assert "expand .. after: 8 steps of 4x8, kept both" in steps.read_text()
+    code, _, fault = run(capsys, *words[:3], "--mapper", "template", "--plot-stacks", str(steps))
+    assert code == 2
+    assert "no layers are fused here" in fault
+    code, _, fault = run(capsys, *words, "--plot-stacks", str(tmp_path / "steps.doc"))
+    assert code == 2
+    assert ".png, .svg, .pdf" in fault

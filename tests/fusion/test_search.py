@@ -11,8 +11,9 @@ import accelsim
 from accelsim.fusion.choices import Offers
 from accelsim.fusion.menu import Menus, StackSpace
 from accelsim.fusion.paths import best_path
+from accelsim.fusion.price import price_stack
 from accelsim.fusion.search import fuse
-from accelsim.fusion.stack_cost import price_stack
+from accelsim.fusion.widths import widths_of
 from accelsim.hardware import load_hardware
 from accelsim.mapping.mapping import MappingError
 from accelsim.workloads import NetworkBuilder, load_network
@@ -83,7 +84,7 @@ def test_bounds_are_never_above_what_is_priced(net, chip, data):
     solve = Solver(hw, "edp")
     first = data.draw(st.integers(0, len(net.layers) - 2))
     last = data.draw(st.integers(first + 1, len(net.layers) - 1))
-    offers = Offers(hw, Menus(StackSpace()).of(net))
+    offers = Offers(hw, Menus(StackSpace()).of(net, widths_of(hw, net)))
     span = first, last
     if span not in offers.arcs:
         return
@@ -201,7 +202,7 @@ def test_hardware_says_whether_to_fuse():
             "has no memory on chip that holds both I and O",
         ),
         (("evaluate", "eyeriss", "--layer", "K=4", "--fuse", "auto"), "--fuse is for networks"),
-        (("map", "eyeriss", "lenet5", "--fuse", "aut"), "fuse: must be auto or none"),
+        (("map", "eyeriss", "lenet5", "--fuse", "aut"), "fuse: must be auto, none or a schedule file"),
     ],
 )
 def test_bad_words_for_fuse(capsys, words, message):

@@ -119,14 +119,3 @@ def test_every_verb_counts_them() -> None:
     vary = ["memories.DRAM.precision_bits.weight=2,4,8"]
     rows_ = accelsim.sweep(changed(0, weight=2), net, vary, objective="energy").rows
     assert rows_[0]["energy_pj"] < rows_[1]["energy_pj"] < rows_[2]["energy_pj"]
-
-
-def test_stacks_know_the_widths_of_the_machine_only() -> None:
-    data = json.loads(json.dumps(BASE)) | {"network": {"stacks": "auto"}}
-    data["memories"][2]["precision_bits"] = {"output": 32}
-    with pytest.raises(
-        AccelsimError, match=r'network.stacks: must be "none" .* \(memories\[2\].precision_bits'
-    ):
-        accelsim.load_hardware(data)
-    with pytest.raises(AccelsimError, match=r"memories\[1\].precision_bits: buffer of widths keeps elements"):
-        accelsim.evaluate(changed(1, output=32), "lenet5", fuse="auto")

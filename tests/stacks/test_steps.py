@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from accelsim.errors import AccelsimError
-from accelsim.stacks import KEPT, StackGraph, pieces, steps
+from accelsim.stacks import KEPT, StackGraph, pieces, steps, timeline
 from accelsim.workloads import Layer, Network, NetworkBuilder, load_network
 from tests.stacks.nets import networks
 from tests.stacks.walk import walk
@@ -84,6 +84,24 @@ def test_room_holds_what_the_steps_read(case):
     assert (one.kept_rows == 0).all()
     assert (one.kept_cols == 0).all()
     assert (one.window >= found.window).all()
+
+
+@given(stacks())
+@settings(max_examples=100, deadline=None)
+def test_the_timeline_is_that_of_the_walk(case):
+    net, first, last, tile = case
+    graph = StackGraph(net, first, last)
+    for word, kept in KEPT.items():
+        need, new = timeline(graph, tile, word)
+        counted = steps(graph, [tile], [word])
+        assert len(need) == counted.count[0] // graph.images
+        assert (new.sum(axis=0) * graph.channels * graph.images == counted.words[0]).all()
+        assert (need.max(axis=0) * graph.channels == counted.window[0]).all()
+        assert (new <= need).all()
+        told = walk(net, first, last, tile, kept)
+        for node, i in enumerate(graph.nodes):
+            areas = [(r[1] - r[0]) * (c[1] - c[0]) for r, c in told["regions"][i]]
+            assert [x for x in new[:, node].tolist() if x] == areas
 
 
 def test_batches_of_choices_are_what_each_is_alone():

@@ -42,6 +42,8 @@ def test_rows_agree_with_map_network(mapper) -> None:
         assert row["status"] == "ok"
         for name in ("latency_cycles", "latency_s", "energy_pj", "edp_js", "utilisation", "macs"):
             assert row[name] == pytest.approx(getattr(cost, name), rel=1e-12)
+        plan = accelsim.memory_plan(cost.network, cost.hardware)
+        assert (row["peak_memory_bytes"], row["flash_bytes"]) == (plan.peak, plan.flash)
         assert row["area_mm2"] == cost.hardware.area_mm2
 
 
