@@ -305,7 +305,8 @@ class SearchResult(Shown):
         g, _ = self._place(found.index)
         fuse = self.setup.config.fuse == "auto"
         runs = [Run(chip, net, fuse=fuse) for net in self.design(found).networks]
-        latency, energy = means(NetworkPricer(self._phases[g].pricer.model), [runs])[0][0]
+        phase = self._phases[g]
+        latency, energy = means(NetworkPricer(phase.pricer.model), [runs], phase.weights)[0][0]
         return float(latency), float(energy)
 
     def baseline(
