@@ -81,6 +81,10 @@ def search(
         list[str] | None,
         typer.Option(help="Instead of a space: a network; several count by geometric mean."),
     ] = None,
+    weights: Annotated[
+        str | None,
+        typer.Option(help="Of several networks in the geometric means, as 3,1. Default: all alike."),
+    ] = None,
     objectives: Annotated[
         str | None,
         typer.Option(
@@ -169,6 +173,7 @@ def search(
         model=model,
         fuse=fuse,
         screen=screen,
+        weights=weights,
         batch=batch,
         resolution=resolution,
         **bounds,

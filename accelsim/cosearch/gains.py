@@ -9,9 +9,9 @@ would share the gain out differently. So each is told alone too: what it gains w
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import prod
 from typing import TYPE_CHECKING
 
+from accelsim.cosearch.metrics import mean
 from accelsim.cosearch.nets import SubnetSpace
 from accelsim.cosearch.setup import WHOLE
 from accelsim.costing import NetworkMapping, mapped
@@ -60,7 +60,7 @@ def gains(result: SearchResult, found: Found, design: Sequence[NetworkMapping]) 
     first = base_networks(result)
 
     def edp(on: Accelerator, nets: Sequence[Network], by: NetworkPricer, fuse: bool = False) -> float:
-        return _edp([mapped(Run(on, net, fuse=fuse), by) for net in nets])
+        return _edp([mapped(Run(on, net, fuse=fuse), by) for net in nets], config.weights)
 
     begun = edp(base, first or networks, template)
     begins = f"{base.name}, template mappings"
@@ -85,11 +85,11 @@ def gains(result: SearchResult, found: Found, design: Sequence[NetworkMapping]) 
         add(
             "sizes and ports",
             "of this design",
-            edp(chip, networks, searched) if fused else _edp(design),
+            edp(chip, networks, searched) if fused else _edp(design, config.weights),
             alone,
         )
     if fused:
-        add("stacks", "fused layers", _edp(design), edp(base, whole, template, fuse=True))
+        add("stacks", "fused layers", _edp(design, config.weights), edp(base, whole, template, fuse=True))
     return tuple(out)
 
 
@@ -107,5 +107,5 @@ def _spread(design: Sequence[NetworkMapping]) -> set[str]:
     return {dim for level in levels for dim, factor in level.spatial.values() if factor > 1}
 
 
-def _edp(costs: Sequence[NetworkMapping]) -> float:
-    return float(prod(one.cost.edp_js ** (1 / len(costs)) for one in costs))
+def _edp(costs: Sequence[NetworkMapping], weights: Sequence[float]) -> float:
+    return mean((one.cost.edp_js for one in costs), weights)

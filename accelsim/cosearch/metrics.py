@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from statistics import NormalDist
 from typing import TYPE_CHECKING, cast
@@ -34,6 +34,7 @@ class Candidate:
 
     chip       the accelerator
     networks   what runs on it; several are given networks
+    weights    of several networks in geometric means; empty: all alike
     macs       multiply-accumulates of an inference; of several networks the geometric mean, as all costs
     accuracy   top-1 in per cent, NaN where not known
     error      half-width in points of the interval that holds the true accuracy in 95 of 100 cases
@@ -49,6 +50,7 @@ class Candidate:
         self._networks = networks
         self.latency_s = self.energy_j = math.nan
         self.layers: dict[str, list[NDArray[np.float64]]] = {}
+        self.weights: tuple[float, ...] = ()
 
     @cached_property
     def networks(self) -> tuple[Network, ...]:
@@ -192,7 +194,7 @@ class DramWords(Metric):
 
     def of(self, candidate: Candidate) -> float:
         """Summed over layers."""
-        return mean(float(words.sum()) for words in candidate.layers[self.name])
+        return mean((float(words.sum()) for words in candidate.layers[self.name]), candidate.weights)
 
 
 class PeakMemory(Metric):
@@ -240,7 +242,7 @@ class Params(Metric):
 
     def of(self, candidate: Candidate) -> float:
         """As frameworks count them."""
-        return mean(float(net.params) for net in candidate.networks)
+        return mean((float(net.params) for net in candidate.networks), candidate.weights)
 
 
 class Capacity(Metric):
@@ -255,7 +257,7 @@ class Capacity(Metric):
         """Of the networks at the size that they have."""
         from accelsim.workloads.capacity import fisher
 
-        return mean(fisher(net).mean for net in candidate.networks)
+        return mean((fisher(net).mean for net in candidate.networks), candidate.weights)
 
 
 METRICS = Registry(
@@ -307,7 +309,9 @@ def value_of(metric: Metric, candidate: Candidate) -> float:
         ) from fault
 
 
-def mean(values: Iterable[float]) -> float:
-    """Geometric mean; of one value that value."""
+def mean(values: Iterable[float], weights: Sequence[float] = ()) -> float:
+    """Geometric mean, weighted if there are weights; of one value that value."""
     found = list(values)
+    if weights and len(found) > 1:
+        return math.exp(math.fsum(w * math.log(v) for w, v in zip(weights, found)) / math.fsum(weights))
     return found[0] if len(found) == 1 else math.exp(math.fsum(map(math.log, found)) / len(found))

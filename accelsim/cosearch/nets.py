@@ -9,18 +9,20 @@ from numpy.typing import NDArray
 
 from accelsim.accuracy import AccuracySource
 from accelsim.cosearch.genes import Genomes, PartGene
+from accelsim.cosearch.metrics import mean
 from accelsim.cosearch.transformed import TransformedNets
 from accelsim.workloads.network import Network
 from accelsim.workloads.spaces import Space
 
 
 class FixedNets:
-    """Always the same networks; with several, figures are geometric means over them."""
+    """Always the same networks; with several, figures are geometric means over them, weighted or not."""
 
     genes: tuple[PartGene, ...] = ()
 
-    def __init__(self, networks: Sequence[Network]) -> None:
+    def __init__(self, networks: Sequence[Network], weights: Sequence[float] = ()) -> None:
         self.all = tuple(networks)
+        self.weights = tuple(weights)
 
     def canonical(self, rows: Genomes) -> Genomes:
         """The rows."""
@@ -32,8 +34,7 @@ class FixedNets:
 
     def macs(self, rows: Genomes) -> NDArray[np.float64]:
         """[n] geometric mean of the multiply-accumulates."""
-        macs = [float(net.macs) for net in self.all]
-        return np.full(len(rows), macs[0] if len(macs) == 1 else np.exp(np.mean(np.log(macs))))
+        return np.full(len(rows), mean((float(net.macs) for net in self.all), self.weights))
 
     def accuracy(self, rows: Genomes) -> NDArray[np.float64]:
         """[n] NaN: nothing is known."""

@@ -46,6 +46,10 @@ WHOLE = ("nested", "sequential")
 """Strategies that price whole candidates by the mapper: these may be screened, and priced with stacks."""
 
 
+ABSENT: dict[str, Any] = {"fuse": "none", "screen": False, "weights": []}
+"""Settings that the JSON form leaves out where they are this."""
+
+
 @dataclass(frozen=True)
 class SearchConfig:
     """Plain values. Equal hashes give equal searches, on the same versions of the libraries.
@@ -57,6 +61,7 @@ class SearchConfig:
     fuse      auto: candidates are priced with the best stacks found for them, too; none; or stacks of the
               network in JSON form, with which they are priced
     screen    whether candidates that cannot enter the front are not mapped in full, see `screen`
+    weights   of the networks in geometric means; empty: all alike
     """
 
     hardware: dict[str, Any]
@@ -78,12 +83,12 @@ class SearchConfig:
     model: str = "accelsim"
     fuse: str | list[dict[str, Any]] = "none"
     screen: bool = False
+    weights: tuple[float, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON form; `fuse` and `screen` only where they say something, as older studies had none."""
+        """JSON form; what is `ABSENT` only where it says something, as older studies had none."""
         out = dict(json.loads(json.dumps(asdict(self))))
-        absent = {"fuse": "none", "screen": False}
-        return {name: value for name, value in out.items() if name not in absent or value != absent[name]}
+        return {name: value for name, value in out.items() if name not in ABSENT or value != ABSENT[name]}
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> SearchConfig:
@@ -91,6 +96,7 @@ class SearchConfig:
         data = dict(data)
         for name in ("networks", "resolutions", "objectives", "fix"):
             data[name] = tuple(data[name])
+        data["weights"] = tuple(data.get("weights", ()))
         return cls(**data)
 
     @cached_property
@@ -167,7 +173,7 @@ class Setup:
                 raise AccelsimError(
                     "objectives: accuracy is known for subnets of a space (--space); given networks have none"
                 )
-            return FixedNets([Network.from_dict(data) for data in config.networks])
+            return FixedNets([Network.from_dict(data) for data in config.networks], config.weights)
         if "network" in config.fix:
             raise AccelsimError("fix network: give the network instead of a space")
         space = load_space(config.space, config.resolutions or None)

@@ -12,7 +12,7 @@ from rich.text import Text
 from accelsim.cosearch.finish import moved
 from accelsim.cosearch.gains import gains
 from accelsim.cosearch.goals import Goals
-from accelsim.cosearch.metrics import Metric
+from accelsim.cosearch.metrics import Metric, mean
 from accelsim.cosearch.phase import DRAWS
 from accelsim.cosearch.result import Found, SearchResult
 from accelsim.costing import NetworkCost, NetworkMapping
@@ -252,8 +252,9 @@ def comparison(result: SearchResult, found: Found, mapped: Sequence[NetworkMappi
     columns = [text("", 12), number("latency", 2), number("energy", 2), number("EDP, Js")]
     columns += [number(name, drop) for name, drop in (("speed-up", 1), ("energy gain", 1), ("EDP gain", 0))]
     table = Grid(columns, f"The same network on {result.setup.base.name} (gain: how many times less)")
-    new = _means([m.cost for m in mapped])
-    figures = [(name, _means([m.cost for m in group])) for name, group in rows]
+    weights = result.config.weights
+    new = _means([m.cost for m in mapped], weights)
+    figures = [(name, _means([m.cost for m in group], weights)) for name, group in rows]
     if result.config.model == "maestro":
         figures = [(f"{name}, by accelsim's model", group) for name, group in figures]
         theirs = [result.priced(found, chip) for chip in (result.setup.base, result.design(found).chip)]
@@ -300,11 +301,10 @@ def gain_parts(result: SearchResult, found: Found, mapped: Sequence[NetworkMappi
     return [table, Text("")]
 
 
-def _means(costs: Sequence[NetworkCost]) -> tuple[float, float, float]:
+def _means(costs: Sequence[NetworkCost], weights: Sequence[float]) -> tuple[float, float, float]:
     """(seconds, joules, joule-seconds), geometric means over networks."""
-    n = len(costs)
-    latency = math.prod(cost.latency_s ** (1 / n) for cost in costs)
-    energy = math.prod((cost.energy_pj * 1e-12) ** (1 / n) for cost in costs)
+    latency = mean((cost.latency_s for cost in costs), weights)
+    energy = mean((cost.energy_pj * 1e-12 for cost in costs), weights)
     return latency, energy, latency * energy
 
 
