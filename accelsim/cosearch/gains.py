@@ -89,7 +89,8 @@ def gains(result: SearchResult, found: Found, design: Sequence[NetworkMapping]) 
             alone,
         )
     if fused:
-        add("stacks", "fused layers", _edp(design, config.weights), edp(base, whole, template, fuse=True))
+        alone = edp(base, whole, template, fuse=True) if config.fuse == "auto" else None
+        add("stacks", "fused layers", _edp(design, config.weights), alone)
     return tuple(out)
 
 

@@ -312,15 +312,9 @@ class SearchResult(Shown):
     def priced(self, found: Found, chip: Accelerator) -> tuple[float, float]:
         """(seconds, joules) of the candidate's networks on any chip, by the search's model and mapper."""
         g, _ = self._place(found.index)
-<<<<<<< HEAD
         runs = [self.setup.run(chip, net) for net in self.design(found).networks]
-        latency, energy = means(NetworkPricer(self._phases[g].pricer.model), [runs])[0][0]
-=======
-        fuse = self.setup.config.fuse == "auto"
-        runs = [Run(chip, net, fuse=fuse) for net in self.design(found).networks]
         phase = self._phases[g]
         latency, energy = means(NetworkPricer(phase.pricer.model), [runs], phase.weights)[0][0]
->>>>>>> 6ba04cf306ef1f69d0f4d3cbd20cb8f829d8b513
         return float(latency), float(energy)
 
     def baseline(

@@ -178,15 +178,10 @@ def search(
 
     Options: `objectives` (metrics), `strategy` and `optimiser` (names, as in docs/search.md), `population`,
     `mapper` and its `budget` a layer as in `map_network`, `seed`, `model` (accelsim, maestro), `fuse` (auto,
-<<<<<<< HEAD
     none, or a schedule of the network, whose stacks every candidate has), `screen` (whether candidates that
-    cannot enter the front are not mapped in full; default: where it can be), `fix` (hardware, dataflow,
-    network, mapping), `accuracy` (a source as in `load_source`), `batch`, `resolution`.
-=======
-    none), `screen` (whether candidates that cannot enter the front are not mapped in full; default: where it
-    can be), `weights` (of several networks in geometric means; default: all alike), `fix` (hardware,
-    dataflow, network, mapping), `accuracy` (a source as in `load_source`), `batch`, `resolution`.
->>>>>>> 6ba04cf306ef1f69d0f4d3cbd20cb8f829d8b513
+    cannot enter the front are not mapped in full; default: where it can be), `weights` (of several networks in
+    geometric means; default: all alike), `fix` (hardware, dataflow, network, mapping), `accuracy` (a source as
+    in `load_source`), `batch`, `resolution`.
 
     Metrics, the space, strategy, optimiser, mapper, model and accuracy source are names, objects or classes;
     a study holds a name for each (see `accelsim.names`).
