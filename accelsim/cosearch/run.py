@@ -180,8 +180,8 @@ def search(
     `mapper` and its `budget` a layer as in `map_network`, `seed`, `model` (accelsim, maestro), `fuse` (auto,
     none, or a schedule of the network, whose stacks every candidate has), `screen` (whether candidates that
     cannot enter the front are not mapped in full; default: where it can be), `weights` (of several networks
-    in geometric means; default: all alike), `fix` (hardware, dataflow, network, mapping), `accuracy` (a source
-    as in `load_source`), `batch`, `resolution`.
+    in geometric means; default: all alike), `fix` (hardware, dataflow, network, mapping), `accuracy` (a
+    source as in `load_source`), `batch`, `resolution`.
 
     Metrics, the space, strategy, optimiser, mapper, model and accuracy source are names, objects or classes;
     a study holds a name for each (see `accelsim.names`).
