@@ -48,7 +48,10 @@ class AccelsimError(ValueError):
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """`; did you mean 'x'?` for the closest known word, else the list of known words."""
-    names = sorted(known)
-    close = difflib.get_close_matches(str(word)[:200].lower(), names, n=1, cutoff=0.6)
+    """`; did you mean 'x'?` for the closest known word or the only one that begins so, else all of them."""
+    names, asked = sorted(known), str(word)[:200].lower()
+    close = difflib.get_close_matches(asked, names, n=1, cutoff=0.6)
+    begin = [name for name in names if len(asked) > 2 and name.lower().startswith(asked)]
+    if not close and len(begin) == 1:
+        close = begin
     return f"; did you mean {close[0]!r}?" if close else f"; known: {', '.join(names)}"

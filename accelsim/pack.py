@@ -60,7 +60,7 @@ def pack_layer(layer: Layer, resident: str = "") -> NDArray[np.int64]:
     problem = np.zeros(L.PROBLEM_COLS, np.int64)
     problem[: L.NDIM] = [getattr(layer, d) for d in DIMS]
     problem[L.STRIDE_H : L.DILATION_W + 1] = (*layer.stride, *layer.dilation)
-    problem[L.HAS_WEIGHTS] = problem[L.HAS_MACS] = layer.has_weights
+    problem[L.HAS_WEIGHTS], problem[L.HAS_MACS] = layer.has_weights, layer.multiplies
     for t, tensor in enumerate(TENSORS):
         problem[L.RESIDENT + t] = tensor in resident
     return problem

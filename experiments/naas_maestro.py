@@ -86,7 +86,7 @@ class Suite:
 
     def __init__(self, networks: Sequence[str]) -> None:
         self.networks = [accelsim.load_network(name) for name in networks]
-        unlike = Counter(layer for net in self.networks for layer in net.layers if layer.has_weights)
+        unlike = Counter(layer for net in self.networks for layer in net.layers if layer.multiplies)
         self.layers = list(unlike)
         self.times = np.array(
             [[net.layers.count(layer) for layer in self.layers] for net in self.networks], float

@@ -6,7 +6,14 @@ import pytest
 
 from tests.command import run
 
-FILES = {"broken.json": '{"a":[}', "list.json": "[]", "noise.study": "no database"}
+FILES = {
+    "broken.json": '{"a":[}',
+    "list.json": "[]",
+    "noise.study": "no database",
+    "kept.json": '{"layers": {}, "stacks": [{"layers": ["conv1", "pool1"], "kept": {}}]}',
+    "cost.json": '{"network": "a", "hardware": "b", "latency_s": "x"}',
+    "row.json": '[{"network": "a"}]',
+}
 
 
 @pytest.mark.parametrize(
@@ -19,6 +26,12 @@ FILES = {"broken.json": '{"a":[}', "list.json": "[]", "noise.study": "no databas
         ("report noise.study --live", "file is not a database"),
         ("report noise.study -o none/new.html", "there is no folder none"),
         ("report noise.study -o new.txt", "the suffix must be one of .html"),
+        ("report cost.json -o new.html", "latency_s: Input should be a valid number"),
+        ("report row.json -o new.html", "is no table of a sweep: it lacks objective"),
+        (
+            "evaluate eyeriss lenet5 --fuse kept.json",
+            "stacks[0].kept: must be one of none, columns, both",
+        ),
         ("compare eyeriss", "at least two machines and a network"),
         ("compare list.json list.json lenet5", "at least two machines and a network"),
         ("compare eyeriss nvdla_64 nonet", "no network 'nonet'; did you mean 'unet'?"),

@@ -9,7 +9,7 @@ import pkgutil
 import pytest
 
 import accelsim
-from accelsim.errors import AccelsimError
+from accelsim.errors import AccelsimError, nearest
 from accelsim.hardware.faults import Fault, HardwareError
 
 
@@ -37,3 +37,19 @@ def test_the_faults_of_a_machine_come_with_it() -> None:
     again = pickle.loads(pickle.dumps(caught.value))
     assert again.faults == caught.value.faults
     assert len(again.faults) > 1
+
+
+def test_the_nearest_is_close_or_begins_so() -> None:
+    known = ("size_bytes", "holds", "holds_choice", "kind")
+    assert nearest("size", known) == "; did you mean 'size_bytes'?"
+    assert nearest("knid", known) == "; did you mean 'kind'?"
+    assert nearest("bandwidth", known) == "; known: holds, holds_choice, kind, size_bytes"
+
+
+def test_what_is_missing_is_explained() -> None:
+    data = accelsim.load_hardware("example").to_dict()
+    del data["source"]
+    with pytest.raises(
+        AccelsimError, match=r"source: is missing \(What the description as a whole is based on"
+    ):
+        accelsim.load_hardware(data)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from accelsim.accuracy.additive import FEWEST, Additive
 from accelsim.accuracy.base import AccuracyError, AccuracySource
 from accelsim.errors import AccelsimError
+from accelsim.text_file import read_text
 from accelsim.workloads.spaces import Space, Subnet
 from accelsim.workloads.spaces.genes import Genomes
 from accelsim.workloads.spaces.mbconv import MBConvSpace
@@ -158,20 +160,19 @@ def _read(path: Path, space: Space, column: str | None) -> dict[tuple[int, bytes
     out: dict[tuple[int, bytes], list[float]] = {}
     spaces: dict[int, Space] = {}
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file)
-            columns = _Columns.of(reader.fieldnames or (), column, space, path)
-            for row in reader:
-                where = f"{path}: line {reader.line_num}"
-                subnet = _subnet(row, columns, space, where)
-                at = spaces.setdefault(subnet.resolution, space.at(subnet.resolution))
-                try:
-                    key = (subnet.resolution, at.encode(subnet)[1:].tobytes())
-                except AccelsimError as fault:
-                    raise AccelsimError(f"{where}: {fault}") from None
-                out.setdefault(key, []).extend(_percent(row.get(x), x, where) for x in columns.accuracy)
-    except (OSError, UnicodeDecodeError, csv.Error) as fault:
-        raise AccelsimError(f"{path}: cannot be read: {fault}") from None
+        reader = csv.DictReader(io.StringIO(read_text(path), newline=""))
+        columns = _Columns.of(reader.fieldnames or (), column, space, path)
+        for row in reader:
+            where = f"{path}: line {reader.line_num}"
+            subnet = _subnet(row, columns, space, where)
+            at = spaces.setdefault(subnet.resolution, space.at(subnet.resolution))
+            try:
+                key = (subnet.resolution, at.encode(subnet)[1:].tobytes())
+            except AccelsimError as fault:
+                raise AccelsimError(f"{where}: {fault}") from None
+            out.setdefault(key, []).extend(_percent(row.get(x), x, where) for x in columns.accuracy)
+    except csv.Error as fault:
+        raise AccelsimError(f"{path}: not CSV: {fault}") from None
     if not out:
         raise AccelsimError(f"{path}: needs at least one measured subnet, but it has none")
     return out

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
+from accelsim.cli import complete
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -21,12 +23,20 @@ app = typer.Typer(
 
 NetworkName = Annotated[
     str | None,
-    typer.Argument(help="A shipped network, a subnet as SPACE:ENCODING, or an .onnx or .json file."),
+    typer.Argument(
+        help="A shipped network, a subnet as SPACE:ENCODING, or an .onnx or .json file.",
+        autocompletion=complete.networks,
+    ),
 ]
 LayerText = Annotated[
     str | None, typer.Option("--layer", help="One layer, as in 'K=64 C=3 P=112 Q=112 R=7 S=7 stride=2'.")
 ]
-Hardware = Annotated[str, typer.Argument(help="A shipped accelerator (see `accelsim list`) or a JSON file.")]
+Hardware = Annotated[
+    str,
+    typer.Argument(
+        help="A shipped accelerator (see `accelsim list`) or a JSON file.", autocompletion=complete.machines
+    ),
+]
 
 
 _wide = threading.Event()

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from accelsim.cli import complete
 from accelsim.cli.app import Wide, app, console, progress
 from accelsim.cli.look import with_look
 from accelsim.cli.network import AllowUnknown, Dims, Shapes, load_all
@@ -28,7 +29,10 @@ from accelsim.errors import AccelsimError, nearest
 def compare(
     names: Annotated[
         list[str],
-        typer.Argument(help="Machines, the first of them what others are set against, then networks."),
+        typer.Argument(
+            help="Machines, the first of them what others are set against, then networks.",
+            autocompletion=complete.machines_and_networks,
+        ),
     ],
     mapper: MapperName = "genetic",
     objective: ObjectiveName = "edp",

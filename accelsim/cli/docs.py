@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from accelsim.cli import complete
 from accelsim.cli.app import app, console
 from accelsim.errors import AccelsimError, nearest
 
@@ -16,7 +17,10 @@ from accelsim.errors import AccelsimError, nearest
 @app.command()
 def docs(
     page: Annotated[
-        str | None, typer.Argument(help="A page, as `hardware` or `peers/timeloop`; none: list them.")
+        str | None,
+        typer.Argument(
+            help="A page, as `hardware` or `peers/timeloop`; none: list them.", autocompletion=complete.pages
+        ),
     ] = None,
 ) -> None:
     """Print a page of the documentation, or list the pages."""

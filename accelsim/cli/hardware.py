@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from accelsim.cli import complete
 from accelsim.cli.app import Hardware, app, console
 from accelsim.cli.look import with_look
 from accelsim.errors import AccelsimError
@@ -17,7 +18,10 @@ def new(
     name: Annotated[str, typer.Argument(help="Name of the machine; NAME.json is written.")],
     like: Annotated[
         str | None,
-        typer.Option(help="Shipped accelerator or JSON file to start from. Default: example."),
+        typer.Option(
+            help="Shipped accelerator or JSON file to start from. Default: example.",
+            autocompletion=complete.machines,
+        ),
     ] = None,
     template: Annotated[
         str | None,

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from accelsim.cli import complete
 from accelsim.cli.app import app
 from accelsim.cli.options import AsJson
 
@@ -47,7 +48,10 @@ def list_shipped(as_json: AsJson = False) -> None:
 def schema(
     kind: Annotated[
         str,
-        typer.Argument(help="hardware (or machine), network, mapping, study (of --json), design, table."),
+        typer.Argument(
+            help="hardware (or machine), network, mapping, study (of --json), design, table.",
+            autocompletion=complete.kinds,
+        ),
     ] = "hardware",
 ) -> None:
     """Print the JSON Schema of a kind of file."""

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from accelsim.cli import complete
 from accelsim.cli.app import Hardware, app, progress
 from accelsim.cli.options import (
     Budget,
@@ -23,7 +24,13 @@ from accelsim.cli.options import (
 @app.command()
 def lut(
     hardware: Hardware,
-    space: Annotated[str, typer.Option(help="A subnet space, as `accelsim list` shows.")],
+    space: Annotated[
+        str,
+        typer.Option(
+            help="A subnet space, as `accelsim list` shows.",
+            autocompletion=complete.spaces,
+        ),
+    ],
     output: Annotated[Path, typer.Option("--out", "-o", "--output", help="JSON file to write.")],
     resolution: Annotated[
         list[int] | None, typer.Option(help="Input size, once for each; default: the space's own.")

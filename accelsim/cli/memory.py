@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from accelsim.cli import complete
 from accelsim.cli.app import app, console
 from accelsim.cli.network import AllowUnknown, Dims, Shapes, load
 from accelsim.errors import AccelsimError
@@ -15,10 +16,18 @@ from accelsim.errors import AccelsimError
 @app.command()
 def memory(
     network: Annotated[
-        str, typer.Argument(help="A shipped network, a subnet as SPACE:ENCODING, or an .onnx or .json file.")
+        str,
+        typer.Argument(
+            help="A shipped network, a subnet as SPACE:ENCODING, or an .onnx or .json file.",
+            autocompletion=complete.networks,
+        ),
     ],
     hardware: Annotated[
-        str | None, typer.Option(help="Take its widths, and say whether its home of activations is enough.")
+        str | None,
+        typer.Option(
+            help="Take its widths, and say whether its home of activations is enough.",
+            autocompletion=complete.machines,
+        ),
     ] = None,
     batch: Annotated[int | None, typer.Option(help="Inputs at once.")] = None,
     resolution: Annotated[

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from accelsim.cli import complete
 from accelsim.cli.app import app, console
 from accelsim.errors import AccelsimError
 
@@ -74,7 +75,9 @@ def _whole(text: str) -> bool:
 def network_(
     network: Annotated[
         str,
-        typer.Argument(help="A shipped network, a subnet as SPACE:ENCODING, or a file."),
+        typer.Argument(
+            help="A shipped network, a subnet as SPACE:ENCODING, or a file.", autocompletion=complete.networks
+        ),
     ],
     batch: Annotated[int | None, typer.Option(help="Inputs at once.")] = None,
     resolution: Annotated[int | None, typer.Option(help="Input height and width, or length.")] = None,
@@ -89,17 +92,16 @@ def network_(
     """Show a network's layers, counts and notes; turn any file that can be read into network JSON."""
     import json
 
-    from rich.table import Table
-
     from accelsim.files import check_writable, write_whole
+    from accelsim.report.grid import Grid, number, text
 
     check_writable(save)
     net = load(network, batch, resolution, dims, shapes, allow_unknown)
     if save is not None:
         write_whole(save, json.dumps(net.to_dict(), indent=1) + "\n")
-    table = Table(title=f"{net.name}: {len(net.layers)} layers, inputs {'x'.join(map(str, net.input_shape))}")
-    for column in ("layer", "nest", "MACs", "weights", "inputs"):
-        table.add_column(column, justify="left" if column in ("layer", "nest") else "right")
+    title = f"{net.name}: {len(net.layers)} layers, inputs {'x'.join(map(str, net.input_shape))}"
+    columns = [text("layer"), text("nest", 12), number("MACs"), number("weights", 1), number("inputs", 2)]
+    table = Grid(columns, title)
     for i, layer in enumerate(net.layers):
         read = sum(e.elements for e in net.inputs_of[i])
         table.add_row(layer.name, str(layer), f"{layer.macs:,}", f"{net.weights_of[i]:,}", f"{read:,}")

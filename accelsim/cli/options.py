@@ -6,9 +6,15 @@ from typing import Annotated
 
 import typer
 
+from accelsim.cli import complete
+
 MapperName = Annotated[
     str,
-    typer.Option("--mapper", help="How each layer is mapped: genetic, optimal, cmaes, random or template."),
+    typer.Option(
+        "--mapper",
+        help="How each layer is mapped: genetic, optimal, cmaes, random or template.",
+        autocompletion=complete.mappers,
+    ),
 ]
 ObjectiveName = Annotated[
     str, typer.Option("--objective", help="What mappings minimise: edp, latency or energy.")
@@ -29,7 +35,14 @@ Fuse = Annotated[
         "whose stacks are mapped anew. Default: as the hardware says."
     ),
 ]
-EngineName = Annotated[str, typer.Option("--engine", help="threads, processes or dask.")]
+EngineName = Annotated[
+    str,
+    typer.Option(
+        "--engine",
+        help="threads, processes or dask.",
+        autocompletion=complete.engines,
+    ),
+]
 Workers = Annotated[
     int | None,
     typer.Option(

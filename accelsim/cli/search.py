@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from accelsim.cli import complete
 from accelsim.cli.app import Hardware, Wide, app, console
 from accelsim.cli.look import with_look
 from accelsim.cli.network import AllowUnknown, Dims, Shapes, load_all
@@ -76,10 +77,19 @@ def with_limits(command: Callable[..., None]) -> Callable[..., None]:
 @with_limits
 def search(
     hardware: Hardware,
-    space: Annotated[str | None, typer.Option(help="A space of subnets, as `accelsim list` shows.")] = None,
+    space: Annotated[
+        str | None,
+        typer.Option(
+            help="A space of subnets, as `accelsim list` shows.",
+            autocompletion=complete.spaces,
+        ),
+    ] = None,
     network: Annotated[
         list[str] | None,
-        typer.Option(help="Instead of a space: a network; several count by geometric mean."),
+        typer.Option(
+            help="Instead of a space: a network; several count by geometric mean.",
+            autocompletion=complete.networks,
+        ),
     ] = None,
     weights: Annotated[
         str | None,
@@ -88,18 +98,23 @@ def search(
     objectives: Annotated[
         str | None,
         typer.Option(
-            help=f"Of {', '.join(METRICS.home)}, or package.module:Metric. Default: edp,accuracy; edp."
+            help=f"Of {', '.join(METRICS.home)}, or package.module:Metric. Default: edp,accuracy; edp.",
+            autocompletion=complete.objectives,
         ),
     ] = None,
     strategy: Annotated[
         str,
         typer.Option(
-            help="nested, joint, sequential, single, blockwise, blockwise_exact, gradient, holistic."
+            help="nested, joint, sequential, single, blockwise, blockwise_exact, gradient, holistic.",
+            autocompletion=complete.strategies,
         ),
     ] = "nested",
     optimiser: Annotated[
         str,
-        typer.Option(help="nsga2, age_moea, sms_emoa, moead, surrogate, random, or cmaes for one objective."),
+        typer.Option(
+            help="nsga2, age_moea, sms_emoa, moead, surrogate, random, or cmaes for one objective.",
+            autocompletion=complete.optimisers,
+        ),
     ] = "nsga2",
     evaluations: Annotated[int, typer.Option(help="Candidates, in whole generations.")] = 2000,
     population: Annotated[int, typer.Option(help="Candidates of a generation.")] = 64,
@@ -286,7 +301,7 @@ def watching() -> Iterator[tuple[Event, Any]]:
         from rich.progress import Progress as Bar
 
         columns = [
-            BarColumn(),
+            BarColumn(20),
             TimeRemainingColumn(),
             TextColumn("{task.fields[figures]}", markup=False),
         ]
@@ -302,7 +317,7 @@ def watching() -> Iterator[tuple[Event, Any]]:
 
 
 def figures(now: Progress) -> str:
-    """Speed, best, hypervolume and rejected share of a running search."""
+    """Best, speed, hypervolume and rejected share of a running search; what matters most comes first."""
     best = now.result.best
     first = now.result.setup.goals.objectives[0]
     value = "none yet" if best is None else f"{best.metrics[first]:.4g}"
@@ -311,7 +326,7 @@ def figures(now: Progress) -> str:
         f"{name} {count / (drawn + len(now.last.rows)):.0%}" for name, count in now.last.rejected.items()
     )
     return (
-        f"generation {now.generation}/{now.generations}, {now.candidates_per_s:,.0f} candidates/s, "
-        f"best {first} {value}, hypervolume {now.result.hypervolume():.4g}"
+        f"generation {now.generation}/{now.generations}, best {first} {value}, "
+        f"{now.candidates_per_s:,.0f} candidates/s, hypervolume {now.result.hypervolume():.4g}"
         + (f", drawn again: {shares}" if shares else "")
     )

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from accelsim.cli import complete
 from accelsim.cli.app import Wide, app, console
 from accelsim.cli.options import AsJson
 from accelsim.errors import AccelsimError
@@ -13,7 +14,13 @@ from accelsim.errors import AccelsimError
 
 @app.command()
 def space(
-    name: Annotated[str, typer.Argument(help="A subnet space, as `accelsim list` shows.")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="A subnet space, as `accelsim list` shows.",
+            autocompletion=complete.spaces,
+        ),
+    ],
     sample: Annotated[int, typer.Option(help="Number of subnets to draw.", min=1, max=100_000)] = 10,
     seed: Annotated[int, typer.Option(help="Seed of the draw.", min=0)] = 0,
     accuracy: Annotated[

@@ -29,15 +29,18 @@ def list_studies(
     folder: Annotated[Path, typer.Argument(help="Folder to look in.")] = Path("."),
 ) -> None:
     """List the study files of a folder."""
-    from rich.table import Table
-
     from accelsim.cosearch.study import Study, summary
+    from accelsim.report.grid import Grid, number, text
 
     if not folder.is_dir():
         raise AccelsimError(f"{folder}: is not a folder")
-    table = Table(box=None, header_style="bold")
-    for name in ("study", "what", "strategy", "candidates", "of", "feasible", "seconds"):
-        table.add_column(name, justify="left" if name in ("study", "what", "strategy") else "right")
+    table = Grid(
+        [
+            text("study", 16), text("what", 12, 60), text("strategy", 14, drop=3), number("candidates"),
+            number("of"), number("feasible", 1), number("seconds", 2),
+        ]
+    )  # fmt: skip
+    damaged = []
     for path in sorted(folder.glob("*.study")):
         try:
             with Study.open(path) as study:
@@ -56,8 +59,14 @@ def list_studies(
                     f"{numbers['seconds']:.1f}",
                 )
         except AccelsimError as fault:
-            table.add_row(str(path), f"unreadable: {fault}", "", "", "", "", "")
-    console().print(table if table.row_count else f"no study in {folder}")
+            damaged.append(f"{path} unreadable: {fault}")
+    if not table.rows and not damaged:
+        console().print(f"no study in {folder}")
+        return
+    if table.rows:
+        console().print(table)
+    for line in damaged:
+        console().print(line)
 
 
 @studies.command()

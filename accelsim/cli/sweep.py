@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from accelsim.cli import complete
 from accelsim.cli.app import Hardware, Wide, app, console, progress
 from accelsim.cli.look import with_look
 from accelsim.cli.network import AllowUnknown, Dims, Shapes, load_all
@@ -28,7 +29,13 @@ from accelsim.errors import AccelsimError
 @with_look
 def sweep(
     hardware: Hardware,
-    networks: Annotated[list[str], typer.Argument(help="One or several networks, as for `evaluate`.")],
+    networks: Annotated[
+        list[str],
+        typer.Argument(
+            help="One or several networks, as for `evaluate`.",
+            autocompletion=complete.networks,
+        ),
+    ],
     vary: Annotated[
         list[str],
         typer.Option(

@@ -95,7 +95,7 @@ class ChipSpace:
         if base.search is None:
             raise AccelsimError(
                 f"{base.name}: has no `search` section, so its parts have no ranges to search in; add one "
-                "(docs/hardware.md shows how) or fix the hardware"
+                "(`accelsim docs hardware` shows how) or fix the hardware"
             )
         self.base = base
         names = [memory.name for memory in base.memories]

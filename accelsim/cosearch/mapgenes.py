@@ -19,7 +19,7 @@ KINDS = ("conv", "pointwise", "depthwise", "dense", "other")
 
 def kind_of(layer: Layer) -> str:
     """Which of KINDS a layer is."""
-    if not layer.has_weights:
+    if not layer.multiplies:
         return "other"
     if layer.G > 1 and layer.C == 1:
         return "depthwise"

@@ -333,7 +333,6 @@ class SearchResult(Shown):
 
     def row(self, found: Found, front: bool = True) -> dict[str, Any]:
         """One candidate as a flat dict, units in the keys."""
-        metrics = self.setup.goals.metrics
         return {
             "candidate": found.index,
             "generation": found.generation,
@@ -341,13 +340,15 @@ class SearchResult(Shown):
             "front": front,
             "feasible": found.feasible,
             "figures": found.level,
-            **{
-                f"{n}_{metrics[n].unit.lower() or 'count'}".replace("%", "pct"): v
-                for n, v in found.metrics.items()
-            },
+            **{self.key_of(name): value for name, value in found.metrics.items()},
             "network": found.network,
             "hardware": found.hardware,
         }
+
+    def key_of(self, metric: str) -> str:
+        """The key of a metric in `row`: `edp_js` for edp."""
+        unit = self.setup.goals.metrics[metric].unit.lower() or "count"
+        return f"{metric}_{unit}".replace("%", "pct")
 
     def to_dict(self) -> dict[str, Any]:
         """What ran and the front, as JSON (see `accelsim.cosearch.result_json`)."""

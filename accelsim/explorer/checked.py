@@ -23,6 +23,7 @@ class _Plain(BaseModel):
 
 class _Access(_Plain):
     memory: _Name
+    direction: _Name
     bits: _Figure
 
 

@@ -29,21 +29,23 @@ def cost_page(cost: dict[str, Any]) -> dict[str, Any]:
 
 def cost_data(cost: dict[str, Any], number: int = 0) -> dict[str, Any]:
     """Layers, stacks and roofline of a cost in its JSON form; `number` tells the costs of a design apart."""
-    layers = [_layer(item) for item in cost["layers"]]
+    roof = _roof(cost)
+    layers = [_layer(item, roof) for item in cost["layers"]]
     return {
         "id": number,
         "network": f"{cost['network']}: {cost['latency_s']:.4g} s, {cost['energy_pj'] * 1e-12:.4g} J",
         "cycles": cost["latency_cycles"],
         "layers": layers,
         "stacks": [_stack(item) for item in cost.get("stacks", ())],
-        "roof": _roof(cost),
+        "roof": roof,
     }
 
 
-def _layer(item: dict[str, Any]) -> dict[str, Any]:
+def _layer(item: dict[str, Any], roof: dict[str, Any] | None) -> dict[str, Any]:
     layer = Layer.from_dict(item["layer"])
-    outermost = item["accesses"][0]["memory"] if item["accesses"] else None
-    moved = sum(row["bits"] for row in item["accesses"] if row["memory"] == outermost) / 8
+    moved = (
+        0.0 if roof is None else roof["bandwidth"] * max(_busy(item, roof["memory"]).values(), default=0.0)
+    )
     return {
         "name": item["name"] or str(layer),
         "shape": str(layer),
@@ -83,15 +85,26 @@ def _stack(item: dict[str, Any]) -> dict[str, Any]:
     return {"title": f"{item['layers'][0]} .. {item['layers'][-1]}", "text": "\n".join(lines)}
 
 
+def _busy(item: dict[str, Any], memory: str) -> dict[str, float]:
+    """Cycles that a layer keeps each port of a memory busy."""
+    split = item["latency_split_cycles"]
+    return {k.removeprefix(f"{memory} "): v for k, v in split.items() if k.startswith(f"{memory} ")}
+
+
 def _roof(cost: dict[str, Any]) -> dict[str, Any] | None:
-    """Peak and the outermost memory's bandwidth, in MACs and bytes a cycle, as the layers tell them."""
+    """Peak, and bandwidth of reads of the outermost memory: MACs and bytes a cycle, as the layers tell them.
+
+    A layer's bytes are what its busiest port there could have moved, so that none lies above the roof.
+    """
     for item in cost["layers"]:
-        if not (item["macs"] and item["accesses"]):
+        if not (item["macs"] and item["accesses"] and item["utilisation"] and item["latency_cycles"]):
             continue
         memory = item["accesses"][0]["memory"]
-        cycles = [v for k, v in item["latency_split_cycles"].items() if k == f"{memory} read+write"]
-        moved = sum(row["bits"] for row in item["accesses"] if row["memory"] == memory) / 8
-        if cycles and cycles[0] and moved:
-            peak = item["macs"] / (item["utilisation"] * item["latency_cycles"])
-            return {"memory": memory, "peak": peak, "bandwidth": moved / cycles[0]}
+        rows = [row for row in item["accesses"] if row["memory"] == memory]
+        for port, which in (("read+write", ("read", "write")), ("read", ("read",))):
+            cycles = _busy(item, memory).get(port)
+            moved = sum(row["bits"] for row in rows if row.get("direction") in which) / 8
+            if cycles and moved:
+                peak = item["macs"] / (item["utilisation"] * item["latency_cycles"])
+                return {"memory": memory, "peak": peak, "bandwidth": moved / cycles}
     return None

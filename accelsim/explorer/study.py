@@ -16,8 +16,8 @@ def study_page(result: SearchResult, *, designs: int = 8, live: bool = False) ->
     if not rows:
         return _empty(result, live)
     names = list(rows[0])
-    metric = dict(zip(result.found(0).metrics, names[5:], strict=False))
     metrics = result.setup.goals.metrics
+    metric = {name: result.key_of(name) for name in metrics}
     columns = [
         {
             "name": name,
@@ -28,6 +28,7 @@ def study_page(result: SearchResult, *, designs: int = 8, live: bool = False) ->
         for name in names
     ]
     goals = result.setup.goals
+    first = metric[goals.objectives[0]]
     front = [found.index for found in result.front]
     page: dict[str, Any] = {
         "kind": "study",
@@ -37,11 +38,11 @@ def study_page(result: SearchResult, *, designs: int = 8, live: bool = False) ->
         "columns": columns,
         "rows": [[_plain(row[name]) for name in names] for row in rows],
         "front": front,
-        "objectives": [metric.get(name, name) for name in goals.objectives],
+        "objectives": [metric[name] for name in goals.objectives],
         "maximise": [metric[name] for name in metric if metrics[name].maximise],
-        "second": metric.get("area", names[5]),
-        "latency": metric.get("latency", names[5]),
-        "energy": metric.get("energy", names[6]),
+        "second": metric.get("area", first),
+        "latency": metric.get("latency", first),
+        "energy": metric.get("energy", first),
         "base": None,
         "designs": {},
     }
@@ -73,7 +74,7 @@ def _design(result: SearchResult, found: Found, metric: dict[str, str]) -> dict[
     costs = [mapped.cost.to_dict() for mapped in result.mappings(found)]
     return {
         "title": f"Design {found.index}: {design.label}",
-        "figures": {metric[name]: _plain(value) for name, value in found.metrics.items() if name in metric},
+        "figures": {metric[name]: _plain(value) for name, value in found.metrics.items()},
         "chip": describe(design.chip),
         "costs": [cost_data(cost, i) for i, cost in enumerate(costs)],
     }

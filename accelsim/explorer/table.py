@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from accelsim.explorer.checked import check_rows
+from accelsim.sweeps.axes import SweepAxis
 from accelsim.sweeps.table import FIGURES
 
 
@@ -18,17 +19,24 @@ def table_page(rows: Sequence[dict[str, Any]], title: str = "sweep") -> dict[str
     check_rows(rows, title)
     names = list(rows[0])
     axes = names[: names.index("network")]
+    labels = {axis: SweepAxis(axis, (0,)).label for axis in axes}
     columns = []
     for name in names:
         cells = [row[name] for row in rows if row[name] is not None]
         numeric = bool(cells) and all(isinstance(v, int | float) and not isinstance(v, bool) for v in cells)
         columns.append(
-            {"name": name, "numeric": numeric, "metric": name in FIGURES and numeric, "log": False}
+            {
+                "name": name,
+                "label": labels.get(name, name),
+                "numeric": numeric,
+                "metric": name in FIGURES and numeric,
+                "log": False,
+            }
         )
     good = [row for row in rows if row["status"] == "ok"]
     networks = ", ".join(dict.fromkeys(str(row["network"]) for row in rows))
     best = min(good, key=lambda row: float(row["edp_js"]), default=None)
-    where = "" if best is None else "; lowest EDP at " + ", ".join(f"{axis} = {best[axis]}" for axis in axes)
+    where = "" if best is None else "; lowest EDP at " + ", ".join(f"{labels[a]} = {best[a]}" for a in axes)
     return {
         "kind": "sweep",
         "title": f"{title}: {networks}",

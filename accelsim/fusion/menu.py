@@ -5,7 +5,7 @@ Equal stacks share one.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
@@ -149,7 +149,7 @@ def _menu(graph: StackGraph, bits: StackBits, space: StackSpace) -> Menu:
     start, layer, rows, cols, times = S.list_pieces(*sides, *at, len(graph.loaded))
     return Menu(
         graph.images,
-        tuple(replace(x, N=x.N // graph.images) for x in graph.layers),
+        graph.one_image,
         np.array([any(e.operand == "W" for e in network.inputs_of[i]) for i in graph.inside]),
         np.array([network.weights_of[i] > 0 for i in graph.inside]),
         bits.held(graph, (i for i in graph.inside if network.weights_of[i])),

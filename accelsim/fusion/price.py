@@ -59,9 +59,9 @@ class StackParts(NamedTuple):
         room.check()
         out = []
         shapes = pieces(graph, stack.tile, stack.kept)[len(graph.loaded) :]
-        for n, (layer, regions) in enumerate(zip(graph.layers, shapes)):
+        for n, (layer, regions) in enumerate(zip(graph.one_image, shapes)):
             for rows, cols, times in regions:
-                piece = replace(layer, N=layer.N // graph.images, P=rows, Q=cols)
+                piece = replace(layer, P=rows, Q=cols)
                 reserved = reserved_bits(hardware, room.used[n], piece, resident[n])
                 out.append(StackPart(stack.first + n, times, piece, resident[n], reserved))
         return cls(hardware, stack, counted, bits, tuple(out))

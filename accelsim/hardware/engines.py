@@ -58,7 +58,7 @@ def kind_of(layer: Layer) -> Kind:
     """What rules call a layer."""
     if layer.op == "conv" and layer.G > 1 and layer.K == layer.C == 1:
         return "depthwise"
-    return layer.op  # type: ignore[return-value]
+    return "eltwise" if layer.elementwise else layer.op  # type: ignore[return-value]
 
 
 def engine_of(hw: Accelerator, layer: Layer) -> HardwareEngine | None:

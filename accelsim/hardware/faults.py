@@ -99,7 +99,7 @@ def _translate(error: Any, model: type[BaseModel]) -> Fault:
     loc = tuple(step for step in error["loc"][:-1] if step not in TAGS) + error["loc"][-1:]
     kind = error["type"]
     if kind == "extra_forbidden":
-        known = _known_keys(model, error["loc"][:-1])
+        known = _known_fields(model, error["loc"][:-1])
         return Fault(join("", *loc), f"unknown key{nearest(str(loc[-1]), known)}")
     loc = tuple(step for step in loc if step not in (*TAGS, "[key]"))
     context = error.get("ctx", {})
@@ -107,16 +107,19 @@ def _translate(error: Any, model: type[BaseModel]) -> Fault:
         rule = next((text for start, text in _PATTERNS.items() if context["pattern"].startswith(start)), "")
     else:
         rule = _RULES[kind].format(**context) if kind in _RULES else error["msg"]
-    if kind in ("missing", "too_short", "too_long", "string_too_short", "string_too_long"):
+    if kind == "missing":
+        about = getattr(_known_fields(model, error["loc"][:-1]).get(str(error["loc"][-1])), "description", "")
+        return Fault(join("", *loc), f"{rule} ({about.rstrip('.')})" if about else rule)
+    if kind in ("too_short", "too_long", "string_too_short", "string_too_long"):
         return Fault(join("", *loc), rule)
     return Fault(join("", *loc), but_got(rule, error["input"]))
 
 
-def _known_keys(model: Any, loc: tuple[str | int, ...]) -> list[str]:
+def _known_fields(model: Any, loc: tuple[str | int, ...]) -> dict[str, Any]:
     """Fields of the object at a pydantic location."""
     for step in loc:
         model = _inside(model, step)
-    return list(_only(model).model_fields)
+    return dict(_only(model).model_fields)
 
 
 def _inside(model: Any, step: str | int) -> Any:

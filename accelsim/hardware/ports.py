@@ -50,9 +50,17 @@ def ports_of(hw: Accelerator, m: int) -> tuple[Port, ...]:
 
 
 def ports_text(hw: Accelerator, m: int) -> str:
-    """All ports in a few words: `read+write 8`, `read I 2, read O 8`."""
+    """All ports in a few words: `read+write 8`, `read I 2, read O 8`, like ones as `write W/I 4 each`."""
     held = hw.memories[m].holds
-    return ", ".join(f"{short(port, held)} {port.rate:g}" for port in hw.ports(m))
+    like: dict[tuple[str, float], list[str]] = {}
+    for port in hw.ports(m):
+        way, _, what = short(port, held).partition(" ")
+        like.setdefault((way, port.rate), []).append(what)
+    words = {
+        key: f"{key[0]} {'/'.join(whats)}".rstrip() + f" {key[1]:g}" + (" each" if len(whats) > 1 else "")
+        for key, whats in like.items()
+    }
+    return ", ".join(words.values())
 
 
 def short(port: Port, held: tuple[str, ...]) -> str:

@@ -54,7 +54,7 @@ class Rules:
         16-bit copy of kernels larger than 1x1 (2 k^2 Cin Cout), and a padded channel for depthwise layers,
         2 (H + 2 pad) (W + 2 pad). Its plan keeps one of each kind, the largest.
         """
-        if self.workspace == "none" or not layer.has_weights:
+        if self.workspace == "none" or not layer.multiplies:
             return 0, 0
         if depthwise(layer):
             spans = ((n - 1) * s + (k - 1) * d + 1 for n, s, k, d in _axes(layer))

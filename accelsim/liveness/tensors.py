@@ -110,7 +110,7 @@ class Tensors:
             ):
                 over = reads
                 parts = layer.G if self.rules.workspace == "none" else 0
-            if self.rules.in_place_add and layer.op == "eltwise":
+            if self.rules.in_place_add and layer.elementwise:
                 over = [t for t in reads if self.size[t] == self.size[i + 1]]
             if i - 1 in merged:
                 kept = [t for t in reads if t != i]
@@ -137,7 +137,7 @@ class Tensors:
                 and not reads_other
                 and i not in out
                 and self.size[other + 1] == self.size[j + 1]
-                and net.layers[i].op != "eltwise"
+                and not net.layers[i].elementwise
             ):
                 out.add(i)
         return out

@@ -188,7 +188,7 @@ class Mapping:
                 lines.append(f"{'  ' * indent}parallel {dim} over {axis} x{factor}")
                 inside[dim] = -(-inside[dim] // factor)
                 indent += 1
-        lines.append(f"{'  ' * indent}{'multiply-accumulate' if layer.has_weights else layer.op}")
+        lines.append(f"{'  ' * indent}{'multiply-accumulate' if layer.multiplies else layer.op}")
         return "\n".join(lines)
 
 

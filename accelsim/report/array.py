@@ -52,7 +52,7 @@ def lane_shares(cost: LayerCost) -> ArrayLanes:
         shape = [int(factors[at]) if at in mine else 1 for at in used]
         work = work * np.array(sizes, float).reshape(shape)
     share = work / cost.compute_steps
-    if not layer.has_weights:
+    if not layer.multiplies:
         share = share * cost.compute_steps / cost.compute_cycles
     return _physical(share, used, cost)
 

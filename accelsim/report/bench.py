@@ -6,10 +6,10 @@ import platform
 from typing import TYPE_CHECKING
 
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from accelsim.bench import Speed, Waits
+from accelsim.report.grid import plain
 from accelsim.report.style import MARKERS, STYLES, new_figure, tidy
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def bench_report(speed: Speed, whole: Waits | None = None) -> RenderableType:
     """Mappings a second by layer and memories, and by batch size; what a user waits for, if measured."""
-    table = Table(title="Mappings a second, one core", title_justify="left", box=None, header_style="bold")
+    table = plain("Mappings a second, one core")
     table.add_column("layer")
     memories = sorted({m for _, m, _ in speed.kinds})
     for m in memories:
@@ -29,14 +29,14 @@ def bench_report(speed: Speed, whole: Waits | None = None) -> RenderableType:
             for m in memories
         )
         table.add_row(layer, *cells)
-    batches = Table(title="By batch size (3x3, three memories, dividing)", title_justify="left", box=None)
+    batches = plain("By batch size (3x3, three memories, dividing)")
     for size in speed.batches:
         batches.add_column(f"{size:,}", justify="right")
     batches.add_row(*(f"{n:,.0f}" for n in speed.batches.values()))
     how = f"{platform.machine()}, Python {platform.python_version()}; best round, CPU time"
     parts: list[RenderableType] = [table, Text(""), batches]
     if whole is not None:
-        waits = Table(title="What a user waits for", title_justify="left", box=None)
+        waits = plain("What a user waits for")
         for name in ("first result, empty cache", "filled cache", "candidates a second of a joint search"):
             waits.add_column(name, justify="right")
         waits.add_row(f"{whole.cold_s:.1f} s", f"{whole.warm_s:.2f} s", f"{whole.candidates_per_second:,.1f}")

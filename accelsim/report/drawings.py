@@ -162,7 +162,7 @@ def _nest_rows(cost: LayerCost) -> list[tuple[str, str]]:
         for name, (dim, factor) in level.spatial.items():
             rows.append(("spatial", f"{dim} side by side over {name}: {factor}"))
             inside[dim] = -(-inside[dim] // factor)
-    rows.append(("end", "multiply-accumulate" if cost.layer.has_weights else cost.layer.op))
+    rows.append(("end", "multiply-accumulate" if cost.layer.multiplies else cost.layer.op))
     return rows
 
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from accelsim.costing import NetworkCost
 from accelsim.fusion import StackCost
-from accelsim.report.grid import Grid, number, text
+from accelsim.report.grid import Grid, number, plain, text
 from accelsim.report.text import quantity
 
 
@@ -43,7 +42,7 @@ def title(stack: StackCost) -> str:
 
 def stack_report(stack: StackCost) -> RenderableType:
     """What runs in which sizes, words and room per tensor, and what binds."""
-    tensors = Table(title=title(stack), title_justify="left", box=None, header_style="bold")
+    tensors = plain(title(stack))
     for name in ("tensor", "regions (rows x columns, times)"):
         tensors.add_column(name, overflow="fold", max_width=60)
     for name in ("loaded", "stored", "window", "kept columns", "kept rows"):
@@ -57,7 +56,7 @@ def stack_report(stack: StackCost) -> RenderableType:
             f"{stack.stores[name]:,}" if name in stack.stores else "-",
             *(f"{room[part]:,}" for part in ("window", "cols", "rows")),
         )
-    times = Table(title="Cycles", title_justify="left", box=None, header_style="bold")
+    times = plain("Cycles")
     times.add_column("part")
     times.add_column("cycles", justify="right")
     for name, cycles in {"pieces": stack.compute_cycles, **stack.port_cycles}.items():

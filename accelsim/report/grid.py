@@ -41,6 +41,14 @@ def number(name: str, drop: int = 0) -> Column:
     return Column(name, drop=drop)
 
 
+def plain(title: str = "") -> Table:
+    """A table without columns yet, in the look of a `Grid`: for rows that always fit."""
+    return Table(
+        title=title or None, title_justify="left", box=None, header_style="bold", padding=(0, GAP, 0, 0),
+        pad_edge=False,
+    )  # fmt: skip
+
+
 @dataclass
 class Grid:
     """Rows under columns. Renders as a table no wider than the console, as long as what must stay fits."""
@@ -60,7 +68,7 @@ class Grid:
             for i, c in enumerate(self.columns)
         ]
         shown, widths = fit(self.columns, natural, options.max_width)
-        table = Table(box=None, header_style="bold", padding=(0, GAP, 0, 0), pad_edge=False)
+        table = plain()
         if self.title:
             yield Text(self.title, style="italic", no_wrap=True, overflow="ellipsis")
         for i in shown:

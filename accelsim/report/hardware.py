@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from accelsim.errors import AccelsimError
@@ -13,6 +12,7 @@ from accelsim.hardware import Accelerator
 from accelsim.hardware.ports import assumed, feeds, ports_text
 from accelsim.mapping.mapper import map_layer
 from accelsim.report.drawings import axis_text, memory_text
+from accelsim.report.grid import plain
 from accelsim.report.roofline import roof
 from accelsim.report.text import quantity
 from accelsim.workloads.layer import Layer, touched
@@ -102,7 +102,7 @@ def _peak(hardware: Accelerator) -> RenderableType:
 
 
 def _tiles(hardware: Accelerator) -> RenderableType:
-    table = Table(title="Capacity of one instance", title_justify="left", box=None, header_style="bold")
+    table = plain("Capacity of one instance")
     table.add_column("memory")
     for name in ("W elements", "I elements", "O sums", "tile K=C=P=Q, 3x3", "1x1"):
         table.add_column(name, justify="right")
@@ -137,7 +137,7 @@ IDLE = 0.1
 def _probes(hardware: Accelerator) -> tuple[RenderableType, list[str]]:
     """The priced layers, and a remark on each dense one that leaves most MACs idle."""
     idle = []
-    table = Table(title="Template mapping", title_justify="left", box=None, header_style="bold")
+    table = plain("Template mapping")
     for name in ("layer", "shape"):
         table.add_column(name)
     for name in ("cycles", "utilisation", "energy"):

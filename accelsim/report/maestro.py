@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from rich.console import Group
-from rich.table import Table
 from rich.text import Text
 
 from accelsim.csv_text import csv_text
 from accelsim.mapping.maestro.compare import Pair, reasons
+from accelsim.report.grid import plain
 from accelsim.report.text import quantity
 from cost_models import maestro_layout as L
 
@@ -58,7 +58,7 @@ def table_csv(pairs: Sequence[Pair]) -> str:
 
 def report(title: str, pairs: Sequence[Pair], skipped: Sequence[str] = ()) -> RenderableType:
     """The layers side by side, their sums, and why the two models differ."""
-    table = Table(title=title, title_justify="left", box=None, header_style="bold")
+    table = plain(title)
     table.add_column("layer", no_wrap=True)
     for head in ("MACs", "cycles", "accelsim", "ratio", "energy", "accelsim", "ratio", "L2 reads", "accelsim",
                  "L2 writes", "accelsim"):  # fmt: skip

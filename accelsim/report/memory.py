@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from accelsim.liveness import MemoryPlan
+from accelsim.report.grid import plain
 from accelsim.report.style import bar_width, check_path, face, layer_ticks, new_figure, save, tidy
 
 if TYPE_CHECKING:
@@ -18,9 +18,7 @@ if TYPE_CHECKING:
 
 def memory_report(plan: MemoryPlan, hardware: Accelerator | None = None) -> RenderableType:
     """The peak and who makes it, what other orders and layouts would take, flash."""
-    table = Table(
-        title=f"Live at the peak, {plan.layer}", title_justify="left", box=None, header_style="bold"
-    )
+    table = plain(f"Live at the peak, {plan.layer}")
     table.add_column("tensor made by")
     table.add_column("KiB", justify="right")
     for name, size in sorted(plan.tensors.items(), key=lambda item: -item[1]):

@@ -57,6 +57,8 @@ def ran(result: SearchResult) -> str:
     how = f"{config.strategy} search by {config.optimiser}"
     if config.model == "maestro":
         how += ", priced by MAESTRO's model under the best of its classic dataflows"
+    elif config.mapper == "template":
+        how += ", template mappings"
     elif config.strategy != "joint":
         limit = "no limit of" if config.budget is None else f"{config.budget}"
         how += f", mapper {config.mapper} with {limit} evaluations a layer"
@@ -72,7 +74,7 @@ def ran(result: SearchResult) -> str:
     if clock:
         most = sorted(clock.items(), key=lambda item: -item[1])
         parts = (f"{name} {spent / sum(clock.values()):.0%}" for name, spent in most)
-        lines.append("time: " + ", ".join(parts))
+        lines.append("time: " + ", ".join(part for part in parts if not part.endswith(" 0%")))
     if result.rejected():
         shares = ", ".join(f"{name} {count:,}" for name, count in result.rejected().items())
         lines.append(f"drawn again: {shares}")
@@ -151,14 +153,16 @@ def front_table(result: SearchResult) -> Grid:
     for name in known:
         wanted = name in goals.objectives or name in goals.limits or name == "edp"
         columns.append(number(_head(metrics[name]), *([] if wanted else [DROPPED.get(name, 2)])))
-    table = Grid([*columns, text("chip", 20), text("network", 10, 30, drop=1)], title)
+    columns.append(text("chip", 20))
+    several = result.config.space is not None or len({found.network for found in front}) > 1
+    table = Grid([*columns, *([text("network", 10, 30, drop=1)] if several else [])], title)
     for i in shown:
         found = front[i]
         table.add_row(
             f"{found.index}{'b' if found.base else ''}",
             *(_cell(metrics[name], found.metrics[name]) for name in known),
             found.hardware,
-            found.network.partition(":")[2] or found.network,
+            *([found.network.partition(":")[2] or found.network] if several else []),
         )
     return table
 
@@ -174,7 +178,7 @@ def _cell(metric: Metric, value: float) -> str:
     if metric.unit in ("s", "J"):
         return quantity(value, metric.unit)
     if metric.name == "macs":
-        return f"{value / 1e6:,.0f}"
+        return f"{value / 1e6:,.0f}" if value >= 1e8 else f"{value / 1e6:.3g}"
     if metric.unit == "%":
         return f"{value:.2f}"
     return f"{value:.3g}" if abs(value) < 1000 or metric.logarithmic else f"{value:,.0f}"
@@ -244,14 +248,14 @@ def _grid(sizes: Sequence[int]) -> list[str]:
 def comparison(result: SearchResult, found: Found, mapped: Sequence[NetworkMapping]) -> Grid:
     """The design beside the base chip on the same networks, with its own and with searched mappings."""
     own = result.baseline(found)
-    rows = [("base chip, template mappings", own)]
+    rows = [("base chip, template", own)]
     if result.config.strategy != "joint" and result.config.mapper != "template":
         searched = result.baseline(found, result.config.mapper)
-        rows.append((f"base chip, {result.config.mapper} mappings", searched))
+        rows.append((f"base chip, {result.config.mapper}", searched))
     rows.append(("this design", tuple(mapped)))
     columns = [text("", 12), number("latency", 2), number("energy", 2), number("EDP, Js")]
     columns += [number(name, drop) for name, drop in (("speed-up", 1), ("energy gain", 1), ("EDP gain", 0))]
-    table = Grid(columns, f"The same network on {result.setup.base.name} (gain: how many times less)")
+    table = Grid(columns, f"The same network on {result.setup.base.name}, mapped so (gain: times less)")
     weights = result.config.weights
     new = _means([m.cost for m in mapped], weights)
     figures = [(name, _means([m.cost for m in group], weights)) for name, group in rows]

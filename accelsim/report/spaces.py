@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from rich.console import Group, RenderableType
-from rich.table import Table
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.text import Text
 
 from accelsim.accuracy import AccuracyError, AccuracySource, load_source
 from accelsim.csv_text import csv_text
+from accelsim.report.grid import plain
 from accelsim.workloads.spaces import Space, load_space
 
 COLUMNS = ("subnet", "macs", "params", "accuracy", "error", "kind", "source")
@@ -59,20 +59,35 @@ def space_table(
     """Drawn subnets as a table, with the size of the space above and the accuracy's source below."""
     space = load_space(name)
     rows = space_rows(space, sample, seed, accuracy)
-    table = Table(box=None, header_style="bold")
-    table.add_column("subnet", overflow="fold")
-    for title in ("MACs", "params", "top-1 %"):
-        table.add_column(title, justify="right", no_wrap=True)
-    table.add_column("kind", no_wrap=True)
-    for row in rows:
-        known = row["accuracy"] is not None
-        table.add_row(
-            row["subnet"],
-            f"{row['macs'] / 1e6:.1f} M",
-            f"{row['params'] / 1e6:.2f} M",
-            f"{row['accuracy']:.2f} ± {row['error']:.2f}" if known else "-",
-            row["kind"] or "-",
-        )
     heading = Text(f"{space.name}: {space.size:.3g} subnets, {len(space.genes)} genes", style="bold")
     source = rows[0]["source"] or "no accuracy: this space needs a source, such as table:FILE"
-    return Group(heading, table, Text(f"accuracy: {source}"))
+    return Group(heading, _Subnets(rows), Text(f"accuracy: {source}"))
+
+
+class _Subnets:
+    """A row a subnet; where encodings find no room they stand below, each on one line, to be copied."""
+
+    def __init__(self, rows: list[dict[str, Any]]) -> None:
+        self.rows = rows
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        names = [row["subnet"] for row in self.rows]
+        beside = max(map(len, names)) + 50 <= options.max_width
+        table = plain()
+        table.add_column("subnet", justify="left" if beside else "right", no_wrap=True)
+        for title in ("MACs", "params", "top-1 %"):
+            table.add_column(title, justify="right", no_wrap=True)
+        table.add_column("kind", no_wrap=True)
+        for number, row in enumerate(self.rows, 1):
+            known = row["accuracy"] is not None
+            table.add_row(
+                row["subnet"] if beside else str(number),
+                f"{row['macs'] / 1e6:.1f} M",
+                f"{row['params'] / 1e6:.2f} M",
+                f"{row['accuracy']:.2f} ± {row['error']:.2f}" if known else "-",
+                row["kind"] or "-",
+            )
+        yield table
+        if not beside:
+            lines = "\n".join(f"{number} {name}" for number, name in enumerate(names, 1))
+            yield Text(lines, no_wrap=True, overflow="ignore")

@@ -11,13 +11,13 @@ from rich.text import Text
 from accelsim.costing import NetworkCost
 from accelsim.csv_text import csv_text
 from accelsim.mapping.cost import LayerCost
-from accelsim.report.grid import Grid, number, text
+from accelsim.report.grid import Grid, number, plain, text
 from accelsim.report.text import quantity
 
 
 def energy_table(split: dict[str, float], title: str = "Energy") -> Table:
     """Energy by memory, MAC, array and leakage."""
-    table = Table(title=title, title_justify="left", box=None, header_style="bold")
+    table = plain(title)
     table.add_column("part")
     table.add_column("energy", justify="right")
     table.add_column("share", justify="right")
@@ -30,7 +30,7 @@ def energy_table(split: dict[str, float], title: str = "Energy") -> Table:
 def layer_report(cost: LayerCost, *, explain: bool = False) -> RenderableType:
     """One layer: totals, latency split, energy split, loop nest; with `explain` all traffic and space."""
     parts: list[RenderableType] = [_heading(cost)]
-    time = Table(title="Latency", title_justify="left", box=None, header_style="bold")
+    time = plain("Latency")
     time.add_column("part")
     time.add_column("cycles", justify="right")
     for name, cycles in cost.latency_split.items():
@@ -111,7 +111,9 @@ def _network_totals(cost: NetworkCost) -> Text:
     totals = Text()
     totals.append(f"latency {quantity(cost.latency_s, 's')} ({cost.latency_cycles:,.0f} cycles at ")
     totals.append(
-        f"{cost.hardware.clock_mhz:g} MHz), {cost.network.batch / cost.latency_s:.3g} inferences/s\n"
+        f"{cost.hardware.clock_mhz:g} MHz), {rate:,.0f} inferences/s\n"
+        if (rate := cost.network.batch / cost.latency_s) >= 100
+        else f"{cost.hardware.clock_mhz:g} MHz), {rate:.3g} inferences/s\n"
     )
     overhead_us = cost.hardware.network.overhead_us
     if overhead_us:
@@ -136,7 +138,7 @@ def _network_totals(cost: NetworkCost) -> Text:
 
 
 def _traffic_table(cost: LayerCost) -> Table:
-    table = Table(title="Traffic (elements)", title_justify="left", box=None, header_style="bold")
+    table = plain("Traffic (elements)")
     for name in ("tensor", "from", "to"):
         table.add_column(name)
     for name in ("fills", "parent", "child", "psum reads"):
@@ -150,7 +152,7 @@ def _traffic_table(cost: LayerCost) -> Table:
 
 
 def _access_table(cost: LayerCost) -> Table:
-    table = Table(title="Accesses", title_justify="left", box=None, header_style="bold")
+    table = plain("Accesses")
     for name in ("memory", "tensor", "direction"):
         table.add_column(name)
     for name in ("words", "bits", "energy"):
@@ -165,9 +167,7 @@ def _access_table(cost: LayerCost) -> Table:
 
 
 def _space_table(cost: LayerCost) -> Table:
-    table = Table(
-        title="Capacity (bits of one instance)", title_justify="left", box=None, header_style="bold"
-    )
+    table = plain("Capacity (bits of one instance)")
     table.add_column("memory")
     table.add_column("tensor")
     table.add_column("used", justify="right")

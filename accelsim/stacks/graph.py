@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -75,8 +75,17 @@ class StackGraph:
     @cached_property
     def images(self) -> int:
         """How often the stack runs: the batch, one image at a time, where all its layers have it in N."""
-        counts = {x.N for x in self.layers}
-        return counts.pop() if len(counts) == 1 else 1
+        counts = {x.N for x in self.layers if not _grouped(x)} or {1}
+        images = counts.pop() if len(counts) == 1 else 1
+        return images if all(x.G % images == 0 for x in self.layers if _grouped(x)) else 1
+
+    @cached_property
+    def one_image(self) -> tuple[Layer, ...]:
+        """The layers, of one of the images."""
+        return tuple(
+            replace(x, G=x.G // self.images) if _grouped(x) else replace(x, N=x.N // self.images)
+            for x in self.layers
+        )
 
     @cached_property
     def stored(self) -> NDArray[np.bool_]:
@@ -179,6 +188,11 @@ class StackGraph:
         else:
             total = self.network.layers[producer].output_elements // (self.images * rows * cols)
         return max(1, min(total, words))
+
+
+def _grouped(layer: Layer) -> bool:
+    """Whether the batch is in G: each image has values of its own to be scaled with."""
+    return layer.op == "broadcast" and layer.N == 1
 
 
 def _columns(window: Reads, axis: int) -> tuple[int, ...]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
+from accelsim.report.grid import plain
 from accelsim.validation.result import Case, Report, Summary
 
 FEW = 60
@@ -45,7 +45,7 @@ def summary_rows(reports: Sequence[Report]) -> list[tuple[str, ...]]:
 def summary_table(reports: Sequence[Report]) -> RenderableType:
     """One line a quantity, then the rank correlations."""
     names = ("source", "quantity", "cases", "exact", "within", "explained", "off", "mean |error|", "worst")
-    table = Table(title="Summary", title_justify="left", box=None, header_style="bold")
+    table = plain("Summary")
     for i, name in enumerate(names):
         table.add_column(name, justify="left" if i < 2 else "right", no_wrap=True)
     for row in summary_rows(reports):
@@ -65,9 +65,7 @@ def rank_line(report: Report, number: int) -> str:
 
 def report_view(report: Report, *, every: bool = False) -> RenderableType:
     """The cases of one source, what was assumed and fitted, and what was found."""
-    table = Table(
-        title=f"{report.title}: {report.truth}", title_justify="left", box=None, header_style="bold"
-    )
+    table = plain(f"{report.title}: {report.truth}")
     for name in ("case", "quantity"):
         table.add_column(name, overflow="fold")
     for name in ("theirs", "ours", "error", "verdict"):

@@ -209,12 +209,12 @@ class NetworkBuilder:
         return self._elementwise(tensors, len(tensors), 0, name)
 
     def multiply(self, x: Tensor, y: Tensor, name: str | None = None) -> Tensor:
-        """Product. A `y` of one value a channel (squeeze-excite) is an element-wise layer with one operand:
-        the map is read and written once, the factors ride along as an edge and stay out of the loop nest.
-        """  # fmt: skip
+        """Product; `y` may be one value a channel (squeeze-excite), which takes the place of weights."""
         name = self._net.new_name(name, "multiply")
         if y[:3] == (x.channels, 1, 1):
-            return self._elementwise((x, y), 1, 0, name, (SAME, Whole("one value a channel")))
+            c, h, w, _ = x
+            layer = Layer.scale(C=c, P=h, Q=w, N=self.batch, name=name)
+            return Tensor(c, h, w, (Source(self._append(layer, (x,), 0, 0, (y,)), c * h * w),))
         if y[:3] != x[:3]:
             raise AccelsimError(
                 f"layer {name!r}: cannot multiply {shape(x)} by {shape(y)}; it needs the same shape, "
@@ -252,13 +252,10 @@ class NetworkBuilder:
 
     # -- inside --------------------------------------------------------------------------------------
 
-    def _elementwise(
-        self, tensors: tuple[Tensor, ...], operands: int, params: int, name: str,
-        reads: tuple[Reads, ...] = (SAME,),
-    ) -> Tensor:  # fmt: skip
+    def _elementwise(self, tensors: tuple[Tensor, ...], operands: int, params: int, name: str) -> Tensor:
         c, h, w, _ = tensors[0]
         layer = Layer(self.batch, c, 1, operands, h, w, op="eltwise", name=name)
-        i = self._append(layer, tensors, 0, params, reads=reads)
+        i = self._append(layer, tensors, 0, params)
         return Tensor(c, h, w, (Source(i, c * h * w),))
 
     def _pooled(

@@ -14,8 +14,9 @@ DIMS = ("N", "G", "K", "C", "P", "Q", "R", "S")
 """Batch, groups, output channels per group, input channels per group, output rows, output columns,
 kernel rows, kernel columns."""
 
-OPS = ("conv", "gemm", "pool", "eltwise")
-"""`conv` and `gemm` multiply weights; `pool` and `eltwise` hold no weights and no MACs, but move data."""
+OPS = ("conv", "gemm", "pool", "eltwise", "broadcast")
+"""`conv` and `gemm` multiply weights. `pool` and `eltwise` have neither weights nor MACs, but move data.
+`broadcast` is element-wise on two operands that lack dimensions: `I` lacks K, `W` lacks N, P, Q; no MACs."""
 
 MAX_SIZE = 2**31 - 1
 
@@ -116,6 +117,11 @@ class Layer:
         """Element-wise function of `operands` tensors of C x P x Q (a residual sum has two)."""
         return cls(N, C, 1, operands, P, Q, op="eltwise", name=name)
 
+    @classmethod
+    def scale(cls, *, C: int, P: int, Q: int, N: int = 1, name: str = "") -> Layer:
+        """Element-wise function of a tensor and one value for each image and channel (squeeze-excite)."""
+        return cls(1, N * C, 1, 1, P, Q, op="broadcast", name=name)
+
     # -- what follows from the sizes -----------------------------------------------------------------
 
     @property
@@ -125,8 +131,18 @@ class Layer:
 
     @property
     def has_weights(self) -> bool:
-        """Whether the weight operand exists."""
+        """Whether the second operand, `W`, exists."""
+        return self.op in ("conv", "gemm", "broadcast")
+
+    @property
+    def multiplies(self) -> bool:
+        """Whether its iterations are multiply-accumulates."""
         return self.op in ("conv", "gemm")
+
+    @property
+    def elementwise(self) -> bool:
+        """Whether it works position by position."""
+        return self.op in ("eltwise", "broadcast")
 
     @property
     def points(self) -> int:
@@ -136,7 +152,7 @@ class Layer:
     @property
     def macs(self) -> int:
         """Multiply-accumulates; 0 for pooling and element-wise operators."""
-        return self.points if self.has_weights else 0
+        return self.points if self.multiplies else 0
 
     @property
     def weight_elements(self) -> int:

@@ -279,7 +279,7 @@ def _check_shape(shape: tuple[int, int, int], layer: Layer) -> None:
     Not where `elements` are given: a view, or another one of several inputs, may have any shape. Matrix
     products flatten or unfold it, which keeps its elements or multiplies its channels.
     """
-    channels = layer.G * (layer.C if layer.has_weights else 1)
+    channels = layer.G * (layer.C if layer.multiplies else 1)
     if layer.op == "gemm":
         if channels % shape[0] and layer.input_elements != layer.N * prod(shape):
             raise AccelsimError(
@@ -309,7 +309,7 @@ def _check_batch(i: int, layer: Layer, batch: int, plain: bool) -> None:
     N is the batch, or a matrix product has it in G or P. Importers, which give `inputs`, also count windows
     of an input in N, or bring the batch to another axis.
     """
-    if not plain:
+    if not plain or layer.op == "broadcast":
         counted = layer.N if layer.op == "conv" else layer.output_elements
     else:
         counted = layer.G * layer.P if layer.op == "gemm" and layer.N == 1 else 0

@@ -49,6 +49,8 @@ def pieces(size: int, kernel: int, stride: int, dilation: int, pad: int, outputs
         rows = frozenset(
             x for j in range(count) for t in range(taps.number) if 0 <= (x := first + j - t * step) < size
         )
+        if not rows:  # outputs that nothing but padding reaches
+            continue
         key = (count, taps.number, step, None if zeros else rows)
         found.setdefault(key, []).append((taps, rows))
     return [

@@ -102,7 +102,7 @@ def derived(layer: Layer, size: tuple[int, int], operand: str = "I") -> Reads:
     """
     if operand == "W":
         return FACTOR
-    if layer.op in ("gemm", "eltwise"):
+    if layer.op == "gemm" or layer.elementwise:
         fits = size == (layer.P, layer.Q)
         return SAME if fits else Whole(f"{layer.P}x{layer.Q} results do not lie on a map of {_x(size)}")
     axes = [

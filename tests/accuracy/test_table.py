@@ -164,7 +164,7 @@ def test_bad_once_for_all_rows(tmp_path: Path) -> None:
         with pytest.raises(AccelsimError, match=words):
             TableSource(path, load_space("ofa_mbv3"))
     path.write_bytes(b"arch,top1\n\xff\xfe,1\n")
-    with pytest.raises(AccelsimError, match="cannot be read"):
+    with pytest.raises(AccelsimError, match="not UTF-8 text"):
         TableSource(path, SMALL)
     with pytest.raises(AccelsimError, match="answer must be one of"):
         TableSource(path, SMALL, answer="maybe")

@@ -340,7 +340,7 @@ def test_the_fixed_chip() -> None:
 @pytest.mark.parametrize(
     ("search", "words"),
     [
-        (None, ["Example", "search", "docs/hardware.md", "fix the hardware"]),
+        (None, ["Example", "search", "accelsim docs hardware", "fix the hardware"]),
         ({}, ["names nothing to vary", "array, buffers or bandwidths"]),
         ({"max_pes": 10}, ["names nothing to vary"]),
         ({"max_pes": 4, "array": {"memory": "buffer", "max_size": 8}}, ["search.max_pes", "8 MACs", "is 4"]),

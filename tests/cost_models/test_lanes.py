@@ -31,6 +31,7 @@ LAYERS = {
     "depthwise": accelsim.Layer.depthwise(C=24, P=10, Q=10, R=5, S=5, stride=2),
     "pool": accelsim.Layer.pool(C=20, P=9, Q=9, R=3, S=3, stride=2),
     "eltwise": accelsim.Layer.eltwise(C=20, P=9, Q=12),
+    "broadcast": accelsim.Layer(N=6, G=20, K=5, P=9, op="broadcast"),
     "gemm": accelsim.Layer.gemm(M=24, N=30, K=36),
     "one point": accelsim.Layer(),
 }
@@ -117,7 +118,7 @@ def agree(problem, machine: pack.Machine, batch: pack.Batch) -> int:
 @settings(derandomize=True, deadline=None, max_examples=800, suppress_health_check=list(HealthCheck))
 @given(
     st.sampled_from(sorted(LAYERS)), st.integers(2, 5), st.booleans(), st.integers(0, 2**32),
-    st.sampled_from(["", "W", "I", "O", "IO", "WIO"]), st.sampled_from([(1, 1), (0, 1), (0, 0)]),
+    st.sampled_from(["", "W", "I", "O", "IO", "WIO"]), st.sampled_from([(1, 1), (0, 1), (0, 0), (1, 0)]),
 )  # fmt: skip
 def test_invented_machines(layer, memories, exact, seed, resident, operator) -> None:
     rng = np.random.default_rng(seed)

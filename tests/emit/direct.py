@@ -9,7 +9,7 @@ from accelsim.emit.nest import span
 from accelsim.mapping.mapping import Level, Mapping
 from accelsim.workloads.layer import DIMS, Layer
 
-KINDS = ("conv", "depthwise", "grouped", "gemm", "pool", "eltwise")
+KINDS = ("conv", "depthwise", "grouped", "gemm", "pool", "eltwise", "broadcast")
 
 
 def direct(layer: Layer, inputs: NDArray, weights: NDArray) -> NDArray:
@@ -49,6 +49,8 @@ def random_layer(rng: np.random.Generator, kind: str) -> Layer:
         return Layer.pool(C=size(7), P=p, Q=q, R=r, S=s, N=n, stride=stride)
     if kind == "eltwise":
         return Layer.eltwise(C=size(7), P=p, Q=q, operands=size(3), N=n)
+    if kind == "broadcast":
+        return Layer(N=n, G=size(7), K=size(3), P=p, Q=q, op="broadcast")
     if kind == "depthwise":
         return Layer.depthwise(C=size(8), P=p, Q=q, R=r, S=s, N=n, stride=stride, dilation=dilation)
     groups = size(3) if kind == "grouped" else 1

@@ -131,7 +131,7 @@ def test_c_equals_the_definition(element, flags, tmp_path) -> None:
     library = compiled(emit("c", pairs), tmp_path, *flags)
     rng = np.random.default_rng(0)
     items = functions(pairs)
-    assert {item.layer.op for item in items} == {"conv", "gemm", "pool", "eltwise"}
+    assert {item.layer.op for item in items} == {"conv", "gemm", "pool", "eltwise", "broadcast"}
     assert len(items) > 10 * len(KINDS)
     for item in items:
         inputs, weights = tensors(item.layer, rng, element)

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 import accelsim
+import accelsim.report.roofline
 from accelsim.errors import AccelsimError
 from accelsim.explorer import load, page_data, write_page
 from accelsim.explorer.cost import latency_stack
@@ -52,6 +53,46 @@ def test_study_page_holds_all_candidates_and_the_base_chip(study) -> None:
     energy = sum(layer["energy_pj"] for layer in design["costs"][0]["layers"]) * 1e-12
     assert energy == pytest.approx(result.best.metrics["energy"])
     assert "ShiDianNao" in page["base"]["label"]
+
+
+def test_every_figure_stands_under_its_name(study) -> None:
+    """Of candidates, of designs and of the base chip."""
+    result = accelsim.load_study(study)
+    page = load(study, designs=1)
+    names = [column["name"] for column in page["columns"]]
+    best = result.best
+    row = dict(zip(names, page["rows"][best.index], strict=True))
+    for metric in ("edp", "latency", "energy", "area"):
+        key = result.key_of(metric)
+        assert row[key] == best.metrics[metric] == page["designs"][best.index]["figures"][key]
+    assert page["objectives"] == ["edp_js", "area_mm2"]
+    base, cost = page["base"], accelsim.evaluate("shidiannao", "lenet5", mapper="template")
+    assert base["latency_s"] == pytest.approx(cost.latency_s)
+    assert base["energy_j"] == pytest.approx(cost.energy_pj * 1e-12)
+    assert base["edp_js"] == pytest.approx(cost.edp_js)
+    assert base["area_mm2"] == pytest.approx(cost.hardware.area_mm2)
+    assert {column["name"] for column in page["columns"] if column["log"]} >= {"edp_js"}
+
+
+def test_a_roof_has_no_layer_above_it() -> None:
+    """Also where the outermost memory has a port to read and one to write."""
+    for chip in ("shidiannao", "edgetpu"):
+        one = page_data(accelsim.evaluate(chip, "mobilenet_v2", mapper="template"))["design"]["costs"][0]
+        roof = one["roof"]
+        known = accelsim.report.roofline.roof(accelsim.load_hardware(chip))
+        assert roof["bandwidth"] == pytest.approx(known.bandwidth)
+        assert roof["peak"] == pytest.approx(known.peak)
+        spots = [x for x in one["layers"] if x["macs_per_byte"] is not None]
+        assert spots
+        for layer in spots:
+            over = min(roof["peak"], roof["bandwidth"] * layer["macs_per_byte"])
+            assert layer["macs"] / layer["cycles"] <= over * (1 + 1e-9)
+
+
+def test_axes_of_a_sweep_have_names_and_units() -> None:
+    page = page_data(accelsim.sweep("shidiannao", "lenet5", ["clock_mhz=500,1000"], mapper="template"))
+    assert page["columns"][0]["label"] == "clock, MHz"
+    assert "lowest EDP at clock, MHz = 1000" in page["summary"]
 
 
 def test_cost_page_says_what_the_cost_says(cost) -> None:

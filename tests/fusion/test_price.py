@@ -10,10 +10,12 @@ from hypothesis import strategies as st
 import accelsim
 from accelsim.errors import AccelsimError
 from accelsim.fusion import read_stacks, write_stacks
+from accelsim.fusion.price import StackParts
+from accelsim.fusion.schedule import Stack
 from accelsim.hardware import load_hardware
 from accelsim.mapping.cost import price_mapping
 from accelsim.pack import pack_machine
-from accelsim.workloads import Network, NetworkBuilder, load_network
+from accelsim.workloads import Layer, Network, NetworkBuilder, load_network
 from cost_models import layout as L
 from tests.command import run
 from tests.stacks.nets import networks
@@ -269,3 +271,16 @@ def test_a_figure_shows_stacks_beside_layers(capsys, tmp_path):
     code, _, fault = run(capsys, *words, "--plot-stacks", str(tmp_path / "steps.doc"))
     assert code == 2
     assert ".png, .svg, .pdf" in fault
+
+
+def test_each_image_is_scaled_by_its_own_factors():
+    """The batch of a squeeze-excite's scaling is in G; its pieces are one image's all the same."""
+    hardware = load_hardware("edgetpu")
+    one, three = (
+        StackParts.of(hardware, load_network("mnasnet_a1", batch=n, resolution=64), Stack(13, 17, (4, 8)))
+        for n in (1, 3)
+    )
+    assert [p.piece for p in one.all] == [p.piece for p in three.all]
+    assert [3 * p.times for p in one.all] == [p.times for p in three.all]
+    assert one.all[2].piece == Layer.scale(C=72, P=4, Q=8)
+    assert one.all[2].resident == "WIO"  # factors stay on chip

@@ -20,7 +20,7 @@ from accelsim.pack import TENSORS, Machine, pack_layer, pack_machine, price
 from tests.mapping.invented import OPEN
 from tests.mapping.test_optimal import OBJECTIVES, everything, machine
 
-KINDS = ("conv", "depthwise", "gemm", "pool", "eltwise")
+KINDS = ("conv", "depthwise", "gemm", "pool", "eltwise", "broadcast")
 
 
 def opened(data: dict[str, Any], *choices: str) -> dict[str, Any]:
@@ -47,6 +47,8 @@ def small(chance: random.Random, kind: str) -> Layer:
         return Layer.gemm(M=size(), N=size(), K=size())
     if kind == "pool":
         return Layer.pool(C=size(), P=2, Q=1, R=2, S=chance.choice((1, 2)))
+    if kind == "broadcast":
+        return Layer(G=size(), K=size(), Q=size(), op="broadcast")
     return Layer(N=1, G=size(), C=size(), Q=size(), op="eltwise")
 
 

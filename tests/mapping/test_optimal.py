@@ -93,18 +93,19 @@ def machine(chance: random.Random) -> dict[str, Any]:
 
 def problem(chance: random.Random) -> Layer:
     """A small random layer: two to four dimensions, halo, strides, dilation; some are pooling or sums."""
-    dims: dict[str, int] = {}
-    op = chance.choice(("conv", "conv", "pool", "eltwise"))
-    if op == "eltwise":
-        return Layer(**{d: chance.choice((2, 3, 4, 6)) for d in chance.sample("NGCPQ", 3)}, op=op)
+    op = chance.choice(("conv", "conv", "pool", "eltwise", "broadcast"))
+    if op in ("eltwise", "broadcast"):
+        dims = "NGCPQ" if op == "eltwise" else "NGKPQ"
+        return Layer(**{d: chance.choice((2, 3, 4, 6)) for d in chance.sample(dims, 3)}, op=op)
     window = chance.choice(("", "PR", "QS", "PRQS"))
+    sizes: dict[str, int] = {}
     for d in chance.sample(DIMS, chance.choice((1, 2, 3))):
-        dims[d] = chance.choice((2, 3, 4, 6))
+        sizes[d] = chance.choice((2, 3, 4, 6))
     for d in window:
-        dims[d] = chance.choice((2, 3, 4) if len(window) == 2 else (2, 3))
+        sizes[d] = chance.choice((2, 3, 4) if len(window) == 2 else (2, 3))
     stride = (chance.choice((1, 1, 2)), chance.choice((1, 1, 2, 3)))
     dilation = (chance.choice((1, 1, 2)), chance.choice((1, 1, 3)))
-    return Layer(**dims, stride=stride, dilation=dilation, op=op)  # type: ignore[arg-type]
+    return Layer(**sizes, stride=stride, dilation=dilation, op=op)  # type: ignore[arg-type]
 
 
 def chains(size: int, steps: int) -> Iterator[tuple[int, ...]]:

@@ -30,6 +30,8 @@ def layer(kind: str, pick) -> Layer:
         return Layer(G=pick(1, 200), op="pool", **window)
     if kind == "eltwise":
         return Layer(G=pick(1, 200), C=2, P=window["P"], Q=window["Q"], op="eltwise")
+    if kind == "broadcast":
+        return Layer(pick(1, 9), pick(1, 200), pick(1, 9), 1, window["P"], window["Q"], op="broadcast")
     return Layer.conv2d(K=pick(1, 200), C=pick(1, 200), **window)
 
 
@@ -48,7 +50,7 @@ def values(found, objective):
 @settings(max_examples=60, deadline=None)
 @given(
     data=st.data(),
-    kind=st.sampled_from(["conv", "depthwise", "gemm", "pool", "eltwise"]),
+    kind=st.sampled_from(["conv", "depthwise", "gemm", "pool", "eltwise", "broadcast"]),
     name=st.sampled_from(list(CHIPS)),
     objective=st.sampled_from(["edp", "latency", "energy"]),
     budget=st.integers(0, 2500),

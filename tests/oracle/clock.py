@@ -83,14 +83,14 @@ def priced(case: dict[str, Any], machine: dict[str, Any]) -> dict[str, float]:
             here = load.setdefault((m, f"{user} {t}"), [0.0, 0.0])
             here[0] += moved
             here[1] += wait
-    energy = machine["mac_pj"] * (result["macs"] if "W" in tensors else 0)
+    energy = machine["mac_pj"] * (result["macs"] if machine["macs"] else 0)
     spent = {kind: busiest(load, prices, instances) for kind, load in loads.items()}
     for load in loads.values():
         energy += sum(moved * prices[m]["pj"][user] for (m, user), (moved, _) in load.items())
     steps = result["compute_steps"]
     if machine["unit"]:
         steps = ceil(result["macs"] / machine["unit"])
-    elif "W" in tensors:
+    elif machine["macs"]:
         steps *= 1 + machine["slow"]
     else:  # rule 7
         lanes = prod(axis["size"] for memory in case["memories"] for axis in memory["fanout"])

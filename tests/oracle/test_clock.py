@@ -52,8 +52,13 @@ def price_list(chance: random.Random, memories: list[dict[str, Any]]) -> dict[st
         "layer": chance.choice((0.0, 100.0)),
         "unit": chance.choice((0.0, 0.0, 0.0, 2.5)),
         "slow": chance.choice((0, 0, 3, -0.75)),
-        "tensors": "WIO" if chance.random() < 0.8 else "IO",
+        **operator(chance.random()),
     }
+
+
+def operator(chance: float) -> dict[str, Any]:
+    """Products, products' like without multiplications (`broadcast`), or what has no weights."""
+    return {"tensors": "IO" if chance >= 0.85 else "WIO", "macs": chance < 0.7}
 
 
 def arrays(memories: list[dict[str, Any]], prices: dict[str, Any]) -> Machine:
@@ -87,7 +92,7 @@ def both(case: dict[str, Any], prices: dict[str, Any]) -> tuple[dict[str, float]
     layer = case["layer"]
     shape = Layer(**layer["dims"], stride=tuple(layer["stride"]), dilation=tuple(layer["dilation"]))
     problem = pack_layer(shape)
-    problem[L.HAS_WEIGHTS] = problem[L.HAS_MACS] = "W" in prices["tensors"]
+    problem[L.HAS_WEIGHTS], problem[L.HAS_MACS] = "W" in prices["tensors"], prices["macs"]
     machine = arrays(case["memories"], prices)
     counts = count(problem, machine, case_batch(shape, case["memories"], case["mapping"]))
     return priced(case, prices), counts, problem, machine
@@ -122,7 +127,7 @@ def test_each_rule_changes_an_answer(rule: str) -> None:
     changed = 0
     for case in seeded(12, 40):
         prices = price_list(chance, case["memories"])
-        prices["tensors"] = "WIO"
+        prices |= operator(0.0)
         before = both(case, prices)[1].summary[0, L.LATENCY]
         for price in prices["memories"]:
             if rule == "ports":
@@ -158,7 +163,7 @@ def test_half_duplex_by_hand() -> None:
         "layer": 0.0,
         "unit": 0.0,
         "slow": 0,
-        "tensors": "WIO",
+        **operator(0.0),
     }
     prices["memories"][0] |= {"start": 0.0, "burst": 0, "overlaps": True, "bits": prices["bits"]}
     for ports, cycles in (

@@ -114,7 +114,7 @@ def test_batch(name: str) -> None:
         four = space.to_network(genome, batch=4)
         assert four.macs == 4 * space.macs(genome)[0]
         assert four.params == space.params(genome)[0]
-        assert all(x.N == 4 or (x.op == "gemm" and x.G % 4 == 0) for x in four.layers)
+        assert all(x.N == 4 or (x.op in ("gemm", "broadcast") and x.G % 4 == 0) for x in four.layers)
 
 
 @every_space

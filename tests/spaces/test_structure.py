@@ -33,7 +33,7 @@ def test_mbv3_block_dimensions() -> None:
     assert layer(net, "stage2.1.se.pool") == Layer.pool(C=144, P=1, Q=1, R=28, S=28)
     assert layer(net, "stage2.1.se.reduce") == Layer.conv2d(K=40, C=144, P=1, Q=1)
     assert layer(net, "stage2.1.se.expand") == Layer.conv2d(K=144, C=40, P=1, Q=1)
-    assert layer(net, "stage2.1.se.scale") == Layer.eltwise(C=144, P=28, Q=28, operands=1)
+    assert layer(net, "stage2.1.se.scale") == Layer.scale(C=144, P=28, Q=28)
     # stage 4 keeps the size of stage 3; 112 differs from 80, so its first block has no residual
     assert layer(net, "stage4.1.project") == Layer.conv2d(K=112, C=240, P=14, Q=14)
     assert "stage4.1.add" not in net.names

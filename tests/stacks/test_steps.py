@@ -172,10 +172,13 @@ def test_a_residual_block_by_hand():
     assert twice[0, 2].sum() - room[0, 2].sum() == window[0] + window[3]  # loaded and stored ones
 
 
-def test_images_go_one_by_one():
-    net = load_network("mobilenet_v2", batch=3, resolution=64)
-    one = load_network("mobilenet_v2", resolution=64)
-    many, few = (steps(StackGraph(x, 1, 4), [(4, 8)], ["columns"]) for x in (net, one))
+@pytest.mark.parametrize(("name", "first", "last"), [("mobilenet_v2", 1, 4), ("mnasnet_a1", 13, 17)])
+def test_images_go_one_by_one(name, first, last):
+    net, one = (load_network(name, batch=n, resolution=64) for n in (3, 1))
+    graphs = [StackGraph(x, first, last) for x in (net, one)]
+    assert graphs[0].images == 3
+    assert graphs[0].one_image == graphs[1].layers
+    many, few = (steps(x, [(4, 8)], ["columns"]) for x in graphs)
     assert many.macs[0] == 3 * few.macs[0]
     assert (many.words == 3 * few.words).all()
     assert (many.window == few.window).all()

@@ -77,8 +77,9 @@ def test_squeeze_excite_reads_the_map_twice_and_its_factors_once():
     b.squeeze_excite(b.conv(b.input, 16, 1, name="conv"), 4, name="se")
     net = b.build()
     assert net.names == ("conv", "se.pool", "se.reduce", "se.expand", "se.scale")
-    assert net.layers[4] == Layer.eltwise(C=16, P=4, Q=4, operands=1)
-    assert [(e.producer, e.elements) for e in net.inputs_of[4]] == [(0, 256), (3, 16)]
+    assert net.layers[4] == Layer.scale(C=16, P=4, Q=4)
+    assert net.inputs_of[4] == (Edge(0, 4, 256, "I"), Edge(3, 4, 16, "W"))
+    assert (net.layers[4].input_elements, net.layers[4].weight_elements) == (256, 16)
     assert net.params_of[2:4] == (16 * 4 + 4, 4 * 16 + 16)
 
 

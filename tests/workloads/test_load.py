@@ -288,3 +288,15 @@ def test_functions_that_double_themselves_are_counted_before_they_are_inlined(tm
     for depth, last, message in ((40, "Relu", "more than"), (3, "F2", "calls itself"), (150, "Relu", "deep")):
         with pytest.raises(AccelsimError, match=message):
             load_network(model(depth, last))
+
+
+def test_weight_whose_data_does_not_fit_its_shape(tmp_path: Path) -> None:
+    onnx = pytest.importorskip("onnx")
+    make = onnx.helper
+    weight = make.make_tensor("shape", onnx.TensorProto.INT64, [2], [1, -1])
+    weight.int64_data.append(5)
+    node = make.make_node("Reshape", ["x", "shape"], ["y"])
+    x, y = (make.make_tensor_value_info(name, 1, shape) for name, shape in (("x", [1, 3, 8, 8]), ("y", None)))
+    onnx.save(make.make_model(make.make_graph([node], "g", [x], [y], [weight])), tmp_path / "a.onnx")
+    with pytest.raises(AccelsimError, match="weight 'shape': its data does not fit"):
+        load_network(tmp_path / "a.onnx")

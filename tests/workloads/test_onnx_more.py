@@ -305,8 +305,13 @@ def test_estimates_move_what_they_read_and_write(tmp_path):
     m.node("GridSample", ["a", "g"], "grid")
     net = m.read(tmp_path, "v", "grid")
     assert net.macs == 5_120
-    assert net.layers[1].input_elements == 640
-    assert sum(e.elements for e in net.inputs_of[2]) == 640 + 512
+    parts = [i for i, x in enumerate(net.layers) if x.name.startswith("top.part")]
+    assert sum(net.layers[i].input_elements for i in parts) == 640
+    assert sum(net.layers[i].output_elements for i in parts) == 200  # values and their positions
+    assert sum(e.elements for i in parts for e in net.inputs_of[i]) == 640
+    grid = [i for i, x in enumerate(net.layers) if x.name.startswith("grid.part")]
+    assert sum(e.elements for i in grid for e in net.inputs_of[i]) == 640 + 512
+    assert sum(net.layers[i].output_elements for i in grid) == 2560
 
 
 def test_boxes_are_bounded_and_the_bound_is_said(tmp_path):
@@ -314,7 +319,9 @@ def test_boxes_are_bounded_and_the_bound_is_said(tmp_path):
     m.node("NonMaxSuppression", ["b", "s", m.value("most", 10)], "kept")
     m.node("Gather", ["kept", m.value("column", 2)], "at", axis=1)
     net = m.read(tmp_path, "at")
-    assert net.layers[0].output_elements >= 30 * 3
+    kept = [x for x in net.layers if x.name.startswith("kept")]
+    assert sum(x.output_elements for x in kept) == 30 * 3
+    assert sum(x.input_elements for x in kept) == net.input_elements == 400 + 300
     assert any("upper bound" in x for x in net.notes)
 
 
@@ -337,3 +344,19 @@ def test_squeezed_reductions_and_gathered_columns_are_views(tmp_path):
     assert net.names == ("a", "out")
     assert net.inputs_of[1][0].elements == 16
     assert net.selected[1].region.elements == 16
+
+
+def test_an_operand_that_nothing_makes_is_named(tmp_path):
+    m = Model(x=[1, 3, 8, 8])
+    m.weight("weights", 4, 3, 3, 3)
+    m.node("Conv", ["x", "weight"], "y")
+    with pytest.raises(AccelsimError, match=r"'y' \(Conv\) reads 'weight', which nothing makes.*'weights'"):
+        m.read(tmp_path)
+
+
+def test_a_size_without_a_name_is_no_batch(tmp_path):
+    m = Model(x=[-1, 3, 8, 8])
+    m.node("Conv", ["x", m.weight("w", 4, 3, 3, 3)], "y")
+    with pytest.raises(AccelsimError, match=r"axis 0 is symbolic .* give batch="):
+        m.read(tmp_path)
+    assert m.read(tmp_path, batch=2).batch == 2

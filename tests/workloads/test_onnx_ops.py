@@ -200,9 +200,9 @@ def test_position_embedding_and_class_token(tmp_path):
     net = m.read(tmp_path)
     assert net.names == ("words", "sum")
     assert net.edges == (Edge(INPUT, 0, 18), Edge(0, 1, 288))
-    assert net.layers[1] == Layer.eltwise(N=2, C=16, P=10, Q=1, operands=2)
+    assert net.layers[1] == Layer(N=2, G=160, op="broadcast")  # each position once, whatever the batch
     assert net.params == 1600 + 16 + 160  # the token once, however often the batch repeats it
-    assert net.weights == 0
+    assert net.weights == 160
 
 
 def test_pools_reductions_and_resizing(tmp_path):

@@ -59,7 +59,7 @@ def test_zeros_count_only_where_outputs_do_not_outnumber_inputs(case):
         rows = [y for y in range(outputs) if (y + before) % stride == phase]
         taps = [t for t in range(kernel) if t * dilation % stride == phase]
         mine = sum((y + before) % stride == phase for y, *_ in met)
-        wanted += len(rows) * len(taps) if len(rows) <= size else mine
+        wanted += len(rows) * len(taps) if mine and len(rows) <= size else mine
     assert sum(p.outputs * p.taps * len(p.members) for p in pieces(*case[:4], before, outputs)) == wanted
 
 
@@ -100,5 +100,9 @@ def test_onnx_transposed_convolution_in_two_axes(folder, rows, cols, channels):
     assert net.input_elements == np.prod([len({x for _, x, _ in one}) for one in met]) * groups * inside
     if not ph and not pw:
         assert net.weights == groups * inside * per_group * r * s
+    full = per_group * groups * np.prod(made)
+    reached = per_group * groups * np.prod([len({y for y, *_ in one}) for one in met])
+    assert reached <= net.output_elements <= full
+    assert any("does not reach" in x for x in net.notes) == (net.output_elements < full)
     assert load_network(net) == net
     assert type(net).from_dict(net.to_dict()) == net

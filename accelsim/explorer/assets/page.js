@@ -3,7 +3,7 @@
 (function () {
   const COLOURS = ["#12304a", "#b5452c", "#e39b4b", "#6f9a5b", "#8d7bab", "#3f7d74", "#c9b458", "#5c6770", "#9db7c9", "#d98f7c"];
   const SHAPES = ["", "/", "\\", "x", ".", "-", "+", "|", "", "/"];
-  const CONFIG = { displaylogo: false, responsive: true };
+  const CONFIG = { displaylogo: false, responsive: true, displayModeBar: "hover" };
   let data = JSON.parse(document.getElementById("data").textContent);
   const picked = { a: null, b: null };
 
@@ -24,7 +24,7 @@
     return value !== 0 && (Math.abs(value) < 1e-3 || Math.abs(value) >= 1e6) ? value.toExponential(3) : value.toPrecision(4);
   }
   function table(columns, rows, options) {
-    const head = make("tr", {}, ...columns.map((c) => make("th", { class: c.numeric ? "" : "text", scope: "col" }, c.name)));
+    const head = make("tr", {}, ...columns.map((c) => make("th", { class: c.numeric ? "" : "text", scope: "col", title: c.name }, c.label || c.name)));
     const body = make("tbody", {});
     rows.forEach((row, i) => {
       const line = make("tr", (options || {}).row ? options.row(i) : {});
@@ -35,10 +35,11 @@
   }
   function chart(id, low) { return make("div", { id, class: low ? "chart low" : "chart", role: "img" }); }
   function layout(extra) {
-    return Object.assign({ margin: { l: 70, r: 15, t: 30, b: 50 }, font: { size: 12, color: "#1c2a33" }, hovermode: "closest", legend: { orientation: "h", y: 1.15 } }, extra, { yaxis: Object.assign({ automargin: true }, extra.yaxis) });
+    return Object.assign({ margin: { l: 70, r: 15, t: 30, b: 50 }, font: { size: 12, color: "#1c2a33" }, hovermode: "closest", legend: { orientation: "h", x: 0, y: 1.02, yanchor: "bottom" } }, extra, { yaxis: Object.assign({ automargin: true }, extra.yaxis) });
   }
   const column = (name) => data.columns.findIndex((c) => c.name === name);
   const values = (name) => { const k = column(name); return data.rows.map((row) => row[k]); };
+  const label = (name) => (data.columns[column(name)] || {}).label || name;
   const numeric = () => data.columns.filter((c) => c.numeric);
   const scale = (name) => (data.columns[column(name)].log ? "log" : "linear");
 
@@ -52,7 +53,7 @@
         type: "number", step: "any", placeholder: word, "aria-label": `${word} ${name}`, "data-limit": `${word} ${name}`,
         oninput: (event) => { limits[name][side] = event.target.value === "" ? null : Number(event.target.value); redraw(); },
       });
-      box.append(make("label", {}, `${name} `, field(0, "least"), " ", field(1, "most")));
+      box.append(make("label", {}, `${label(name)} `, field(0, "least"), " ", field(1, "most")));
     }
     return make("details", { id: "limits" }, make("summary", {}, "limits"), box);
   }
@@ -96,7 +97,7 @@
       customdata: cost.layers.map((l) => l.name), hovertemplate: "%{customdata}: %{y:.4g}<extra>" + name.replace(/[<>&]/g, "") + "</extra>",
       marker: { color: COLOURS[i % COLOURS.length], pattern: { shape: SHAPES[i % SHAPES.length], fgcolor: "#fff", bgcolor: COLOURS[i % COLOURS.length], solidity: 0.2 } },
     }));
-    Plotly.newPlot(id, traces, layout({ barmode: "stack", title: { text: title, font: { size: 13 } }, xaxis: { title: { text: "layer number" } }, yaxis: { rangemode: "tozero" } }), CONFIG);
+    Plotly.newPlot(id, traces, layout({ barmode: "stack", margin: { l: 70, r: 15, t: 60, b: 45 }, xaxis: { title: { text: "layer number" } }, yaxis: { rangemode: "tozero", title: { text: title } } }), CONFIG);
     byId(id).on("plotly_click", (event) => openLayer(id, cost.layers[event.points[0].x].name));
   }
   function openLayer(id, name) {
@@ -109,7 +110,7 @@
   // -- studies ---------------------------------------------------------------------------------------
   function axisMenu(id, initial, redraw) {
     const menu = make("select", { id, onchange: redraw });
-    for (const c of numeric()) menu.append(make("option", c.name === initial ? { value: c.name, selected: "" } : { value: c.name }, c.name));
+    for (const c of numeric()) menu.append(make("option", c.name === initial ? { value: c.name, selected: "" } : { value: c.name }, label(c.name)));
     return menu;
   }
   function scatter(id, x, y) {
@@ -209,7 +210,7 @@
       parallel(rows, value);
       const [x, y] = data.axes;
       if (y === undefined) {
-        Plotly.react("map", [{ type: "scatter", mode: "lines+markers", x: rows.map((i) => data.rows[i][column(x)]), y: rows.map((i) => data.rows[i][k]), marker: { color: "#12304a" } }], layout({ xaxis: { title: { text: x } }, yaxis: { title: { text: value } } }), CONFIG);
+        Plotly.react("map", [{ type: "scatter", mode: "lines+markers", x: rows.map((i) => data.rows[i][column(x)]), y: rows.map((i) => data.rows[i][k]), marker: { color: "#12304a" } }], layout({ xaxis: { title: { text: label(x) } }, yaxis: { title: { text: value } } }), CONFIG);
       } else {
         const xs = [...new Set(values(x))], ys = [...new Set(values(y))];
         const z = ys.map(() => xs.map(() => null));
@@ -218,7 +219,7 @@
           const v = data.rows[i][k];
           if (v !== null && (z[r][c] === null || v < z[r][c])) z[r][c] = v;
         }
-        Plotly.react("map", [{ type: "heatmap", x: xs.map(String), y: ys.map(String), z, colorscale: "Cividis", colorbar: { title: { text: value } } }], layout({ xaxis: { title: { text: x }, type: "category" }, yaxis: { title: { text: y }, type: "category" } }), CONFIG);
+        Plotly.react("map", [{ type: "heatmap", x: xs.map(String), y: ys.map(String), z, colorscale: "Cividis", colorbar: { title: { text: value } } }], layout({ xaxis: { title: { text: label(x) }, type: "category" }, yaxis: { title: { text: label(y) }, type: "category" } }), CONFIG);
       }
       byId("points").replaceChildren(table(data.columns, rows.map((i) => data.rows[i])));
     }
@@ -227,7 +228,7 @@
 
   // A line a row over scaled axes, lines of like values in one colour; plain SVG, as WebGL needs eval.
   function parallel(rows, value) {
-    const BINS = 7, columns = data.columns.filter((c) => data.axes.includes(c.name) || c.metric || (c.name === "network" && new Set(values("network")).size > 1));
+    const BINS = 7, columns = data.columns.filter((c) => new Set(values(c.name)).size > 1 && (data.axes.includes(c.name) || c.metric || c.name === "network"));
     const scaled = columns.map((c) => {
       const cells = rows.map((i) => data.rows[i][column(c.name)]);
       const words = [...new Set(cells)], places = c.numeric ? cells : cells.map((w) => words.indexOf(w));
@@ -239,11 +240,11 @@
     const shades = ["#00224e", "#2a3f6d", "#575d6d", "#7d7c78", "#a59c74", "#d2c060", "#fee838"];
     const traces = shades.map((color, k) => {
       const x = [], y = [], text = [];
-      rows.forEach((row, r) => { if (bin[r] === k) { columns.forEach((c, d) => { x.push(d); y.push(scaled[d].y[r]); text.push(`${c.name}: ${show(data.rows[row][column(c.name)])}`); }); x.push(null); y.push(null); text.push(""); } });
+      rows.forEach((row, r) => { if (bin[r] === k) { columns.forEach((c, d) => { x.push(d); y.push(scaled[d].y[r]); text.push(`${label(c.name)}: ${show(data.rows[row][column(c.name)])}`); }); x.push(null); y.push(null); text.push(""); } });
       return { type: "scatter", mode: "lines+markers", line: { color, width: 1.5 }, marker: { size: 4 }, x, y, text, hovertemplate: "%{text}<extra></extra>", showlegend: false };
     });
     const ends = scaled.flatMap((s, d) => [{ x: d, y: 1, text: show(s.high), showarrow: false, yshift: 10 }, { x: d, y: 0, text: show(s.low), showarrow: false, yshift: -10 }]);
-    Plotly.react("parallel", traces, layout({ annotations: ends, margin: { l: 40, r: 40, t: 40, b: 60 }, title: { text: `darkest: lowest ${value}`, font: { size: 12 } }, xaxis: { tickvals: names.map((_, d) => d), ticktext: names, zeroline: false }, yaxis: { visible: false, range: [-0.12, 1.12] } }), CONFIG);
+    Plotly.react("parallel", traces, layout({ annotations: ends, margin: { l: 40, r: 40, t: 40, b: 60 }, title: { text: `darkest: lowest ${value}`, font: { size: 12 } }, xaxis: { tickvals: names.map((_, d) => d), ticktext: names.map(label), automargin: true, zeroline: false }, yaxis: { visible: false, range: [-0.12, 1.12] } }), CONFIG);
   }
 
   // -- the cost of one network -----------------------------------------------------------------------

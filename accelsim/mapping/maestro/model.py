@@ -163,7 +163,7 @@ class LayerPricer:
         items: list[MaestroLayer] = []
         self.known = np.full(len(layers), -1)  # row of each layer; -1: costs nothing, -2: cannot be said
         for i, layer in enumerate(layers):
-            if layer.has_weights and layer not in unlike:
+            if layer.multiplies and layer not in unlike:
                 try:
                     items += [with_dataflow(layer, flow) for flow in flows]
                     unlike[layer] = len(items) // len(flows) - 1

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from math import prod
 from typing import Any
 
 from accelsim.errors import AccelsimError
 from accelsim.workloads.onnx import parts as P
+from accelsim.workloads.onnx.combine import broadcast
 from accelsim.workloads.onnx.contract import product_of
 from accelsim.workloads.onnx.convolve import weight_input
-from accelsim.workloads.onnx.graph import Graph
+from accelsim.workloads.onnx.graph import Graph, Operand
 from accelsim.workloads.onnx.parts import Parts
 from accelsim.workloads.onnx.values import Shape
 
@@ -20,7 +23,7 @@ def attention(graph: Graph, node: Any) -> None:
     heads, kv_heads = attributes.get("q_num_heads", 0), attributes.get("kv_num_heads", 0)
     past = [x if len(node.input) > i and (x := node.input[i]) else "" for i in (4, 5)]
     flat = len(graph.shape(q)) == 3
-    made = _attend(graph, node, q, k, v, heads, kv_heads or heads, past)
+    made = _attend(graph, node, q, k, v, heads, kv_heads or heads, past, node.input[3:4])
     _result(graph, node, made, flat)
 
 
@@ -35,7 +38,8 @@ def group_query(graph: Graph, node: Any) -> None:
     past = [node.input[i] if len(node.input) > i else "" for i in at]
     if not k:
         q, k, v = _unpacked(graph, node, q, heads, kv_heads)
-    made = _attend(graph, node, q, k, v, heads, kv_heads, past)
+    masks = node.input[4:6] if node.op_type == "MultiHeadAttention" else node.input[10:11]
+    made = _attend(graph, node, q, k, v, heads, kv_heads, past, masks)
     _result(graph, node, made, True)
 
 
@@ -50,7 +54,8 @@ def fused_attention(graph: Graph, node: Any) -> None:
     i = product_of(graph, node, x, w, name, bias=node.input[2:3], suffix=".qkv")
     graph.make(name, i)
     q, k, v = (_slice(graph, name, f"{name}{j}", sum(sizes[:j]), sizes[j]) for j in range(3))
-    made = _attend(graph, node, q, k, v, heads, heads, ["", ""])
+    masks = [*node.input[3:4], *node.input[5:6]] if node.op_type == "Attention" else []
+    made = _attend(graph, node, q, k, v, heads, heads, ["", ""], masks)
     _result(graph, node, made, True)
 
 
@@ -85,8 +90,9 @@ def headed(graph: Graph, name: str, heads: int) -> tuple[Parts, Shape]:
 
 
 def _attend(
-    graph: Graph, node: Any, q: str, k: str, v: str, heads: int, kv_heads: int, past: list[str]
-) -> str:
+    graph: Graph, node: Any, q: str, k: str, v: str, heads: int, kv_heads: int, past: list[str],
+    masks: Sequence[str],
+) -> str:  # fmt: skip
     """Scores, softmax and context; the name of the context [batch, kv heads, group, tokens, depth]."""
     base = node.output[0]
     pq, sq = headed(graph, q, heads)
@@ -115,8 +121,8 @@ def _attend(
     n, g, m, s, t = graph.shape(scores)
     flat = f"{base}:flat"
     graph.values.define(flat, (n, g * m, s, t))
-    i = graph.emit(graph.elementwise(node, 1, flat, ".softmax"), [scores])
-    graph.make(soft, i)
+    graph.parts[flat] = P.reshape(graph.read(scores), (n, g, m, s, t), (n, g * m, s, t))
+    graph.make(soft, _softmax(graph, node, flat, masks))
     context = f"{base}:context"
     i = product_of(graph, node, soft, three, context, suffix=".context")
     graph.make(context, i)
@@ -129,6 +135,29 @@ def _attend(
             graph.values.define(y, (n, g * m, s, t))
             graph.parts[y] = P.reshape(graph.read(scores), (n, g, m, s, t), (n, g * m, s, t))
     return context
+
+
+def _softmax(graph: Graph, node: Any, scores: str, masks: Sequence[str]) -> int:
+    """The softmax; of masks and biases on the scores the largest takes the place of weights."""
+    shape = graph.shape(scores)
+    found: list[tuple[int, str, Parts]] = []
+    for name in masks:
+        own = graph.values.find(name) if name else None
+        if own is None:
+            continue
+        parts = graph.read(name)
+        if own == (shape[0], shape[3]) and own != shape[2:]:  # which keys there are
+            parts, own = P.reshape(parts, own, (own[0], 1, 1, own[1])), (own[0], 1, 1, own[1])
+        padded = (1,) * (4 - len(own)) + own
+        if prod(own) > 1 and all(n in (1, size) for n, size in zip(padded, shape)):
+            found.append((prod(own), name, P.expand(parts, own, shape)))
+    size, name, mask = max(found, default=(0, "", ()))
+    extra = [x for x in masks if x != name and graph.activation(x)]
+    if not name or size == prod(shape):
+        layer = graph.elementwise(node, 2 if name else 1, scores, ".softmax")
+        return graph.emit(layer, [scores, *graph.data([name]), *extra])
+    layer = broadcast(shape, graph.read(scores), mask, graph.name(node, ".softmax"))
+    return graph.emit(layer, [scores, *extra], factors=[Operand(mask)])
 
 
 def _single(parts: Parts, shape: Shape) -> tuple[Parts, Shape]:

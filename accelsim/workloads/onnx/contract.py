@@ -108,7 +108,7 @@ def contraction(
                 raise AccelsimError(f"index {label!r} is summed over in one operand alone")
             c *= size[label]
             continue
-        for count, one, other in _varying(label, size[label], (la, sa, pa), (lb, sb, pb)):
+        for count, one, other in varying(label, size[label], (la, sa, pa), (lb, sb, pb)):
             if one and other:
                 groups *= count
             elif other:
@@ -127,7 +127,7 @@ def contraction(
     return graph.emit(layer, [left_one, *extra], factors=[Operand(pb)], params=graph.params(constant))
 
 
-def _varying(
+def varying(
     label: str, size: int, *operands: tuple[Sequence[str], Shape, Parts]
 ) -> list[tuple[int, bool, bool]]:
     """The index in factors: (size, whether it selects the left operand, whether the right one)."""

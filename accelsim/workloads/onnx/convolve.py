@@ -36,7 +36,7 @@ def conv(graph: Graph, node: Any, weight: int = 1, bias: int = 2, last: bool = F
         shape = (image[0], *made, out)
     settle(graph, node, shape)
     layer = nested(image[0], groups, out // groups, per_group, made, window, "conv", graph.name(node))
-    said_if_folded(graph, node, window)
+    said_if_folded(graph, made, window)
     reads = slides(window, image[2:])
     weighted(graph, layer, x, w, node.input[bias:][:1], y, reads)
 
@@ -106,7 +106,11 @@ def conv_transpose(graph: Graph, node: Any) -> None:
             )  # fmt: skip
         params = 0
         out.append(i)
-    graph.make(node.output[0], *out, base=_subpixels(window, image[2:], made, reads))
+    y = node.output[0]
+    apart = graph.elements(y) - sum(graph.layers[i].output_elements for i in out)
+    if apart > 0:
+        graph.note(f"the kernel of {y!r} does not reach {apart:,} of its elements; they count nowhere")
+    graph.make(y, *out, base=_subpixels(window, image[2:], made, reads), gaps=apart > 0)
 
 
 def _rows(graph: Graph, x: str, piece: tuple[phases.AxisPiece, ...]) -> str | Operand:
@@ -155,7 +159,7 @@ def pool(graph: Graph, node: Any, last: bool = False) -> None:
         made = said[1:-1] if last else said[2:]  # whether the last window counts differs between opsets
     settle(graph, node, (image[0], *made, image[1]) if last else (image[0], image[1], *made))
     layer = nested(image[0], image[1], 1, 1, made, window, "pool", graph.name(node))
-    said_if_folded(graph, node, window)
+    said_if_folded(graph, made, window)
     i = graph.emit(layer, node.input[:1], reads=slides(window, image[2:]))
     for k, y in enumerate(node.output):  # MaxPool's indices
         if y and graph.values.find(y) is not None:
@@ -185,13 +189,10 @@ def nested(
     """
     axes = list(zip(made, window.kernel, window.stride, window.dilation))
     while len(axes) > 2:
-        lost = [p * r - touched(p, r, s, d) for p, r, s, d in axes]
-        p, r, _, _ = axes.pop(lost.index(min(lost)))
+        again = [_again(*axis) for axis in axes]
+        p, r, _, _ = axes.pop(again.index(min(again)))
         n *= p
-        if op == "pool":  # a pooling layer's channels are groups, its operands C
-            c *= r
-        else:
-            c *= r
+        c *= r
     if not axes:
         axes = [(1, 1, 1, 1)]
     if len(axes) == 1:
@@ -200,10 +201,15 @@ def nested(
     return Layer(n, groups, k, c, p, q, r, s, (sh, sw), (dh, dw), op, name)
 
 
-def said_if_folded(graph: Graph, node: Any, window: SlidingWindow) -> None:
-    """Note where a window of three axes that all overlap is read again along one."""
-    overlap = [k > s and k > 1 for k, s in zip(window.kernel, window.stride)]
-    if len(overlap) > 2 and all(overlap):
+def _again(p: int, r: int, stride: int, dilation: int) -> float:
+    """How often an axis of `p` windows of `r` reads each row that it touches, if it does not slide."""
+    return p * r / touched(p, r, stride, dilation)
+
+
+def said_if_folded(graph: Graph, made: Shape, window: SlidingWindow) -> None:
+    """Note where windows over three axes all overlap, so that one axis reads again what they share."""
+    several = zip(made, window.kernel, window.stride, window.dilation)
+    if len(made) > 2 and min(_again(*axis) for axis in several) > 1:
         graph.note("windows over three axes slide along two; along the third what they share is read again")
 
 

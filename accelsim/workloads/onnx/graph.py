@@ -224,17 +224,23 @@ class Graph:
         self._loose_params = 0
         return i
 
-    def make(self, name: str, *layers: int, part: int = 0, base: View | Whole | None = None) -> None:
+    def make(
+        self, name: str, *layers: int, part: int = 0, base: View | Whole | None = None, gaps: bool = False
+    ) -> None:
         """The tensor is the result of one layer, or of several in pieces; `part` tells several apart.
 
-        `base` says where its rows and columns lie in the layer's, where the sizes do not.
+        `base` says where its rows and columns lie in the layer's, where the sizes do not. With `gaps` the
+        layers make not all of it. Raises AccelsimError where they should and do not.
         """
         if not name:
             return
         shape = self.shape(name)
         tensor = str(part) if part else ""
         bits = quantised_bits(self.values.kind(name))
-        if len(layers) == 1:
+        made = sum(self.layers[i].output_elements for i in layers)
+        if made < prod(shape) and not gaps:
+            raise AccelsimError(f"its layers make {made} elements, but {name!r} has shape {list(shape)}")
+        if len(layers) == 1 and not gaps:
             source = Origin(layers[0], tensor, shape)
             self.parts[name] = P.made(source, bits)
             self._bases[source] = base or place.own(self.layers[layers[0]], shape)
@@ -283,7 +289,10 @@ class Graph:
     def build(self, outputs: Sequence[str]) -> Network:
         """The network, with its notes."""
         if not self.layers:
-            raise AccelsimError("the model has no operators that compute or move data")
+            raise AccelsimError(
+                "the model has no operators that compute or move data: views and functions of single values "
+                "are done on the way by the layer before, and there is none"
+            )
         taken: dict[int, set[int]] = {}
         ends = ((p.source.producer, p.bits) for x in outputs for p in self.parts.get(x, ()))
         for i, bits in (*self._read_at, *ends):

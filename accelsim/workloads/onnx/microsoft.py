@@ -11,6 +11,7 @@ from accelsim.workloads.network import Selection
 from accelsim.workloads.onnx import convolve as W
 from accelsim.workloads.onnx import parts as P
 from accelsim.workloads.onnx import views as V
+from accelsim.workloads.onnx.combine import join
 from accelsim.workloads.onnx.contract import check_inner, product_of
 from accelsim.workloads.onnx.graph import Graph
 from accelsim.workloads.onnx.window import check_broadcast, pool_window, weighted_window
@@ -84,13 +85,9 @@ def qlinear_combine(graph: Graph, node: Any) -> None:
     rank = max(map(len, shapes))
     shape = tuple(max(n) for n in zip(*((1,) * (rank - len(s)) + s for s in shapes)))
     W.agree(graph, node.output[0], shape)
-    data = graph.data(pair)
-    size = prod(shape)
-    full = [x for x in dict.fromkeys(data) if graph.elements(x) == size and not P.repeats(graph.read(x))]
-    large = [x for x in pair if not graph.activation(x) and graph.elements(x) == size]
-    layer = graph.elementwise(node, max(len(full) + len(large), 1))
-    params = graph.params(x for x in pair if not graph.activation(x))
-    graph.make(node.output[0], graph.emit(layer, data, params=params))
+    constants = [x for x in dict.fromkeys(pair) if not graph.activation(x)]
+    large = [x for x in constants if graph.elements(x) > 1]
+    join(graph, node, graph.data(pair), large, graph.params(constants))
 
 
 def fused(graph: Graph, node: Any) -> None:

@@ -4,29 +4,68 @@ from __future__ import annotations
 
 from itertools import product
 from math import prod
-from typing import Any
+from typing import Any, NamedTuple
 
 from accelsim.errors import AccelsimError
 from accelsim.workloads.layer import Layer
 from accelsim.workloads.onnx import parts as P
 from accelsim.workloads.onnx import views as V
 from accelsim.workloads.onnx.convolve import agree
-from accelsim.workloads.onnx.graph import Graph, Operand
-from accelsim.workloads.onnx.values import Shape
-from accelsim.workloads.onnx.window import check_broadcast
+from accelsim.workloads.onnx.graph import Graph, Operand, quantised_bits
+from accelsim.workloads.onnx.parts import Origin
 from accelsim.workloads.reach import SAME, Reads, RowWindow, Whole, Window, all_of
 
 
-def move(graph: Graph, node: Any, inputs: list[str], reads: int, writes: int, suffix: str = "") -> int:
-    """A layer that reads and writes so many elements; exact where one number divides the other."""
-    name = graph.name(node, suffix)
-    if reads % writes == 0:
-        layer = Layer(G=writes, C=reads // writes, op="eltwise", name=name)
-    elif writes % reads == 0:
-        layer = Layer(G=reads, K=writes // reads, op="eltwise", name=name)
-    else:
-        layer = Layer(G=max(reads, writes), op="eltwise", name=name)
-    return graph.emit(layer, inputs)
+def move(graph: Graph, node: Any, inputs: list[str], reads: int, outputs: list[str]) -> None:
+    """Layers that read so many elements of the inputs, each once, and write the outputs.
+
+    One where the larger number is a multiple of the smaller; else two, one of which reads (or writes) an
+    element more for each of its own.
+    """
+    writes = max(sum(graph.elements(y) for y in outputs), 1)
+    small, large = sorted((reads, writes))
+    times, more = divmod(large, small)
+    flat = _flat(graph, inputs, reads) if more else None
+    if more and flat is None:  # operands that share elements
+        small, times, more = large, 1, 0
+    layers, at = [], 0
+    pieces = [(small - more, times), (more, times + 1)] if more else [(small, times)]
+    for j, (count, each) in enumerate(pieces):
+        sizes = (count, 1, each) if reads >= writes else (count, each, 1)
+        name = graph.name(node, f".part{j}" if more else "")
+        layer = Layer(1, *sizes, op="eltwise", name=name)
+        if flat is None:
+            layers.append(graph.emit(layer, inputs))
+            continue
+        taken = P.take(flat, (reads,), 0, at, layer.input_elements)
+        layers.append(graph.emit(layer, [Operand(taken)]))
+        at += layer.input_elements
+    if len(layers) == 1:
+        for k, y in enumerate(outputs):
+            graph.make(y, *layers, part=k)
+        return
+    made = [graph.layers[i].output_elements for i in layers]
+    whole = P.concat(((P.made(Origin(i, "", (n,))), (n,)) for i, n in zip(layers, made)), 0)
+    at = 0
+    for y in outputs:
+        n, shape = graph.elements(y), graph.shape(y)
+        parts = P.reshape(P.take(whole, (writes,), 0, at, n), (n,), shape)
+        graph.parts[y] = P.quantised(parts, quantised_bits(graph.values.kind(y)))
+        at += n
+
+
+def _flat(graph: Graph, inputs: list[str], reads: int) -> P.Parts | None:
+    """What the inputs hold in one axis, without padding, if each element stands there once."""
+    out = []
+    for part in (p for x in dict.fromkeys(inputs) for p in graph.read(x)):
+        if part.axes is None:
+            return None
+        shape = part.shape
+        flat = P.reshape((part._replace(start=(0,) * len(shape)),), shape, (prod(shape),))
+        out.append((flat, (prod(shape),)))
+    if sum(n for _, (n,) in out) != reads or any(p.axes is None for flat, _ in out for p in flat):
+        return None
+    return P.concat(out, 0)
 
 
 def one_pass(graph: Graph, node: Any) -> None:
@@ -57,56 +96,6 @@ def _pass(graph: Graph, node: Any) -> Reads:
         if len(shape) == 4 and axes <= {1, 3}:
             return Window(RowWindow(), all_of(shape[3]))
     return Whole(f"{node.op_type} takes its statistics over the whole map")
-
-
-def combine(graph: Graph, node: Any) -> None:
-    """Sum, product and their like.
-
-    Fused into the layer before: constants of one value a channel, single values, and a tensor with itself
-    (x * sigmoid(x)). Smaller activations (squeeze-excite) ride along without a place in the loop nest.
-    """
-    inputs = [x for x in node.input if x]
-    if not graph.attributes(node).get("broadcast"):  # before opset 7 it aligns the shapes at another axis
-        check_broadcast(graph.shape(x) for x in inputs)
-        rank = max(len(graph.shape(x)) for x in inputs)
-        padded = [(1,) * (rank - len(s)) + s for s in map(graph.shape, inputs)]
-        agree(graph, node.output[0], tuple(0 if 0 in sizes else max(sizes) for sizes in zip(*padded)))
-    shape = graph.shape(node.output[0])
-    size = prod(shape)
-    constants = [x for x in inputs if not graph.activation(x)]
-    batch = shape[0] if shape else 1
-    large = [x for x in constants if _varies(graph.shape(x)) and graph.elements(x) * batch >= size]
-    params = graph.params(constants)
-    data = graph.data(inputs)
-    wide = [x for x in data if graph.elements(x) > 1] or data
-    if (
-        not large
-        and len({P.quantised(graph.read(x), 0) for x in wide}) == 1
-        and graph.elements(wide[0]) == size
-    ):
-        graph.fuse(node, wide[0], params)
-        return
-    full = [x for x in dict.fromkeys(data) if graph.elements(x) == size and not P.repeats(graph.read(x))]
-    operands = len(full) + len(large)
-    read = P.elements(tuple(p for x in (*data, *large) for p in graph.read(x)))
-    if operands and read and read % size == 0:  # x + transpose(x) reads one
-        operands = read // size
-    layer = graph.elementwise(node, max(operands, 1))
-    if not operands:
-        layer = _spread(graph, node, wide, size, layer)
-    graph.make(node.output[0], graph.emit(layer, data, params=params))
-
-
-def _spread(graph: Graph, node: Any, data: list[str], size: int, layer: Layer) -> Layer:
-    """Operands that all repeat: the largest is read once and makes several results an element."""
-    largest = max(P.elements(graph.read(x)) for x in data)
-    if not largest or size % largest:
-        return layer
-    return Layer(G=largest, K=size // largest, op="eltwise", name=layer.name)
-
-
-def _varies(shape: Shape) -> bool:
-    return sum(size > 1 for size in shape) > 1
 
 
 def fused(graph: Graph, node: Any) -> None:
@@ -167,42 +156,57 @@ def resize(graph: Graph, node: Any) -> None:
     nearest = attributes.get("mode", b"nearest") == b"nearest"
     changed = [i for i in range(len(old)) if old[i] != new[i]]
     if len(changed) > 2:
-        i = move(graph, node, [x], prod(old), prod(new))
-        graph.make(y, i)
+        move(graph, node, [x], prod(old), [y])
         return
     axes = [_resized(old[i], new[i], nearest) for i in changed]
     if len(axes) == 1:
-        axes.append([(1, 1, 1, 1)])
+        axes.append([_Stretch(0, 1, 1, 1, 1)])
     rest = [n for i, n in enumerate(old) if i not in changed]
     images = rest[0] if len(rest) > 1 else 1
     channels = prod(rest[1:] if len(rest) > 1 else rest)
     out = []
     several = list(product(*axes))
-    for j, ((p, ku, r, sh), (q, kv, s, sw)) in enumerate(several):
+    for j, pair in enumerate(several):
+        (_, p, ku, r, sh), (_, q, kv, s, sw) = pair
         name = graph.name(node, f".part{j}" if len(several) > 1 else "")
         op = "eltwise" if r == s == sh == sw == 1 else "pool"
         layer = Layer(images, channels, ku * kv, 1, p, q, r, s, (sh, sw), op=op, name=name)
         one = len(several) == 1
-        inputs = [x if one else Operand(P.loose(graph.read(x), layer.input_elements))]
+        parts, shape = graph.read(x), old
+        for i, piece, axis in zip(changed, pair, axes):
+            if len(axis) > 1:
+                parts = P.take(parts, shape, i, piece.first, piece.rows)
+                shape = (*shape[:i], piece.rows, *shape[i + 1 :])
         whole_factor = one and nearest and op == "eltwise"
         reads = (
             None
             if whole_factor
             else Whole("resizing by no whole factor, or with more than the nearest pixel")
         )
-        out.append(graph.emit(layer, inputs, reads=reads))
+        out.append(graph.emit(layer, [x if one else Operand(parts)], reads=reads))
     graph.make(y, *out)
 
 
-def _resized(old: int, new: int, nearest: bool) -> list[tuple[int, int, int, int]]:
-    """Pieces of one axis: (rows, results a row, window, stride)."""
+class _Stretch(NamedTuple):
+    """Rows of an axis that are resized alike: where they begin, results a row, window, stride."""
+
+    first: int
+    rows: int
+    results: int
+    window: int
+    stride: int
+
+
+def _resized(old: int, new: int, nearest: bool) -> list[_Stretch]:
+    """The pieces of one axis; those that grow share out its rows."""
     if new >= old:
         times, more = divmod(new, old)
-        return [(n, k, 1, 1) for n, k in ((old - more, times), (more, times + 1)) if n]
+        few = _Stretch(0, old - more, times, 1, 1)
+        return [few, _Stretch(old - more, more, times + 1, 1, 1)] if more else [few]
     stride = old // new
     if nearest:
-        return [(new, 1, 1, stride)]
-    return [(new, 1, 2 if stride > 1 else old - new + 1, stride)]
+        return [_Stretch(0, new, 1, 1, stride)]
+    return [_Stretch(0, new, 1, 2 if stride > 1 else old - new + 1, stride)]
 
 
 def gather(graph: Graph, node: Any) -> None:
@@ -242,9 +246,7 @@ def traffic(graph: Graph, node: Any) -> None:
     for y in outputs:
         graph.shape(y)
     reads = P.elements(tuple(p for x in data for p in graph.read(x)))
-    i = move(graph, node, data, max(reads, 1), max(sum(graph.elements(y) for y in outputs), 1))
-    for k, y in enumerate(outputs):
-        graph.make(y, i, part=k)
+    move(graph, node, data, max(reads, 1), outputs)
 
 
 def _boxes(graph: Graph, node: Any) -> None:

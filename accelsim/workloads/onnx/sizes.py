@@ -109,7 +109,8 @@ def _dims(value: Any) -> Any:
 
 def _symbol(dim: Any) -> str:
     """The name of a symbolic size; "?" and the like are no names."""
-    return str(dim.dim_param) if any(c.isalnum() for c in dim.dim_param) else ""
+    symbol = str(dim.dim_param)  # bytes, where it is no text
+    return symbol if any(c.isalnum() for c in symbol) else ""
 
 
 def _wanted(value: Any, sizes: Sizes) -> list[int | None]:  # one size an axis, None where nothing is asked
@@ -164,7 +165,8 @@ def _known(values: Sequence[Any], sizes: Sizes) -> None:
 def _ask(missing: list[tuple[str, int, str]], values: Sequence[Any]) -> str:
     named = list(dict.fromkeys(s for _, _, s in missing if s))
     name, axis, symbol = missing[0]
-    said = f"input {name!r}: axis {axis} is symbolic ({symbol or '?'}); give resolution="
+    argument = "batch" if axis == 0 and not symbol else "resolution"
+    said = f"input {name!r}: axis {axis} is symbolic ({symbol or '?'}); give {argument}="
     if len(missing) > 1:
         said += " or all of " + ", ".join(f"{n!r} axis {a} ({s or '?'})" for n, a, s in missing[:12])
     if named:

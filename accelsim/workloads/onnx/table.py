@@ -14,6 +14,7 @@ from accelsim.workloads.onnx import move as M
 from accelsim.workloads.onnx import sequences as Q
 from accelsim.workloads.onnx import stateful as T
 from accelsim.workloads.onnx import views as V
+from accelsim.workloads.onnx.combine import combine
 from accelsim.workloads.onnx.graph import Graph
 from accelsim.workloads.onnx.recurrent import recurrent
 
@@ -92,7 +93,7 @@ HANDLERS: dict[str, Handler] = {
     **dict.fromkeys(("MaxPool", "AveragePool", "LpPool"), W.pool),
     **dict.fromkeys(("GlobalAveragePool", "GlobalMaxPool", "GlobalLpPool"), W.global_pool),
     **dict.fromkeys(REDUCTIONS, M.reduce), **dict.fromkeys(PASSES, M.one_pass),
-    **dict.fromkeys(SEVERAL_OPERANDS, M.combine), **dict.fromkeys(ONE_OPERAND, M.fused),
+    **dict.fromkeys(SEVERAL_OPERANDS, combine), **dict.fromkeys(ONE_OPERAND, M.fused),
     **dict.fromkeys(("Resize", "Upsample"), M.resize), **dict.fromkeys(TRAFFIC, M.traffic),
     **dict.fromkeys(("QuantizeLinear", "DequantizeLinear"), M.quantize),
     "DynamicQuantizeLinear": M.dynamic_quantize, "BatchNormalization": M.batch_norm,

@@ -97,7 +97,13 @@ class Values:
         self.define(tensor.name, shape, tensor.data_type)
         external = tensor.data_location == onnx.TensorProto.EXTERNAL
         if not external and prod(shape) <= LIMIT and (_filled(tensor) or not prod(shape)):
-            self._data[tensor.name] = numpy_helper.to_array(tensor)
+            try:
+                self._data[tensor.name] = numpy_helper.to_array(tensor)
+            except Exception as fault:  # a damaged one raises of many types
+                raise AccelsimError(
+                    f"weight {tensor.name!r:.80}: its data does not fit its type and shape {list(shape)}: "
+                    f"{fault!s:.200}"
+                ) from None
 
     def infer(self, node: Any, constant: bool) -> None:
         """Shapes of a node's outputs, and their values if `constant` and every input is known."""

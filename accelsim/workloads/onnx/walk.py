@@ -8,7 +8,7 @@ from typing import Any
 
 import networkx as nx
 
-from accelsim.errors import AccelsimError
+from accelsim.errors import AccelsimError, nearest
 from accelsim.workloads.onnx import control, move
 from accelsim.workloads.onnx.graph import Graph
 from accelsim.workloads.onnx.table import CONSTANT_VIEWS, HANDLERS, MICROSOFT, REFUSED, SEQUENCES, handler
@@ -147,7 +147,7 @@ def place(node: Any) -> str:
 def ordered(graph: Any, outputs: Sequence[str]) -> tuple[list[Any], list[Any]]:
     """(operators that lead to an output, in an order that works; those that lead to none).
 
-    Raises AccelsimError for a cycle and for outputs that nothing makes.
+    Raises AccelsimError for a cycle, and for outputs and operands that nothing makes.
     """
     flow: nx.DiGraph[int] = nx.DiGraph()
     flow.add_nodes_from(range(len(graph.node)))
@@ -171,6 +171,10 @@ def ordered(graph: Any, outputs: Sequence[str]) -> tuple[list[Any], list[Any]]:
         names = ", ".join(place(graph.node[i]) for i, *_ in loop[:3])
         raise AccelsimError(f"operators read each other's results in a circle: {names}") from None
     live = [graph.node[i] for i in order if i in alive]
+    for node in live:
+        for name in sorted(_reads(node) - maker.keys() - given, key=str):
+            close = nearest(str(name), sorted(str(x) for x in {*maker, *given} - set(node.output)))
+            raise AccelsimError(f"{place(node)} reads {name!r}, which nothing makes{close}")
     dead = [graph.node[i] for i in order if i not in alive and any(graph.node[i].output)]
     return live, dead
 

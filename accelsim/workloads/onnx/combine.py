@@ -1,0 +1,117 @@
+"""Sums, products and other element-wise functions of several tensors, broadcast or not."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Any
+
+from accelsim.workloads.layer import Layer
+from accelsim.workloads.onnx import parts as P
+from accelsim.workloads.onnx.contract import varying
+from accelsim.workloads.onnx.convolve import agree
+from accelsim.workloads.onnx.graph import Graph, Operand
+from accelsim.workloads.onnx.parts import Parts
+from accelsim.workloads.onnx.values import Shape
+from accelsim.workloads.onnx.window import check_broadcast
+
+
+def combine(graph: Graph, node: Any) -> None:
+    """Sum, product and their like.
+
+    Fused into the layer before: constants of one value a channel, single values, and a tensor with itself
+    (x * sigmoid(x)). An operand that lacks dimensions of the result takes the place of weights.
+    """
+    inputs = [x for x in node.input if x]
+    axis = None
+    if not graph.attributes(node).get("broadcast"):  # before opset 7 it aligns the shapes at another axis
+        check_broadcast(graph.shape(x) for x in inputs)
+        rank = max(len(graph.shape(x)) for x in inputs)
+        padded = [(1,) * (rank - len(s)) + s for s in map(graph.shape, inputs)]
+        agree(graph, node.output[0], tuple(0 if 0 in sizes else max(sizes) for sizes in zip(*padded)))
+    else:
+        axis = graph.attributes(node).get("axis")
+    constants = [x for x in inputs if not graph.activation(x)]
+    large = [x for x in dict.fromkeys(constants) if sum(n > 1 for n in graph.shape(x)) > 1]
+    params = graph.params(constants)
+    data = graph.data(inputs)
+    wide = [x for x in data if graph.elements(x) > 1] or data
+    if (
+        not large
+        and len({P.quantised(graph.read(x), 0) for x in wide}) == 1
+        and graph.elements(wide[0]) == graph.elements(node.output[0])
+    ):
+        graph.fuse(node, wide[0], params)
+        return
+    join(graph, node, data, large, params, axis)
+
+
+def join(
+    graph: Graph, node: Any, data: list[str], large: list[str], params: int, axis: int | None = None
+) -> None:
+    """The layer of activations `data` and constants `large`, `axis` where an old operator aligns them."""
+    shape = graph.shape(node.output[0])
+    size = prod(shape)
+    wide = [x for x in data if graph.elements(x) > 1] or data
+    operands = {x: _expanded(graph, x, shape, axis) for x in (*wide, *large)}
+    full = [x for x in dict.fromkeys(wide) if graph.elements(x) == size and not P.repeats(graph.read(x))]
+    found = _apart(operands, wide) if len(full) < 2 else None
+    if found is not None:
+        one, other = found
+        layer = broadcast(shape, operands[one], operands[other], graph.name(node))
+        left = [x for x in data if x != other]
+        i = graph.emit(layer, left, factors=[Operand(operands[other])], params=params)
+        graph.make(node.output[0], i)
+        return
+    several = len(full) + sum(graph.elements(x) == size for x in large)
+    read = P.elements(tuple(p for parts in operands.values() for p in parts))
+    if several and read and read % size == 0:  # x + transpose(x) reads one
+        several = read // size
+    layer = graph.elementwise(node, max(several, 1))
+    if not several:
+        layer = _spread(graph, wide, size, layer)
+    graph.make(node.output[0], graph.emit(layer, data, params=params))
+
+
+def _expanded(graph: Graph, name: str, shape: Shape, axis: int | None) -> Parts:
+    own = graph.shape(name)
+    if axis is not None and len(own) < len(shape):
+        at = axis % len(shape)
+        own = (*own, *(1,) * (len(shape) - at - len(own)))
+    return P.expand(P.reshape(graph.read(name), graph.shape(name), own), own, shape)
+
+
+def _apart(operands: dict[str, Parts], data: list[str]) -> tuple[str, str] | None:
+    """The operand that is read as inputs and the one that takes the place of weights, if they share nothing.
+
+    The largest activation, and the largest of the others.
+    """
+    elements = {x: P.elements(parts) for x, parts in operands.items()}
+    first = max(data, key=lambda x: elements[x])
+    others = [x for x in operands if x != first]
+    if not others:
+        return None
+    second = max(others, key=lambda x: elements[x])
+    if P.elements(operands[first] + operands[second]) < elements[first] + elements[second]:
+        return None
+    return first, second
+
+
+def broadcast(shape: Shape, one: Parts, other: Parts, name: str) -> Layer:
+    """Each axis by the operands that vary along it: both G, the first N, P or Q, the second K."""
+    size = dict.fromkeys("NGKPQ", 1)
+    places = {3: "NPG"}.get(len(shape), "NGPQ")
+    labels = [str(i) for i in range(len(shape))]
+    for i, (label, n) in enumerate(zip(labels, shape)):
+        for count, first, second in varying(label, n, (labels, shape, one), (labels, shape, other)):
+            place = places[min(i, len(places) - 1)]
+            alone = place if place in "PQ" else "N"
+            size["G" if first and second else alone if first else "K"] *= count
+    return Layer(size["N"], size["G"], size["K"], 1, size["P"], size["Q"], op="broadcast", name=name)
+
+
+def _spread(graph: Graph, data: list[str], size: int, layer: Layer) -> Layer:
+    """Operands that all repeat: the largest is read once and makes several results an element."""
+    largest = max(P.elements(graph.read(x)) for x in data)
+    if not largest or size % largest:
+        return layer
+    return Layer(G=largest, K=size // largest, op="eltwise", name=layer.name)
