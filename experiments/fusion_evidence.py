@@ -2,18 +2,28 @@
 
 fusion.csv  best stacks against layer by layer: EDP, energy, latency, words with memory 0, the certificate
 grid.csv    FSRCNN in one stack over tiles and kept modes, as DeFiNES explores it (Mei et al., HPCA 2023)
+chain.csv   the time of the search on chains of convolutions
+rows.csv    attention in tiles of rows, scores and softmax kept: words with memory 0
+ranks.csv   the order of subnets with and without stacks
 """
 
 from __future__ import annotations
 
 import time
 
+import numpy as np
 from common import options, write
 
 import accelsim
 from accelsim import AccelsimError, Network, NetworkBuilder, NetworkCost
+from accelsim.hardware import load_hardware
+from accelsim.hardware.resize import resized
+from accelsim.pricing.models.loopnest import LoopNest
+from accelsim.pricing.network import NetworkPricer, Run
+from accelsim.pricing.way import Way
+from accelsim.workloads.spaces import load_space
 
-CHIPS = ("eyeriss", "shidiannao", "edgetpu", "dpu_zcu102", "example")
+CHIPS = ("eyeriss", "shidiannao", "edgetpu", "tpu_v1", "dpu_zcu102", "example")
 NETWORKS = ("fsrcnn", "mobilenet_v2", "resnet50")
 FSRCNN = ((56, 5), (12, 1), (12, 3), (12, 3), (12, 3), (12, 3), (56, 1), (16, 3))
 ROWS, COLUMNS = (1, 4, 18, 72, 270, 540), (1, 4, 16, 60, 240, 960)
@@ -98,8 +108,74 @@ def grid(network: Network, rows: tuple[int, ...], columns: tuple[int, ...]) -> l
     ]
 
 
+def chain(layers: int) -> Network:
+    """Convolutions on 28 x 28, 1x1 and 3x3 in turn, with 32 channels."""
+    b = NetworkBuilder(f"chain of {layers}", 32, 28, 28)
+    x = b.input
+    for i in range(layers):
+        x = b.conv(x, 32, 3 if i % 2 else 1, name=f"c{i}")
+    return b.build(x)
+
+
+def attention(network: Network, rows: int, fits: int) -> dict[str, str]:
+    """Scores, softmax and context of each block in tiles of rows, on the example chip with a large buffer."""
+    chip = resized(load_hardware("example"), {"memories.buffer.size_bytes": fits})
+    stacks = []
+    for name in network.names:
+        block, _, last = name.rpartition(".")
+        if last == "scores":
+            parts = [f"{block}.{part}" for part in ("scores", "softmax", "context")]
+            stacks.append({"layers": parts, "tile": {"P": rows, "Q": 1}, "kept": "both"})
+    plain, fused = (
+        accelsim.evaluate(chip, network, {"layers": {}, "stacks": chosen}, "template")
+        for chosen in ([], stacks)
+    )
+    assert isinstance(plain, NetworkCost)
+    assert isinstance(fused, NetworkCost)
+    return {
+        "network": network.name,
+        "rows": str(rows),
+        "words with memory 0": f"{outer_words(plain) / 1e6:.1f} M to {outer_words(fused) / 1e6:.1f} M",
+        "EDP": f"{plain.edp_js / fused.edp_js:.2f}x",
+    }
+
+
+def order_of(a: np.ndarray, b: np.ndarray) -> float:
+    """Kendall's tau: pairs in the same order less pairs in the other, of all."""
+    first, second = np.triu_indices(len(a), 1)
+    return float(np.mean(np.sign(a[first] - a[second]) * np.sign(b[first] - b[second])))
+
+
+def ranks(chip: str, count: int) -> dict[str, str]:
+    """Random subnets of Once-for-All's MobileNetV3 at 160, by EDP, with stacks and without."""
+    space, hardware = load_space("ofa_mbv3").at(160), load_hardware(chip)
+    rows = space.sample(np.random.default_rng(0), count)
+    nets = [space.to_network(row) for row in rows]
+    pricer = NetworkPricer(LoopNest(Way.of("template", "edp")))
+    edp = []
+    for fuse in (False, True):
+        cost = pricer.price([Run(hardware, net, fuse=fuse) for net in nets])
+        edp.append(cost.latency_cycles * cost.energy_pj)
+    gain = edp[0] / edp[1]
+    return {
+        "chip": chip,
+        "subnets": str(count),
+        "EDP": f"{gain.min():.2f}x to {gain.max():.2f}x",
+        "Kendall's tau": f"{order_of(*edp):.3f}",
+    }
+
+
+def timed(layers: int) -> dict[str, str]:
+    """One line of chain.csv."""
+    return {"layers": str(layers)} | {
+        key: value
+        for key, value in row("eyeriss", chain(layers)).items()
+        if key in ("EDP", "stacks", "could be better by", "priced", "CPU s")
+    }
+
+
 def main() -> None:
-    """Both tables."""
+    """All tables."""
     chosen = options(__doc__ or "", "fusion_evidence")
     small = fsrcnn(18, 16)
     networks = [fsrcnn() if n == "fsrcnn" else accelsim.load_network(n) for n in NETWORKS]
@@ -107,6 +183,12 @@ def main() -> None:
     write(
         chosen.out / "fusion.csv", [row(c, n) for n in ([small] if chosen.quick else networks) for c in chips]
     )
+    lengths = (3, 5) if chosen.quick else (10, 20, 40, 80)
+    write(chosen.out / "chain.csv", [timed(n) for n in lengths])
+    write(chosen.out / "ranks.csv", [ranks(c, 4 if chosen.quick else 60) for c in chips if c != "tpu_v1"])
+    inputs = (("vit_b16", None),) if chosen.quick else (("bert_base", 512), ("vit_b16", None))
+    nets = [accelsim.load_network(name, resolution=size) for name, size in inputs]
+    write(chosen.out / "rows.csv", [attention(net, 64, 4 << 20) for net in nets])
     tiles = ((18,), (4, 16)) if chosen.quick else (ROWS, COLUMNS)
     write(chosen.out / "grid.csv", grid(small if chosen.quick else networks[0], *tiles))
 

@@ -109,5 +109,12 @@ def network_(
     print(f"batch {net.batch}, {net.macs:,} MACs, {net.weights:,} weights, {net.params:,} parameters")
     ends = ", ".join(net.names[i] for i in net.outputs[:4]) + (", ..." if len(net.outputs) > 4 else "")
     print(f"{net.input_elements:,} elements come in, {net.output_elements:,} leave from {ends}")
+    reasons: dict[str, list[str]] = {}
+    for edge in net.whole_edges:
+        what, _, why = edge.partition(": ")
+        reasons.setdefault(why, []).append(what)
+    for why, edges in reasons.items():
+        more = f" and {len(edges) - 2} more" if len(edges) > 2 else ""
+        print(f"no windows: {why}: {', '.join(edges[:2])}{more}")
     for note in net.notes:
         print(f"note: {note}")

@@ -105,3 +105,12 @@ def test_sizes_are_for_onnx_files(capsys):
     code, _, err = run(capsys, "map", "edgetpu", "--layer", "K=4 C=4", "--dim", "n=1")
     assert code == 2
     assert "are for networks" in err
+
+
+def test_network_says_what_is_read_whole_and_why(capsys):
+    code, out, _ = run(capsys, "network", "bert_base", "--resolution", "16")
+    assert code == 0
+    assert (
+        "no windows: the second factor of a product is read by every row: block0.scores reads all of "
+        "block0.key, block0.context reads all of block0.value and 22 more"
+    ) in out
