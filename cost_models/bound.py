@@ -39,6 +39,27 @@ ROUNDING = 1.0 - 1e-12
 
 
 @step
+def hand_down(t, p, c, child, parent, distinct, ws, iw):
+    """Charge words that child `c` exchanges with parent `p`; returns the energy of the hops.
+
+    Of outputs, `distinct` words are no partial sums that the parent has received before.
+    """
+    psum = 0.0
+    final = 0.0
+    child_final = 0.0
+    if t == L.O:
+        psum = max(0.0, parent - distinct)
+        reduced = iw[X.SPLIT] & (X.EVERY_MEMORY * FREE_O)
+        if not reduced & X.fans(0, p):
+            final = min(distinct, parent)
+        if not reduced & X.fans(0, c):
+            child_final = ws[X.SIZE + L.O]
+    if p == 0 and iw[X.PROBLEM + L.RESIDENT + t]:
+        return 0.0
+    return charge(t, p, c, 0.0, parent, child, psum, final, child_final, ws, iw)
+
+
+@step
 def transfer(t, p, c, child_rows, parent_rows, ws, iw):
     """Charge what child `c` exchanges with parent `p`; returns the energy of the hops.
 
@@ -70,22 +91,10 @@ def transfer(t, p, c, child_rows, parent_rows, ws, iw):
         else:
             child *= fills
             parent *= fills / merged
-    psum = 0.0
-    final = 0.0
-    child_final = 0.0
     if t == L.I:
         child *= child_rows
         parent *= parent_rows
-    elif t == L.O:
-        psum = max(0.0, parent - distinct)
-        reduced = split & (X.EVERY_MEMORY * FREE_O)
-        if not reduced & X.fans(0, p):
-            final = min(distinct, parent)
-        if not reduced & X.fans(0, c):
-            child_final = ws[X.SIZE + L.O]
-    if p == 0 and iw[X.PROBLEM + L.RESIDENT + t]:
-        return 0.0
-    return charge(t, p, c, 0.0, parent, child, psum, final, child_final, ws, iw)
+    return hand_down(t, p, c, child, parent, distinct, ws, iw)
 
 
 @inlined
@@ -118,10 +127,11 @@ def to_macs(ws, iw):
 
 
 @step
-def put_tile(c, tiles, i, ws, iw):
+def put_tile(c, tiles, i, partial, ws, iw):
     """Give an instance of memory `c` the tile in row `i` of `tiles` int64[n, 8]; False if it cannot fit.
 
-    Outputs count the narrower of their precisions, resident tensors nothing.
+    Outputs count as partial sums where they are known to be, else the narrower of their precisions;
+    resident tensors nothing.
     """
     for d in range(L.NDIM):
         size = np.float64(tiles[i, d])
@@ -139,7 +149,7 @@ def put_tile(c, tiles, i, ws, iw):
         width = X.width(c, t, ws)
         if t == L.O:
             psum = X.width(c, L.PSUM, ws)
-            if iw[X.SPLIT] & (X.EVERY_MEMORY * FREE_O) & X.fans(0, c):
+            if partial or iw[X.SPLIT] & (X.EVERY_MEMORY * FREE_O) & X.fans(0, c):
                 width = psum
             else:
                 width = min(width, psum)
@@ -202,7 +212,16 @@ def _rows_least(pair, c, slides, ws):
 
 
 @step
-def _instances(d, c, ws, iw):
+def least_rows(c, ws):
+    """Input rows times columns brought to memory `c` at the very least; one of the pairs may slide."""
+    return min(
+        _rows_least(0, c, True, ws) * _rows_least(1, c, False, ws),
+        _rows_least(0, c, False, ws) * _rows_least(1, c, True, ws),
+    )
+
+
+@step
+def instances(d, c, ws, iw):
     """Instances of memory `c` along dimension `d` that have something to do, at the very least."""
     total = 1.0
     for m in range(c):
@@ -229,10 +248,7 @@ def tile_alone(c, ws, iw):
 
     Holds for any tiles and loop orders of the memories above; the fan-outs are known.
     """
-    still = min(
-        _rows_least(0, c, True, ws) * _rows_least(1, c, False, ws),
-        _rows_least(0, c, False, ws) * _rows_least(1, c, True, ws),
-    )
+    still = least_rows(c, ws)
     least_pj = np.inf
     least_time = np.inf
     for stationary in range(L.NTENSOR):
@@ -247,7 +263,7 @@ def tile_alone(c, ws, iw):
                 free = FREE_W if t == L.W else FREE_I if t == L.I else FREE_O
                 for d in range(L.NDIM):
                     if (free >> d) & 1:
-                        ws[INSIDE + d] = ws[X.TILES + L.NDIM * c + d] / _instances(d, c, ws, iw)
+                        ws[INSIDE + d] = ws[X.TILES + L.NDIM * c + d] / instances(d, c, ws, iw)
             hops += transfer(t, p, c, still, still, ws, iw)
         time, pj = busiest(iw[X.KIND + c], ws, iw)
         least_pj = min(least_pj, pj + hops)

@@ -74,7 +74,7 @@ def _glance(b, shape, union, axis_dim, axis_factor, whole, ws, iw):
     for c in range(1, iw[X.MEMORIES] & 7):
         for d in range(L.NDIM):
             whole[0, d] = np.int64(np.ceil(whole[0, d] / ws[X.FACTOR + L.NDIM * (c - 1) + d]))
-        B.put_tile(c, whole, 0, ws, iw)
+        B.put_tile(c, whole, 0, False, ws, iw)
         own, time = B.tile_alone(c, ws, iw)
         pj += own
         if iw[X.KIND + c]:
@@ -172,13 +172,13 @@ def list_spreads(
 ):  # fmt: skip
     """Spatial choices that may be worth a look, ways that differ in nothing that costs taken about once.
 
-    allowed    int64[M, 3], bit d: the axis may carry dimension d
+    allowed    int64[M, A], bit d: the axis may carry dimension d
     shape      what tiles may be, see `bound_tiles`
     objective  below 0: all of them, without bounds
     floor      float64[2]: cycles, and pJ without leakage, that any mapping costs
     most       the most to list
 
-    Returns (dimensions int8[S, M, 3], factors int32[S, M, 3], the smallest union tiles that they allow
+    Returns (dimensions int8[S, M, A], factors int32[S, M, A], the smallest union tiles that they allow
     int32[S, M, 8], bounds on the objective float64[S], cycles float64[S], pJ float64[S], how many were
     hopeless, whether these are all): the list is cut short once stop[NOW] is not 0.
     """

@@ -16,11 +16,12 @@ from cost_models._jit import inlined, kernel, step
 from cost_models.chance import below, mixed, uniform
 from cost_models.genes import (
     AXIS,
-    AXIS_GENES,
     BLOCK,
+    MORE,
     ORDER,
     RATIO,
     SCRATCH,
+    axis_gene,
     decode,
     encode,
     objective_of,
@@ -67,7 +68,7 @@ def _mutate(row, genes, tiles, parent, by_index, state, iw):
         at = BLOCK * m + ORDER + d
     else:
         a = below(iw[X.AXES + m], state)
-        at = BLOCK * m + AXIS + AXIS_GENES * a + (L.NDIM if uniform(state) < 0.3 else d)
+        at = axis_gene(m, a, M) + (L.NDIM if uniform(state) < 0.3 else d)
     value = uniform(state)
     if uniform(state) < 0.5:
         value = genes[row, at] + _SPREAD * (2.0 * value - 1.0)
@@ -85,6 +86,9 @@ def _cross(row, first, second, genes, state, iw):
             genes[row, g] = genes[orders, g]
         for g in range(BLOCK * m + AXIS, BLOCK * (m + 1)):
             genes[row, g] = genes[axes, g]
+        if genes.shape[1] > BLOCK * M:
+            for g in range(BLOCK * M + MORE * m, BLOCK * M + MORE * (m + 1)):
+                genes[row, g] = genes[axes, g]
     for d in range(L.NDIM):
         tiles = first if uniform(state) < 0.5 else second
         for m in range(M):
@@ -98,13 +102,12 @@ def _winner(n, cost, state):
 
 
 @step
-def populate(n, started, seed, genes, cost, state, iw):
+def populate(n, started, seed, genes, cost, state):
     """Draw `n` individuals: row 0 stays; if it is a good `start`, some resemble it; the rest is random."""
     state[0] = mixed(seed)
-    width = (iw[X.MEMORIES] & 7) * BLOCK
     for i in range(n + 1):
         cost[i] = np.inf
-        for g in range(width):
+        for g in range(genes.shape[1]):
             if i == 0:
                 continue
             value = uniform(state)
@@ -155,7 +158,7 @@ def generations(
                     target = i
             if twin or value >= cost[target]:
                 continue
-            for g in range(M * BLOCK):
+            for g in range(genes.shape[1]):
                 genes[target, g] = genes[n, g]
         cost[target] = value
         for m in range(M):
@@ -175,14 +178,14 @@ def begin(
 ):  # fmt: skip
     """Prepare `evolve` from the mapping in row 0 of the arrays; returns the individuals, at most POPULATION.
 
-    Fills genes float64[POPULATION + 1, M * BLOCK], cost float64[POPULATION + 1] and state uint64[1].
+    Fills genes float64[POPULATION + 1, width(fan)], cost float64[POPULATION + 1] and state uint64[1].
     """
     _, iw = X.prepare(problem, holds, fan, memory, machine)
     t = np.ones((2, holds.shape[0], L.NDIM), np.int32)
     t[0] = tile[0]
     encode(0, genes, np.zeros(SCRATCH, np.int64), t, order, axis_dim, axis_factor, iw)
     n = population(budget)
-    populate(n, started, seed, genes, cost, state, iw)
+    populate(n, started, seed, genes, cost, state)
     return n
 
 
@@ -193,7 +196,7 @@ def evolve(
 ):  # fmt: skip
     """Spend evaluations `done` .. `budget` - 1 on a population of `n`, which keeps its state between calls.
 
-    genes   float64[POPULATION + 1, M * BLOCK], row `n` is scratch; rows to start with are priced first
+    genes   float64[POPULATION + 1, width(fan)], row `n` is scratch; rows to start with are priced first
     cost    float64[POPULATION + 1]
     tiles   int32[POPULATION + 1, M, 8], what a tile of the individual may have at most
     state   uint64[1], of the random numbers, not 0

@@ -5,7 +5,8 @@ standing outermost, or on the array axis; a tile is a ratio of what is left of i
 it was compared with numbers the choices instead, so that neighbouring values have nothing in common.
 
 A memory has `BLOCK` genes: ORDER, eight importances; RATIO, eight tiling ratios, on a logarithmic scale; and
-for each axis eight importances (AXIS) and the share of its lanes in use.
+for each of its first `FIRST_AXES` axes eight importances (AXIS) and the share of its lanes in use. Where a
+memory has more axes, `MORE` genes for each memory follow after all blocks: see `width`.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cost_models import layout as L
 from cost_models import work as X
@@ -23,12 +25,30 @@ ORDER = 0
 RATIO = ORDER + L.NDIM
 AXIS = RATIO + L.NDIM
 AXIS_GENES = L.NDIM + 1  # importances, then the share of the lanes
-BLOCK = AXIS + L.MAX_AXES * AXIS_GENES
+FIRST_AXES = 3
+BLOCK = AXIS + FIRST_AXES * AXIS_GENES
+MORE = (L.MAX_AXES - FIRST_AXES) * AXIS_GENES
 
 EDP, LATENCY, ENERGY = range(3)  # objectives
 
 # scratch: int64[8 + MAX_AXES], what is left of each dimension, and of the lanes of each axis
 SCRATCH = L.NDIM + L.MAX_AXES
+
+
+def width(fan: NDArray[np.int64]) -> int:
+    """Genes of a mapping on a machine with these fan-outs: int64[M, A, FAN_COLS], see `layout`."""
+    many = (fan[:, FIRST_AXES:, L.AXIS_SIZE] > 1).any()
+    return len(fan) * (BLOCK + MORE if many else BLOCK)
+
+
+def place_of_axis(m: int, a: int, M: int) -> int:
+    """First gene of axis `a` below memory `m` of `M`."""
+    if a < FIRST_AXES:
+        return BLOCK * m + AXIS + AXIS_GENES * a
+    return BLOCK * M + MORE * m + AXIS_GENES * (a - FIRST_AXES)
+
+
+axis_gene = inlined(place_of_axis)
 
 
 @step
@@ -77,7 +97,7 @@ def _order(i, m, genes, by_index, orders, norders, order):
 def _axis(i, m, a, genes, by_index, allowed, scratch, axis_dim, axis_factor, iw):
     """Dimension and factor of one axis; takes them off `scratch`."""
     fan = X.FAN + L.FAN_COLS * (L.MAX_AXES * m + a)
-    at = BLOCK * m + AXIS + AXIS_GENES * a
+    at = axis_gene(m, a, iw[X.MEMORIES] & 7)
     axis_dim[0, m, a] = 0
     axis_factor[0, m, a] = 0
     pick = -1
@@ -172,9 +192,9 @@ def encode(i, genes, scratch, tile, order, axis_dim, axis_factor, iw):
             scratch[d] = tile[1, m, d]
         for a in range(L.MAX_AXES):
             scratch[L.NDIM + a] = iw[X.FAN + L.FAN_COLS * (L.MAX_AXES * m + a) + L.AXIS_SIZE]
-        for a in range(L.MAX_AXES):
+        for a in range(max(FIRST_AXES, iw[X.AXES + m])):
             fan = X.FAN + L.FAN_COLS * (L.MAX_AXES * m + a)
-            gene = at + AXIS + AXIS_GENES * a
+            gene = axis_gene(m, a, M)
             for d in range(L.NDIM):
                 genes[i, gene + d] = 0.5
             genes[i, gene + L.NDIM] = 0.0
@@ -217,9 +237,9 @@ def score_batch(
 ):  # fmt: skip
     """Decode and price B vectors: fills the arrays of B mappings and `cost` float64[B].
 
-    allowed  int64[M, 3], bit d: the axis may carry dimension d
+    allowed  int64[M, A], bit d: the axis may carry dimension d
     orders   int8[M, n, 8] and norders int64[M]: the loop orders that the dataflow allows, 0 = any
-    genes    float64[B, M * BLOCK]
+    genes    float64[B, width(fan)]
     """
     ws, iw = X.prepare(problem, holds, fan, memory, machine)
     M = holds.shape[0]
@@ -243,7 +263,7 @@ def score_batch(
 
 @kernel
 def encode_one(problem, holds, fan, memory, machine, tile, order, axis_dim, axis_factor, genes):
-    """Fill `genes` float64[1, M * BLOCK] from the mapping in row 0: see `encode`."""
+    """Fill `genes` float64[1, width(fan)] from the mapping in row 0: see `encode`."""
     _, iw = X.prepare(problem, holds, fan, memory, machine)
     M = holds.shape[0]
     t = np.ones((2, M, L.NDIM), np.int32)

@@ -363,7 +363,7 @@ def search_on(
 ):  # fmt: skip
     """`advance` for one layer on one machine, to be called until tally[SPENT] reaches the budget.
 
-    tile int32[2, M, 8], order int8[1, M, 8], axis_dim int8[1, M, 3], axis_factor int32[1, M, 3]: the mapping.
+    tile int32[2, M, 8], order int8[1, M, 8], axis_dim int8[1, M, A], axis_factor int32[1, M, A]: the mapping.
     """
     ws, iw = X.prepare(problem, holds, fan, memory, machine)
     scratch = np.zeros(SCRATCH, np.int64)

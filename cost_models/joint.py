@@ -24,7 +24,7 @@ def price_vectors(
 ):  # fmt: skip
     """Price P pairs under the mapping that each one's vector stands for.
 
-    vectors  float64[P, M * BLOCK], see `genes`
+    vectors  float64[P, M * BLOCK] or wider, see `genes`
     Filled: latency float64[P] in cycles and energy float64[P] in pJ, infinite where not even the smallest
     tiles fit; spent int64[P], mappings tried; and the mappings. Others as in `pairs.map_pairs`.
     """
@@ -36,13 +36,13 @@ def price_vectors(
     ad = np.zeros((1, M, L.MAX_AXES), np.int8)
     af = np.zeros((1, M, L.MAX_AXES), np.int32)
     scratch = np.zeros(SCRATCH, np.int64)
-    genes = np.zeros((1, M * BLOCK))
+    genes = np.zeros((1, vectors.shape[1]))
     for p in range(len(index)):
         h = index[p]
         X.place(problem[p], holds[h], fan[h], memory[h], machine[h], ws, iw)
         if len(reserved):
             reserve(p, reserved, ws, iw)
-        for g in range(M * BLOCK):
+        for g in range(vectors.shape[1]):
             genes[0, g] = vectors[p, g]
         spent[p] = 0
         for step in range(STEPS + 1):

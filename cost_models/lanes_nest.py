@@ -40,12 +40,12 @@ LOCK_SWEPT = LOCK + (_M + 1) * L.NDIM  # [M, 8]
 OVER = LOCK_SWEPT + _M * L.NDIM  # [M + 1, 8] sum over the tiles of a window dimension of max(0, tile - gap)
 OVER_SWEPT = OVER + (_M + 1) * L.NDIM  # [M, 8] the same before the fan-out
 SLID = OVER_SWEPT + _M * L.NDIM  # [M, 2] the same along the innermost loop of the inputs over a pair
-AXIS = SLID + 2 * _M  # [M, 3]
+AXIS = SLID + 2 * _M  # [M, MAX_AXES]
 INSTANCES = AXIS + _M * L.MAX_AXES  # [M + 1]
 HOPS = INSTANCES + _M + 1  # [M]
 WORDS = HOPS + _M  # [M, 3]
 LOAD = WORDS + _M * L.NTENSOR  # [M kinds, M, 2, 3]
-SHARED = LOAD + _M * _M * 2 * L.NTENSOR  # [3] factors of the axes on the lanes of one
+SHARED = LOAD + _M * _M * 2 * L.NTENSOR  # [MAX_AXES] factors of the axes on the lanes of one
 PICKED = SHARED + L.MAX_AXES  # [8] see `lanes_traffic`
 PILE = PICKED + L.NDIM  # [3, PILE_SIZE] tile multiset: sizes, counts, counts in lockstep
 VS_SIZE = PILE + 3 * X.PILE_SIZE
@@ -55,7 +55,7 @@ SPLIT, NO_MULTICAST, NO_REDUCTION, NO_FORWARDING = 0, 1, 2, 3
 LOOPS = 4  # [M]
 OUTSIDE = LOOPS + _M  # [M, 3]
 INNERMOST = OUTSIDE + _M * L.NTENSOR  # [M] of the inputs
-AXIS_DIM = INNERMOST + _M  # [M, 3], -1 = axis unused
+AXIS_DIM = INNERMOST + _M  # [M, MAX_AXES], -1 = axis unused
 COUNTED = AXIS_DIM + _M * L.MAX_AXES  # [8] see `lanes_traffic`
 INEXACT = COUNTED + L.NDIM
 BS_SIZE = INEXACT + 1
@@ -113,7 +113,7 @@ def _axes(b, m, axis_dim, axis_factor, vs, bs, ws, iw):
     one = spread(1.0)
     bad = spread(False)
     used_all = one
-    for a in range(L.MAX_AXES):
+    for a in range(iw[X.AXES + m]):
         store(vs, SHARED + a, one)
     hops = spread(0.0)
     for a in range(iw[X.AXES + m]):

@@ -11,8 +11,8 @@ NDIM = 8
 W, I, O = range(3)
 NTENSOR = 3
 
-MAX_MEMORIES = 5
-MAX_AXES = 3
+MAX_MEMORIES = 6
+MAX_AXES = 6  # of a fan-out
 
 # problem: int64[PROBLEM_COLS]: the eight sizes, then
 STRIDE_H, STRIDE_W, DILATION_H, DILATION_W = 8, 9, 10, 11
@@ -23,7 +23,7 @@ PROBLEM_COLS = 17
 
 # holds: int64[M, 3], 1 where the memory holds the tensor; holds[0] is all ones.
 
-# fan: int64[M, 3, FAN_COLS], the axes between memory m and the next; size 0 = no axis
+# fan: int64[M, MAX_AXES, FAN_COLS], the axes between memory m and the next; size 0 = no axis
 AXIS_SIZE, MULTICAST, REDUCTION, FORWARDING = 0, 1, 2, 3
 LANES = 4  # axis whose physical lanes this axis shares (itself, if none)
 FAN_COLS = 5
@@ -38,15 +38,15 @@ READ_PORT = 11  # 11, 12, 13: which port reads W, I, O; users of one port take t
 WRITE_PORT = 14  # 14, 15, 16: which one writes them
 READ_PJ = 17  # 17, 18, 19: pJ per bit read, for W, I, O
 WRITE_PJ = 20  # 20, 21, 22
-HOP_PJ = 23  # 23, 24, 25: pJ per bit delivered over axis 0, 1, 2 below this memory
-OVERLAPS = 26  # 1 where fills hide behind compute, else their time adds up
-FOLD_CYCLES = 27  # idle cycles of the array above for each new tile of FOLD_TENSOR; 0 = none
-FOLD_TENSOR = 28
-START_CYCLES = 29  # that each transfer with a child takes at the port before its first bit
-BURST_BITS = 30  # a mean transfer with a child moves whole bursts; 0 = any number of bits
-WIDTH = 31  # 31 .. 34: bits of W, I, O, psum as they are kept here; 0 = as the machine has them
-HOP_MORE = 35  # 35, 36, 37: pJ per bit for each lane in use of axis 0, 1, 2 beyond the first
-MEM_COLS = 38
+OVERLAPS = 23  # 1 where fills hide behind compute, else their time adds up
+FOLD_CYCLES = 24  # idle cycles of the array above for each new tile of FOLD_TENSOR; 0 = none
+FOLD_TENSOR = 25
+START_CYCLES = 26  # that each transfer with a child takes at the port before its first bit
+BURST_BITS = 27  # a mean transfer with a child moves whole bursts; 0 = any number of bits
+WIDTH = 28  # 28 .. 31: bits of W, I, O, psum as they are kept here; 0 = as the machine has them
+HOP_PJ = 32  # 32 .. 37: pJ per bit delivered over each axis below this memory
+HOP_MORE = HOP_PJ + MAX_AXES  # pJ per bit for each lane in use of each axis beyond the first
+MEM_COLS = HOP_MORE + MAX_AXES
 
 NUSER = 2 * NTENSOR  # users of a memory's ports: reads of W, I, O, then writes
 

@@ -1,12 +1,12 @@
 """Traffic, time, space and energy of loop-nest mappings, exactly and in closed form.
 
 docs/cost_model.md derives what is counted; `layout` names the columns of all arrays. One generic kernel
-serves 2 to 5 memories and any array; nothing is allocated per mapping.
+serves 2 to 6 memories and any array; nothing is allocated per mapping.
 
 A mapping is one row of four arrays: `tile` int32[B, M, 8] (union tile per memory and dimension), `order`
-int8[B, M, 8] (dimensions, outermost first, a permutation), `axis_dim` int8[B, M, 3] and `axis_factor`
-int32[B, M, 3] (dimension and factor of each array axis; a factor below 2 leaves the axis unused). The
-kernels trust them to be in range: `accelsim.pack` checks.
+int8[B, M, 8] (dimensions, outermost first, a permutation), `axis_dim` int8[B, M, A] and `axis_factor`
+int32[B, M, A] (dimension and factor of each array axis, A = `layout.MAX_AXES`; a factor below 2 leaves one
+unused). The kernels trust them to be in range: `accelsim.pack` checks.
 """
 
 from __future__ import annotations

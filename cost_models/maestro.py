@@ -272,6 +272,43 @@ def _walk(below):
     return level_cost
 
 
+@step
+def _first_result(compat, ws, iw):
+    """(level, times): the level that the tool is done with first, and its cases until one does some work.
+
+    Follows the tool's order of cases, in which the counter of every map but the innermost is one ahead.
+    """
+    level = 0
+    bank = 0
+    while True:
+        row = V.level_record(level)
+        edges = iw[V.EDGES + row + bank]
+        total = 1
+        for i in range(iw[V.MAPS + row]):
+            total *= 1 + (ws[V.STEADY + V.record(level, i) + bank] > 0.0) + ((edges >> i) & 1)
+        asked = 0
+        found = -1
+        while asked < total and found < 0:
+            stride = total
+            edge = 0
+            for i in range(iw[V.MAPS + row]):
+                states = 1 + (ws[V.STEADY + V.record(level, i) + bank] > 0.0) + ((edges >> i) & 1)
+                stride //= states
+                if (edges >> i) & 1 and -(-asked // stride) % states == states - 1:
+                    edge |= 1 << i
+            _make(level, bank, edge, compat, ws, iw)
+            if ws[V.CASE + 3 * level + 2] > 0.0:
+                found = edge
+            asked += 1
+        if found < 0 or level + 1 == iw[V.LEVELS]:
+            return level, asked
+        short = found | iw[V.CUT + row + bank]
+        first = iw[V.FIRST + row] & 7
+        lone = ((iw[V.UNEVEN + row + bank] & short) >> first) & 1
+        bank = _hand_down(level, short, lone == 1, ws, iw)
+        level = (level + 1) & 3
+
+
 @inlined
 def _even(level, ws, iw):
     """Whether the last tile of every spatial map is as large as the others."""
@@ -304,6 +341,10 @@ def price(layer, machine, program, compat, layers, machines, maps, size, step_, 
     status = V.fill(layer, program, compat, layers, maps, size, step_, cluster, ws, iw)
     if status != L.OK:
         return status
+    first = iw[V.LEVELS] - 1 & 3
+    asked = 1
+    if compat and first > 0:
+        first, asked = _first_result(compat, ws, iw)
     runtime, active = _top(0, 0, compat, ws, iw)
     if iw[V.STATUS] != L.OK:
         return iw[V.STATUS]
@@ -320,14 +361,16 @@ def price(layer, machine, program, compat, layers, machines, maps, size, step_, 
     for t in range(L.NTENSOR):
         coupled = iw[V.COUPLED + V.level_record(inner) + t]
         whole = 1.0
-        need = 2.0
         for i in range(iw[V.MAPS + V.level_record(inner)]):
             d = V.dim_of(inner, i, iw)
             tile = ws[V.FULL + d]
             if t == L.O and (d == L.Y or d == L.X):
                 tile = np.floor((tile - ws[V.FULL + d + 2]) / ws[V.SCALE + d]) + 1.0
             whole *= tile if (coupled >> i) & 1 else 1.0
-            need *= ws[V.SIZE + V.record(inner, i)] if (coupled >> i) & 1 else 1.0
+        need = 2.0 if t == L.O else 2.0 * asked
+        for i in range(iw[V.MAPS + V.level_record(first)]):
+            if (iw[V.COUPLED + V.level_record(first) + t] >> i) & 1:
+                need *= ws[V.SIZE + V.record(first, i)]
         ws[V.RESULT + L.L1_NEED + t] = need
         if t == L.O:
             ws[V.RESULT + L.L2_READ + L.O] = whole + ws[V.RESULT + L.PSUM_READ]

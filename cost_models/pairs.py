@@ -49,14 +49,14 @@ def map_pairs(
 
     problem   int64[P, PROBLEM_COLS]; index int64[P], the machine of each pair; seed uint64[P]
     reserved  float64[P, M, 4], bits taken off the capacities; P = 0: none
-    holds int64[H, M, 3], fan int64[H, M, 3, FAN_COLS], memory float64[H, M, MEM_COLS],
+    holds int64[H, M, 3], fan int64[H, M, A, FAN_COLS], memory float64[H, M, MEM_COLS],
     machine float64[H, MACHINE_COLS]: see `layout`
-    allowed int64[H, M, 3], orders int8[H, M, n, 8], norders int64[H, M]: see `genes.score_batch`; where any
+    allowed int64[H, M, A], orders int8[H, M, n, 8], norders int64[H, M]: see `genes.score_batch`; where any
     order goes, the first `greedy.FREE_ORDERS` rows are those that the greedy start tries
 
     Filled: status int32[P], latency float64[P] in cycles, energy float64[P] in pJ, spent int64[P, 2], the
     evaluations of the start and of the search, and the mappings tile int32[P, M, 8], order int8[P, M, 8],
-    axis_dim int8[P, M, 3], axis_factor int32[P, M, 3]. Where nothing fits, status is that of the smallest
+    axis_dim int8[P, M, A], axis_factor int32[P, M, A]. Where nothing fits, status is that of the smallest
     tiles, which then are the mapping, and the costs are infinite.
     """
     M = holds.shape[1]

@@ -197,7 +197,7 @@ def bound_batch(problem, holds, fan, memory, machine, latency, energy):
 
 @kernel
 def bound_allowed(problem, holds, fan, memory, machine, allowed, latency, energy):
-    """As `bound_batch`, each axis splitting what `allowed` int64[M, 3] says, a bit a dimension."""
+    """As `bound_batch`, each axis splitting what `allowed` int64[M, A] says, a bit a dimension."""
     M = holds.shape[0]
     load = np.zeros((M, M, 2, L.NTENSOR))
     for b in range(problem.shape[0]):

@@ -12,8 +12,8 @@ from cost_models._jit import inlined, step
 
 # wish: int64[rows, M * WISH], a row a wish, WISH columns a memory
 TILE = 0  # [8] instance tile of the memory below
-DIM = TILE + L.NDIM  # [3] dimension of an axis, -1 = unused
-PARTS = DIM + L.MAX_AXES  # [3] most parts that an axis cuts it into, 0 = as many as it has lanes
+DIM = TILE + L.NDIM  # [MAX_AXES] dimension of an axis, -1 = unused
+PARTS = DIM + L.MAX_AXES  # [MAX_AXES] most parts that an axis cuts it into, 0 = as many as it has lanes
 PLACE = PARTS + L.MAX_AXES  # row of `orders`
 WISH = PLACE + 1
 

@@ -21,13 +21,13 @@ TRIP = UNION + _M * L.NDIM  # [M, 8] nominal trip counts
 FACTOR = TRIP + _M * L.NDIM  # [M, 8] product of the axes that carry a dimension
 TILES = FACTOR + _M * L.NDIM  # [M + 1, 8] non-empty tiles at a memory: every iteration, every instance
 SWEPT = TILES + (_M + 1) * L.NDIM  # [M, 8] the same after its temporal loop, before its fan-out
-AXIS = SWEPT + _M * L.NDIM  # [M, 3] tile after an axis
+AXIS = SWEPT + _M * L.NDIM  # [M, MAX_AXES] tile after an axis
 INSTANCES = AXIS + _M * L.MAX_AXES  # [M + 1] in use of each memory; last: MACs
 HOPS = INSTANCES + _M + 1  # [M] pJ per bit delivered through the axes in use below a memory
 WORDS = HOPS + _M  # [M, 3] words of the instance tile
 SIZE = WORDS + _M * L.NTENSOR  # [3] product of the sizes of W, of N G C, of O
 GAP = SIZE + L.NTENSOR  # [4] d', s' of the rows, d', s' of the columns
-PILE_SIZE = 24  # one more than the splits of a dimension: 5 temporal, 15 spatial
+PILE_SIZE = _M * (1 + L.MAX_AXES) + 1  # one more than the splits of a dimension, temporal and spatial
 PILE = GAP + 4  # [2, PILE_SIZE] tile multiset: sizes, counts
 LOAD = PILE + 2 * PILE_SIZE  # [M kinds, M, 6] bits of each user of a memory's ports, see `ports`
 WAIT = LOAD + _M * _M * L.NUSER  # [M kinds, M, 6] cycles in which its transfers start
@@ -50,7 +50,7 @@ INEXACT = 4  # bit d: some split of d leaves a remainder; RELAXED: see `bound`
 INNERMOST = 5  # [M, 3] innermost loop relevant to a tensor, -1 = none
 OUTSIDE = INNERMOST + _M * L.NTENSOR  # [M, 3] bit d: loop over d stands outside it
 LOOPS = OUTSIDE + _M * L.NTENSOR  # [M] bit d: the trip count exceeds 1
-AXIS_DIM = LOOPS + _M  # [M, 3] dimension that an axis carries, -1 = axis unused
+AXIS_DIM = LOOPS + _M  # [M, MAX_AXES] dimension that an axis carries, -1 = axis unused
 AXES = AXIS_DIM + _M * L.MAX_AXES  # [M] how many axes there are
 PARENT = AXES + _M  # [M, 3] next memory outside that holds the tensor; -1 = no traffic between them
 KIND = PARENT + _M * L.NTENSOR  # [M + 1] kind of load by child, see `ports`
@@ -63,7 +63,7 @@ FORM = TOGETHER + 2 * _M  # [M] which users share ports: a frequent pattern, or 
 PROBLEM = FORM + _M  # [PROBLEM_COLS], see `layout`, as all that follows
 MEMORIES = PROBLEM + L.PROBLEM_COLS  # M
 HOLDS = MEMORIES + 1  # [M, 3]
-FAN = HOLDS + _M * L.NTENSOR  # [M, 3, FAN_COLS]
+FAN = HOLDS + _M * L.NTENSOR  # [M, MAX_AXES, FAN_COLS]
 IW_SIZE = FAN + _M * L.MAX_AXES * L.FAN_COLS
 
 # FORM

@@ -88,5 +88,5 @@ def machine_of(
     memory[:, L.READ_CPB : L.READ_CPB + 6] = 1.0 / width[:, None]
     memory[:, L.WRITE_PORT : L.WRITE_PORT + L.NTENSOR] = 1.0
     memory[:, L.READ_PJ : L.READ_PJ + 6] = 4.0 ** -np.arange(M)[:, None]
-    memory[:, L.HOP_PJ : L.HOP_PJ + 3] = 0.01
+    memory[:, L.HOP_PJ : L.HOP_MORE] = 0.01
     return Machine(hold, fan, memory, np.array([8.0, 8.0, 8.0, 24.0, 0.5, 0.1, 0.0, 0.0, 0.0]))

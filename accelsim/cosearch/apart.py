@@ -7,23 +7,27 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from accelsim.cosearch.nets import FixedNets
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from accelsim.cosearch.result import SearchResult
+    from accelsim.cosearch.result import Found, SearchResult
 
 
-def half_widths(result: SearchResult, networks: Sequence[str]) -> NDArray[np.float64] | None:
-    """Half-widths [n], in points, of the intervals that hold the true accuracies in 95 of 100 cases.
-
-    networks  labels as in `Found.network`
+def half_widths(result: SearchResult, designs: Sequence[Found]) -> NDArray[np.float64] | None:
+    """Half-widths [designs], in points, of the intervals that hold the true accuracy in 95 of 100 cases.
 
     None where no accuracy is known.
     """
-    space, source = getattr(result.setup.nets, "space", None), getattr(result.setup.nets, "source", None)
-    if space is None or source is None or not networks:
+    nets = result.setup.nets
+    if isinstance(nets, FixedNets) and nets.top1 is not None:
+        told = [nets.top1_on(result.design(found).chip) for found in designs]
+        return np.array([value.error for value in told if value is not None])
+    space, source = getattr(nets, "space", None), getattr(nets, "source", None)
+    if space is None or source is None or not designs:
         return None
-    rows = np.array([space.encode(space.parse(label.partition(":")[2])) for label in networks])
+    rows = np.array([space.encode(space.parse(found.network.partition(":")[2])) for found in designs])
     return np.asarray(source.predict(space, rows).error)
 
 

@@ -17,14 +17,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from accelsim.cosearch.genes import LEVELS, SHARES, Genomes, PartGene
+from accelsim.cosearch.widths import is_own, width_changes
 from accelsim.errors import AccelsimError
 from accelsim.hardware import Accelerator, load_hardware
 from accelsim.hardware.accelerator import without_sources
 from accelsim.hardware.fields import DIMENSIONS, MAX_TEXT, TENSORS, Tensor
 from accelsim.hardware.resize import resized
-from accelsim.hardware.search_space import ArraySpace
+from accelsim.hardware.search_space import ArraySpace, Widths
 
-AXIS_NAMES = ("x", "y", "z")
+AXIS_NAMES = ("x", "y", "z", "u", "v", "w")
 _REDUCED = "CRS"
 _CHANNELS = "KC"
 """An axis of these carries groups too, which are the only channels of a depthwise layer."""
@@ -39,6 +40,7 @@ class FixedChip:
     """The given accelerator and no other."""
 
     genes: tuple[PartGene, ...] = ()
+    widths: tuple[Widths, ...] = ()
 
     def __init__(self, base: Accelerator) -> None:
         self.base = base
@@ -69,7 +71,7 @@ class FixedChip:
 
 
 class _Array(NamedTuple):
-    """Decoded arrays of n rows: axes int64[n], sizes int64[n, 3].
+    """Decoded arrays of n rows: axes int64[n], sizes int64[n, max_axes].
 
     carried int64[n, dims]: number from 1 of the axis that may carry each dimension of the space, 0 = none.
     """
@@ -86,7 +88,8 @@ class ChipSpace:
     much of the MACs the first axes take, on a log scale), `rank.*` (importance of a dimension; the axes take
     turns choosing the most important ones left, as often as the base's freest axis has choices), then
     `MEMORY.bytes` in steps, `MEMORY.part.*` (weights of the parts of a partitioned memory), and
-    `MEMORY.bandwidth` in steps. The last axis takes what the first ones leave.
+    `MEMORY.bandwidth` in steps, and `precision`, narrow ones first. The last axis takes what the first ones
+    leave.
 
     With `sizes_only` the base's axes, the dimensions they carry and its loop orders stay.
     """
@@ -127,9 +130,12 @@ class ChipSpace:
             genes.append(
                 PartGene(f"{name}.bandwidth", int((rate.max - rate.min) / self.strides.bandwidth + 1e-9) + 1)
             )
+        self.widths = tuple(sorted(base.search.precision, key=lambda widths: widths.place))
+        if self.widths:
+            genes.append(PartGene("precision", len(self.widths)))
         if not genes:
             raise AccelsimError(
-                f"{base.name}: search: names nothing to vary; add array, buffers or bandwidths"
+                f"{base.name}: search: names nothing to vary; add array, buffers, bandwidths or precision"
             )
         self.genes = tuple(genes)
         self._made: OrderedDict[bytes, Accelerator] = OrderedDict()
@@ -183,7 +189,7 @@ class ChipSpace:
         axes = rows[:, 0] + array.min_axes
         shares = array.max_axes - 1
         left = (rows[:, 1] + 1) * self.strides.pes // self._rest
-        sizes = np.ones((len(rows), 3), np.int64)
+        sizes = np.ones((len(rows), array.max_axes), np.int64)
         for a in range(array.max_axes):
             last = axes == a + 1
             used = axes > a
@@ -229,7 +235,8 @@ class ChipSpace:
     def _rates(self, rows: Genomes) -> NDArray[np.float64]:
         """[n, bandwidths] in bytes per cycle."""
         lows = np.array([rate.min for rate in self.section.bandwidths.values()])
-        return np.asarray(lows + rows[:, self._first_bandwidth :] * self.strides.bandwidth)
+        genes = rows[:, self._first_bandwidth : self._first_bandwidth + len(lows)]
+        return np.asarray(lows + genes * self.strides.bandwidth)
 
     def canonical(self, rows: Genomes) -> Genomes:
         """Rows that make the same chip are equal: ranks become places, and shares what came of them."""
@@ -280,6 +287,8 @@ class ChipSpace:
             total = self._total_rate(name)
             row[column] = 0 if total is None else int((total - rate.min) / self.strides.bandwidth)
             column += 1
+        if self.widths:
+            row[column] = next((i for i, widths in enumerate(self.widths) if is_own(widths, self.base)), 0)
         return np.clip(row, 0, [gene.choices - 1 for gene in self.genes])
 
     def _total_rate(self, name: str) -> float | None:
@@ -297,7 +306,7 @@ class ChipSpace:
         lanes: dict[int, NDArray[np.int64]] = {}
         if self.array is not None:
             found = self._decode_array(rows)
-            used = np.arange(3) < found.axes[:, None]
+            used = np.arange(self.array.max_axes) < found.axes[:, None]
             bad = ((found.sizes < self.array.min_size) & used).any(axis=1) | (
                 (found.sizes > self.array.max_size) & used
             ).any(axis=1)
@@ -338,18 +347,54 @@ class ChipSpace:
             ranges.append((0, self.base.num_pes, s.max_pes or inf))
         ranges.append((0, self.base.onchip_bytes, s.max_onchip_bytes or inf))
         ranges.append((0, sum(rate for _, rate in rates), s.max_bandwidth or inf))
-        return all(low <= value <= high for low, value, high in ranges)
+        known = not self.widths or any(is_own(widths, self.base) for widths in self.widths)
+        return known and all(low <= value <= high for low, value, high in ranges)
 
     def _roomy(self, rows: Genomes) -> NDArray[np.bool_]:
         """[n] whether each searched memory holds an element of each tensor, two if double-buffered."""
         ok = np.ones(len(rows), bool)
+        chosen = rows[:, -1] if self.widths else np.zeros(len(rows), np.int64)
         for name, size in zip(self.section.buffers, self._bytes(rows)):
-            memory = self.base.memories[self.base.memory_index(name)]
-            kept = self.base.kept_bits(self.base.memory_index(name))
-            bits = np.array([kept.of(t) for t in self._tensors(name)])
-            need = bits if memory.partitioned else bits.sum(keepdims=True)
+            m = self.base.memory_index(name)
+            memory = self.base.memories[m]
+            bits = np.array([[kept[m][t] for t in self._tensors(name)] for kept in self._kept])[chosen]
+            need = bits if memory.partitioned else bits.sum(axis=1, keepdims=True)
             ok &= (8 * size >= need * (2 if memory.double_buffered else 1)).all(axis=1)
-        return ok
+        return np.asarray(ok & np.array(self._fixed_roomy)[chosen])
+
+    @cached_property
+    def _fixed_roomy(self) -> list[bool]:
+        """[precisions or 1] the same of all other memories."""
+        out = []
+        for kept, changes in zip(self._kept, self._wide or [{}], strict=True):
+            chip = resized(self._bare, changes, trusted=True)
+            fits = True
+            for memory, bits in zip(chip.memories, kept, strict=True):
+                times = 2 if memory.double_buffered else 1
+                for part, size in memory.parts().items() if memory.name not in self.section.buffers else ():
+                    need = sum(b for t, b in bits.items() if part in ("all", t))
+                    fits &= 8 * size >= need * times
+            out.append(fits)
+        return out
+
+    @cached_property
+    def _wide(self) -> list[dict[str, Any]]:
+        """What each precision changes in the base, but for what other genes decide."""
+        decided = (
+            *(f"memories.{name}.size_bytes" for name in self.section.buffers),
+            *(f"memories.{name}.bandwidth" for name in self.section.bandwidths),
+        )
+        changes = [{} if is_own(x, self.base) else width_changes(x, self.base) for x in self.widths]
+        return [{p: v for p, v in one.items() if not p.startswith(decided)} for one in changes]
+
+    @cached_property
+    def _kept(self) -> list[list[dict[Tensor, int]]]:
+        """[precisions or 1][memories] bits that each memory keeps its tensors in."""
+        chips = [resized(self._bare, one, trusted=True) for one in self._wide] or [self.base]
+        return [
+            [{t: chip.kept_bits(m).of(t) for t in x.holds} for m, x in enumerate(chip.memories)]
+            for chip in chips
+        ]
 
     def _onchip(self, rows: Genomes, lanes: dict[int, NDArray[np.int64]]) -> NDArray[np.float64]:
         """[n] bytes of all on-chip memories, all instances; as floats, which no product overflows."""
@@ -392,7 +437,7 @@ class ChipSpace:
         return self._make(row[None, :], self.base, trusted=False)
 
     def _make(self, rows: Genomes, base: Accelerator, trusted: bool = True) -> Accelerator:
-        changes: dict[str, Any] = {}
+        changes: dict[str, Any] = dict(self._wide[rows[0, -1]]) if self.widths else {}
         for name, size in zip(self.section.buffers, self._bytes(rows)):
             parts = self._parts(name)
             if parts:

@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 class GainStep:
     """One step from the base chip to the design.
 
-    name     "start", "network", "mappings", "freedom", "sizes and ports" or "stacks"
+    name     "start", "network", "mappings", "freedom", "sizes and ports" (with "widths, " before it where
+             precisions differ) or "stacks"
     what     which network, whose mappings, which freedom
     edp_js   after it, geometric mean over the networks
     gain     how many times less than before it
@@ -82,12 +83,9 @@ def gains(result: SearchResult, found: Found, design: Sequence[NetworkMapping]) 
             free = edp(with_freedoms(base, granted[:n]), networks, searched)
             add("freedom", str(freedom), free, edp(with_freedoms(base, [freedom]), whole, template))
         alone = None if freedoms(base, chip) else edp(chip, whole, template)
-        add(
-            "sizes and ports",
-            "of this design",
-            edp(chip, networks, searched) if fused else _edp(design, config.weights),
-            alone,
-        )
+        widths = "widths, " if chip.precision_bits != base.precision_bits else ""
+        after = edp(chip, networks, searched) if fused else _edp(design, config.weights)
+        add(f"{widths}sizes and ports", "of this design", after, alone)
     if fused:
         alone = edp(base, whole, template, fuse=True) if config.fuse == "auto" else None
         add("stacks", "fused layers", _edp(design, config.weights), alone)

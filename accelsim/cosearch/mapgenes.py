@@ -55,7 +55,7 @@ class MappingGenes:
         return out
 
     def of(self, row: NDArray[np.int64]) -> Callable[[Layer], NDArray[np.float64]]:
-        """The vector float64[M * BLOCK] (see `cost_models.genes`) of each layer under one row."""
+        """The vector float64[M * (BLOCK + MORE)] (see `cost_models.genes`) of each layer under one row."""
         made: dict[str, NDArray[np.float64]] = {}
 
         def genes(layer: Layer) -> NDArray[np.float64]:
@@ -79,4 +79,4 @@ class MappingGenes:
             if m < self.memories - 1:
                 out[m, X.RATIO : X.RATIO + n] = piece[at : at + n]
                 at += n
-        return out.ravel()
+        return np.append(out, np.ones(self.memories * X.MORE))

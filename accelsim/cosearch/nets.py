@@ -7,21 +7,31 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from accelsim.accuracy import AccuracySource
+from accelsim.accuracy import AccuracySource, AccuracyValue
 from accelsim.cosearch.genes import Genomes, PartGene
 from accelsim.cosearch.metrics import mean
 from accelsim.cosearch.transformed import TransformedNets
+from accelsim.hardware import Accelerator
 from accelsim.workloads.network import Network
 from accelsim.workloads.spaces import Space
 
 
 class FixedNets:
-    """Always the same networks; with several, figures are geometric means over them, weighted or not."""
+    """Always the same networks; with several, figures are geometric means over them, weighted or not.
+
+    top1  of the one network, by bits of weights and activations, where it is known
+    """
 
     genes: tuple[PartGene, ...] = ()
 
-    def __init__(self, networks: Sequence[Network], weights: Sequence[float] = ()) -> None:
+    def __init__(
+        self,
+        networks: Sequence[Network],
+        top1: dict[tuple[int, int], AccuracyValue] | None = None,
+        weights: Sequence[float] = (),
+    ) -> None:
         self.all = tuple(networks)
+        self.top1 = top1
         self.weights = tuple(weights)
 
     def canonical(self, rows: Genomes) -> Genomes:
@@ -37,12 +47,17 @@ class FixedNets:
         return np.full(len(rows), mean((float(net.macs) for net in self.all), self.weights))
 
     def accuracy(self, rows: Genomes) -> NDArray[np.float64]:
-        """[n] NaN: nothing is known."""
+        """[n] NaN: nothing is known of the networks by themselves."""
         return np.full(len(rows), np.nan)
 
     def error(self, rows: Genomes) -> NDArray[np.float64]:
-        """[n] NaN: nothing is known."""
+        """[n] NaN: nothing is known of the networks by themselves."""
         return np.full(len(rows), np.nan)
+
+    def top1_on(self, chip: Accelerator) -> AccuracyValue | None:
+        """Of the network in the precisions of a chip."""
+        bits = chip.precision_bits
+        return None if self.top1 is None else self.top1[bits.weight, bits.input]
 
     def label(self, row: NDArray[np.int64]) -> str:
         """Names of the networks."""

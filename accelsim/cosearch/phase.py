@@ -145,11 +145,14 @@ class Phase:
         net_rows, chip_rows, *rest = self.genome.split(rows)
         net_rows = self.nets.canonical(net_rows)
         chips, chip_keys = self.chips.accelerators(chip_rows), self.chips.keys(chip_rows)
-        several = self.nets.macs(net_rows), self.nets.accuracy(net_rows), self.nets.error(net_rows)
-        figures = zip(*(column.tolist() for column in several), strict=True)
+        accuracies, errors = self.nets.accuracy(net_rows).tolist(), self.nets.error(net_rows).tolist()
+        if isinstance(self.nets, FixedNets) and self.nets.top1 is not None:
+            known = [value for chip in chips if (value := self.nets.top1_on(chip))]
+            accuracies, errors = [value.value for value in known], [value.error for value in known]
+        figures = zip(self.nets.macs(net_rows).tolist(), accuracies, errors, strict=True)
         found = [
-            Candidate(chip, partial(self.nets.networks, row), *known)
-            for chip, row, known in zip(chips, net_rows, figures, strict=True)
+            Candidate(chip, partial(self.nets.networks, row), *told)
+            for chip, row, told in zip(chips, net_rows, figures, strict=True)
         ]
         for candidate in found:
             candidate.weights = self.weights
@@ -276,7 +279,13 @@ class Phase:
         """Per row, the label of its network, and its chip in a few words."""
         net_rows, chip_rows, *_ = self.genome.split(rows)
         networks = tuple(self.nets.label(row) for row in self.nets.canonical(net_rows))
-        return networks, tuple(map(brief, self.chips.accelerators(chip_rows)))
+        chips = self.chips.accelerators(chip_rows)
+        bits = [chip.precision_bits for chip in chips] if self.chips.widths else []
+        return networks, tuple(
+            [f"{brief(chip)}  W{b.weight} A{b.input}" for chip, b in zip(chips, bits, strict=True)]
+            if bits
+            else map(brief, chips)
+        )
 
     def design(self, row: NDArray[np.int64]) -> Design:
         """What a genome stands for."""

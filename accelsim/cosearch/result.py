@@ -160,7 +160,7 @@ class SearchResult(Shown):
         n = len(values)
         found = tuple(self.found(int(i)) if i < n else self._shown(home[i - n]) for i in rows)
         objectives = self.setup.goals.objectives
-        half = half_widths(self, [one.network for one in found]) if self.apart else None
+        half = half_widths(self, found) if self.apart else None
         if half is None or "accuracy" not in objectives or len(objectives) == 1:
             return found
         return tuple(found[i] for i in surely_apart(costs[rows], objectives.index("accuracy"), half))

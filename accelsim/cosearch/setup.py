@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from accelsim.accuracy import load_source, source_file
+from accelsim.accuracy.quantised import quantised
 from accelsim.cosearch.chips import ChipSpace, FixedChip
 from accelsim.cosearch.goals import Goals
 from accelsim.cosearch.mapgenes import MappingGenes
@@ -168,12 +169,22 @@ class Setup:
 
     def _nets(self) -> Nets:
         config = self.config
+        section = None if "hardware" in config.fix else self.base.search
+        widths = [] if section is None else [(one.weight, one.activation) for one in section.precision]
         if config.space is None:
-            if self.goals.uses_accuracy:
+            networks = [Network.from_dict(data) for data in config.networks]
+            if not self.goals.uses_accuracy:
+                return FixedNets(networks)
+            if not widths:
                 raise AccelsimError(
                     "objectives: accuracy is known for subnets of a space (--space); given networks have none"
                 )
-            return FixedNets([Network.from_dict(data) for data in config.networks], config.weights)
+            return FixedNets(networks, quantised(networks, widths), config.weights)
+        if widths and self.goals.uses_accuracy:
+            raise AccelsimError(
+                f"objectives: accuracy of subnets is known at full precision only, and search.precision of "
+                f"{self.base.name} varies it: leave out one of the two"
+            )
         if "network" in config.fix:
             raise AccelsimError("fix network: give the network instead of a space")
         space = load_space(config.space, config.resolutions or None)

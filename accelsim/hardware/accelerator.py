@@ -41,6 +41,7 @@ from accelsim.hardware.precision import at_bits
 from accelsim.hardware.search_space import SearchSpace
 from accelsim.hardware.sparsity import Density, OnZero
 from accelsim.shown import Shown
+from cost_models.layout import MAX_MEMORIES
 
 if TYPE_CHECKING:
     from accelsim.workloads.bits import LayerBits
@@ -168,7 +169,7 @@ class Accelerator(Shown, Sourced):
     )
     memories: tuple[Memory, ...] = Field(
         min_length=2,
-        max_length=5,
+        max_length=MAX_MEMORIES,
         description="Storage levels, outermost first; the first holds all tensors.",
     )
     dataflow: Dataflow = Field(default_factory=Dataflow, description="What mappings this machine allows.")

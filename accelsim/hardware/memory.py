@@ -22,6 +22,7 @@ from accelsim.hardware.fields import (
     Tensor,
     is_number,
 )
+from cost_models.layout import MAX_AXES
 
 WAYS: tuple[Literal["read", "write"], ...] = ("read", "write")
 
@@ -290,7 +291,9 @@ class Memory(Sourced):
         default=None, description="Cycles of a fold, see `serial_folds`, instead of the array's skew."
     )
     fanout: tuple[Axis, ...] = Field(
-        default=(), max_length=3, description="Axes of the array between this memory and the next (or MACs)."
+        default=(),
+        max_length=MAX_AXES,
+        description="Axes of the array between this memory and the next (or MACs).",
     )
 
     @property

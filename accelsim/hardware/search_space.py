@@ -13,6 +13,7 @@ from pydantic import Field
 from accelsim.hardware.fields import (
     DIMENSIONS,
     Area,
+    Bits,
     BytesPerCycle,
     Count,
     Dim,
@@ -22,6 +23,7 @@ from accelsim.hardware.fields import (
     Sourced,
     WholeNumber,
 )
+from cost_models.layout import MAX_AXES
 
 
 class Strides(Section):
@@ -51,13 +53,25 @@ class ArraySpace(Section):
     """The array below one memory: how many axes, how long, and which dimensions they may carry."""
 
     memory: Name = Field(description="Memory whose fan-out is searched.")
-    min_axes: Annotated[int, WholeNumber(1, 3)] = Field(default=1, description="Fewest axes.")
-    max_axes: Annotated[int, WholeNumber(1, 3)] = Field(default=3, description="Most axes.")
+    min_axes: Annotated[int, WholeNumber(1, MAX_AXES)] = Field(default=1, description="Fewest axes.")
+    max_axes: Annotated[int, WholeNumber(1, MAX_AXES)] = Field(default=3, description="Most axes.")
     min_size: Count = Field(default=2, description="Shortest axis.")
     max_size: Count = Field(description="Longest axis.")
     dims: tuple[Dim, ...] = Field(
         default=DIMENSIONS, min_length=1, max_length=8, description="Dimensions that an axis may carry."
     )
+
+
+class Widths(Section):
+    """Precisions of a chip: of its MACs, and of all memories that have no `precision_bits` of their own."""
+
+    weight: Bits = Field(description="Bits of a weight.")
+    activation: Bits = Field(description="Bits of an input and of a finished output.")
+
+    @property
+    def place(self) -> tuple[int, int]:
+        """What widths are sorted by: the multiplier, then the weight."""
+        return self.weight * self.activation, self.weight
 
 
 class SearchSpace(Sourced):
@@ -79,4 +93,9 @@ class SearchSpace(Sourced):
     )
     bandwidths: dict[Name, RateRange] = Field(
         default_factory=dict, description="Range of bytes per cycle of one instance, by memory name."
+    )
+    precision: tuple[Widths, ...] = Field(
+        default=(),
+        max_length=16,
+        description="Precisions to choose from; partial sums stay as they are, or as wide as outputs.",
     )

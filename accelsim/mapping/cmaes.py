@@ -72,10 +72,10 @@ def _live_genes(task: Task) -> NDArray[np.intp]:
         if m < M - 1:  # the last memory hands out single elements, in whatever order
             out += [at + X.ORDER + d for d in here if allowed.norders[m] != 1]
             out += [at + X.RATIO + d for d in here]
-        for a in range(L.MAX_AXES):
+        for a in range(len(task.hardware.memories[m].fanout)):
             may = [d for d in here if allowed.axes[m, a] >> d & 1]
             if task.machine.fan[m, a, L.AXIS_SIZE] > 1 and may:
-                axis = at + X.AXIS + X.AXIS_GENES * a
+                axis = X.place_of_axis(m, a, M)
                 out += [axis + d for d in may if len(may) > 1] + [axis + L.NDIM]
     return np.array(out, np.intp)
 

@@ -47,10 +47,10 @@ class Allowed(NamedTuple):
 
 
 def encode(task: Task, batch: Batch) -> NDArray[np.float64]:
-    """Vector float64[M * BLOCK] that decodes to the mapping in row 0, or to one close to it."""
-    from cost_models.genes import BLOCK, encode_one
+    """Vector float64[genes] that decodes to the mapping in row 0, or to one close to it."""
+    from cost_models.genes import encode_one, width
 
-    genes: NDArray[np.float64] = np.empty((1, len(task.machine.holds) * BLOCK))
+    genes: NDArray[np.float64] = np.empty((1, width(task.machine.fan)))
     encode_one(task.problem, *task.machine, *batch, genes)
     return genes.ravel()
 
@@ -58,7 +58,7 @@ def encode(task: Task, batch: Batch) -> NDArray[np.float64]:
 def score(
     task: Task, genes: NDArray[np.float64], by_index: bool = False
 ) -> tuple[Batch, NDArray[np.float64]]:
-    """Mappings that B vectors float64[B, M * BLOCK] stand for, and their objective float64[B]."""
+    """Mappings that B vectors float64[B, genes] stand for, and their objective float64[B]."""
     from cost_models.genes import score_batch
 
     batch = Batch.empty(len(genes), len(task.machine.holds))

@@ -125,21 +125,22 @@ class MapSpace:
         return batch
 
     def decode(self, genes: NDArray[np.float64]) -> Batch:
-        """Mappings that B vectors of numbers in [0, 1] stand for, float64[B, M * BLOCK].
+        """Mappings that B vectors of numbers in [0, 1] stand for, float64[B, genes].
 
-        The encoding of `cost_models.genes`, which the searching mappers vary. Its tiles may have any size:
-        dataflow and sizes are kept, membership is not promised.
+        The encoding of `cost_models.genes`, whose `width` tells how many genes, which the searching mappers
+        vary. Its tiles may have any size: dataflow and sizes are kept, membership is not promised.
         """
         self._alone("decode")
         from accelsim.mapping.encoding import score
         from accelsim.mapping.mapper import Task
-        from cost_models.genes import BLOCK
+        from cost_models.genes import width
 
-        width = len(self.orders) * BLOCK
+        task = Task(self.hardware, self.layer)
+        many = width(task.machine.fan)
         genes = np.ascontiguousarray(genes, np.float64)
-        if genes.ndim != 2 or genes.shape[1] != width or not ((genes >= 0) & (genes <= 1)).all():
-            raise AccelsimError(f"genes: must be numbers from 0 to 1, shape [B, {width}], got {genes.shape}")
-        return score(Task(self.hardware, self.layer), genes)[0]
+        if genes.ndim != 2 or genes.shape[1] != many or not ((genes >= 0) & (genes <= 1)).all():
+            raise AccelsimError(f"genes: must be numbers from 0 to 1, shape [B, {many}], got {genes.shape}")
+        return score(task, genes)[0]
 
     def __contains__(self, mapping: Any) -> bool:
         """Whether a `Mapping` is a member, or costs what a member costs because only idle loops differ."""

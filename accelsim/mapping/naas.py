@@ -22,10 +22,10 @@ class ImportanceGeneticMapper(Mapper):
     def search(self, task: Task, start: Batch) -> tuple[Batch, int, Status, Any]:
         """The best individual after the evaluations that the start left."""
         from cost_models.encoded import POPULATION, begin, evolve
-        from cost_models.genes import BLOCK
+        from cost_models.genes import width
 
         M = len(task.machine.holds)
-        genes = np.zeros((POPULATION + 1, M * BLOCK))
+        genes = np.zeros((POPULATION + 1, width(task.machine.fan)))
         cost = np.zeros(POPULATION + 1)
         tiles = np.ones((POPULATION + 1, M, 8), np.int32)
         state = np.zeros(1, np.uint64)

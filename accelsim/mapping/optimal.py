@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cache
-from heapq import heappop, heappush
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast, get_args
 
 import numpy as np
@@ -33,7 +32,6 @@ from accelsim.mapping.optimal_space import (
     axis_sets,
     canonical_orders,
     spatial_choices,
-    thin,
     tile_values,
 )
 from accelsim.mapping.optimal_ways import Ways
@@ -50,18 +48,17 @@ _OBJECTIVES = ("edp", "latency", "energy")
 _FRONT = 3  # number of the front among the kernel's objectives
 _FRONT_ROOM = 1 << 14
 _NEVER = np.iinfo(np.int64).max
-_RULES = ("sorted list", "tile", "loop order", "kernel")
+_RULES = ("tile", "loop order", "kernel", "capacity", "box")  # as in `cost_models.bound_search`
 _LOOK_S = 0.02  # between two looks at the clock from outside the kernels
-PATIENCE = 20_000_000
-"""Candidates after which a search without any limit ends."""
+PATIENCE = 4_000_000
+"""Boxes of tiles after which a search without any limit ends."""
 
 _MOST_CHOICES = 1 << 17  # spatial choices of one search
 _COUNTED = 1 << 13  # ways to use the array of which the mappings are counted: some hundredths of a second
-_DIVE_CHOICES = 1 << 12  # spatial choices looked at to find the first
-_DIVES = 4  # searched with few tile sizes
-_DIVE_TILES = 5000  # of each memory
-
-_QUOTA = 200_000  # candidates between two looks at the clock, some hundredths of a second
+_FIRST = 1 << 14  # boxes of dividing tiles looked at before all others, some hundredths of a second
+_FIRST_CHOICES = 1 << 12
+_FEW_BOXES = 1 << 11  # that there is room for in the beginning
+_MOST_BOXES = 1 << 18  # then boxes are searched depth first, which takes longer
 
 
 @dataclass(frozen=True)
@@ -72,7 +69,7 @@ class Certificate:
     lower_bound  no mapping of the space is below it
     gap          optimum / lower_bound - 1
     space_size   tilings times spatial choices times distinct loop orders
-    nodes        candidates looked at
+    nodes        boxes of tiles looked at
     pruned       how many branches each rule cut
     evaluations  mappings priced by the kernel
     complete     whether the search ended by itself: then nothing in the space is better
@@ -330,28 +327,30 @@ class OptimalMapper(Mapper):
         return number, found.mapping.arrays(machine, task.layer), found.start_evaluations, found.evaluations
 
 
-class _Lists(NamedTuple):
-    """Candidates for the tiles of memories 1 .. M - 1, see `cost_models.bound_search.descend`."""
+class _Boxes(NamedTuple):
+    """Boxes of tiles still to be looked at, see `cost_models.bound_search.search`."""
 
-    tiles: NDArray[np.int64]
-    bits: NDArray[np.int64]
-    energy: NDArray[np.float64]
-    cycles: NDArray[np.float64]
-    first: NDArray[np.int64]
-    ahead: NDArray[np.float64]  # bound on all from a row of the first list on
+    boxes: NDArray[np.int32]
+    owner: NDArray[np.int64]
+    keys: NDArray[np.float64]
+    links: NDArray[np.int64]
 
+    @classmethod
+    def empty(cls, n: int, memories: int) -> _Boxes:
+        """Room for `n`."""
+        boxes = np.empty((n, 2, memories, L.NDIM), np.int32)
+        return cls(boxes, np.empty(n, np.int64), np.empty(n), np.empty((3, n), np.int64))
 
-class _Floor(NamedTuple):
-    """What a spatial choice costs at least: cycles and pJ, and how much of that each memory's tiles do."""
-
-    latency: float
-    energy: float
-    pj: NDArray[np.float64] | None = None
-    cycles: NDArray[np.float64] | None = None
+    def grown(self) -> _Boxes:
+        """With twice the room."""
+        n = len(self.keys)
+        more = _Boxes.empty(2 * n, self.boxes.shape[2])
+        more.boxes[:n], more.owner[:n], more.keys[:n], more.links[:, :n] = self
+        return more
 
 
 class Search:
-    """State of one search; see `cost_models.bound_search` for the kernels."""
+    """State of one search; see `cost_models.bound_search` for the kernel."""
 
     def __init__(
         self,
@@ -369,7 +368,7 @@ class Search:
         self.machine = machine
         self.M = len(hardware.memories)
         self.space = MapSpace(hardware, layer, tiles)
-        self.values, self.masks = tile_values(self.space.sizes, tiles)
+        self.values = tile_values(self.space.sizes, tiles)
         self.orders = canonical_orders(hardware, self.problem)
         self.shape = SHAPES.index(tiles)
         room = _FRONT_ROOM if objective == "front" else 1
@@ -380,16 +379,16 @@ class Search:
         self.choice = np.zeros(room, np.int64)
         self.given: list[Batch | None] = []
         self.nodes = np.zeros(2, np.int64)
-        self.pruned = np.zeros(4, np.int64)
+        self.pruned = np.zeros(len(_RULES), np.int64)
         self.stop = np.array([0, _NEVER, _NEVER])
-        self.by_spatial = self.too_large = self.too_dear = 0
+        self.by_spatial = 0
         self.lower_bound = np.inf
         self.spatial = Spatial(
             np.zeros((0, self.M, L.MAX_AXES), np.int8),
             np.zeros((0, self.M, L.MAX_AXES), np.int32),
             np.zeros((0, self.M, L.NDIM), np.int32),
         )
-        self.glance: list[NDArray[np.float64]] = []
+        self.glance = np.empty(0)
         self.axes = axis_sets(hardware)
         self.floor = self._roofline()
 
@@ -423,24 +422,25 @@ class Search:
             self.best[row], self.choice[row] = point, mark
 
     @property
+    def _all(self) -> tuple[float, float]:
+        """Cycles and pJ that no mapping at all is below."""
+        leak = float(self.machine.machine[L.LEAK_PJ])
+        return float(self.floor[0]), float(self.floor[1] + leak * self.floor[0])
+
+    @property
     def least(self) -> float:
         """What no mapping at all is below; for a front, what goes first."""
-        return self._bound(self._all)
+        latency, energy = self._all
+        return {"latency": latency, "energy": energy}.get(self.objective, latency * energy)
 
     @property
     def hopeless(self) -> bool:
         """Whether that is no better than what is known."""
-        return self._beaten(self.least, self._all)
-
-    @property
-    def _all(self) -> _Floor:
-        leak = float(self.machine.machine[L.LEAK_PJ])
-        return _Floor(float(self.floor[0]), float(self.floor[1] + leak * self.floor[0]))
-
-    @property
-    def _fixed(self) -> tuple[Any, ...]:
-        spatial = self.spatial
-        return (self.problem, *self.machine, self.shape, spatial.union, spatial.dim, spatial.factor)
+        if self.number != _FRONT:
+            return self.least >= float(self.best[0, 0])
+        latency, energy = self._all
+        points = self.best[: self.held[0]]
+        return bool(((points[:, 0] <= latency) & (points[:, 1] <= energy)).any())
 
     def run(
         self,
@@ -484,70 +484,49 @@ class Search:
         return time.perf_counter() >= deadline or (cancel is not None and cancel())
 
     def _search(self, deadline: float, cancel: Callable[[], bool] | None) -> bool:
-        """Spatial choices by what they cost at least, first at a glance, then with tiles that fit."""
+        """Search boxes of tiles in all spatial choices; first a while those that divide, which are few."""
+        if self._told(deadline, cancel):
+            self.stop[0] = 1
         if self.shape:
-            self._dive()
+            most = int(self.stop[1])
+            self.stop[1] = min(most, int(self.nodes[0]) + _FIRST)
+            self._list_choices(0, _FIRST_CHOICES)
+            self._boxes(0, tile_values(self.space.sizes, "divisors"))
+            self.stop[1] = most
+            for row in range(int(self.held[0])):  # spatial choices are about to be listed anew
+                if self.choice[row] >= 0:
+                    self.given.append(self._batch(row))
+                    self.choice[row] = -len(self.given)
         cut = self._spread()  # bound on what was left out for its size
-        bounds, latency, energy = self.glance
-        ranked = np.argsort(bounds, kind="stable")
-        at_glance = 0  # how many of `ranked` are done with
-        refined: list[tuple[float, int, _Floor]] = []
-        while refined or at_glance < len(ranked):
-            b = int(ranked[at_glance]) if at_glance < len(ranked) else -1
-            bound = np.inf if b < 0 else float(bounds[b])
-            floor = None
-            if refined and refined[0][0] <= bound:
-                bound, b, floor = refined[0]
-            if self._stop(deadline, cancel):
-                self.lower_bound = min(bound, cut)
-                return False
-            if floor is None:
-                at_glance += 1
-            else:
-                heappop(refined)
-            if self._beaten(bound, floor or _Floor(float(latency[b]), float(energy[b]))):
-                self.by_spatial += 1
-                if self.number != _FRONT:
-                    self.by_spatial += len(refined) + len(ranked) - at_glance
-                    break
-                continue
-            if floor is None:
-                floor = self._floor(b)
-                if floor is not None:
-                    heappush(refined, (max(bound, self._bound(floor)), b, floor))
-                continue
-            lists = self._lists(b, floor)
-            if lists is None:
-                cut = min(cut, bound)
-                continue
-            at = 0
-            while at < lists.first[2]:
-                if self._stop(deadline, cancel):
-                    later = refined[0][0] if refined else np.inf
-                    if at_glance < len(ranked):
-                        later = min(later, float(bounds[ranked[at_glance]]))
-                    self.lower_bound = min(later, cut, max(bound, float(lists.ahead[at])))
-                    return False
-                at = self._descend(b, lists, at)
-        self.lower_bound = cut
-        return cut == np.inf or (self.number != _FRONT and bool(cut >= self.best[0, 0]))
+        left = self._boxes(self.shape, self.values)
+        self.lower_bound = min(cut, left)
+        return self.lower_bound == np.inf or (
+            left == np.inf and self.number != _FRONT and bool(cut >= self.best[0, 0])
+        )
 
-    def _dive(self) -> None:
-        """Search some spatial choices with few tile sizes: what is found cuts all the rest."""
-        self._list_choices(0, _DIVE_CHOICES)
-        whole = self.values, self.masks
-        self.values = thin(self.values, _DIVE_TILES)
-        self.masks = np.zeros_like(self.values)
-        for b in np.argsort(self.glance[0], kind="stable")[:_DIVES]:
-            floor = None if self.stop[0] else self._floor(int(b))
-            lists = None if floor is None else self._lists(int(b), floor)
-            if lists is not None and lists.first[2]:
-                self._descend(int(b), lists, 0)
-        self.values, self.masks = whole
-        for row in range(int(self.held[0])):  # spatial choices are about to be listed anew
-            if self.choice[row] >= 0:
-                self.given.append(self._batch(row))
-                self.choice[row] = -len(self.given)
+    def _boxes(self, shape: int, values: NDArray[np.int64]) -> float:
+        """Search the spatial choices that are listed; what nothing left to do there is below."""
+        from cost_models.bound_open import AT, STATE
+        from cost_models.bound_search import search
+
+        spatial = self.spatial
+        ranked = np.argsort(self.glance, kind="stable")
+        boxes, state = _Boxes.empty(_FEW_BOXES, self.M), np.zeros(STATE, np.int64)
+        while True:
+            left = search(
+                self.problem, *self.machine, shape, spatial.union, spatial.dim, spatial.factor, self.glance,
+                ranked, self.number, self.orders, values, _MOST_BOXES, *boxes, state, self.stop, self.best,
+                self.held, self.tile, self.order, self.choice, self.nodes, self.pruned,
+            )  # fmt: skip
+            if left == np.inf:
+                self.by_spatial += len(ranked) - int(state[AT])
+            if left == np.inf or self._stopped:
+                return float(left)
+            boxes = boxes.grown()
+
+    @property
+    def _stopped(self) -> bool:
+        return bool(self.stop[0] or self.nodes[0] >= self.stop[1] or self.nodes[1] >= self.stop[2])
 
     def _spread(self) -> float:
         """List spatial choices with what they cost at a glance; bound on those that were left out."""
@@ -561,7 +540,7 @@ class Search:
         """List spatial choices that may be worth a look; returns whether these are all."""
         from cost_models.bound_spread import list_spreads
 
-        dim, factor, union, *self.glance, beaten, whole = list_spreads(
+        dim, factor, union, self.glance, _, _, beaten, whole = list_spreads(
             self.problem, *self.machine, self.axes, shape, self.number, self.floor, self.best, self.held,
             most, self.stop,
         )  # fmt: skip
@@ -578,111 +557,6 @@ class Search:
         leak = float(self.machine.machine[L.LEAK_PJ])
         return np.array([latency[0], energy[0] - leak * latency[0]]) * (1.0 - 1e-12)
 
-    def _bound(self, floor: _Floor) -> float:
-        """Of the objective; for a front, what goes first."""
-        return {"latency": floor.latency, "energy": floor.energy}.get(
-            self.objective, floor.latency * floor.energy
-        )
-
-    def _beaten(self, bound: float, floor: _Floor) -> bool:
-        """Whether a spatial choice is not worth a look."""
-        if self.number == _FRONT:
-            return bool(self._dominated(np.array([floor.latency]), np.array([floor.energy]))[0])
-        return bool(bound >= self.best[0, 0])
-
-    def _floor(self, b: int) -> _Floor | None:
-        """What a spatial choice costs at least, with tiles that fit; None if none do."""
-        from cost_models.bound_search import least_tiles
-
-        pj, cycles = np.empty(self.M), np.empty(self.M)
-        least_tiles(*self._fixed, b, self.values, self.stop, pj, cycles)
-        if not np.isfinite(pj).all():
-            return None
-        hidden, exposed = self._times(cycles)
-        latency = (hidden + exposed) * (1.0 - 1e-12)
-        energy = (pj.sum() + float(self.machine.machine[L.LEAK_PJ]) * latency) * (1.0 - 1e-12)
-        return _Floor(latency, float(energy), pj, cycles)
-
-    def _times(self, cycles: NDArray[np.float64], without: int = 0) -> tuple[float, float]:
-        """(most of the cycles that hide behind compute, sum of those that add up), one memory left out."""
-        hides = self.machine.memory[:, L.OVERLAPS] != 0.0
-        hides[0] = True
-        others = np.arange(self.M) != without
-        others[0] = True
-        return float(cycles[hides & others].max()), float(cycles[~hides & others].sum())
-
-    def _descend(self, b: int, lists: _Lists, at: int) -> int:
-        """Search part of a spatial choice; returns the row of the first list to go on from."""
-        from cost_models.bound_search import descend
-
-        at = descend(
-            *self._fixed, b, self.number, self.orders, self.values, self.masks, lists.tiles, lists.bits,
-            lists.energy, lists.cycles, lists.first, at, _QUOTA, self.stop, self.best, self.held, self.tile,
-            self.order, self.choice, self.nodes, self.pruned,
-        )  # fmt: skip
-        return int(at)
-
-    def _stop(self, deadline: float, cancel: Callable[[], bool] | None) -> bool:
-        """Whether to stop now; within a kernel call `stop` says so."""
-        if self.stop[0] or self.nodes[0] >= self.stop[1] or self.nodes[1] >= self.stop[2]:
-            return True
-        return self._told(deadline, cancel)
-
-    def _lists(self, b: int, floor: _Floor) -> _Lists | None:
-        """Candidates for each memory's tile, cheapest first; None if that is too many or `stop` says so."""
-        from cost_models.bound_search import list_tiles
-
-        assert floor.pj is not None
-        assert floor.cycles is not None
-        found = []
-        ahead = np.empty(0)
-        for c in range(1, self.M):
-            hidden, exposed = self._times(floor.cycles, c)
-            others = float(floor.pj.sum() - floor.pj[c]) * (1.0 - 1e-12)
-            *arrays, large, dear, whole = list_tiles(
-                *self._fixed, b, c, self.number, hidden, exposed, others, self.best, self.held, self.values,
-                self.masks, self.stop,
-            )  # fmt: skip
-            self.too_large += large
-            self.too_dear += dear
-            if not whole:
-                return None
-            key = arrays[3] if self.objective == "latency" else arrays[2]
-            rows = np.argsort(key, kind="stable")
-            found.append([array[rows] for array in arrays])
-            if c == 1:
-                ahead = self._ahead(hidden, exposed, others, found[0][2], found[0][3])
-            if not len(rows):
-                tiles, bits, energy, cycles = found[0]
-                return _Lists(tiles, bits, energy, cycles, np.zeros(self.M + 1, np.int64), ahead)
-        first = np.cumsum([0, 0, *(len(arrays[0]) for arrays in found)])
-        tiles, bits, energy, cycles = (np.concatenate(column) for column in zip(*found, strict=True))
-        return _Lists(tiles, bits, energy, cycles, first, ahead)
-
-    def _ahead(
-        self,
-        hidden: float,
-        exposed: float,
-        others: float,
-        pj: NDArray[np.float64],
-        cycles: NDArray[np.float64],
-    ) -> NDArray[np.float64]:
-        """Lower bounds on the objective from a row of the first list on."""
-        hides = self.machine.memory[1, L.OVERLAPS] != 0.0
-        latency = (np.maximum(hidden, cycles) if hides else hidden + cycles) + exposed
-        latency = latency * (1.0 - 1e-12)
-        energy = (others + pj + float(self.machine.machine[L.LEAK_PJ]) * latency) * (1.0 - 1e-12)
-        value = {"latency": latency, "energy": energy}.get(self.objective, latency * energy)
-        return np.asarray(np.minimum.accumulate(value[::-1])[::-1])
-
-    def _dominated(self, latency: NDArray[np.float64], energy: NDArray[np.float64]) -> NDArray[np.bool_]:
-        """Whether a point of the front is nowhere worse."""
-        points = self.best[: self.held[0]]
-        at = np.searchsorted(points[:, 0], latency, side="right") - 1
-        if not len(points):
-            return np.zeros(len(latency), np.bool_)
-        return np.asarray((at >= 0) & (points[np.maximum(at, 0), 1] <= energy))
-
     def _batch(self, row: int) -> Batch | None:
         """The mapping in a row of what was found; None if another search found it."""
         choice = int(self.choice[row])
@@ -695,12 +569,7 @@ class Search:
     @property
     def cuts(self) -> dict[str, int]:
         """How many branches each rule cut."""
-        pruned = dict(zip(_RULES, map(int, self.pruned), strict=True))
-        return pruned | {
-            "spatial bound": self.by_spatial,
-            "capacity": self.too_large,
-            "tile bound": self.too_dear,
-        }
+        return dict(zip(_RULES, map(int, self.pruned), strict=True)) | {"spatial bound": self.by_spatial}
 
     def front(self, complete: bool) -> Front:
         """All points found."""

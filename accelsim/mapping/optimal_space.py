@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from math import comb, prod
 from typing import TYPE_CHECKING, Literal, NamedTuple
@@ -16,7 +17,7 @@ from cost_models import layout as L
 if TYPE_CHECKING:
     from accelsim.hardware import Accelerator
 
-_ORDER_COLS = 10  # as in cost_models.bound_search, which is slow to import
+_ORDER_COLS = 10  # as in `cost_models.bound_search.search`
 
 Tiles = Literal["divisors", "all", "legal"]
 """What tiles may be: divisors, every size with a trip count of its own, or whatever is legal."""
@@ -47,32 +48,12 @@ def prime_factors(n: int) -> dict[int, int]:
     return out
 
 
-def divisors(sizes: list[int]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """(divisors int64[8, n] of each size, rising, then 0; their prime factors as sets of bits, same shape).
-
-    Prime powers have a bit each, over all dimensions together, so that a layer of less than 2^62 points
-    has enough of them; the kernel's counts end at 2^53. Raises AccelsimError for more.
-    """
-    rows: list[list[tuple[int, int]]] = []
-    bit = 0
-    for size in sizes:
-        row = [(1, 0)]
-        for p, times in prime_factors(size).items():
-            grown = []
-            for e in range(times + 1):
-                grown += [(v * p**e, mask | ((1 << e) - 1) << bit) for v, mask in row]
-            row = grown
-            bit += times
-        rows.append(sorted(row))
-    if bit > 62:
-        raise AccelsimError(
-            f"layer: its sizes may have at most 62 prime factors in all, but {sizes} have {bit}"
-        )
-    out = np.zeros((2, L.NDIM, max(map(len, rows))), np.int64)
-    for d, row in enumerate(rows):
-        for k, pair in enumerate(row):
-            out[:, d, k] = pair
-    return out[0], out[1]
+def divisors(size: int) -> list[int]:
+    """Rising."""
+    out = [1]
+    for p, times in prime_factors(size).items():
+        out = [v * p**e for v in out for e in range(times + 1)]
+    return sorted(out)
 
 
 def parts(size: int) -> list[int]:
@@ -86,38 +67,17 @@ def parts(size: int) -> list[int]:
     return out[::-1]
 
 
-def tile_values(sizes: list[int], tiles: Tiles) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Sizes that tiles may have, as `divisors`; the second array is 0 where they need not divide."""
-    if tiles == "divisors":
-        return divisors(sizes)
+def tile_values(sizes: list[int], tiles: Tiles) -> NDArray[np.int64]:
+    """int64[8, n]: sizes that tiles of each dimension may have, rising, then 0."""
     if tiles == "legal" and max(sizes) > _MOST_SIZES:
         raise AccelsimError(
             f"tiles: legal takes sizes up to {_MOST_SIZES:,}, but the layer has {max(sizes):,}: take all"
         )
-    rows = [parts(size) if tiles == "all" else range(1, size + 1) for size in sizes]
+    rows: list[Sequence[int]] = [
+        divisors(size) if tiles == "divisors" else parts(size) if tiles == "all" else range(1, size + 1)
+        for size in sizes
+    ]
     out = np.zeros((L.NDIM, max(map(len, rows))), np.int64)
-    for d, row in enumerate(rows):
-        out[d, : len(row)] = row
-    return out, np.zeros_like(out)
-
-
-def thin(values: NDArray[np.int64], most: int) -> NDArray[np.int64]:
-    """About `most` combinations of the sizes in `values`: the ends and what lies evenly between by ratio.
-
-    Of neighbours the one that divides the dimension is taken.
-    """
-    counts = (values > 0).sum(axis=1)
-    each = max(3, int(most ** (1.0 / max(1, (counts > 1).sum()))))
-    rows = []
-    for row, n in zip(values.tolist(), counts.tolist(), strict=True):
-        size = row[n - 1]
-        picks = {1, size}
-        for i in range(1, each - 1):
-            aim = size ** (i / (each - 1))
-            near = [v for v in row[:n] if 0.7 * aim < v < 1.4 * aim] or [1]
-            picks.add(min(near, key=lambda v: (size % v != 0, abs(v - aim))))
-        rows.append(sorted(picks))
-    out = np.zeros((len(rows), max(map(len, rows))), np.int64)
     for d, row in enumerate(rows):
         out[d, : len(row)] = row
     return out
@@ -236,8 +196,8 @@ def _free_orders(problem: NDArray[np.int64]) -> list[tuple[int, ...]]:
 class Spatial(NamedTuple):
     """S ways to spread dimensions over the axes: dimensions, factors, the smallest union tiles they allow."""
 
-    dim: NDArray[np.int8]  # [S, M, 3]
-    factor: NDArray[np.int32]  # [S, M, 3]
+    dim: NDArray[np.int8]  # [S, M, A]
+    factor: NDArray[np.int32]  # [S, M, A]
     union: NDArray[np.int32]  # [S, M, 8]
 
     def factors(self, choice: int, d: int) -> Factors:
@@ -250,7 +210,7 @@ class Spatial(NamedTuple):
 
 
 def axis_sets(hardware: Accelerator) -> NDArray[np.int64]:
-    """int64[M, 3], bit d: the axis may carry dimension d."""
+    """int64[M, A], bit d: the axis may carry dimension d."""
     out = np.zeros((len(hardware.memories), L.MAX_AXES), np.int64)
     for m, memory in enumerate(hardware.memories):
         for a, axis in enumerate(memory.fanout):

@@ -20,7 +20,7 @@ class RandomMapper(Mapper):
 
     def search(self, task: Task, start: Batch) -> tuple[Batch, int, Status, Any]:
         """The best of `budget` draws and the start."""
-        from cost_models.genes import BLOCK
+        from cost_models.genes import width
 
         rng = np.random.default_rng(task.seed)
         best, least = start, float(task.score(start)[0])
@@ -28,7 +28,7 @@ class RandomMapper(Mapper):
         while done < task.evaluations:
             if task.cancelled():
                 return best, done, "cancelled", None
-            genes = rng.random((min(_CHUNK, task.evaluations - done), len(task.machine.holds) * BLOCK))
+            genes = rng.random((min(_CHUNK, task.evaluations - done), width(task.machine.fan)))
             batch, cost = score(task, genes)
             done += len(genes)
             row = int(np.argmin(cost))

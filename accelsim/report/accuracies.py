@@ -40,7 +40,9 @@ def chance(accuracy: float, half: float, limit: float) -> float:
 def accuracy_lines(result: SearchResult) -> list[str]:
     """A sentence each for the front's report."""
     front = result.front
-    half = half_widths(result, [found.network for found in front])
+    if result.setup.chips.widths and not result.setup.goals.uses_accuracy:
+        return ["precisions vary and no goal asks for accuracy: what narrow ones lose is not judged"]
+    half = half_widths(result, front)
     if half is None or not half.any():
         return []
     accuracy = np.array([found.metrics["accuracy"] for found in front])

@@ -10,7 +10,6 @@ from typing import Any
 from accelsim.pack import price_case
 from accelsim.validation.facts import facts, missing, read_json, reference
 from accelsim.validation.result import EXACT, Case, Report
-from cost_models.layout import MAX_AXES
 
 FILE = "reference/timeloop/cases.json"
 # Their dimension -> ours, by sort of layer. A gemm is Z[M, N] += A[M, K] B[K, N] with A the inputs.
@@ -91,39 +90,30 @@ def compare(case: dict[str, Any]) -> list[Case]:
 
 
 def translate(case: dict[str, Any]) -> tuple[dict[str, Any], list[dict[str, Any]], dict[str, Any]]:
-    """(layer, memories, mapping) in our JSON forms.
-
-    A fan-out has three axes: further ones stand above `wires`, a level that holds nothing, those over the
-    window right above the PEs, where halo is shared.
-    """
+    """(layer, memories, mapping) in our JSON forms."""
     layer, loops = case["layer"], case["mapping"]
     names = DIMS[layer["type"]]
     shape: dict[str, Any] = {"dims": {names[d]: n for d, n in layer["dims"].items()}}
     shape |= {key: layer.get(key, [1, 1]) for key in ("stride", "dilation")}
     axes = [(names[d], f) for axis in "YX" for d, f, a in loops["spatial"] if a == axis and f > 1]
-    axes.sort(key=lambda axis: axis[0] in "PQRS")  # stable: axes of one dimension keep their order
-    split = max(len(axes) - MAX_AXES, 0)
-    fanouts = [axes[:split], axes[split:]] if split else [axes]
-    held = _held(loops.get("bypass", {}), "GlobalBuffer"), _held(loops.get("bypass", {}), "PE")
-    names_below = ["GlobalBuffer", "wires"][: len(fanouts)]
-    memories: list[dict[str, Any]] = [{"name": "DRAM", "holds": list("WIO"), "fanout": []}]
-    tiles = [{names[d]: f for d, f in loops["PE_temporal"]}]
-    for fanout in reversed(fanouts):
-        tiles.insert(0, _times(tiles[0], fanout))
-    levels = []
-    for name, fanout, tile in zip(names_below, fanouts, tiles, strict=False):
-        memories.append(
-            {"name": name, "holds": held[0] if name == "GlobalBuffer" else [], "fanout": _axes(fanout)}
-        )
-        spatial = {f"a{i}": {"dim": d, "factor": f} for i, (d, f) in enumerate(fanout)}
-        order = [names[d] for d, _ in loops["GlobalBuffer_temporal"]] if name == "GlobalBuffer" else []
-        levels.append({"memory": name, "order": order, "tile": _whole(tile, names), "spatial": spatial})
-    memories.append({"name": "PE", "holds": held[1], "fanout": []})
-    order = [names[d] for d, _ in loops["PE_temporal"]]
-    levels.append({"memory": "PE", "order": order, "tile": _whole({}, names), "spatial": {}})
-    top = _times(tiles[0], [(names[d], f) for d, f in loops["GlobalBuffer_temporal"]])
-    order = [names[d] for d, _ in loops["DRAM_temporal"]]
-    levels.insert(0, {"memory": "DRAM", "order": order, "tile": _whole(top, names), "spatial": {}})
+    held = [_held(loops.get("bypass", {}), memory) for memory in ("GlobalBuffer", "PE")]
+    memories: list[dict[str, Any]] = [
+        {"name": "DRAM", "holds": list("WIO"), "fanout": []},
+        {"name": "GlobalBuffer", "holds": held[0], "fanout": _axes(axes)},
+        {"name": "PE", "holds": held[1], "fanout": []},
+    ]
+    buffer = _times({names[d]: f for d, f in loops["PE_temporal"]}, axes)
+    top = _times(buffer, [(names[d], f) for d, f in loops["GlobalBuffer_temporal"]])
+    spatial = {f"a{i}": {"dim": d, "factor": f} for i, (d, f) in enumerate(axes)}
+    levels = [
+        {
+            "memory": memory["name"],
+            "order": [names[d] for d, _ in loops[f"{memory['name']}_temporal"]],
+            "tile": _whole(tile, names),
+            "spatial": spatial if memory["fanout"] else {},
+        }
+        for memory, tile in zip(memories, (top, buffer, {}), strict=True)
+    ]
     return shape, memories, {"version": 1, "levels": levels}
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from accelsim.pack import price_case
 from accelsim.validation.facts import facts, missing, read_json, reference
 from accelsim.validation.result import EXACT, Case, Report
-from cost_models.layout import MAX_AXES, MAX_MEMORIES
+from cost_models.layout import MAX_MEMORIES
 
 FILES = ("tpu_like", "edge_tpu_like", "eyeriss_like")
 DIMS = {"B": "N", "G": "G", "K": "K", "C": "C", "OY": "P", "OX": "Q", "FY": "R", "FX": "S"}
@@ -87,10 +87,6 @@ def _nest(layer: dict[str, Any], operand: str) -> list[tuple[str, Loops, Loops]]
         names, one["temporal_loops_per_level_inner_to_outer"], one["spatial_loops_per_level"], strict=False
     ):
         axes = [(DIMS[d], int(f)) for d, f in spatial if f > 1]
-        axes.sort(key=lambda axis: axis[0] not in "PQRS")  # the window's right above the child
-        while len(axes) > MAX_AXES:
-            out.append(("", [], axes[:MAX_AXES]))
-            axes = axes[MAX_AXES:]
         parts: list[Loops] = [[]]
         for d, f in ((DIMS[d], int(f)) for d, f in temporal if f > 1):
             if parts[-1] and parts[-1][-1][0] == d:

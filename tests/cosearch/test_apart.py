@@ -55,7 +55,7 @@ def test_a_front_told_apart(found) -> None:
     result, path = found
     shown = result.front
     accuracy = np.array([one.metrics["accuracy"] for one in shown])
-    half = half_widths(result, [one.network for one in shown])
+    half = half_widths(result, shown)
     plain = load_study(path)
     assert not plain.apart
     assert {one.index for one in shown} < {one.index for one in plain.front}
@@ -70,7 +70,7 @@ def test_a_limit_that_holds_in_95_of_100_cases() -> None:
     """Stricter than the same limit of the predicted value, and each candidate is judged by its own error."""
     options = SUBNETS | {"objectives": "edp", "evaluations": 16}
     sure = search(**options, min_accuracy_95=70.5)
-    half = half_widths(sure, [sure.found(i).network for i in range(len(sure))])
+    half = half_widths(sure, [sure.found(i) for i in range(len(sure))])
     accuracy = sure.column("accuracy")
     chances = np.array([chance(a, h, 70.5) for a, h in zip(accuracy, half)])
     mapped = np.isfinite(sure.column("latency"))

@@ -341,7 +341,7 @@ def test_the_fixed_chip() -> None:
     ("search", "words"),
     [
         (None, ["Example", "search", "accelsim docs hardware", "fix the hardware"]),
-        ({}, ["names nothing to vary", "array, buffers or bandwidths"]),
+        ({}, ["names nothing to vary", "array, buffers, bandwidths or precision"]),
         ({"max_pes": 10}, ["names nothing to vary"]),
         ({"max_pes": 4, "array": {"memory": "buffer", "max_size": 8}}, ["search.max_pes", "8 MACs", "is 4"]),
         ({"array": {"memory": "buffer", "max_size": 2**53 - 1}}, ["search.max_pes", "at most"]),

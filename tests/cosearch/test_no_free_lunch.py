@@ -15,7 +15,8 @@ SHIPPED = tuple(name for name in hardware_names() if load_hardware(name).search 
 
 def offers(chip: Accelerator) -> dict[str, float]:
     """What mappings can use, as numbers of which more is more; what is absent is 0."""
-    out: dict[str, float] = {}
+    bits = chip.precision_bits
+    out: dict[str, float] = {"weight bits": bits.weight, "activation bits": bits.input}
     for m, memory in enumerate(chip.memories):
         out |= {f"{memory.name} bytes {part}": size for part, size in memory.parts().items()}
         out |= {f"{memory.name} {user}": port.rate for port in chip.ports(m) for user in port.users}
@@ -62,7 +63,10 @@ def test_each_gene_has_its_price(name: str) -> None:
 
     A share, a rank or the weight of a part gives to one what it takes from another; the others only give.
     """
-    space = ChipSpace(load_hardware(name))
+    data = load_hardware(name).to_dict()
+    widths = ((4, 8), (8, 8), (8, 16), (16, 16))
+    data["search"]["precision"] = [{"weight": w, "activation": a} for w, a in widths]
+    space = ChipSpace(load_hardware(data))
     rng = np.random.default_rng(3)
     starts = [space.anchor()]
     while len(starts) < 3:
@@ -81,7 +85,7 @@ def test_each_gene_has_its_price(name: str) -> None:
                     assert dearer(charges(larger), charges(smaller)), (gene.name, smaller.hash, larger.hash)
                 if more(offers(smaller), offers(larger)):
                     assert dearer(charges(smaller), charges(larger)), (gene.name, smaller.hash, larger.hash)
-    only_give = [x for x in grew if x.endswith((".bytes", ".bandwidth")) or x == "pes"]
+    only_give = [x for x in grew if x.endswith((".bytes", ".bandwidth")) or x in ("pes", "precision")]
     assert {x: grew[x] for x in only_give if not grew[x]} == {}
 
 

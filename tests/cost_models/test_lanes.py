@@ -45,7 +45,7 @@ def invented(rng: np.random.Generator, M: int) -> pack.Machine:
     fan[:, :, L.LANES] = np.arange(L.MAX_AXES)
     memory = np.zeros((M, L.MEM_COLS))
     for m in range(M):
-        axes = rng.choice([0, 0, 1, 2, 3])
+        axes = rng.choice([0, 0, 1, 2, 3, 6])
         for a in range(axes):
             fan[m, a, L.AXIS_SIZE] = rng.integers(2, 7)
             fan[m, a, L.MULTICAST : L.FORWARDING + 1] = rng.random(3) < 0.7
@@ -68,8 +68,9 @@ def invented(rng: np.random.Generator, M: int) -> pack.Machine:
         memory[rng.integers(M), L.START_CYCLES] = 3.0
     memory[:, L.READ_PJ : L.READ_PJ + 6] = rng.uniform(0.0, 9.0, (M, 6))
     memory[:, L.WIDTH : L.WIDTH + 4] = rng.choice([0, 3, 8, 32], (M, 4))
-    memory[:, L.HOP_PJ : L.HOP_PJ + 3] = rng.uniform(0.0, 0.2, (M, 3))
-    memory[:, L.HOP_MORE : L.HOP_MORE + 3] = rng.uniform(0.0, 0.1, (M, 3)) * (rng.random((M, 3)) < 0.5)
+    memory[:, L.HOP_PJ : L.HOP_MORE] = rng.uniform(0.0, 0.2, (M, L.MAX_AXES))
+    far = rng.random((M, L.MAX_AXES)) < 0.5
+    memory[:, L.HOP_MORE : L.MEM_COLS] = rng.uniform(0.0, 0.1, far.shape) * far
     if rng.random() < 0.4:
         memory[1:, L.FOLD_CYCLES] = rng.uniform(1.0, 20.0, M - 1) * (rng.random(M - 1) < 0.6)
         memory[:, L.FOLD_TENSOR] = rng.integers(0, 3, M)
@@ -117,7 +118,7 @@ def agree(problem, machine: pack.Machine, batch: pack.Batch) -> int:
 
 @settings(derandomize=True, deadline=None, max_examples=800, suppress_health_check=list(HealthCheck))
 @given(
-    st.sampled_from(sorted(LAYERS)), st.integers(2, 5), st.booleans(), st.integers(0, 2**32),
+    st.sampled_from(sorted(LAYERS)), st.integers(2, 6), st.booleans(), st.integers(0, 2**32),
     st.sampled_from(["", "W", "I", "O", "IO", "WIO"]), st.sampled_from([(1, 1), (0, 1), (0, 0), (1, 0)]),
 )  # fmt: skip
 def test_invented_machines(layer, memories, exact, seed, resident, operator) -> None:

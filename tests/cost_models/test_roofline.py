@@ -67,7 +67,7 @@ def test_the_bounds_are_reached_when_everything_fits():
     tile = np.ones((1, 2, 8), np.int32)
     tile[0, 0] = problem[:8]
     order = np.arange(8, dtype=np.int8)[None, None].repeat(2, 1)
-    unused = np.zeros((1, 2, 3), np.int8), np.zeros((1, 2, 3), np.int32)
+    unused = np.zeros((1, 2, L.MAX_AXES), np.int8), np.zeros((1, 2, L.MAX_AXES), np.int32)
     status, latency, energy = np.empty(1, np.int32), np.empty(1), np.empty(1)
     machine.machine[L.LEAK_PJ] = 0.0
     price_batch(problem, *machine, tile, order, *unused, status, latency, energy)

@@ -148,8 +148,8 @@ ONE_FAULT: list[tuple[str, Any, str | None]] = [
     ("search.buffers.DRAM", {"min": 1, "max": 2}, "memory 'DRAM' has no size to vary"),
     ("search.buffers.GLB.min", 200000, "@search.buffers.GLB: min <= max must hold, but got 200000 > 102400"),
     ("search.array.memory", "L2", "no memory is called 'L2'; known"),
-    ("search.array.min_axes", 4, "must be a whole number <= 3, but got 4"
-     "|@search.array: min_axes <= max_axes must hold, but got 4 > 3"),
+    ("search.array.min_axes", 7, "must be a whole number <= 6, but got 7"
+     "|@search.array: min_axes <= max_axes must hold, but got 7 > 3"),
     ("search.array.min_size", 99, "@search.array: min_size <= max_size must hold, but got 99 > 84"),
 ]  # fmt: skip
 

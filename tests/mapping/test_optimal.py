@@ -20,14 +20,15 @@ from accelsim.mapping.optimal_space import divisors
 from accelsim.mapping.template import template
 from accelsim.pack import Batch, pack_layer, pack_machine, price
 from accelsim.workloads.layer import DIMS, Layer
+from cost_models import layout as L
 
 OBJECTIVES: tuple[Objective, ...] = ("edp", "latency", "energy")
 MAX_MAPPINGS = 6_000
 
 
 def machine(chance: random.Random) -> dict[str, Any]:
-    """A small random machine: 2 to 5 memories, bypass, up to 3 axes, tight capacities, any capability."""
-    count = chance.choice((2, 3, 3, 3, 4, 5))
+    """A small random machine: 2 to 6 memories, bypass, up to 6 axes, tight capacities, any capability."""
+    count = chance.choice((2, 3, 3, 3, 4, 6))
     memories: list[dict[str, Any]] = []
     axes: dict[str, dict[str, list[str]]] = {}
     orders: dict[str, list[list[str]]] = {}
@@ -62,7 +63,7 @@ def machine(chance: random.Random) -> dict[str, Any]:
                 "psum": chance.choice((8, 32)),
             }
         memory["fanout"] = []
-        for a in range(chance.choice((0, 0, 1, 2, 3) if m else (0, 0, 0, 1))):
+        for a in range(chance.choice((0, 0, 1, 2, 6) if m else (0, 0, 0, 1))):
             axis: dict[str, Any] = {"axis": f"{name.lower()}{a}", "size": chance.choice((2, 3, 4, 6))}
             axis["multicast"] = chance.random() < 0.6
             axis["reduction"] = chance.random() < 0.5
@@ -134,7 +135,7 @@ def everything(hardware: Accelerator, layer: Layer) -> Batch | None:
     rows: list[tuple[Any, Any, Any, Any]] = []
     orders_of: dict[tuple[int, frozenset[int]], list[list[int]]] = {}
     for choice in product(*options):
-        dims, factors = np.zeros((M, 3), np.int8), np.zeros((M, 3), np.int32)
+        dims, factors = np.zeros((M, L.MAX_AXES), np.int8), np.zeros((M, L.MAX_AXES), np.int32)
         split = np.ones((M, 8), np.int64)
         for (m, a), (d, f) in zip(slots, choice, strict=True):
             dims[m, a], factors[m, a] = d, f
@@ -234,14 +235,14 @@ def test_stopped_early_bounds_what_is_left() -> None:
     gaps = []
     layer = Layer(K=32, C=24, P=14, Q=14, R=3, S=3)
     hardware = load_hardware("eyeriss")
-    optimum = optimal(hardware, layer, start="none")
+    optimum = optimal(hardware, layer)
     assert optimum is not None
-    assert optimum.certificate.nodes > 2000
-    for nodes in range(500, 2000, 250):
-        found = optimal(hardware, layer, start="none", max_nodes=nodes)
+    assert optimum.certificate.nodes > 4000
+    for nodes in range(500, 4000, 500):
+        found = optimal(hardware, layer, max_nodes=nodes)
         assert found is not None
         certificate = found.certificate
-        assert certificate.nodes == nodes
+        assert nodes <= certificate.nodes < nodes + 100  # whole boxes, cut in each place
         assert not certificate.complete
         assert certificate.lower_bound <= optimum.cost <= found.cost
         assert certificate.gap == found.cost / certificate.lower_bound - 1.0
@@ -289,23 +290,15 @@ def test_counts_the_space() -> None:
     assert found.certificate.space_size == 5
 
 
-def test_divisors_as_sets_of_primes() -> None:
-    """One divides another exactly where its set is part of the other's."""
-    for size in (1, 12, 97, 360, 4096):
-        values, masks = divisors([2, 6, 1, size, 1, 35, 3, 3])
-        row = [(int(v), int(m)) for v, m in zip(values[3], masks[3], strict=True) if v]
-        assert [v for v, _ in row] == [v for v in range(1, size + 1) if size % v == 0]
-        for a, mask_a in row:
-            for b, mask_b in row:
-                assert (b % a == 0) == (mask_a & ~mask_b == 0)
+@pytest.mark.parametrize("size", [1, 12, 97, 360, 4096])
+def test_divisors(size: int) -> None:
+    assert divisors(size) == [v for v in range(1, size + 1) if size % v == 0]
 
 
 def test_refuses_other_words() -> None:
     hardware = load_hardware("eyeriss")
     with pytest.raises(AccelsimError, match="objective: must be one of edp, latency, energy"):
         optimal(hardware, Layer(K=4), objective="area")  # type: ignore[arg-type]
-    with pytest.raises(AccelsimError, match="at most 62 prime factors in all"):
-        divisors([2**10] * 8)
     with pytest.raises(AccelsimError, match="tiles: must be one of divisors, all, legal, but got 'some'"):
         optimal(hardware, Layer(K=4), tiles="some")  # type: ignore[arg-type]
 

@@ -38,7 +38,7 @@ def make(pick: Pick) -> dict[str, Any]:
     """
     lean = _of(pick, ("", "PR", "QS"))
     sizes = _sizes(pick, lean)
-    count = _of(pick, (3, 2, 4, 5))
+    count = _of(pick, (3, 2, 4, 5, 6))
     memories: list[dict[str, Any]] = []
     levels: list[dict[str, Any]] = []
     tile = dict(sizes)
@@ -126,12 +126,12 @@ Split = tuple[dict[str, int], list[tuple[str, int]]]
 
 
 def _inner_split(pick: Pick, tile: dict[str, int], lean: str) -> Split:
-    """Split a tile, or pass it on whole, with none to three axes."""
+    """Split a tile, or pass it on whole, with none to six axes."""
     whole = pick(0, 3) == 3
     union = {d: n if whole or pick(0, 1) == 0 else pick(1, n) for d, n in tile.items()}
     left, splits = dict(union), []
     again = pick(0, 3) == 3  # all axes on one dimension, be it more than it has left
-    for _ in range(_of(pick, (0, 0, 0, 1, 1, 2, 2, 3))):
+    for _ in range(_of(pick, (0, 0, 0, 1, 1, 2, 3, 6))):
         wide = [d for d in DIMS if left[d] >= 2]
         if again and splits and splits[0][0]:
             wide = [splits[0][0]]
@@ -146,7 +146,7 @@ def _inner_split(pick: Pick, tile: dict[str, int], lean: str) -> Split:
 def _last_split(pick: Pick, tile: dict[str, int], lean: str) -> Split:
     """Split the tile of the last memory, where the axes have to bring every dimension down to 1."""
     union, splits = dict.fromkeys(DIMS, 1), []
-    axes = _of(pick, (0, 0, 1, 1, 2, 3))
+    axes = _of(pick, (0, 0, 1, 1, 2, 3, 6))
     while axes > 0:
         dim = _wide(pick, [d for d in DIMS if tile[d] >= 2 and union[d] == 1], lean)
         if not dim:

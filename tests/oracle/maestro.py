@@ -368,9 +368,27 @@ def analyse(
     """All that the tool reports of one layer. `machine`: pes, simd, noc_bw, noc_latency, offchip_bw."""
     stack = levels(layer, program, machine["pes"], compat)
     top = _level(stack, 0, stack[0].dims, machine)
-    for tensor, coupled in stack[-1].tensors.items():
-        top["l1_req"][tensor] = 2 * prod(stack[-1].mapped[dim] for dim in coupled)
+    inner, asked = _first_result(stack, 0, stack[0].dims) if compat else (stack[-1], 1)
+    for tensor, coupled in inner.tensors.items():
+        times = 1 if tensor == "O" else asked
+        top["l1_req"][tensor] = 2 * times * prod(inner.mapped[dim] for dim in coupled)
     return top
+
+
+def _first_result(stack: list[Level], depth: int, dims: dict[str, int]) -> tuple[Level, int]:
+    """The level that the tool is done with first, whose tile it takes for L1's, and how often it adds it up:
+    once for the first case that does some work, and for all before, of which it says nothing else.
+    """
+    level = stack[depth]
+    asked = 0
+    for case in level.cases(dims):
+        asked += 1
+        if level.longest(case) > 0:
+            if depth + 1 == len(stack):
+                break
+            spatial = next(case[d[3]] for d in level.directives if d[0] == "S")
+            return _first_result(stack, depth + 1, level.tile(case, spatial.edge and spatial.last_cut))
+    return level, asked
 
 
 def _level(stack: list[Level], depth: int, dims: dict[str, int], machine: dict[str, int]) -> dict[str, Any]:

@@ -29,7 +29,7 @@ def test_chance_is_what_draws_say(accuracy, half, limit) -> None:
 
 def test_the_report_says_it_and_the_limit_it_names_is_sure() -> None:
     found = search(**SUBNETS, evaluations=24, min_accuracy=71.0)
-    half = half_widths(found, [one.network for one in found.front])
+    half = half_widths(found, found.front)
     assert half is not None
     assert (half > 0).all()
     apart, limit = accuracy_lines(found)

@@ -24,7 +24,6 @@ from accelsim.mapping.maestro.notation import (
 )
 from accelsim.mapping.mapping import Level, Mapping
 from accelsim.workloads.layer import DIMS, Layer
-from cost_models.layout import MAX_MEMORIES
 
 if TYPE_CHECKING:
     from accelsim.hardware import Accelerator
@@ -64,11 +63,6 @@ def to_mapping(layer: MaestroLayer, pes: int, hardware: Accelerator | None = Non
     """
     steps = _steps(layer, resolve(layer).units(pes), resolve(layer).loops)
     if hardware is None:
-        if len(steps) > MAX_MEMORIES - 2:
-            raise NoEquivalent(
-                f"{len(steps)} cluster levels need a memory each beside DRAM and L1; accelsim's machines "
-                f"have at most {MAX_MEMORIES}"
-            )
         memories = ["DRAM", "L2", *(f"C{i}" for i in range(1, len(steps))), "L1"]
         axes = [[(i, f"a{i}")] for i in range(len(steps))]
         return _build(memories, [[], *axes, []], steps, layer)
