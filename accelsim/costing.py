@@ -361,7 +361,8 @@ def _fused(
 
     run = Run(hw, network)
     plain = mapped(run, pricer, progress)
-    key = hw.hash
+    cost, key = plain.cost, hw.hash
+    known = value_of(cost.latency_cycles, cost.energy_pj, way.objective)
 
     def answer(questions: Sequence[Question]) -> Answers:
         asks = [(key, Ask(hw, layer, resident, reserved)) for layer, resident, reserved in questions]
@@ -370,10 +371,9 @@ def _fused(
 
     stacks, proof = fuse(
         hw, network, pricer.alone(run), answer, way.objective, cancelled=pricer.cancelled,
-        overhead=(overhead_cycles(hw), overhead_pj(hw)),
+        overhead=(overhead_cycles(hw), overhead_pj(hw)), below=known,
     )  # fmt: skip
-    cost = plain.cost
-    if value_of(cost.latency_cycles, cost.energy_pj, way.objective) <= proof.value:
+    if known <= proof.value:
         return replace(plain, cost=replace(cost, fusion=proof))
     found = mapped(_with(run, stacks), pricer)
     return replace(found, cost=replace(found.cost, fusion=proof))

@@ -90,6 +90,7 @@ def fuse(
     seconds: float | None = None,
     cancelled: Callable[[], bool] = lambda: False,
     overhead: tuple[float, float] = (0.0, 0.0),
+    below: float = np.inf,
 ) -> tuple[tuple[Stack, ...], FusionCertificate]:
     """The stacks of the best schedule, in order, and what is proved.
 
@@ -99,9 +100,10 @@ def fuse(
     most      distinct pieces mapped, after which the best schedule so far is returned, with its gap
     seconds   after which the best schedule so far is returned, with its gap
     overhead  cycles and pJ that every schedule takes beside its layers
+    below     a value that is known without stacks: only what is better is looked for
     """
     started = time.monotonic()
-    search = StackSearch(hardware, network, singles, objective, menus or Menus(FULL), overhead)
+    search = StackSearch(hardware, network, singles, objective, menus or Menus(FULL), overhead, below)
     mapped: set[tuple[Layer, str, bytes]] = set()
     while questions := search.ask():
         search.tell(answer(questions))
@@ -123,10 +125,11 @@ class StackSearch:
         objective: str,
         menus: Menus,
         overhead: tuple[float, float],
+        below: float = np.inf,
     ) -> None:
         self.offers = Offers(hardware, menus.of(network, widths_of(hardware, network)))
         self.count, self.objective, self.overhead = len(network.layers), objective, overhead
-        self.best, self.bound = np.inf, 0.0
+        self.best, self.bound = below, 0.0
         self.count_priced = self.beaten = 0
         self._points: Points = {}
         self._priced: dict[tuple[int, int], NDArray[np.bool_]] = {}

@@ -55,7 +55,7 @@ def fuses(fuse: str | dict[str, Any] | None, chip: Accelerator, model: CostModel
 def fused(pricer: NetworkPricer, runs: Sequence[Run], plain: Sequence[tuple[float, float]]) -> list[Fused]:
     """What runs cost with stacks; `plain` are their cycles and pJ without. Chips without a home have none."""
     objective = pricer.model.goal()
-    searches = [_search(pricer, run, objective) for run in runs]
+    searches = [_search(pricer, run, objective, value_of(*one, objective)) for run, one in zip(runs, plain)]
     for _ in range(ROUNDS):
         asked = [[] if search is None else search.ask() for search in searches]
         if not any(asked):
@@ -73,7 +73,7 @@ def fused(pricer: NetworkPricer, runs: Sequence[Run], plain: Sequence[tuple[floa
     return [_better(search, objective, *one) for search, one in zip(searches, plain)]
 
 
-def _search(pricer: NetworkPricer, run: Run, objective: str) -> StackSearch | None:
+def _search(pricer: NetworkPricer, run: Run, objective: str, below: float) -> StackSearch | None:
     try:
         return StackSearch(
             run.chip,
@@ -82,6 +82,7 @@ def _search(pricer: NetworkPricer, run: Run, objective: str) -> StackSearch | No
             objective,
             pricer.menus,
             (overhead_cycles(run.chip), overhead_pj(run.chip)),
+            below,
         )
     except StackError:
         return None

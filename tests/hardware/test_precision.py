@@ -228,8 +228,10 @@ def test_bad_bits_are_explained(make: Any, message: str) -> None:
     assert message in str(fault.value)
 
 
-def test_stacks_leave_such_layers_out() -> None:
+def test_stacks_take_such_layers() -> None:
     hw = accelsim.load_hardware("example")
-    net = accelsim.load_network("lenet5").with_bits(4, 8, 8)
-    cost = accelsim.evaluate(hw, net, mapper="template", fuse="auto")
-    assert not cost.stacks
+    narrow, wide = (accelsim.load_network("lenet5").with_bits(bits, 8, 8) for bits in (4, 8))
+    fused, apart = (accelsim.evaluate(hw, narrow, mapper="template", fuse=fuse) for fuse in ("auto", "none"))
+    assert fused.stacks
+    assert fused.edp_js < apart.edp_js
+    assert fused.energy_pj < accelsim.evaluate(hw, wide, mapper="template", fuse="auto").energy_pj
