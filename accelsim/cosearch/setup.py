@@ -174,7 +174,7 @@ class Setup:
         if config.space is None:
             networks = [Network.from_dict(data) for data in config.networks]
             if not self.goals.uses_accuracy:
-                return FixedNets(networks)
+                return FixedNets(networks, weights=config.weights)
             if not widths:
                 raise AccelsimError(
                     "objectives: accuracy is known for subnets of a space (--space); given networks have none"
