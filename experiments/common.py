@@ -16,14 +16,21 @@ import accelsim
 from accelsim.cosearch.finish import PATIENCE
 
 
-def options(doc: str, name: str, evaluations: int | None = None) -> argparse.Namespace:
-    """`--quick`, `--out` and, for scripts that search, `--evaluations`; the folder is made."""
+def options(doc: str, name: str, evaluations: int | None = None, model: bool = False) -> argparse.Namespace:
+    """`--quick`, `--out` and, for scripts that search, `--evaluations`; the folder is made.
+
+    With `model` also `--model`, and what its second one takes: `--seeds`, `--mappings`.
+    """
     parser = argparse.ArgumentParser(description=doc.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="seconds: shows that all runs, proves nothing")
     parser.add_argument("--out", type=Path, default=Path("results") / name, help="folder for the results")
     if evaluations is not None:
         text = f"candidates a search, {evaluations} unless given"
         parser.add_argument("--evaluations", type=int, default=evaluations, help=text)
+    if model:
+        parser.add_argument("--model", choices=("accelsim", "maestro"), default="accelsim")
+        parser.add_argument("--seeds", type=int, default=5, help="searches a chip, maestro only")
+        parser.add_argument("--mappings", type=int, default=200, help="dataflows a layer, maestro only")
     chosen = parser.parse_args()
     if chosen.quick:
         chosen.evaluations = 8

@@ -45,6 +45,14 @@ Finish = Annotated[
         "Default: 3000.",
     ),
 ]
+Apart = Annotated[
+    bool,
+    typer.Option(
+        "--apart",
+        help="Of designs whose accuracies are within the error of each other, leave those that are better in "
+        "other objectives.",
+    ),
+]
 Plot = Annotated[Path | None, typer.Option(help="Draw the designs and the front: .png, .svg or .pdf.")]
 
 
@@ -82,6 +90,10 @@ def search(
             help="Instead of a space: a network; several count by geometric mean.",
             autocompletion=complete.networks,
         ),
+    ] = None,
+    weights: Annotated[
+        str | None,
+        typer.Option(help="Of several networks in the geometric means, as 3,1. Default: all alike."),
     ] = None,
     objectives: Annotated[
         str | None,
@@ -139,6 +151,7 @@ def search(
         Path | None, typer.Option("--out", "-o", "--export", help="Folder for the front's designs and a CSV.")
     ] = None,
     plot: Plot = None,
+    apart: Apart = False,
     wide: Wide = False,
     as_json: AsJson = False,
     limit: Annotated[
@@ -175,6 +188,7 @@ def search(
         model=model,
         fuse=fuse,
         screen=screen,
+        weights=weights,
         batch=batch,
         resolution=resolution,
         **bounds,
@@ -184,6 +198,7 @@ def search(
         result = search_configured(
             config, evaluations, path, engine, workers, scheduler, stop, watch, patience(finishing)
         )
+    result.apart = apart
     finish(result, export, plot, as_json)
 
 

@@ -10,7 +10,7 @@ import typer
 from accelsim.cli.app import Wide, app, console
 from accelsim.cli.look import with_look
 from accelsim.cli.options import AsJson, EngineName, Scheduler, Workers
-from accelsim.cli.search import Finish, Plot, check_outputs, finish, patience, watching
+from accelsim.cli.search import Apart, Finish, Plot, check_outputs, finish, patience, watching
 from accelsim.errors import AccelsimError
 
 studies = typer.Typer(
@@ -74,6 +74,7 @@ def list_studies(
 def show(
     file: StudyFile,
     plot: Plot = None,
+    apart: Apart = False,
     trust: Trust = False,
     wide: Wide = False,
     as_json: AsJson = False,
@@ -86,7 +87,9 @@ def show(
     from accelsim.cosearch.run import load_study
 
     check_outputs(plot=plot)
-    finish(load_study(file, trust=trust), plot=plot, as_json=as_json)
+    result = load_study(file, trust=trust)
+    result.apart = apart
+    finish(result, plot=plot, as_json=as_json)
 
 
 @studies.command()
@@ -130,6 +133,7 @@ def export(
     file: StudyFile,
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the files.")],
     most: Annotated[int | None, typer.Option(help="At most so many designs.", min=1)] = None,
+    apart: Apart = False,
     trust: Trust = False,
 ) -> None:
     """Write a CSV of all candidates, and hardware, network and mapping JSON of the front's designs."""
@@ -137,5 +141,7 @@ def export(
     from accelsim.cosearch.run import load_study
 
     check_outputs(out)
-    files = write(load_study(file, trust=trust), out, most=most)
+    result = load_study(file, trust=trust)
+    result.apart = apart
+    files = write(result, out, most=most)
     print(f"wrote {len(files)} files to {out}")

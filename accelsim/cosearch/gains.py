@@ -1,43 +1,50 @@
-"""Where a design's gain over the base chip comes from, one step after another on the same networks.
+"""Where a design's gain over the base chip comes from, one step after another, and each step alone.
 
-Better mappings, then what the design's axes may carry and the base's may not, then sizes and ports, then
+First the network, where the search chose it: from the largest of its space to the design's. On that network
+better mappings, then what the design's axes may carry and the base's may not, then sizes and ports, then
 stacks. The factors of the steps multiply to the whole; each is of its step in this order, and another order
-would share the gain out differently.
+would share the gain out differently. So each is told alone too: what it gains where nothing else changes.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import prod
 from typing import TYPE_CHECKING
 
+from accelsim.cosearch.metrics import mean
+from accelsim.cosearch.nets import SubnetSpace
 from accelsim.cosearch.setup import WHOLE
 from accelsim.costing import NetworkMapping, mapped
 from accelsim.hardware import Accelerator
 from accelsim.hardware.freedom import freedoms, with_freedoms
-from accelsim.pricing.network import Run
+from accelsim.pricing.models.loopnest import LoopNest
+from accelsim.pricing.network import NetworkPricer, Run
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from accelsim.cosearch.result import Found, SearchResult
+    from accelsim.workloads.network import Network
 
 
 @dataclass(frozen=True)
 class GainStep:
     """One step from the base chip to the design.
 
-    name     "template mappings" (the start), "mappings", "freedom", "sizes and ports" (with "widths, " before
-             it where precisions differ) or "stacks"
-    what     which freedom, whose mappings
+    name     "start", "network", "mappings", "freedom", "sizes and ports" (with "widths, " before it where
+             precisions differ) or "stacks"
+    what     which network, whose mappings, which freedom
     edp_js   after it, geometric mean over the networks
     gain     how many times less than before it
+    alone    how many times less than at the start if nothing but this step is taken; None where there is no
+             such thing: an array that needs freedoms has no sizes without them
     """
 
     name: str
     what: str
     edp_js: float
     gain: float
+    alone: float | None = None
 
 
 def gains(result: SearchResult, found: Found, design: Sequence[NetworkMapping]) -> tuple[GainStep, ...]:
@@ -48,28 +55,49 @@ def gains(result: SearchResult, found: Found, design: Sequence[NetworkMapping]) 
     config = result.config
     if config.model != "accelsim" or config.strategy not in WHOLE:
         return ()
-    base, chip = result.setup.base, result.design(found).chip
-    pricer = result.pricer(found)
+    base, (chip, networks, label) = result.setup.base, result.design(found)
+    searched = result.pricer(found)
+    template = NetworkPricer(LoopNest(result.setup.way("template")))
+    first = base_networks(result)
 
-    def edp(on: Accelerator) -> float:
-        return _edp([mapped(Run(on, net), pricer) for net in result.design(found).networks])
+    def edp(on: Accelerator, nets: Sequence[Network], by: NetworkPricer, fuse: bool = False) -> float:
+        return _edp([mapped(Run(on, net, fuse=fuse), by) for net in nets], config.weights)
 
-    out = [GainStep("template mappings", base.name, _edp(result.baseline(found, fuse=False)), 1.0)]
+    begun = edp(base, first or networks, template)
+    begins = f"{base.name}, template mappings"
+    out = [GainStep("start", begins if first is None else f"{begins}, largest network", begun, 1.0)]
 
-    def add(name: str, what: str, after: float) -> None:
-        out.append(GainStep(name, what, after, out[-1].edp_js / after))
+    def add(name: str, what: str, after: float, alone: float | None) -> None:
+        gain = None if alone is None else begun / alone
+        out.append(GainStep(name, what, after, out[-1].edp_js / after, gain))
 
+    if first is not None:
+        after = edp(base, networks, template)
+        add("network", label.partition(":")[2] or label, after, after)
+    whole = first or networks
     fused = any(one.cost.stacks for one in design)
-    add("mappings", found.mapper or config.mapper, edp(base))
+    add("mappings", found.mapper or config.mapper, edp(base, networks, searched), edp(base, whole, searched))
     if not found.base:
         granted = freedoms(base, chip, tuple(_spread(design)))
         for n, freedom in enumerate(granted, 1):
-            add("freedom", str(freedom), edp(with_freedoms(base, granted[:n])))
+            free = edp(with_freedoms(base, granted[:n]), networks, searched)
+            add("freedom", str(freedom), free, edp(with_freedoms(base, [freedom]), whole, template))
+        alone = None if freedoms(base, chip) else edp(chip, whole, template)
         widths = "widths, " if chip.precision_bits != base.precision_bits else ""
-        add(f"{widths}sizes and ports", "of this design", edp(chip) if fused else _edp(design))
+        after = edp(chip, networks, searched) if fused else _edp(design, config.weights)
+        add(f"{widths}sizes and ports", "of this design", after, alone)
     if fused:
-        add("stacks", "fused layers", _edp(design))
+        alone = edp(base, whole, template, fuse=True) if config.fuse == "auto" else None
+        add("stacks", "fused layers", _edp(design, config.weights), alone)
     return tuple(out)
+
+
+def base_networks(result: SearchResult) -> tuple[Network, ...] | None:
+    """The largest network of the space that was searched; None where networks were given."""
+    nets = result.setup.nets
+    if not isinstance(nets, SubnetSpace):
+        return None
+    return (nets.space.to_network(nets.space.largest(), nets.batch),)
 
 
 def _spread(design: Sequence[NetworkMapping]) -> set[str]:
@@ -78,5 +106,5 @@ def _spread(design: Sequence[NetworkMapping]) -> set[str]:
     return {dim for level in levels for dim, factor in level.spatial.values() if factor > 1}
 
 
-def _edp(costs: Sequence[NetworkMapping]) -> float:
-    return float(prod(one.cost.edp_js ** (1 / len(costs)) for one in costs))
+def _edp(costs: Sequence[NetworkMapping], weights: Sequence[float]) -> float:
+    return mean((one.cost.edp_js for one in costs), weights)

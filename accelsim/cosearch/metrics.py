@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
+from statistics import NormalDist
 from typing import TYPE_CHECKING, cast
 
 from accelsim.errors import AccelsimError
@@ -33,19 +34,23 @@ class Candidate:
 
     chip       the accelerator
     networks   what runs on it; several are given networks
+    weights    of several networks in geometric means; empty: all alike
     macs       multiply-accumulates of an inference; of several networks the geometric mean, as all costs
     accuracy   top-1 in per cent, NaN where not known
+    error      half-width in points of the interval that holds the true accuracy in 95 of 100 cases
     latency_s, energy_j  of an inference; NaN if not priced, infinite where a layer has no mapping
     layers     metric name -> for each network float64[layers], what `Metric.layer` said
     """
 
     def __init__(
-        self, chip: Accelerator, networks: Callable[[], tuple[Network, ...]], macs: float, accuracy: float
-    ) -> None:
-        self.chip, self.macs, self.accuracy = chip, macs, accuracy
+        self, chip: Accelerator, networks: Callable[[], tuple[Network, ...]], macs: float, accuracy: float,
+        error: float = math.nan,
+    ) -> None:  # fmt: skip
+        self.chip, self.macs, self.accuracy, self.error = chip, macs, accuracy, error
         self._networks = networks
         self.latency_s = self.energy_j = math.nan
         self.layers: dict[str, list[NDArray[np.float64]]] = {}
+        self.weights: tuple[float, ...] = ()
 
     @cached_property
     def networks(self) -> tuple[Network, ...]:
@@ -166,6 +171,17 @@ class AccuracyMetric(Metric):
         return candidate.accuracy
 
 
+class Accuracy95(Metric):
+    """Top-1 that the truth is at least in 95 of 100 cases, errors being normal."""
+
+    name, unit, maximise, needs = "accuracy_95", "%", True, ("accuracy",)
+
+    def of(self, candidate: Candidate) -> float:
+        """Below the predicted one by the share of its error that one side of 95 % takes."""
+        normal = NormalDist()
+        return candidate.accuracy - candidate.error * normal.inv_cdf(0.95) / normal.inv_cdf(0.975)
+
+
 class DramWords(Metric):
     """Elements read and written at the outermost memory; of several networks the geometric mean."""
 
@@ -178,7 +194,7 @@ class DramWords(Metric):
 
     def of(self, candidate: Candidate) -> float:
         """Summed over layers."""
-        return mean(float(words.sum()) for words in candidate.layers[self.name])
+        return mean((float(words.sum()) for words in candidate.layers[self.name]), candidate.weights)
 
 
 class PeakMemory(Metric):
@@ -226,7 +242,7 @@ class Params(Metric):
 
     def of(self, candidate: Candidate) -> float:
         """As frameworks count them."""
-        return mean(float(net.params) for net in candidate.networks)
+        return mean((float(net.params) for net in candidate.networks), candidate.weights)
 
 
 class Capacity(Metric):
@@ -241,7 +257,7 @@ class Capacity(Metric):
         """Of the networks at the size that they have."""
         from accelsim.workloads.capacity import fisher
 
-        return mean(fisher(net).mean for net in candidate.networks)
+        return mean((fisher(net).mean for net in candidate.networks), candidate.weights)
 
 
 METRICS = Registry(
@@ -249,8 +265,8 @@ METRICS = Registry(
     {
         kind.name: f"{__name__}:{kind.__name__}"
         for kind in (
-            Edp, Latency, Energy, Power, Area, Macs, AccuracyMetric, DramWords, PeakMemory, Flash, Work,
-            Params, Capacity,
+            Edp, Latency, Energy, Power, Area, Macs, AccuracyMetric, Accuracy95, DramWords, PeakMemory,
+            Flash, Work, Params, Capacity,
         )
     },
     "accelsim.metric",
@@ -293,7 +309,9 @@ def value_of(metric: Metric, candidate: Candidate) -> float:
         ) from fault
 
 
-def mean(values: Iterable[float]) -> float:
-    """Geometric mean; of one value that value."""
+def mean(values: Iterable[float], weights: Sequence[float] = ()) -> float:
+    """Geometric mean, weighted if there are weights; of one value that value."""
     found = list(values)
+    if weights and len(found) > 1:
+        return math.exp(math.fsum(w * math.log(v) for w, v in zip(weights, found)) / math.fsum(weights))
     return found[0] if len(found) == 1 else math.exp(math.fsum(map(math.log, found)) / len(found))

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from accelsim.accuracy import AccuracySource, AccuracyValue
 from accelsim.cosearch.genes import Genomes, PartGene
+from accelsim.cosearch.metrics import mean
 from accelsim.cosearch.transformed import TransformedNets
 from accelsim.hardware import Accelerator
 from accelsim.workloads.network import Network
@@ -16,7 +17,7 @@ from accelsim.workloads.spaces import Space
 
 
 class FixedNets:
-    """Always the same networks; with several, figures are geometric means over them.
+    """Always the same networks; with several, figures are geometric means over them, weighted or not.
 
     top1  of the one network, by bits of weights and activations, where it is known
     """
@@ -24,10 +25,14 @@ class FixedNets:
     genes: tuple[PartGene, ...] = ()
 
     def __init__(
-        self, networks: Sequence[Network], top1: dict[tuple[int, int], AccuracyValue] | None = None
+        self,
+        networks: Sequence[Network],
+        top1: dict[tuple[int, int], AccuracyValue] | None = None,
+        weights: Sequence[float] = (),
     ) -> None:
         self.all = tuple(networks)
         self.top1 = top1
+        self.weights = tuple(weights)
 
     def canonical(self, rows: Genomes) -> Genomes:
         """The rows."""
@@ -39,10 +44,13 @@ class FixedNets:
 
     def macs(self, rows: Genomes) -> NDArray[np.float64]:
         """[n] geometric mean of the multiply-accumulates."""
-        macs = [float(net.macs) for net in self.all]
-        return np.full(len(rows), macs[0] if len(macs) == 1 else np.exp(np.mean(np.log(macs))))
+        return np.full(len(rows), mean((float(net.macs) for net in self.all), self.weights))
 
     def accuracy(self, rows: Genomes) -> NDArray[np.float64]:
+        """[n] NaN: nothing is known of the networks by themselves."""
+        return np.full(len(rows), np.nan)
+
+    def error(self, rows: Genomes) -> NDArray[np.float64]:
         """[n] NaN: nothing is known of the networks by themselves."""
         return np.full(len(rows), np.nan)
 
@@ -82,6 +90,12 @@ class SubnetSpace:
         if self.source is None:
             return np.full(len(rows), np.nan)
         return np.asarray(self.source.predict(self.space, rows).value)
+
+    def error(self, rows: Genomes) -> NDArray[np.float64]:
+        """[n] half-width in points of the interval that holds the true accuracy in 95 of 100 cases."""
+        if self.source is None:
+            return np.full(len(rows), np.nan)
+        return np.asarray(self.source.predict(self.space, rows).error)
 
     def label(self, row: NDArray[np.int64]) -> str:
         """The subnet as `SPACE:ENCODING`."""
@@ -124,6 +138,10 @@ class SlicedNets(SubnetSpace):
         """[n] top-1 in per cent; NaN without a source."""
         return super().accuracy(self.subnets(rows))
 
+    def error(self, rows: Genomes) -> NDArray[np.float64]:
+        """[n] half-width, see `SubnetSpace.error`."""
+        return super().error(self.subnets(rows))
+
     def label(self, row: NDArray[np.int64]) -> str:
         """The subnet as `SPACE:ENCODING`."""
         return super().label(self.subnets(row[None, :])[0])
@@ -153,6 +171,10 @@ class ListedNets:
     def accuracy(self, rows: Genomes) -> NDArray[np.float64]:
         """[n] top-1 in per cent; NaN without a source."""
         return self.inner.accuracy(self.rows[rows[:, 0]])
+
+    def error(self, rows: Genomes) -> NDArray[np.float64]:
+        """[n] half-width, see `SubnetSpace.error`."""
+        return self.inner.error(self.rows[rows[:, 0]])
 
     def label(self, row: NDArray[np.int64]) -> str:
         """The subnet as `SPACE:ENCODING`."""
@@ -184,6 +206,10 @@ class BlockNets:
 
     def accuracy(self, rows: Genomes) -> NDArray[np.float64]:
         """[n] NaN: a block has none."""
+        return np.full(len(rows), np.nan)
+
+    def error(self, rows: Genomes) -> NDArray[np.float64]:
+        """[n] NaN: nothing is known."""
         return np.full(len(rows), np.nan)
 
     def label(self, row: NDArray[np.int64]) -> str:

@@ -74,6 +74,7 @@ class Phase:
         self.sketcher: NetworkPricer | None = None
         """Prices candidates quickly, where they are screened (see `screen`)."""
         self.known = Known(len(goals.objectives))
+        self.weights = nets.weights if isinstance(nets, FixedNets) else ()
 
     # -- which rows may be evaluated -----------------------------------------------------------------
 
@@ -130,7 +131,7 @@ class Phase:
         """
         values, found, runs = self._begun(rows)
         todo = list(runs)
-        costs, details = means(self.pricer, list(runs.values()))
+        costs, details = means(self.pricer, list(runs.values()), self.weights)
         names = [metric.name for metric in self.goals.detailed]
         for i, (latency, energy), parts in zip(todo, costs.tolist(), details, strict=True):
             found[i].latency_s, found[i].energy_j = latency, energy
@@ -144,14 +145,17 @@ class Phase:
         net_rows, chip_rows, *rest = self.genome.split(rows)
         net_rows = self.nets.canonical(net_rows)
         chips, chip_keys = self.chips.accelerators(chip_rows), self.chips.keys(chip_rows)
-        accuracies = self.nets.accuracy(net_rows).tolist()
+        accuracies, errors = self.nets.accuracy(net_rows).tolist(), self.nets.error(net_rows).tolist()
         if isinstance(self.nets, FixedNets) and self.nets.top1 is not None:
-            accuracies = [value.value for chip in chips if (value := self.nets.top1_on(chip))]
-        figures = zip(self.nets.macs(net_rows).tolist(), accuracies, strict=True)
+            known = [value for chip in chips if (value := self.nets.top1_on(chip))]
+            accuracies, errors = [value.value for value in known], [value.error for value in known]
+        figures = zip(self.nets.macs(net_rows).tolist(), accuracies, errors, strict=True)
         found = [
-            Candidate(chip, partial(self.nets.networks, row), *known)
-            for chip, row, known in zip(chips, net_rows, figures, strict=True)
+            Candidate(chip, partial(self.nets.networks, row), *told)
+            for chip, row, told in zip(chips, net_rows, figures, strict=True)
         ]
+        for candidate in found:
+            candidate.weights = self.weights
         self._fill(values, found, range(len(rows)), mapped=False)
         early = self.goals.early()
         todo = np.flatnonzero(~(self.goals.excess(values)[:, early] > 0).any(axis=1)).tolist()
@@ -188,7 +192,7 @@ class Phase:
         values, found, runs = self._begun(rows)
         several = list(runs.values())
         bounds = self.pricer.bounds([run for one in several for run in one])
-        latency, energy = _averaged(bounds, several).T
+        latency, energy = _averaged(bounds, several, self.weights).T
         for i, seconds, joules in zip(runs, latency.tolist(), energy.tolist(), strict=True):
             found[i].latency_s, found[i].energy_j = seconds, joules
         self._fill(values, found, [*runs], mapped=True, names=RISING)
@@ -293,7 +297,7 @@ class Phase:
 
 
 def means(
-    pricer: NetworkPricer, candidates: Sequence[Sequence[Run]]
+    pricer: NetworkPricer, candidates: Sequence[Sequence[Run]], weights: Sequence[float] = ()
 ) -> tuple[NDArray[np.float64], list[list[NDArray[np.float64]]]]:
     """Latency in seconds and energy in joules float64[n, 2] of n chips, geometric means over their networks.
 
@@ -305,10 +309,13 @@ def means(
     for runs in candidates:
         details.append(found.details[at : at + len(runs)])
         at += len(runs)
-    return _averaged(np.column_stack([found.latency_cycles, found.energy_pj]), candidates), details
+    both = np.column_stack([found.latency_cycles, found.energy_pj])
+    return _averaged(both, candidates, weights), details
 
 
-def _averaged(both: NDArray[np.float64], candidates: Sequence[Sequence[Run]]) -> NDArray[np.float64]:
+def _averaged(
+    both: NDArray[np.float64], candidates: Sequence[Sequence[Run]], weights: Sequence[float]
+) -> NDArray[np.float64]:
     """(seconds, joules) float64[candidates, 2] of (cycles, pJ) float64[runs, 2]."""
     out = np.empty((len(candidates), 2))
     at = 0
@@ -316,6 +323,7 @@ def _averaged(both: NDArray[np.float64], candidates: Sequence[Sequence[Run]]) ->
         values = both[at : at + len(runs)]
         at += len(runs)
         with np.errstate(divide="ignore"):
-            latency, energy = np.exp(np.log(values).mean(axis=0)) if len(runs) > 1 else values[0]
+            means = np.average(np.log(values), axis=0, weights=weights or None)
+            latency, energy = np.exp(means) if len(runs) > 1 else values[0]
         out[i] = latency / (runs[0].chip.clock_mhz * 1e6), energy * 1e-12
     return out

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from accelsim.cosearch.apart import half_widths, surely_apart
 from accelsim.cosearch.chips import unsearched
 from accelsim.cosearch.finish import Finished, at_home, stacks_for
 from accelsim.cosearch.goals import front
@@ -68,6 +69,7 @@ class SearchResult(Shown):
         self.finished: dict[tuple[int, bool], Finished] = {}
         """Designs mapped anew, by candidate and whether it is its network on the base chip."""
         self.notes: tuple[str, ...] = ()
+        self._apart = False
 
     def brief(self) -> str:
         """What was searched, how far, and the best design's first objective."""
@@ -80,6 +82,19 @@ class SearchResult(Shown):
         )
         many = f"{len(self):,} candidates, {len(self.front)} on the front"
         return f"{what} on {self.setup.base.name}: {many}, {best}"
+
+    @property
+    def apart(self) -> bool:
+        """Whether the front's designs must be told apart by more than the error of their accuracies.
+
+        Changes what is shown, not what was searched.
+        """
+        return self._apart
+
+    @apart.setter
+    def apart(self, wanted: bool) -> None:
+        self._apart = wanted
+        self.__dict__.pop("front", None)
 
     @property
     def config(self) -> SearchConfig:
@@ -129,7 +144,10 @@ class SearchResult(Shown):
 
     @cached_property
     def front(self) -> tuple[Found, ...]:
-        """Candidates that none is better than, by the first objective, as finished (see `finish`)."""
+        """Candidates that none is better than, by the first objective, as finished (see `finish`).
+
+        With `apart` none that another is better than with a margin, see `accelsim.cosearch.apart`.
+        """
         values, feasible = self.values.copy(), self.feasible
         home = [made for made in self.finished.values() if made.base]
         for made in self.finished.values():
@@ -140,7 +158,12 @@ class SearchResult(Shown):
         costs = self.setup.goals.costs(np.concatenate([values, more]))
         rows = front(costs, np.concatenate([feasible, meets]))
         n = len(values)
-        return tuple(self.found(int(i)) if i < n else self._shown(home[i - n]) for i in rows)
+        found = tuple(self.found(int(i)) if i < n else self._shown(home[i - n]) for i in rows)
+        objectives = self.setup.goals.objectives
+        half = half_widths(self, found) if self.apart else None
+        if half is None or "accuracy" not in objectives or len(objectives) == 1:
+            return found
+        return tuple(found[i] for i in surely_apart(costs[rows], objectives.index("accuracy"), half))
 
     def _meets(self, made: Finished) -> bool:
         phase, _ = self.genome(made.candidate)
@@ -290,7 +313,8 @@ class SearchResult(Shown):
         """(seconds, joules) of the candidate's networks on any chip, by the search's model and mapper."""
         g, _ = self._place(found.index)
         runs = [self.setup.run(chip, net) for net in self.design(found).networks]
-        latency, energy = means(NetworkPricer(self._phases[g].pricer.model), [runs])[0][0]
+        phase = self._phases[g]
+        latency, energy = means(NetworkPricer(phase.pricer.model), [runs], phase.weights)[0][0]
         return float(latency), float(energy)
 
     def baseline(

@@ -22,7 +22,7 @@ from accelsim.cosearch.optimisers.base import OPTIMISERS, Optimiser
 from accelsim.cosearch.phase import DRAWS, Phase
 from accelsim.cosearch.result import SearchResult
 from accelsim.cosearch.screen import screened
-from accelsim.cosearch.setup import WHOLE, SearchConfig, Setup, file_hash, screens
+from accelsim.cosearch.setup import ABSENT, WHOLE, SearchConfig, Setup, file_hash, screens
 from accelsim.cosearch.strategies.base import STRATEGIES, Strategy, load_strategy
 from accelsim.cosearch.study import Generation, Study
 from accelsim.engines.base import Engine, as_engine
@@ -90,6 +90,7 @@ def configure(
         if not given:
             raise AccelsimError("networks: name at least one")
     loaded = [load_network(net, batch=None if batch == 1 else batch, resolution=resolution) for net in given]
+    weighed = check_weights(bounds.pop("weights", None), len(loaded))
     base = load_hardware(hardware)
     if base.microcontroller is not None:  # what it is decides what can be searched
         flash, sram = (memory.total_bytes for memory in base.memories)
@@ -101,7 +102,7 @@ def configure(
         objectives = ("edp", "accuracy") if space is not None else ("edp",)
     for word in bounds:
         if not word.startswith(("max_", "min_")):
-            known = tuple(configure.__kwdefaults__ or ())
+            known = (*(configure.__kwdefaults__ or ()), "weights")
             raise AccelsimError(f"search: there is no option {word!r}{nearest(word, known)}")
     wanted = {**(limits or {}), **bounds}
     goals = Goals.of(objectives, {name: value for name, value in wanted.items() if value is not None})
@@ -135,6 +136,7 @@ def configure(
         model=MODELS.name_of(model),
         fuse=told,
         screen=screen,
+        weights=weighed,
     )
     load_strategy(Setup(config))
     return config
@@ -154,6 +156,7 @@ def search(
     watch: Watch | None = None,
     limits: Mapping[Any, float] | None = None,
     finish: int = PATIENCE,
+    apart: bool = False,
     **options: Any,
 ) -> SearchResult:
     """Search networks, mappings and accelerators together for low energy-delay product and high accuracy.
@@ -170,12 +173,15 @@ def search(
                  and so on say the same. Units as in `accelsim.cosearch.metrics`
     finish       candidates a layer that the exact mapper may look at for the designs that are reported, see
                  `accelsim.cosearch.finish`; 0: they keep the mappings of the search
+    apart        leave of designs whose accuracies are within the error of each other those that are better in
+                 other objectives; `SearchResult.apart`, which may be set later as well
 
     Options: `objectives` (metrics), `strategy` and `optimiser` (names, as in docs/search.md), `population`,
     `mapper` and its `budget` a layer as in `map_network`, `seed`, `model` (accelsim, maestro), `fuse` (auto,
     none, or a schedule of the network, whose stacks every candidate has), `screen` (whether candidates that
-    cannot enter the front are not mapped in full; default: where it can be), `fix` (hardware, dataflow,
-    network, mapping), `accuracy` (a source as in `load_source`), `batch`, `resolution`.
+    cannot enter the front are not mapped in full; default: where it can be), `weights` (of several networks
+    in geometric means; default: all alike), `fix` (hardware, dataflow, network, mapping), `accuracy` (a
+    source as in `load_source`), `batch`, `resolution`.
 
     Metrics, the space, strategy, optimiser, mapper, model and accuracy source are names, objects or classes;
     a study holds a name for each (see `accelsim.names`).
@@ -185,7 +191,9 @@ def search(
     """
     config = configure(hardware, space, networks, limits=limits, **options)
     path = None if study is None else as_path(study, "study")
-    return search_configured(config, evaluations, path, engine, workers, scheduler, cancel, watch, finish)
+    found = search_configured(config, evaluations, path, engine, workers, scheduler, cancel, watch, finish)
+    found.apart = apart
+    return found
 
 
 def search_configured(
@@ -321,6 +329,26 @@ def _check_fits(study: Study, known: Generation, phase: Phase) -> None:
         )
 
 
+def check_weights(weights: Sequence[float] | str | None, networks: int) -> tuple[float, ...]:
+    """Weights of given networks, numbers or text like "3,1"; none where they say nothing.
+
+    Raises AccelsimError unless there is a number above 0 for each of several networks.
+    """
+    if weights is None:
+        return ()
+    words: Any = weights.replace(",", " ").split() if isinstance(weights, str) else weights
+    try:
+        found = tuple(float(word) for word in words)
+    except (TypeError, ValueError):
+        found = ()
+    if len(found) < 2 or len(found) != networks or not all(0 < weight < math.inf for weight in found):
+        raise AccelsimError(
+            f"weights: must be a number above 0 for each of several networks ({networks} given), but got "
+            f"{weights!r}; write them as 3,1"
+        )
+    return found if len(set(found)) > 1 else ()
+
+
 def check_evaluations(evaluations: object) -> None:
     """A whole number from 1, or AccelsimError."""
     if isinstance(evaluations, bool) or not isinstance(evaluations, int) or evaluations < 1:
@@ -337,7 +365,7 @@ def check_finish(finish: object) -> None:
 
 def difference(old: SearchConfig, new: SearchConfig) -> str:
     """The settings in which two configurations differ."""
-    a, b = ({"fuse": "none", "screen": False} | config.to_dict() for config in (old, new))
+    a, b = (ABSENT | config.to_dict() for config in (old, new))
     names = [name for name in a if a[name] != b[name]]
     short = [
         n if isinstance(a[n], dict | list) or isinstance(b[n], list) else f"{n} {a[n]!r}, not {b[n]!r}"

@@ -47,6 +47,10 @@ WHOLE = ("nested", "sequential")
 """Strategies that price whole candidates by the mapper: these may be screened, and priced with stacks."""
 
 
+ABSENT: dict[str, Any] = {"fuse": "none", "screen": False, "weights": []}
+"""Settings that the JSON form leaves out where they are this."""
+
+
 @dataclass(frozen=True)
 class SearchConfig:
     """Plain values. Equal hashes give equal searches, on the same versions of the libraries.
@@ -58,6 +62,7 @@ class SearchConfig:
     fuse      auto: candidates are priced with the best stacks found for them, too; none; or stacks of the
               network in JSON form, with which they are priced
     screen    whether candidates that cannot enter the front are not mapped in full, see `screen`
+    weights   of the networks in geometric means; empty: all alike
     """
 
     hardware: dict[str, Any]
@@ -79,12 +84,12 @@ class SearchConfig:
     model: str = "accelsim"
     fuse: str | list[dict[str, Any]] = "none"
     screen: bool = False
+    weights: tuple[float, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON form; `fuse` and `screen` only where they say something, as older studies had none."""
+        """JSON form; what is `ABSENT` only where it says something, as older studies had none."""
         out = dict(json.loads(json.dumps(asdict(self))))
-        absent = {"fuse": "none", "screen": False}
-        return {name: value for name, value in out.items() if name not in absent or value != absent[name]}
+        return {name: value for name, value in out.items() if name not in ABSENT or value != ABSENT[name]}
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> SearchConfig:
@@ -92,6 +97,7 @@ class SearchConfig:
         data = dict(data)
         for name in ("networks", "resolutions", "objectives", "fix"):
             data[name] = tuple(data[name])
+        data["weights"] = tuple(data.get("weights", ()))
         return cls(**data)
 
     @cached_property
@@ -168,12 +174,12 @@ class Setup:
         if config.space is None:
             networks = [Network.from_dict(data) for data in config.networks]
             if not self.goals.uses_accuracy:
-                return FixedNets(networks)
+                return FixedNets(networks, weights=config.weights)
             if not widths:
                 raise AccelsimError(
                     "objectives: accuracy is known for subnets of a space (--space); given networks have none"
                 )
-            return FixedNets(networks, quantised(networks, widths))
+            return FixedNets(networks, quantised(networks, widths), config.weights)
         if widths and self.goals.uses_accuracy:
             raise AccelsimError(
                 f"objectives: accuracy of subnets is known at full precision only, and search.precision of "

@@ -125,6 +125,10 @@ class TransformedNets:
         """[n] NaN: nobody has trained them."""
         return np.full(len(rows), np.nan)
 
+    def error(self, rows: Genomes) -> NDArray[np.float64]:
+        """[n] NaN: nobody has trained them."""
+        return np.full(len(rows), np.nan)
+
     def label(self, row: NDArray[np.int64]) -> str:
         """The network, and how many of its convolutions are changed."""
         return self._name(self.decode(row).steps)

@@ -9,29 +9,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from accelsim.cosearch.nets import FixedNets
+from accelsim.cosearch.apart import half_widths
 
 if TYPE_CHECKING:
-    from accelsim.cosearch.result import Found, SearchResult
+    from accelsim.cosearch.result import SearchResult
 
 _HALF = NormalDist().inv_cdf(0.975)
 """Standard deviations in the half-width of an interval that holds 95 of 100 cases."""
-
-
-def half_widths(result: SearchResult, designs: tuple[Found, ...]) -> NDArray[np.float64] | None:
-    """Half-widths [designs], in points, of the intervals that hold the true accuracy in 95 of 100 cases.
-
-    None where no accuracy is known.
-    """
-    nets = result.setup.nets
-    if isinstance(nets, FixedNets) and nets.top1 is not None:
-        told = [nets.top1_on(result.design(found).chip) for found in designs]
-        return np.array([value.error for value in told if value is not None])
-    space, source = getattr(nets, "space", None), getattr(nets, "source", None)
-    if space is None or source is None or not designs:
-        return None
-    rows = np.array([space.encode(space.parse(found.network.partition(":")[2])) for found in designs])
-    return np.asarray(source.predict(space, rows).error)
 
 
 def told_apart(accuracy: NDArray[np.float64], half: NDArray[np.float64]) -> int:
@@ -73,6 +57,7 @@ def accuracy_lines(result: SearchResult) -> list[str]:
         surely = limit + NormalDist().inv_cdf(0.95) * half[0] / _HALF
         lines.append(
             f"accuracy >= {limit:g} %: the best, at {accuracy[0]:.2f} %, truly has it with a probability of "
-            f"{chance(accuracy[0], half[0], limit):.0%}; ask for {surely:.2f} % to be 95 % sure"
+            f"{chance(accuracy[0], half[0], limit):.0%}; ask for {surely:.2f} %, or for --min-accuracy-95 "
+            f"{limit:g}, to be 95 % sure"
         )
     return lines

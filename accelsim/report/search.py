@@ -12,7 +12,7 @@ from rich.text import Text
 from accelsim.cosearch.finish import moved
 from accelsim.cosearch.gains import gains
 from accelsim.cosearch.goals import Goals
-from accelsim.cosearch.metrics import Metric
+from accelsim.cosearch.metrics import Metric, mean
 from accelsim.cosearch.phase import DRAWS
 from accelsim.cosearch.result import Found, SearchResult
 from accelsim.costing import NetworkCost, NetworkMapping
@@ -256,8 +256,9 @@ def comparison(result: SearchResult, found: Found, mapped: Sequence[NetworkMappi
     columns = [text("", 12), number("latency", 2), number("energy", 2), number("EDP, Js")]
     columns += [number(name, drop) for name, drop in (("speed-up", 1), ("energy gain", 1), ("EDP gain", 0))]
     table = Grid(columns, f"The same network on {result.setup.base.name}, mapped so (gain: times less)")
-    new = _means([m.cost for m in mapped])
-    figures = [(name, _means([m.cost for m in group])) for name, group in rows]
+    weights = result.config.weights
+    new = _means([m.cost for m in mapped], weights)
+    figures = [(name, _means([m.cost for m in group], weights)) for name, group in rows]
     if result.config.model == "maestro":
         figures = [(f"{name}, by accelsim's model", group) for name, group in figures]
         theirs = [result.priced(found, chip) for chip in (result.setup.base, result.design(found).chip)]
@@ -280,8 +281,17 @@ def gain_parts(result: SearchResult, found: Found, mapped: Sequence[NetworkMappi
     steps = gains(result, found, mapped)
     if len(steps) < 2:
         return []
-    columns = [text("step", 3), text("", 12), number("EDP, Js"), number("gain", 0), number("in all", 1)]
-    table = Grid(columns, "Where the EDP gain comes from, one step after another")
+    columns = [
+        text("step", 3),
+        text("", 12),
+        number("EDP, Js"),
+        number("gain", 0),
+        number("in all", 1),
+        number("alone", 2),
+    ]
+    table = Grid(
+        columns, "Where the EDP gain comes from, one step after another (alone: nothing else changed)"
+    )
     for step in steps:
         first = step is steps[0]
         table.add_row(
@@ -290,15 +300,15 @@ def gain_parts(result: SearchResult, found: Found, mapped: Sequence[NetworkMappi
             f"{step.edp_js:.3g}",
             "" if first else f"{step.gain:.2f}x",
             "" if first else f"{steps[0].edp_js / step.edp_js:.2f}x",
+            "" if step.alone is None else f"{step.alone:.2f}x",
         )
     return [table, Text("")]
 
 
-def _means(costs: Sequence[NetworkCost]) -> tuple[float, float, float]:
+def _means(costs: Sequence[NetworkCost], weights: Sequence[float]) -> tuple[float, float, float]:
     """(seconds, joules, joule-seconds), geometric means over networks."""
-    n = len(costs)
-    latency = math.prod(cost.latency_s ** (1 / n) for cost in costs)
-    energy = math.prod((cost.energy_pj * 1e-12) ** (1 / n) for cost in costs)
+    latency = mean((cost.latency_s for cost in costs), weights)
+    energy = mean((cost.energy_pj * 1e-12 for cost in costs), weights)
     return latency, energy, latency * energy
 
 

@@ -9,6 +9,7 @@ import pytest
 import accelsim
 from accelsim.cosearch.gains import gains
 from accelsim.cosearch.run import search
+from accelsim.workloads.spaces import load_space
 from tests.cosearch.small import SUBNETS, TINY
 
 
@@ -36,8 +37,36 @@ def test_a_fixed_dataflow_gains_by_mappings_and_sizes() -> None:
     net = found.design(found.best).networks[0]
     template = accelsim.evaluate("eyeriss", net, mapper="template")
     mapped = accelsim.evaluate("eyeriss", net, budget=3000)
-    assert steps["template mappings"][0].edp_js == pytest.approx(template.edp_js)
+    assert steps["start"][0].edp_js == pytest.approx(template.edp_js)
     assert steps["mappings"][0].edp_js == pytest.approx(mapped.edp_js)
+
+
+def test_the_network_is_a_step_of_its_own() -> None:
+    """From the largest subnet to the design's, on the base chip, under template mappings."""
+    found = search(**SUBNETS, evaluations=16)
+    steps = steps_of(found)
+    largest = load_space("ofa_mbv3", (128,)).parse("largest")
+    nets = load_space("ofa_mbv3", (128,)).to_network(largest), found.design(found.best).networks[0]
+    before, after = (accelsim.evaluate("nvdla_64", net, mapper="template").edp_js for net in nets)
+    (step,) = steps["network"]
+    assert steps["start"][0].edp_js == pytest.approx(before)
+    assert step.gain == step.alone == pytest.approx(before / after)
+    assert step.gain != 1
+
+
+def test_alone_is_told_of_the_base_and_its_network() -> None:
+    """Mappings alone on the largest subnet; sizes alone only where the array needs no freedom."""
+    found = search(**SUBNETS, evaluations=32)
+    steps = steps_of(found)
+    largest = load_space("ofa_mbv3", (128,)).parse("largest")
+    net = load_space("ofa_mbv3", (128,)).to_network(largest)
+    before, after = (
+        accelsim.evaluate("nvdla_64", net, mapper=m, budget=20).edp_js for m in ("template", "genetic")
+    )
+    assert steps["mappings"][0].alone == pytest.approx(before / after)
+    assert steps["sizes and ports"][0].alone is None
+    fixed = steps_of(search(**TINY | {"fix": "dataflow"}, evaluations=16))
+    assert fixed["sizes and ports"][0].alone is not None
 
 
 def test_stacks_are_a_step_of_their_own() -> None:

@@ -29,7 +29,8 @@ def every():
 
 
 def test_every_shipped_metric_is_what_other_verbs_say(every) -> None:
-    assert list(every.setup.goals.metrics) == list(METRICS.names())
+    of_networks = [name for name in METRICS.names() if name != "accuracy_95"]  # known for spaces alone
+    assert list(every.setup.goals.metrics) == of_networks
     for found in every.front[:3]:
         chip, (net,), _ = every.design(found)
         (mapped,) = every.mappings(found)

@@ -151,6 +151,9 @@ def test_what_maestro_sees_of_an_accelerator() -> None:
     chip = MaestroMachine.from_accelerator(load_hardware("eyeriss"))
     # 168 PEs; the buffer reads 1 input and 4 partial sums a cycle; 2.4 bytes a cycle off chip, 16 bits each.
     assert (chip.pes, chip.noc_bw, chip.offchip_bw, chip.mac_pj) == (168, 5, 1, 2.0)
+    # Operands come from the convolution buffer, outputs from the accumulators, a share of which is a PE's.
+    chip = MaestroMachine.from_accelerator(load_hardware("nvdla_256"))
+    assert (chip.l1_size, chip.l2_size, chip.noc_bw) == (2 + 2048 // 256, 256 * 1024 + 2048, 32 + 32 + 32)
 
 
 # -- loop nests --------------------------------------------------------------------------------------------

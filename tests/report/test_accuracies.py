@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from accelsim.cosearch.apart import half_widths
 from accelsim.cosearch.run import search
-from accelsim.report.accuracies import accuracy_lines, chance, half_widths, told_apart
+from accelsim.report.accuracies import accuracy_lines, chance, told_apart
 from tests.cosearch.small import SUBNETS
 
 

@@ -80,29 +80,34 @@ class MaestroMachine:
     def from_accelerator(cls, hardware: Accelerator) -> MaestroMachine:
         """What MAESTRO can see of an accelerator.
 
-        The array is all MACs; L2 is the memory right above the outermost array, L1 the last memory, the
-        network as wide as L2's limited read ports together; an element is as wide as an input.
+        The array is all MACs; L2 is what hands each tensor to the outermost array, one memory or several; L1
+        is the last memory and, where that holds no outputs, a PE's share of those that L2 has room for; the
+        network is as wide as the read ports of L2 together; an element is as wide as an input.
         """
         refuse(hardware)
         memories = hardware.memories
         spread = [m for m in range(len(memories)) if hardware.lanes(m) > 1]
         top = max(1, spread[0]) if spread else 1
         element = hardware.precision_bits.input / 8
+        inner = {t: max((m for m in range(1, top + 1) if t in memories[m].holds), default=top) for t in "WIO"}
+        shared = sorted(set(inner.values()))
 
-        def per_cycle(m: int, way: str) -> int:
-            rates = [port.rate for port in hardware.ports(m) if any(u.startswith(way) for u in port.users)]
+        def read(places: list[int]) -> int:
+            ports = [port for m in places for port in hardware.ports(m)]
+            rates = [port.rate for port in ports if any(user.startswith("read") for user in port.users)]
             return min(UNLIMITED, max(1, int(sum(rates) / element)))
 
-        def elements(m: int) -> int:
-            size = memories[m].total_bytes / element
-            return UNLIMITED if size >= UNLIMITED else max(1, int(size))
+        def elements(size: float) -> int:
+            return UNLIMITED if size / element >= UNLIMITED else max(1, int(size / element))
 
+        last, sums = memories[-1], memories[inner["O"]]
+        kept = last.total_bytes + (0.0 if "O" in last.holds else sums.total_bytes / hardware.num_pes)
         return cls(
             pes=hardware.num_pes,
-            noc_bw=per_cycle(top, "read"),
-            offchip_bw=per_cycle(0, "read"),
-            l1_size=elements(len(memories) - 1),
-            l2_size=elements(top),
+            noc_bw=read(shared),
+            offchip_bw=read([0]),
+            l1_size=elements(kept),
+            l2_size=elements(sum(memories[m].total_bytes for m in shared)),
             mac_pj=hardware.costs.mac.energy_pj,
         )
 
