@@ -23,7 +23,7 @@ from cost_models import work as X
 from cost_models._jit import inlined, step
 from cost_models.inputs import rows
 from cost_models.loopnest import charge
-from cost_models.nest import FREE_I, FREE_O, FREE_W
+from cost_models.nest import FREE_O, free_of
 from cost_models.ports import busiest, clear_loads, ramps
 from cost_models.space import tile_words
 from cost_models.tiles import over
@@ -66,7 +66,7 @@ def transfer(t, p, c, child_rows, parent_rows, ws, iw):
     INSIDE says which loops refill nothing.
     `child_rows` and `parent_rows`: words of the inputs' rows and columns.
     """
-    free = FREE_W if t == L.W else FREE_I if t == L.I else FREE_O
+    free = free_of(t)
     apart = iw[X.NO_REDUCTION if t == L.O else X.NO_MULTICAST]
     split = iw[X.SPLIT]
     relaxed = iw[X.INEXACT] & X.RELAXED
@@ -168,7 +168,7 @@ def into(c, ws, iw):
         p = iw[X.PARENT + L.NTENSOR * c + t]
         if p < 0:
             continue
-        free = FREE_W if t == L.W else FREE_I if t == L.I else FREE_O
+        free = free_of(t)
         refill_all(ws)
         level = c - 1
         while level > 0 and iw[X.INNERMOST + L.NTENSOR * level + t] < 0:
@@ -260,7 +260,7 @@ def tile_alone(c, ws, iw):
                 continue
             refill_all(ws)
             if t == stationary:
-                free = FREE_W if t == L.W else FREE_I if t == L.I else FREE_O
+                free = free_of(t)
                 for d in range(L.NDIM):
                     if (free >> d) & 1:
                         ws[INSIDE + d] = ws[X.TILES + L.NDIM * c + d] / instances(d, c, ws, iw)

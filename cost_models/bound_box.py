@@ -12,8 +12,8 @@ import numpy as np
 from cost_models import bound_tiles as T
 from cost_models import layout as L
 from cost_models import work as X
-from cost_models._jit import inlined, step
-from cost_models.nest import FREE_I, FREE_O, FREE_W
+from cost_models._jit import step
+from cost_models.nest import FREE_O, free_of
 
 # Columns of `facts`
 SURE = 0  # of memory m: bit d, the loop over d is there in all mappings of the box
@@ -26,12 +26,6 @@ CHOICES = 10  # how many tensors these are, at least one
 NOW = 11  # number of the one that is looked at
 TENSOR = 12  # 12, 13, 14: these tensors
 FACTS = 15
-
-
-@inlined
-def free_of(t):
-    """Dimensions that do not index a tensor."""
-    return FREE_W if t == L.W else FREE_I if t == L.I else FREE_O
 
 
 @step

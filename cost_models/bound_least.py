@@ -19,6 +19,7 @@ from cost_models import work as X
 from cost_models._jit import step
 from cost_models.bound_best import EDP, FRONT, hopeless, score
 from cost_models.bound_steps import box_steps
+from cost_models.nest import free_of
 from cost_models.ports import busiest
 
 # `fixed` float64[FIXED]: what a spatial choice costs by itself, and what the MACs put on the ports
@@ -68,7 +69,7 @@ def _fill(t, p, c, level, inside, rows, share, ws, iw):
 
     Of loops of `level` itself that is so for the set `inside`. `level` = c: every loop refills.
     """
-    free = F.free_of(t)
+    free = free_of(t)
     apart = iw[X.NO_REDUCTION if t == L.O else X.NO_MULTICAST]
     split = iw[X.SPLIT]
     relaxed = iw[X.INEXACT] & X.RELAXED

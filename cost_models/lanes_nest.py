@@ -67,12 +67,6 @@ _ALL = (1 << L.NDIM) - 1
 
 
 @inlined
-def free_of(t):
-    """Dimensions that do not index tensor `t`, as bits."""
-    return FREE_W if t == L.W else FREE_I if t == L.I else FREE_O
-
-
-@inlined
 def gap_of(d, ws):
     """How far tiles of window dimension `d` may reach before they overlap, see `work.GAP`."""
     return ws[X.GAP + 2 * ((d - L.P) & 1) + ((d - L.P) >> 1)]

@@ -8,6 +8,7 @@ from cost_models import work as X
 from cost_models._jit import inlined, step
 from cost_models.lanes import least, load, most, select, spread, store
 from cost_models.lanes_space import touched
+from cost_models.nest import free_of
 
 _PORT = L.NTENSOR
 _MEMORY = 2 * _PORT
@@ -111,7 +112,7 @@ def _first_words(t, p, c, vs, bs, ws, iw):
     if axes == 0:
         return load(vs, V.WORDS + L.NTENSOR * c + t)
     nothing = spread(0)
-    free = V.free_of(t)
+    free = free_of(t)
     apart = load(bs, V.NO_REDUCTION if t == L.O else V.NO_MULTICAST)
     words = spread(1.0)
     for d in range(L.NDIM):

@@ -14,6 +14,7 @@ from cost_models import layout as L
 from cost_models import work as X
 from cost_models._jit import inlined, step
 from cost_models.lanes import floor, lanes_of, load, most, select, spread, store
+from cost_models.nest import free_of
 
 _SIZES = V.PILE
 _COUNTS = V.PILE + X.PILE_SIZE
@@ -233,7 +234,7 @@ def fills(t, c, vs, bs, iw):
     """Fills of memory `c` with tensor `t`, in lockstep: the steps of its loops that bring a new tile."""
     one = spread(1.0)
     nothing = spread(0)
-    free = V.free_of(t)
+    free = free_of(t)
     total = one
     repeats = one
     for m in range(c):

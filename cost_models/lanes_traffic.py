@@ -12,7 +12,7 @@ from cost_models import work as X
 from cost_models._jit import inlined, step
 from cost_models.lanes import lanes_of, load, select, spread, store
 from cost_models.lanes_tiles import pieces
-from cost_models.nest import FREE_O
+from cost_models.nest import FREE_O, free_of
 
 _PORT = L.NTENSOR
 _MEMORY = 2 * _PORT
@@ -118,7 +118,7 @@ def tensor(t, rest, bad, vs, bs, ws, iw):
     M = iw[X.MEMORIES] & 7
     one = spread(1.0)
     nothing = spread(0)
-    free = V.free_of(t)
+    free = free_of(t)
     active = 0
     for d in range(L.NDIM):
         if (free >> d) & 1 and iw[X.PROBLEM + d] > 1:

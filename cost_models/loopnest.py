@@ -17,7 +17,7 @@ from cost_models import layout as L
 from cost_models import work as X
 from cost_models._jit import inlined, kernel, step
 from cost_models.inputs import rows, rows_alike
-from cost_models.nest import FREE_I, FREE_O, FREE_W, arrange, folds, free_tiles, geometry, steps
+from cost_models.nest import FREE_O, arrange, folds, free_of, free_tiles, geometry, steps
 from cost_models.ports import add_load, add_starts, busiest, clear_loads, ramps, save_bits
 from cost_models.space import space
 
@@ -67,7 +67,7 @@ def _tensor(t, detail, ws, iw):
     Returns (whether a count exceeds 2^53, energy of the hops).
     """
     M = iw[X.MEMORIES] & 7
-    free = FREE_W if t == L.W else FREE_I if t == L.I else FREE_O
+    free = free_of(t)
     apart = iw[X.NO_REDUCTION if t == L.O else X.NO_MULTICAST]
     reduced = iw[X.SPLIT] & (X.EVERY_MEMORY * FREE_O)
     merging = iw[X.SPLIT] & ~apart & (X.EVERY_MEMORY * free)

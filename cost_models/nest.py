@@ -21,6 +21,12 @@ FREE_O = (1 << L.C) | (1 << L.R) | (1 << L.S)
 _ALL = (1 << L.NDIM) - 1
 
 
+@inlined
+def free_of(t):
+    """Dimensions that do not index tensor `t`, as bits."""
+    return FREE_W if t == L.W else FREE_I if t == L.I else FREE_O
+
+
 @step
 def _fault(code, m, index, need, have, ws):
     ws[X.RESULT + L.NEED] = need
@@ -187,7 +193,7 @@ def _count(d, level, outside, c, first, ws, iw):
 @inlined
 def free_tiles(t, level, outside, c, first, ws, iw):
     """Product over the dimensions free to tensor `t` of the number of tiles at memory `c`: see `_count`."""
-    free = FREE_W if t == L.W else FREE_I if t == L.I else FREE_O
+    free = free_of(t)
     split = iw[X.SPLIT] & (X.EVERY_MEMORY * free)
     if split & X.fans(level, c) & ~first or split & X.fans(0, level) & first:
         tiles = 1.0
@@ -231,7 +237,7 @@ def folds(ws, iw):
             if iw[X.INNERMOST + L.NTENSOR * m + t] >= 0:
                 level = m
                 outside = iw[X.OUTSIDE + L.NTENSOR * m + t]
-        free = FREE_W if t == L.W else FREE_I if t == L.I else FREE_O
+        free = free_of(t)
         fills = steps(_ALL & ~free, c, 0, c, ws, iw) * steps(free, level, outside, c, ws, iw)
         total += ws[at + L.FOLD_CYCLES] * fills
     return total

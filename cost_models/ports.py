@@ -14,7 +14,7 @@ from cost_models import layout as L
 from cost_models import work as X
 from cost_models._jit import inlined, step
 from cost_models.inputs import touched
-from cost_models.nest import FREE_I, FREE_O, FREE_W
+from cost_models.nest import free_of
 
 _PORT = L.NTENSOR
 _MEMORY = 2 * _PORT
@@ -152,7 +152,7 @@ def _first_words(t, p, c, ws, iw):
     split = iw[X.SPLIT] & X.fans(p, c)
     if not split:
         return ws[X.WORDS + L.NTENSOR * c + t]
-    free = FREE_W if t == L.W else FREE_I if t == L.I else FREE_O
+    free = free_of(t)
     apart = split & iw[X.NO_REDUCTION if t == L.O else X.NO_MULTICAST]
     words = 1.0
     for d in range(L.P if t == L.I else L.NDIM):
