@@ -179,8 +179,8 @@ def list_spreads(
     most       the most to list
 
     Returns (dimensions int8[S, M, A], factors int32[S, M, A], the smallest union tiles that they allow
-    int32[S, M, 8], bounds on the objective float64[S], cycles float64[S], pJ float64[S], how many were
-    hopeless, whether these are all): the list is cut short once stop[NOW] is not 0.
+    int32[S, M, 8], bounds on the objective float64[S], how many were hopeless, whether these are all): the
+    list is cut short once stop[NOW] is not 0.
     """
     ws, iw = X.prepare(problem, holds, fan, memory, machine)
     M = holds.shape[0]
@@ -211,7 +211,7 @@ def list_spreads(
     dims = np.zeros((room, M, L.MAX_AXES), np.int8)
     factors = np.zeros((room, M, L.MAX_AXES), np.int32)
     unions = np.ones((room, M, L.NDIM), np.int32)
-    bounds = np.zeros((3, room))
+    bounds = np.zeros(room)
     n = 0
     hopeless_ones = 0
     s = 0
@@ -227,7 +227,7 @@ def list_spreads(
                 continue
             if not _smallest(shape, one_union, one_dim, one_factor, iw):
                 continue
-            latency = pj = value = 0.0
+            value = 0.0
             if objective >= 0:
                 latency, pj = _glance(0, shape, one_union, one_dim, one_factor, whole, ws, iw)
                 latency = max(latency, floor[0])
@@ -241,15 +241,11 @@ def list_spreads(
                 dims = np.concatenate((dims, np.zeros_like(dims)))
                 factors = np.concatenate((factors, np.zeros_like(factors)))
                 unions = np.concatenate((unions, np.ones_like(unions)))
-                more = np.zeros((3, room))
-                more[:, :n] = bounds
-                bounds = more
+                bounds = np.concatenate((bounds, np.zeros_like(bounds)))
             dims[n] = one_dim[0]
             factors[n] = one_factor[0]
             unions[n] = one_union[0]
-            bounds[0, n] = value
-            bounds[1, n] = latency
-            bounds[2, n] = pj + leak * latency
+            bounds[n] = value
             n += 1
             continue
         m, a = place[s, 0], place[s, 1]
@@ -292,6 +288,4 @@ def list_spreads(
         if s < slots:
             now[s, 0] = -1
             now[s, 1] = 1
-    return (
-        dims[:n], factors[:n], unions[:n], bounds[0, :n], bounds[1, :n], bounds[2, :n], hopeless_ones, s < 0
-    )  # fmt: skip
+    return dims[:n], factors[:n], unions[:n], bounds[:n], hopeless_ones, s < 0

@@ -272,6 +272,12 @@ def _walk(below):
     return level_cost
 
 
+@inlined
+def _cases_along(level, i, bank, edges, ws):
+    """How many cases a map has: its first tile, steady ones, an edge."""
+    return 1 + (ws[V.STEADY + V.record(level, i) + bank] > 0.0) + ((edges >> i) & 1)
+
+
 @step
 def _first_result(compat, ws, iw):
     """(level, times): the level that the tool is done with first, and its cases until one does some work.
@@ -285,14 +291,14 @@ def _first_result(compat, ws, iw):
         edges = iw[V.EDGES + row + bank]
         total = 1
         for i in range(iw[V.MAPS + row]):
-            total *= 1 + (ws[V.STEADY + V.record(level, i) + bank] > 0.0) + ((edges >> i) & 1)
+            total *= _cases_along(level, i, bank, edges, ws)
         asked = 0
         found = -1
         while asked < total and found < 0:
             stride = total
             edge = 0
             for i in range(iw[V.MAPS + row]):
-                states = 1 + (ws[V.STEADY + V.record(level, i) + bank] > 0.0) + ((edges >> i) & 1)
+                states = _cases_along(level, i, bank, edges, ws)
                 stride //= states
                 if (edges >> i) & 1 and -(-asked // stride) % states == states - 1:
                     edge |= 1 << i

@@ -540,7 +540,7 @@ class Search:
         """List spatial choices that may be worth a look; returns whether these are all."""
         from cost_models.bound_spread import list_spreads
 
-        dim, factor, union, self.glance, _, _, beaten, whole = list_spreads(
+        dim, factor, union, self.glance, beaten, whole = list_spreads(
             self.problem, *self.machine, self.axes, shape, self.number, self.floor, self.best, self.held,
             most, self.stop,
         )  # fmt: skip
