@@ -21,9 +21,9 @@ def half_widths(result: SearchResult, designs: Sequence[Found]) -> NDArray[np.fl
     None where no accuracy is known.
     """
     nets = result.setup.nets
-    if isinstance(nets, FixedNets) and nets.top1 is not None:
-        told = [nets.top1_on(result.design(found).chip) for found in designs]
-        return np.array([value.error for value in told if value is not None])
+    if isinstance(nets, FixedNets) and nets.published is not None:
+        rows = np.zeros((len(designs), 0), np.int64)
+        return nets.accuracy(rows, [result.design(found).chip for found in designs]).error
     space, source = getattr(nets, "space", None), getattr(nets, "source", None)
     if space is None or source is None or not designs:
         return None

@@ -19,6 +19,22 @@ SHARES = 241
 """Levels of a share: fine enough to meet the sizes of any chip, and half, a third, a fifth are among them."""
 
 
+class Top1(NamedTuple):
+    """Top-1 of n networks: float64[n] each, NaN where nothing is known.
+
+    value  per cent
+    error  half-widths, in points, of the intervals that hold the truth in 95 of 100 cases
+    """
+
+    value: NDArray[np.float64]
+    error: NDArray[np.float64]
+
+
+def unknown(rows: Genomes) -> Top1:
+    """Of networks that nobody has measured."""
+    return Top1(np.full(len(rows), np.nan), np.full(len(rows), np.nan))
+
+
 class PartGene(NamedTuple):
     """One of so many `choices`."""
 

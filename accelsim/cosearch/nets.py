@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from accelsim.accuracy import AccuracySource, AccuracyValue
-from accelsim.cosearch.genes import Genomes, PartGene
+from accelsim.cosearch.genes import Genomes, PartGene, Top1, unknown
 from accelsim.cosearch.metrics import mean
 from accelsim.cosearch.transformed import TransformedNets
 from accelsim.hardware import Accelerator
@@ -19,7 +19,7 @@ from accelsim.workloads.spaces import Space
 class FixedNets:
     """Always the same networks; with several, figures are geometric means over them, weighted or not.
 
-    top1  of the one network, by bits of weights and activations, where it is known
+    published  top-1 of the one network, by bits of weights and activations, where it is known
     """
 
     genes: tuple[PartGene, ...] = ()
@@ -27,11 +27,11 @@ class FixedNets:
     def __init__(
         self,
         networks: Sequence[Network],
-        top1: dict[tuple[int, int], AccuracyValue] | None = None,
+        published: dict[tuple[int, int], AccuracyValue] | None = None,
         weights: Sequence[float] = (),
     ) -> None:
         self.all = tuple(networks)
-        self.top1 = top1
+        self.published = published
         self.weights = tuple(weights)
 
     def canonical(self, rows: Genomes) -> Genomes:
@@ -46,18 +46,13 @@ class FixedNets:
         """[n] geometric mean of the multiply-accumulates."""
         return np.full(len(rows), mean((float(net.macs) for net in self.all), self.weights))
 
-    def accuracy(self, rows: Genomes) -> NDArray[np.float64]:
-        """[n] NaN: nothing is known of the networks by themselves."""
-        return np.full(len(rows), np.nan)
-
-    def error(self, rows: Genomes) -> NDArray[np.float64]:
-        """[n] NaN: nothing is known of the networks by themselves."""
-        return np.full(len(rows), np.nan)
-
-    def top1_on(self, chip: Accelerator) -> AccuracyValue | None:
-        """Of the network in the precisions of a chip."""
-        bits = chip.precision_bits
-        return None if self.top1 is None else self.top1[bits.weight, bits.input]
+    def accuracy(self, rows: Genomes, chips: Sequence[Accelerator]) -> Top1:
+        """Of the network in the precisions of each chip, where that is published."""
+        if self.published is None:
+            return unknown(rows)
+        bits = [chip.precision_bits for chip in chips]
+        told = [self.published[one.weight, one.input] for one in bits]
+        return Top1(np.array([one.value for one in told]), np.array([one.error for one in told]))
 
     def label(self, row: NDArray[np.int64]) -> str:
         """Names of the networks."""
@@ -85,17 +80,12 @@ class SubnetSpace:
         """[n] multiply-accumulates of one input."""
         return self.space.macs(rows).astype(float)
 
-    def accuracy(self, rows: Genomes) -> NDArray[np.float64]:
-        """[n] top-1 in per cent; NaN without a source."""
+    def accuracy(self, rows: Genomes, chips: Sequence[Accelerator] = ()) -> Top1:
+        """Of the subnets, on any chip; NaN without a source."""
         if self.source is None:
-            return np.full(len(rows), np.nan)
-        return np.asarray(self.source.predict(self.space, rows).value)
-
-    def error(self, rows: Genomes) -> NDArray[np.float64]:
-        """[n] half-width in points of the interval that holds the true accuracy in 95 of 100 cases."""
-        if self.source is None:
-            return np.full(len(rows), np.nan)
-        return np.asarray(self.source.predict(self.space, rows).error)
+            return unknown(rows)
+        found = self.source.predict(self.space, rows)
+        return Top1(np.asarray(found.value), np.asarray(found.error))
 
     def label(self, row: NDArray[np.int64]) -> str:
         """The subnet as `SPACE:ENCODING`."""
@@ -134,13 +124,9 @@ class SlicedNets(SubnetSpace):
         """[n] multiply-accumulates of one input."""
         return super().macs(self.subnets(rows))
 
-    def accuracy(self, rows: Genomes) -> NDArray[np.float64]:
-        """[n] top-1 in per cent; NaN without a source."""
+    def accuracy(self, rows: Genomes, chips: Sequence[Accelerator] = ()) -> Top1:
+        """Of the subnets, on any chip; NaN without a source."""
         return super().accuracy(self.subnets(rows))
-
-    def error(self, rows: Genomes) -> NDArray[np.float64]:
-        """[n] half-width, see `SubnetSpace.error`."""
-        return super().error(self.subnets(rows))
 
     def label(self, row: NDArray[np.int64]) -> str:
         """The subnet as `SPACE:ENCODING`."""
@@ -168,13 +154,9 @@ class ListedNets:
         """[n] multiply-accumulates of one input."""
         return self.inner.macs(self.rows[rows[:, 0]])
 
-    def accuracy(self, rows: Genomes) -> NDArray[np.float64]:
-        """[n] top-1 in per cent; NaN without a source."""
+    def accuracy(self, rows: Genomes, chips: Sequence[Accelerator] = ()) -> Top1:
+        """Of the subnets, on any chip; NaN without a source."""
         return self.inner.accuracy(self.rows[rows[:, 0]])
-
-    def error(self, rows: Genomes) -> NDArray[np.float64]:
-        """[n] half-width, see `SubnetSpace.error`."""
-        return self.inner.error(self.rows[rows[:, 0]])
 
     def label(self, row: NDArray[np.int64]) -> str:
         """The subnet as `SPACE:ENCODING`."""
@@ -204,13 +186,9 @@ class BlockNets:
         """[n] multiply-accumulates of one input."""
         return np.array([float(self.space.block(int(i)).macs) for i in self.blocks[rows[:, 0]]])
 
-    def accuracy(self, rows: Genomes) -> NDArray[np.float64]:
-        """[n] NaN: a block has none."""
-        return np.full(len(rows), np.nan)
-
-    def error(self, rows: Genomes) -> NDArray[np.float64]:
-        """[n] NaN: nothing is known."""
-        return np.full(len(rows), np.nan)
+    def accuracy(self, rows: Genomes, chips: Sequence[Accelerator]) -> Top1:
+        """A block has none."""
+        return unknown(rows)
 
     def label(self, row: NDArray[np.int64]) -> str:
         """Its part and the values of its genes."""

@@ -145,11 +145,9 @@ class Phase:
         net_rows, chip_rows, *rest = self.genome.split(rows)
         net_rows = self.nets.canonical(net_rows)
         chips, chip_keys = self.chips.accelerators(chip_rows), self.chips.keys(chip_rows)
-        accuracies, errors = self.nets.accuracy(net_rows).tolist(), self.nets.error(net_rows).tolist()
-        if isinstance(self.nets, FixedNets) and self.nets.top1 is not None:
-            known = [value for chip in chips if (value := self.nets.top1_on(chip))]
-            accuracies, errors = [value.value for value in known], [value.error for value in known]
-        figures = zip(self.nets.macs(net_rows).tolist(), accuracies, errors, strict=True)
+        accuracy = self.nets.accuracy(net_rows, chips)
+        columns = (self.nets.macs(net_rows), accuracy.value, accuracy.error)
+        figures = zip(*(column.tolist() for column in columns), strict=True)
         found = [
             Candidate(chip, partial(self.nets.networks, row), *told)
             for chip, row, told in zip(chips, net_rows, figures, strict=True)
@@ -323,7 +321,10 @@ def _averaged(
         values = both[at : at + len(runs)]
         at += len(runs)
         with np.errstate(divide="ignore"):
-            means = np.average(np.log(values), axis=0, weights=weights or None)
-            latency, energy = np.exp(means) if len(runs) > 1 else values[0]
+            latency, energy = (
+                np.exp(np.average(np.log(values), axis=0, weights=weights or None))
+                if len(runs) > 1
+                else values[0]
+            )
         out[i] = latency / (runs[0].chip.clock_mhz * 1e6), energy * 1e-12
     return out

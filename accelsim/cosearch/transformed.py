@@ -9,7 +9,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from accelsim.cosearch.genes import Genomes, PartGene
+from accelsim.cosearch.genes import Genomes, PartGene, Top1, unknown
+from accelsim.hardware import Accelerator
 from accelsim.workloads.network import Network
 from accelsim.workloads.transform import FACTORS, Conv, ConvPiece, Illegal, Rewriting, Transformation, applied
 
@@ -121,13 +122,9 @@ class TransformedNets:
         """[n] multiply-accumulates."""
         return np.array([float(self.networks(row)[0].macs) for row in rows])
 
-    def accuracy(self, rows: Genomes) -> NDArray[np.float64]:
-        """[n] NaN: nobody has trained them."""
-        return np.full(len(rows), np.nan)
-
-    def error(self, rows: Genomes) -> NDArray[np.float64]:
-        """[n] NaN: nobody has trained them."""
-        return np.full(len(rows), np.nan)
+    def accuracy(self, rows: Genomes, chips: Sequence[Accelerator]) -> Top1:
+        """Nobody has trained them."""
+        return unknown(rows)
 
     def label(self, row: NDArray[np.int64]) -> str:
         """The network, and how many of its convolutions are changed."""

@@ -216,7 +216,7 @@ class Blockwise(Strategy):
         values[:, column["edp"]] = sums.prod(axis=1)
         for name in {"macs", "work"} & set(column):
             values[:, column[name]] = self._nets.macs(rows)
-        values[:, column["accuracy"]] = self._nets.accuracy(rows)
+        values[:, column["accuracy"]] = self._nets.accuracy(rows).value
         values[:, column["area"]] = self.setup.base.area_mm2
         if "params" in column:
             values[:, column["params"]] = self._nets.space.params(rows)
