@@ -13,6 +13,7 @@ import time
 
 import numpy as np
 from common import options, write
+from scipy.stats import kendalltau
 
 import accelsim
 from accelsim import AccelsimError, Network, NetworkBuilder, NetworkCost
@@ -140,12 +141,6 @@ def attention(network: Network, rows: int, fits: int) -> dict[str, str]:
     }
 
 
-def order_of(a: np.ndarray, b: np.ndarray) -> float:
-    """Kendall's tau: pairs in the same order less pairs in the other, of all."""
-    first, second = np.triu_indices(len(a), 1)
-    return float(np.mean(np.sign(a[first] - a[second]) * np.sign(b[first] - b[second])))
-
-
 def ranks(chip: str, count: int) -> dict[str, str]:
     """Random subnets of Once-for-All's MobileNetV3 at 160, by EDP, with stacks and without."""
     space, hardware = load_space("ofa_mbv3").at(160), load_hardware(chip)
@@ -161,7 +156,7 @@ def ranks(chip: str, count: int) -> dict[str, str]:
         "chip": chip,
         "subnets": str(count),
         "EDP": f"{gain.min():.2f}x to {gain.max():.2f}x",
-        "Kendall's tau": f"{order_of(*edp):.3f}",
+        "Kendall's tau": f"{kendalltau(*edp).statistic:.3f}",
     }
 
 
