@@ -145,17 +145,23 @@ def test_cancelled_before_it_began(tmp_path) -> None:
 # -- kills -----------------------------------------------------------------------------------------------
 
 
-def test_killed_at_any_moment_and_resumed(tmp_path) -> None:
-    """SIGKILL at random moments, and at chosen SQL statements; see tests/cosearch/killed.py."""
+def killed(folder: Path, *what: str) -> str:
+    """What tests/cosearch/killed.py says."""
     done = subprocess.run(
-        [sys.executable, "-m", "tests.cosearch.killed", str(tmp_path)],
+        [sys.executable, "-m", "tests.cosearch.killed", str(folder), *what],
         capture_output=True,
         text=True,
         check=False,
         cwd=Path(__file__).parents[2],
     )
     assert done.returncode == 0, done.stderr
-    moments, statements, left = (line.split() for line in done.stdout.splitlines())
+    return done.stdout
+
+
+def test_killed_at_any_moment_and_resumed(tmp_path) -> None:
+    """SIGKILL at random moments, and at chosen SQL statements; see tests/cosearch/killed.py."""
+    done = killed(tmp_path)
+    moments, statements, left = (line.split() for line in done.splitlines())
     assert int(moments[1]) >= 8
     assert int(moments[2]) >= 3  # it was killed at different generations
     assert moments[3] == "True"
@@ -164,30 +170,16 @@ def test_killed_at_any_moment_and_resumed(tmp_path) -> None:
 
 
 def test_killed_while_the_file_grows_from_its_log(tmp_path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.cosearch.killed", str(tmp_path), "checkpoints"],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=Path(__file__).parents[2],
-    )
-    assert done.returncode == 0, done.stderr
-    _, kills, equal = done.stdout.split()
+    done = killed(tmp_path, "checkpoints")
+    _, kills, equal = done.split()
     assert int(kills) >= 2
     assert equal == "True"
 
 
 def test_every_strategy_killed_and_resumed(tmp_path) -> None:
     """SIGKILL while the search goes on and at its last statement: as if nothing had happened."""
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.cosearch.killed", str(tmp_path), "strategies"],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=Path(__file__).parents[2],
-    )
-    assert done.returncode == 0, done.stderr
-    lines = [line.split() for line in done.stdout.splitlines()]
+    done = killed(tmp_path, "strategies")
+    lines = [line.split() for line in done.splitlines()]
     assert len(lines) == 5
     for _, kills, kept, whole, equal in lines:
         early, late = map(int, kept.split(","))
