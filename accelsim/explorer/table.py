@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from accelsim.explorer.checked import check_rows
-from accelsim.sweeps.axes import SweepAxis
+from accelsim.sweeps.axes import label_of
 from accelsim.sweeps.table import FIGURES
 
 
@@ -19,7 +19,7 @@ def table_page(rows: Sequence[dict[str, Any]], title: str = "sweep") -> dict[str
     check_rows(rows, title)
     names = list(rows[0])
     axes = names[: names.index("network")]
-    labels = {axis: SweepAxis(axis, (0,)).label for axis in axes}
+    labels = {axis: label_of(axis) for axis in axes}
     columns = []
     for name in names:
         cells = [row[name] for row in rows if row[name] is not None]

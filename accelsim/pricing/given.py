@@ -1,4 +1,4 @@
-"""GivenCosts stacks: read from a schedule, and priced for many candidates at once."""
+"""Given stacks: read from a schedule, and priced for many candidates at once."""
 
 from __future__ import annotations
 

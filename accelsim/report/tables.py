@@ -110,11 +110,9 @@ def _heading(cost: LayerCost) -> Text:
 def _network_totals(cost: NetworkCost) -> Text:
     totals = Text()
     totals.append(f"latency {quantity(cost.latency_s, 's')} ({cost.latency_cycles:,.0f} cycles at ")
-    totals.append(
-        f"{cost.hardware.clock_mhz:g} MHz), {rate:,.0f} inferences/s\n"
-        if (rate := cost.network.batch / cost.latency_s) >= 100
-        else f"{cost.hardware.clock_mhz:g} MHz), {rate:.3g} inferences/s\n"
-    )
+    rate = cost.network.batch / cost.latency_s
+    many = f"{rate:,.0f}" if rate >= 100 else f"{rate:.3g}"
+    totals.append(f"{cost.hardware.clock_mhz:g} MHz), {many} inferences/s\n")
     overhead_us = cost.hardware.network.overhead_us
     if overhead_us:
         totals.append(f"of which {quantity(overhead_us * 1e-6, 's')} an inference beyond its layers\n")

@@ -62,21 +62,26 @@ class SweepAxis:
 
     @property
     def label(self) -> str:
-        """The path as people say it, with its unit: `GLB size, B` of memories.GLB.size_bytes."""
-        *place, figure = self.path.split(".")
-        words = [word for word in place if word not in ("memories", "fanout", "costs", "network")]
-        if place[-2:-1] == ["fanout"] and figure == "size":
-            return " ".join([*words, "lanes"])
-        what, _, unit = figure.rpartition("_")
-        if what and unit in SYMBOLS:
-            return " ".join([*words, what.replace("_", " ")]) + f", {SYMBOLS[unit]}"
-        unit = ", B/cycle" if "bandwidth" in (figure, *place) else ""
-        return " ".join([*words, figure.replace("_", " ")]) + unit
+        """The path as people say it, see `label_of`."""
+        return label_of(self.path)
 
     @property
     def numeric(self) -> bool:
         """Whether all values are numbers."""
         return all(isinstance(v, int | float) and not isinstance(v, bool) for v in self.values)
+
+
+def label_of(path: str) -> str:
+    """A path as people say it, with its unit: `GLB size, B` of memories.GLB.size_bytes."""
+    *place, figure = path.split(".")
+    words = [word for word in place if word not in ("memories", "fanout", "costs", "network")]
+    if place[-2:-1] == ["fanout"] and figure == "size":
+        return " ".join([*words, "lanes"])
+    what, _, unit = figure.rpartition("_")
+    if what and unit in SYMBOLS:
+        return " ".join([*words, what.replace("_", " ")]) + f", {SYMBOLS[unit]}"
+    unit = ", B/cycle" if "bandwidth" in (figure, *place) else ""
+    return " ".join([*words, figure.replace("_", " ")]) + unit
 
 
 def parse_axis(text: str) -> SweepAxis:
