@@ -5,16 +5,24 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from accelsim.cosearch.metrics import mean
 from accelsim.cosearch.result import Found, SearchResult
 from accelsim.explorer.cost import cost_data
 from accelsim.report.search import describe, ran
 
 
 def study_page(result: SearchResult, *, designs: int = 8, live: bool = False) -> dict[str, Any]:
-    """The page of a search; `designs` of its front, evenly spaced, are mapped again and drawn in detail."""
+    """The page of a search; `designs` of its front, evenly spaced, are mapped again and drawn in detail.
+
+    Its rows are the candidates, then what the front has on the base chip instead of a candidate's own.
+    """
     rows = result.to_rows()
     if not rows:
         return _empty(result, live)
+    home = [found for found in result.front if found.base]
+    place = {(found.index, True): len(rows) + i for i, found in enumerate(home)}
+    front = [place.get((found.index, found.base), found.index) for found in result.front]
+    rows += [result.row(found) for found in home]
     names = list(rows[0])
     metrics = result.setup.goals.metrics
     metric = {name: result.key_of(name) for name in metrics}
@@ -29,7 +37,6 @@ def study_page(result: SearchResult, *, designs: int = 8, live: bool = False) ->
     ]
     goals = result.setup.goals
     first = metric[goals.objectives[0]]
-    front = [found.index for found in result.front]
     page: dict[str, Any] = {
         "kind": "study",
         "title": result.brief(),
@@ -37,6 +44,8 @@ def study_page(result: SearchResult, *, designs: int = 8, live: bool = False) ->
         "live": live,
         "columns": columns,
         "rows": [[_plain(row[name]) for name in names] for row in rows],
+        "candidates": len(rows) - len(home),
+        "names": {at: f"{index} on the base chip" for (index, _), at in place.items()},
         "front": front,
         "objectives": [metric[name] for name in goals.objectives],
         "maximise": [metric[name] for name in metric if metrics[name].maximise],
@@ -49,9 +58,8 @@ def study_page(result: SearchResult, *, designs: int = 8, live: bool = False) ->
     if result.best is None or live:
         return page
     step = max(1.0, (len(front) - 1) / max(designs - 1, 1))
-    for place in sorted({round(i * step) for i in range(designs) if round(i * step) < len(front)}):
-        found = result.front[place]
-        page["designs"][found.index] = _design(result, found, metric)
+    for shown in sorted({round(i * step) for i in range(designs) if round(i * step) < len(front)}):
+        page["designs"][front[shown]] = _design(result, result.front[shown], metric)
     return page | _base(result, metric)
 
 
@@ -60,8 +68,8 @@ def _empty(result: SearchResult, live: bool) -> dict[str, Any]:
     same = dict.fromkeys(("second", "latency", "energy"), "candidate")
     return {
         "kind": "study", "title": result.setup.base.name, "summary": "no candidate yet", "live": live,
-        "columns": columns, "rows": [], "front": [], "objectives": ["candidate"], "maximise": [],
-        "base": None, "designs": {}, **same,
+        "columns": columns, "rows": [], "candidates": 0, "names": {}, "front": [],
+        "objectives": ["candidate"], "maximise": [], "base": None, "designs": {}, **same,
     }  # fmt: skip
 
 
@@ -73,7 +81,7 @@ def _design(result: SearchResult, found: Found, metric: dict[str, str]) -> dict[
     design = result.design(found)
     costs = [mapped.cost.to_dict() for mapped in result.mappings(found)]
     return {
-        "title": f"Design {found.index}: {design.label}",
+        "title": f"Design {found.index}{' on the base chip' if found.base else ''}: {design.label}",
         "figures": {metric[name]: _plain(value) for name, value in found.metrics.items()},
         "chip": describe(design.chip),
         "costs": [cost_data(cost, i) for i, cost in enumerate(costs)],
@@ -86,12 +94,13 @@ def _base(result: SearchResult, metric: dict[str, str]) -> dict[str, Any]:
     joint = result.config.strategy == "joint"
     mapped = result.baseline(result.best, "template" if joint else result.config.mapper)
     costs = [one.cost for one in mapped]
-    latency = math.prod(cost.latency_s for cost in costs) ** (1 / len(costs))
-    energy = math.prod(cost.energy_pj * 1e-12 for cost in costs) ** (1 / len(costs))
+    weights = result.config.weights
+    latency = mean((cost.latency_s for cost in costs), weights)
+    energy = mean((cost.energy_pj * 1e-12 for cost in costs), weights)
     base = result.setup.base
     known = {
         "latency": latency, "energy": energy, "edp": latency * energy, "power": energy / latency * 1e3,
-        "area": base.area_mm2, "macs": float(sum(cost.macs for cost in costs)) / len(costs),
+        "area": base.area_mm2, "macs": mean((float(cost.macs) for cost in costs), weights),
         "accuracy": result.best.metrics.get("accuracy"),
     }  # fmt: skip
     figures = {metric[name]: _plain(value) for name, value in known.items() if name in metric}

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
+from accelsim.cosearch.metrics import mean
 from accelsim.errors import AccelsimError
 from accelsim.report.fronts import front_figure, search_figure
 
@@ -23,21 +25,27 @@ def result_figure(result: SearchResult) -> Figure:
     best = result.best
     if best is None:
         raise AccelsimError("plot: no candidate meets the limits, so there is nothing to draw")
-    rows = np.flatnonzero(result.feasible)
-    accuracy = result.column("accuracy")[rows]
+    own = [found.index for found in result.front if not found.base]
+    others = np.setdiff1d(np.flatnonzero(result.feasible), own)
+
+    def column(name: str) -> NDArray[np.float64]:
+        """Of the other candidates as the search has them, then of the front as it is reported."""
+        return np.append(result.column(name)[others], [found.metrics[name] for found in result.front])
+
     base = [mapped.cost for mapped in result.baseline(best)]
-    energy = float(np.exp(np.mean([np.log(cost.energy_pj) for cost in base])))
-    latency = float(np.exp(np.mean([np.log(cost.latency_s) for cost in base])))
+    energy = mean((cost.energy_pj for cost in base), result.config.weights)
+    latency = mean((cost.latency_s for cost in base), result.config.weights)
+    accuracy = column("accuracy")
     known = not np.isnan(accuracy).all()
     return front_figure(
-        result.column("energy")[rows] * 1e12,
-        result.column("latency")[rows],
+        column("energy") * 1e12,
+        column("latency"),
         accuracy if known else None,
         baseline=(energy, latency, best.metrics["accuracy"]) if known else (energy, latency),
-        front=np.isin(rows, [found.index for found in result.front]),
-        best=int(np.searchsorted(rows, best.index)),
+        front=np.arange(len(accuracy)) >= len(others),
+        best=len(others) + result.front.index(best),
         title=f"{result.config.space or best.network} in the envelope of {result.setup.base.name}: "
-        f"{len(rows):,} designs",
+        f"{int(result.feasible.sum()):,} designs",
     )
 
 

@@ -78,7 +78,8 @@ def _steps(axis: Axes, stack: StackCost) -> None:
     axis.set_yticks(range(nodes), list(reversed(stack.graph.names)), fontsize="x-small")
     axis.set_ylim(-0.6, nodes - 0.4)
     axis.set_xlim(0.4, 1.5 + 1.12 * count)
-    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+    ticks = MaxNLocator(integer=True).tick_values(1, count)
+    axis.set_xticks([tick for tick in ticks if 1 <= tick <= count])
     axis.tick_params(axis="x", labelsize="x-small")
     tiles = stack.count // stack.graph.images
     first = f"first {count} of {tiles} steps" if count < tiles else f"{tiles} step{'s' * (tiles > 1)}"

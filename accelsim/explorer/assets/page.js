@@ -65,6 +65,7 @@
     });
   }
   const kept = () => data.rows.map((_, i) => i).filter(allowed);
+  const called = (i) => data.names[i] || i;
 
   // -- one design: chip, energy, latency of its layers, loop nests -----------------------------------
   function designPart(design, mark) {
@@ -117,7 +118,7 @@
     const rows = kept(), front = new Set(data.front), xs = values(x), ys = values(y), feasible = values("feasible");
     const trace = (name, members, marker) => ({
       type: "scatter", mode: "markers", name, x: members.map((i) => xs[i]), y: members.map((i) => ys[i]), customdata: members,
-      text: members.map((i) => `candidate ${i}`), hovertemplate: "%{text}<br>%{x:.4g}, %{y:.4g}<extra></extra>", marker,
+      text: members.map((i) => `candidate ${called(i)}`), hovertemplate: "%{text}<br>%{x:.4g}, %{y:.4g}<extra></extra>", marker,
     });
     const traces = [
       trace("misses a limit", rows.filter((i) => !feasible[i]), { color: "#d5dde2", size: 5 }),
@@ -136,7 +137,7 @@
   function history() {
     const first = data.objectives[0], sign = data.maximise.includes(first) ? -1 : 1, ys = values(first), feasible = values("feasible");
     let best = null;
-    const line = ys.map((value, i) => { if (feasible[i] && value !== null && (best === null || sign * value < sign * best)) best = value; return best; });
+    const line = ys.slice(0, data.candidates).map((value, i) => { if (feasible[i] && value !== null && (best === null || sign * value < sign * best)) best = value; return best; });
     Plotly.react("history", [{ type: "scatter", mode: "lines", line: { shape: "hv", color: "#12304a" }, x: line.map((_, i) => i), y: line, name: "best so far" }], layout({ xaxis: { title: { text: "candidate" } }, yaxis: { title: { text: first }, type: scale(first) } }), CONFIG);
   }
   function pick(i, mark) {
@@ -153,7 +154,7 @@
       if (i === null) continue;
       const design = data.designs[i];
       if (design) box.append(designPart(design, mark));
-      else box.append(make("section", { class: `design ${mark}` }, make("h2", {}, `Candidate ${i}`), table([{ name: "figure" }, { name: "value", numeric: true }], data.columns.map((c, k) => [c.name, data.rows[i][k]])), make("p", { class: "faint" }, "Not drawn in detail: only the front's designs are; --designs N takes more.")));
+      else box.append(make("section", { class: `design ${mark}` }, make("h2", {}, `Candidate ${called(i)}`), table([{ name: "figure" }, { name: "value", numeric: true }], data.columns.map((c, k) => [c.name, data.rows[i][k]])), make("p", { class: "faint" }, "Not drawn in detail: only the front's designs are; --designs N takes more.")));
     }
     if (data.base_design && picked.a !== null) box.append(designPart(data.base_design, "base"));
   }
@@ -184,7 +185,7 @@
     scatter("chart2", byId("x2").value, byId("y2").value);
     history();
     frontTable();
-    byId("count").textContent = `${kept().length.toLocaleString("en-US")} of ${data.rows.length.toLocaleString("en-US")} candidates`;
+    byId("count").textContent = `${kept().filter((i) => i < data.candidates).length.toLocaleString("en-US")} of ${data.candidates.toLocaleString("en-US")} candidates`;
   }
   function study() {
     const [first, second] = [data.objectives[0], data.objectives[1] || data.second];

@@ -1,0 +1,42 @@
+"""What pictures and pages mark as the front is what is reported, the base chip's designs among it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import accelsim
+from accelsim.cosearch.result import SearchResult
+from accelsim.explorer import page_data
+from accelsim.report.search_plot import result_figure
+
+
+@pytest.fixture(scope="module")
+def found() -> SearchResult:
+    """A search in which the base chip is better than what was found for one of the front's networks."""
+    result = accelsim.search(
+        "eyeriss", space="ofa_mbv3", evaluations=8, population=8, mapper="template", seed=0
+    )
+    assert {design.base for design in result.front} == {True, False}
+    return result
+
+
+def test_the_picture_marks_the_front_that_is_reported(found) -> None:
+    axis = result_figure(found).axes[0]
+    (front,) = (dots for dots in axis.collections if dots.get_label() == "front")
+    told = [(one.metrics["latency"] * 1e3, one.metrics["energy"] * 1e3) for one in found.front]
+    shown = np.asarray(front.get_offsets())
+    assert shown[shown[:, 0].argsort()] == pytest.approx(np.array(sorted(told)))
+
+
+def test_the_page_lists_the_front_that_is_reported(found) -> None:
+    page = page_data(found, designs=len(found.front))
+    names = [column["name"] for column in page["columns"]]
+    assert page["candidates"] == len(found) == 8
+    assert len(page["rows"]) == 8 + sum(one.base for one in found.front)
+    for at, one in zip(page["front"], found.front, strict=True):
+        row = dict(zip(names, page["rows"][at], strict=True))
+        assert (row["candidate"], row["edp_js"]) == (one.index, one.metrics["edp"])
+        assert row["hardware"] == one.hardware
+        assert page["designs"][at]["figures"]["edp_js"] == one.metrics["edp"]
+        assert (at in page["names"]) == one.base
