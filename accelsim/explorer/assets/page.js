@@ -128,7 +128,7 @@
     for (const [mark, colour] of [["a", "#12304a"], ["b", "#b5452c"]]) {
       if (picked[mark] !== null) traces.push(Object.assign(trace(mark === "a" ? "selected" : "compared", [picked[mark]], { color: colour, size: 18, symbol: "circle-open", line: { width: 3 } })));
     }
-    if (data.base && data.base[x] !== undefined && data.base[y] !== undefined) traces.push({ type: "scatter", mode: "markers", name: data.base.label, x: [data.base[x]], y: [data.base[y]], hovertemplate: "%{x:.4g}, %{y:.4g}<extra>base chip</extra>", marker: { color: "#e39b4b", size: 15, symbol: "star", line: { color: "#1c2a33", width: 1 } } });
+    if (data.base && data.base[x] !== undefined && data.base[y] !== undefined) traces.push({ type: "scatter", mode: "markers", name: "base chip", x: [data.base[x]], y: [data.base[y]], hovertemplate: `%{x:.4g}, %{y:.4g}<extra>${data.base.label}</extra>`, marker: { color: "#e39b4b", size: 15, symbol: "star", line: { color: "#1c2a33", width: 1 } } });
     Plotly.react(id, traces, layout({ xaxis: { title: { text: x }, type: scale(x) }, yaxis: { title: { text: y }, type: scale(y) } }), CONFIG).then((plot) => {
       plot.removeAllListeners("plotly_click");
       plot.on("plotly_click", (event) => { const i = event.points[0].customdata; if (typeof i === "number") pick(i, event.event && event.event.shiftKey ? "b" : "a"); });
