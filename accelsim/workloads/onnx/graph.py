@@ -104,6 +104,14 @@ class Graph:
         """Sizes of a tensor. Raises AccelsimError if nothing could tell."""
         return self.values.shape(name)
 
+    def agree(self, name: str, shape: Shape) -> None:
+        """State a shape that an operator's layers make. Raises AccelsimError if inference says another."""
+        found = self.values.find(name)
+        if found is None:
+            self.values.define(name, shape, self.values.kind(name))
+        elif found != shape:
+            raise AccelsimError(f"its layer makes {list(shape)}, but the graph says {list(found)}")
+
     def elements(self, name: str) -> int:
         """Number of elements of its shape."""
         return prod(self.shape(name))
@@ -181,13 +189,13 @@ class Graph:
     def emit(
         self, layer: Layer, inputs: Iterable[str | Operand], *, factors: Iterable[str | Operand] = (),
         params: int = 0, weights: Sequence[Selection] | None = None, weight_elements: int = 0,
-        weight_bits: int = 0, reads: Reads | None = None,
+        weight_bits: int = 0, reads: Reads | None = None, before: Parts = (),
     ) -> int:  # fmt: skip
         """Add a layer that reads `inputs`, and `factors` in the place of weights; gives its index.
 
         Constants among the factors are its weights, unless `weights` states them. `reads` is the window on
         the first input; others are read position by position where they have the layer's rows and columns.
-        `weight_bits` is the width of the stated weights.
+        `weight_bits` is the width of the stated weights; `before` is there already and not read again.
         """
         i = len(self.layers)
         held: list[Selection] = list(weights or ())
@@ -197,7 +205,7 @@ class Graph:
                 one = Operand(self.read(x), self.shape(x)) if isinstance(x, str) else x
                 window = FACTOR if operand == "W" else place.default(layer, one.shape)
                 several.append((operand, one, reads if reads is not None and not (k or several) else window))
-        done: dict[str, Parts] = {"I": (), "W": ()}
+        done: dict[str, Parts] = {"I": before, "W": ()}
         widths: dict[str, set[int]] = {"I": set(), "W": {weight_bits} if weight_bits else set()}
         for operand, (parts, shape), window in several:
             for part, source, region, elements in P.reads(parts, done[operand]):
@@ -207,7 +215,7 @@ class Graph:
                     self._edges.append(Edge(source.producer, i, elements, operand))
                     self._selected.append(Selection(source.tensor, region))
                     base = self._bases.get(source, Whole("pieces of it lie between each other"))
-                    view = place.view(part, shape, base, source in self._last)
+                    view = place.view(part.shown or part, shape, base, source in self._last)
                     self._windows.append(seen(window, view))
                 elif operand == "W":
                     widths[operand].add(part.bits)
@@ -247,6 +255,13 @@ class Graph:
             return
         pieces = [P.made(Origin(i, tensor, (self.layers[i].output_elements,)), bits) for i in layers]
         self.parts[name] = P.loose(tuple(p for piece in pieces for p in piece))
+
+    def join(self, name: str, *layers: int) -> None:
+        """The tensor is the results of some layers, one after the other in row-major order."""
+        made = [self.layers[i].output_elements for i in layers]
+        whole = P.concat(((P.made(Origin(i, "", (n,))), (n,)) for i, n in zip(layers, made)), 0)
+        parts = P.reshape(whole, (sum(made),), self.shape(name))
+        self.parts[name] = P.quantised(parts, quantised_bits(self.values.kind(name)))
 
     def fuse(self, node: Any, name: str, params: int = 0) -> None:
         """The node costs nothing: its output is `name`; parameters go to the layer that made that."""

@@ -10,13 +10,14 @@ from accelsim.errors import AccelsimError
 from accelsim.workloads.layer import Layer
 from accelsim.workloads.onnx import parts as P
 from accelsim.workloads.onnx import views as V
-from accelsim.workloads.onnx.convolve import agree
 from accelsim.workloads.onnx.graph import Graph, Operand, quantised_bits
 from accelsim.workloads.onnx.parts import Origin
 from accelsim.workloads.reach import SAME, Reads, RowWindow, Whole, Window, all_of
 
 
-def move(graph: Graph, node: Any, inputs: list[str], reads: int, outputs: list[str]) -> None:
+def move(
+    graph: Graph, node: Any, inputs: list[str], reads: int, outputs: list[str], suffix: str = ""
+) -> None:
     """Layers that read so many elements of the inputs, each once, and write the outputs.
 
     One where the larger number is a multiple of the smaller; else two, one of which reads (or writes) an
@@ -32,7 +33,7 @@ def move(graph: Graph, node: Any, inputs: list[str], reads: int, outputs: list[s
     pieces = [(small - more, times), (more, times + 1)] if more else [(small, times)]
     for j, (count, each) in enumerate(pieces):
         sizes = (count, 1, each) if reads >= writes else (count, each, 1)
-        name = graph.name(node, f".part{j}" if more else "")
+        name = graph.name(node, suffix + f".part{j}" * bool(more))
         layer = Layer(1, *sizes, op="eltwise", name=name)
         if flat is None:
             layers.append(graph.emit(layer, inputs))
@@ -70,15 +71,18 @@ def _flat(graph: Graph, inputs: list[str], reads: int) -> P.Parts | None:
 
 def one_pass(graph: Graph, node: Any) -> None:
     """Softmax, normalisations and the like: each element read and written once."""
-    shape = graph.shape(node.input[0])
-    agree(graph, node.output[0], shape)
-    layer = graph.elementwise(node, 1)
-    others = [x for x in node.input[1:] if graph.activation(x)]
+    x = node.input[0]
+    graph.agree(node.output[0], graph.shape(x))
+    others = graph.data(node.input[1:])
     params = graph.params(x for x in node.input[1:] if x)
-    i = graph.emit(layer, [node.input[0], *others], params=params, reads=_pass(graph, node))
-    for k, y in enumerate(node.output):
-        if y and graph.values.find(y) is not None:
-            graph.make(y, i, part=k)
+    outputs = [y for y in node.output if y and graph.values.find(y) is not None]
+    if others or len(outputs) > 1:  # factors that are data, statistics as results
+        graph.add_params((), params)
+        read = P.elements(tuple(p for t in (x, *others) for p in graph.read(t)))
+        move(graph, node, [x, *others], read, outputs)
+        return
+    i = graph.emit(graph.elementwise(node, 1), [x], params=params, reads=_pass(graph, node))
+    graph.make(node.output[0], i)
 
 
 def _pass(graph: Graph, node: Any) -> Reads:
@@ -278,7 +282,7 @@ def dft(graph: Graph, node: Any) -> None:
     count = length[0] if length else shape[axis]
     if attributes.get("onesided"):
         count = count // 2 + 1
-    agree(graph, node.output[0], (*shape[:axis], count, *shape[axis + 1 : -1], 2))
+    graph.agree(node.output[0], (*shape[:axis], count, *shape[axis + 1 : -1], 2))
     traffic(graph, node)
 
 
