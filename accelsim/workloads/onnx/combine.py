@@ -30,6 +30,7 @@ def combine(graph: Graph, node: Any) -> None:
         graph.agree(node.output[0], tuple(0 if 0 in sizes else max(sizes) for sizes in zip(*padded)))
     else:
         axis = graph.attributes(node).get("axis")
+        graph.agree(node.output[0], graph.shape(inputs[0]))
     constants = [x for x in inputs if not graph.activation(x)]
     large = [x for x in dict.fromkeys(constants) if sum(n > 1 for n in graph.shape(x)) > 1]
     params = graph.params(constants)

@@ -80,6 +80,7 @@ class Graph:
         self._edges: list[Edge] = []
         self._windows: list[Reads] = []
         self._selected: list[Selection] = []
+        self._windowed: set[int] = set()
         self._bases: dict[Origin, View | Whole] = {}
         self._last: set[Origin] = set()
         self._weights: list[int] = []
@@ -217,6 +218,8 @@ class Graph:
                     base = self._bases.get(source, Whole("pieces of it lie between each other"))
                     view = place.view(part.shown or part, shape, base, source in self._last)
                     self._windows.append(seen(window, view))
+                    if part.shown is not None and part.shown.elements == prod(source.shape):
+                        self._windowed.add(len(self._edges) - 1)
                 elif operand == "W":
                     widths[operand].add(part.bits)
                     self.bits[BITS.get(self.values.kind(source.tensor), 32)] += elements
@@ -316,6 +319,10 @@ class Graph:
             output = _one(taken.get(i, set()))
             if output is not None:
                 self.layers[i] = replace(layer, bits=layer.bits._replace(output=output))
+        once = Counter(s.tensor for e, s in zip(self._edges, self._selected) if e.producer == INPUT)
+        for k in self._windowed:  # its window says what it reads
+            if self._edges[k].producer != INPUT or once[self._selected[k].tensor] == 1:
+                self._selected[k] = self._selected[k]._replace(region=None)
         leaving = {p.source.producer for x in outputs for p in self.parts.get(x, ())} - {INPUT, WEIGHT}
         if not leaving:
             read = {e.producer for e in self._edges}
