@@ -65,18 +65,19 @@ def join(
     if found is not None:
         one, other = found
         layer = broadcast(shape, operands[one], operands[other], graph.name(node, suffix))
-        left = [x for x in data if x != other]
-        i = graph.emit(layer, left, factors=[Operand(operands[other])], params=params)
-        graph.make(y, i)
-        return
+        if layer.input_elements + layer.weight_elements == read:
+            left = [one, *(x for x in data if x not in operands)]  # others hold nothing else
+            i = graph.emit(layer, left, factors=[Operand(operands[other])], params=params)
+            graph.make(y, i)
+            return
     if read and read % size and size % read:
         graph.add_params((), params)
         params = 0
         if read < size:
             move(graph, node, [*wide, *large], read, [y], suffix)
             return
-        if _in_two(graph, node, list(operands.values()), read, suffix):
-            return
+        _in_two(graph, node, list(operands.values()), read, suffix)
+        return
     several = read // size or len(full) + sum(graph.elements(x) == size for x in large)
     layer = graph.elementwise(node, max(several, 1), suffix=suffix)
     if read and read < size and size % read == 0:  # all repeat: each makes several results
@@ -84,10 +85,10 @@ def join(
     graph.make(y, graph.emit(layer, data, params=params))
 
 
-def _in_two(graph: Graph, node: Any, operands: list[Parts], read: int, suffix: str) -> bool:
+def _in_two(graph: Graph, node: Any, operands: list[Parts], read: int, suffix: str) -> None:
     """Two layers, of which the first reads an element more for each of its results.
 
-    The first reads what its results need, the second what is left. False where views hide what that is.
+    The first reads what its results need, the second what is left; the first all, where views hide that.
     """
     shape = graph.shape(node.output[0])
     size = prod(shape)
@@ -98,7 +99,7 @@ def _in_two(graph: Graph, node: Any, operands: list[Parts], read: int, suffix: s
         for at, count in ((0, more), (more, size - more))
     )
     if any(p.axes is None for p in (*first, *rest)):
-        return False
+        first, rest = tuple(p for parts in operands for p in parts), ()
     i = graph.emit(
         Layer(G=more, C=each + 1, op="eltwise", name=graph.name(node, f"{suffix}.part0")), [Operand(first)]
     )
@@ -106,8 +107,7 @@ def _in_two(graph: Graph, node: Any, operands: list[Parts], read: int, suffix: s
         Layer(G=size - more, C=each, op="eltwise", name=graph.name(node, f"{suffix}.part1")),
         [Operand(rest)], before=first,
     )  # fmt: skip
-    graph.join(node.output[0], i, j)
-    return True
+    graph.join(node.output[:1], i, j)
 
 
 def _expanded(graph: Graph, name: str, shape: Shape, axis: int | None) -> Parts:
@@ -121,15 +121,15 @@ def _expanded(graph: Graph, name: str, shape: Shape, axis: int | None) -> Parts:
 def _apart(operands: dict[str, Parts], data: list[str], read: int) -> tuple[str, str] | None:
     """The operand that is read as inputs and the one that takes the place of weights, if they are all.
 
-    The largest activation, and the largest of the others; not where they share elements, or a third has some.
+    The largest activation, and another that shares nothing with it; not where a third holds more.
     """
     elements = {x: P.elements(parts) for x, parts in operands.items()}
     first = max(data, key=lambda x: elements[x])
-    others = [x for x in operands if x != first]
-    if not others:
-        return None
-    second = max(others, key=lambda x: elements[x])
-    return (first, second) if read == elements[first] + elements[second] else None
+    for second in operands:
+        both = P.elements(operands[first] + operands[second])
+        if second != first and read == both == elements[first] + elements[second]:
+            return first, second
+    return None
 
 
 def broadcast(shape: Shape, one: Parts, other: Parts, name: str) -> Layer:

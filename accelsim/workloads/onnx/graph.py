@@ -259,16 +259,26 @@ class Graph:
         pieces = [P.made(Origin(i, tensor, (self.layers[i].output_elements,)), bits) for i in layers]
         self.parts[name] = P.loose(tuple(p for piece in pieces for p in piece))
 
-    def join(self, name: str, *layers: int) -> None:
-        """The tensor is the results of some layers, one after the other in row-major order."""
-        made = [self.layers[i].output_elements for i in layers]
-        whole = P.concat(((P.made(Origin(i, "", (n,))), (n,)) for i, n in zip(layers, made)), 0)
-        parts = P.reshape(whole, (sum(made),), self.shape(name))
-        self.parts[name] = P.quantised(parts, quantised_bits(self.values.kind(name)))
+    def join(self, names: Iterable[str], *layers: int) -> None:
+        """The tensors, one after the other in row-major order, are the results of layers, likewise."""
+        sources = [Origin(i, "", (self.layers[i].output_elements,)) for i in layers]
+        start = 0
+        for name in names:
+            shape, parts, at = self.shape(name), list[P.Part](), 0
+            size, bits = prod(shape), quantised_bits(self.values.kind(name))
+            for source in sources:
+                first, end = max(at, start), min(at + source.shape[0], start + size)
+                if first < end:
+                    parts += P.stretch(source, first - at, shape or (1,), first - start, end - first, bits)
+                at += source.shape[0]
+            self.parts[name] = tuple(parts) if shape else P.reshape(tuple(parts), (1,), ())
+            start += size
 
     def fuse(self, node: Any, name: str, params: int = 0) -> None:
         """The node costs nothing: its output is `name`; parameters go to the layer that made that."""
         parts = self.read(name)
+        if self.values.find(node.output[0]) is None:  # old versions of operators have no shape inference
+            self.values.define(node.output[0], self.shape(name), self.values.kind(name))
         self.parts[node.output[0]] = parts
         if params:
             makers = [p.source.producer for p in parts if p.source.producer >= 0]

@@ -10,9 +10,9 @@ from accelsim.errors import AccelsimError
 from accelsim.workloads.layer import Layer
 from accelsim.workloads.onnx import parts as P
 from accelsim.workloads.onnx import views as V
-from accelsim.workloads.onnx.graph import Graph, Operand, quantised_bits
-from accelsim.workloads.onnx.parts import Origin
+from accelsim.workloads.onnx.graph import Graph, Operand
 from accelsim.workloads.reach import SAME, Reads, RowWindow, Whole, Window, all_of
+from accelsim.workloads.region import whole
 
 
 def move(
@@ -27,8 +27,6 @@ def move(
     small, large = sorted((reads, writes))
     times, more = divmod(large, small)
     flat = _flat(graph, inputs, reads) if more else None
-    if more and flat is None:  # operands that share elements
-        small, times, more = large, 1, 0
     layers, at = [], 0
     pieces = [(small - more, times), (more, times + 1)] if more else [(small, times)]
     for j, (count, each) in enumerate(pieces):
@@ -36,7 +34,7 @@ def move(
         name = graph.name(node, suffix + f".part{j}" * bool(more))
         layer = Layer(1, *sizes, op="eltwise", name=name)
         if flat is None:
-            layers.append(graph.emit(layer, inputs))
+            layers.append(graph.emit(layer, [] if j else inputs))  # the first reads all
             continue
         taken = P.take(flat, (reads,), 0, at, layer.input_elements)
         layers.append(graph.emit(layer, [Operand(taken)]))
@@ -45,28 +43,19 @@ def move(
         for k, y in enumerate(outputs):
             graph.make(y, *layers, part=k)
         return
-    made = [graph.layers[i].output_elements for i in layers]
-    whole = P.concat(((P.made(Origin(i, "", (n,))), (n,)) for i, n in zip(layers, made)), 0)
-    at = 0
-    for y in outputs:
-        n, shape = graph.elements(y), graph.shape(y)
-        parts = P.reshape(P.take(whole, (writes,), 0, at, n), (n,), shape)
-        graph.parts[y] = P.quantised(parts, quantised_bits(graph.values.kind(y)))
-        at += n
+    graph.join(outputs, *layers)
 
 
 def _flat(graph: Graph, inputs: list[str], reads: int) -> P.Parts | None:
-    """What the inputs hold in one axis, without padding, if each element stands there once."""
+    """What the inputs hold in one axis, each element once and without padding, if that is known."""
     out = []
-    for part in (p for x in dict.fromkeys(inputs) for p in graph.read(x)):
-        if part.axes is None:
+    for part, source, region, n in P.reads(tuple(p for x in inputs for p in graph.read(x))):
+        known = whole(prod(source.shape)) if region is None else region
+        if known.elements != n or (part.axes is None and part.elements < part.region.elements):
             return None
-        shape = part.shape
-        flat = P.reshape((part._replace(start=(0,) * len(shape)),), shape, (prod(shape),))
-        out.append((flat, (prod(shape),)))
-    if sum(n for _, (n,) in out) != reads or any(p.axes is None for flat, _ in out for p in flat):
-        return None
-    return P.concat(out, 0)
+        box = P.Part(source, known, n, (0,), (known.factors,), known.offset, part.bits)
+        out.append(((box,), (n,)))
+    return P.concat(out, 0) if sum(n for _, (n,) in out) == reads else None
 
 
 def one_pass(graph: Graph, node: Any) -> None:
@@ -76,12 +65,12 @@ def one_pass(graph: Graph, node: Any) -> None:
     others = graph.data(node.input[1:])
     params = graph.params(x for x in node.input[1:] if x)
     outputs = [y for y in node.output if y and graph.values.find(y) is not None]
-    if others or len(outputs) > 1:  # factors that are data, statistics as results
+    read = P.elements(tuple(p for t in (x, *others) for p in graph.read(t)))
+    if read not in (0, graph.elements(x)) or len(outputs) > 1:  # factors that are data, statistics as results
         graph.add_params((), params)
-        read = P.elements(tuple(p for t in (x, *others) for p in graph.read(t)))
         move(graph, node, [x, *others], read, outputs)
         return
-    i = graph.emit(graph.elementwise(node, 1), [x], params=params, reads=_pass(graph, node))
+    i = graph.emit(graph.elementwise(node, 1), [x, *others], params=params, reads=_pass(graph, node))
     graph.make(node.output[0], i)
 
 

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from accelsim.workloads.region import (
     Axes,
     Axis,
+    Factor,
     Region,
     contiguous,
     cut,
@@ -70,6 +71,26 @@ def made(source: Origin, bits: int = 0) -> Parts:
     axes = contiguous(source.shape)
     n = prod(source.shape)
     return (Part(source, whole_region(n), n, (0,) * len(axes), axes, bits=bits),)
+
+
+def stretch(source: Origin, at: int, shape: Shape, first: int, count: int, bits: int = 0) -> Parts:
+    """Elements `at` and on of a source, as row-major positions `first` and on of a tensor of `shape`."""
+    inner = prod(shape[1:])
+    out: list[Part] = []
+    while count > 0:
+        row, skipped = divmod(first, inner)
+        if len(shape) > 1 and (skipped or count < inner):  # a piece of one row
+            n = min(inner - skipped, count)
+            boxes = stretch(source, at, shape[1:], skipped, n, bits)
+            out += [p._replace(start=(row, *p.start), axes=((), *(p.axes or ()))) for p in boxes]
+        else:
+            rows = count // inner
+            n = rows * inner
+            axes = contiguous((rows, *shape[1:]))
+            box = Part(source, region(at, [(n, 1)]), n, (row, *(0,) * (len(shape) - 1)), axes, at, bits)
+            out.append(box)
+        at, first, count = at + n, first + n, count - n
+    return tuple(out)
 
 
 def loose(parts: Parts, elements: int | None = None) -> Parts:
@@ -332,23 +353,31 @@ def _reshaped(p: Part, old: Shape, new: Shape, groups: list[tuple[range, range]]
             found = regroup(factors, sizes)
             begin = [0] * len(sizes)
         else:
-            # One axis is not full, all before it are of size 1: a stretch of the group's elements.
-            i = partial[0]
-            if len(partial) > 1 or any(old[k] != 1 for k in a if k < i):
+            # One axis is not full, before it the box is one position wide: a stretch of the group's elements.
+            i = partial[-1]
+            if any(length(p.axes[k]) != 1 for k in a if k < i):
                 return None
-            inner = prod(old[k] for k in a if k > i)
-            first, count = p.start[i] * inner, length(p.axes[i]) * inner
-            k = next((k for k, size in enumerate(sizes) if size > 1), 0)
-            below = prod(sizes[k + 1 :])
-            if first % below or count % below:
-                return None
-            found = regroup(factors, [*sizes[:k], count // below, *sizes[k + 1 :]])
-            begin = [first // below if m == k else 0 for m in range(len(sizes))]
+            inner = [prod(old[k + 1 : a.stop]) for k in a]
+            first = sum(p.start[k] * n for k, n in zip(a, inner) if k <= i)
+            found, begin = _stretched(factors, first, length(p.axes[i]) * inner[i - a.start], sizes)
         if found is None:
             return None
         axes += found
         start += begin
     return p._replace(start=tuple(start), axes=tuple(axes))
+
+
+def _stretched(
+    factors: Iterable[Factor], first: int, count: int, sizes: Sequence[int]
+) -> tuple[Axes | None, list[int]]:
+    """(axes, where they begin) of a stretch of row-major positions as a box of axes of `sizes`."""
+    for k, size in enumerate(sizes):
+        below = prod(sizes[k + 1 :])
+        row = size * below
+        if first // row == (first + count - 1) // row and first % below == count % below == 0:
+            begin = [first // prod(sizes[m + 1 :]) % n if m <= k else 0 for m, n in enumerate(sizes)]
+            return regroup(factors, [*(1 for _ in sizes[:k]), count // below, *sizes[k + 1 :]]), begin
+    return None, []
 
 
 def elements(parts: Parts) -> int:
