@@ -171,7 +171,7 @@ class Numbered:
 
     def softmax(self, name, x, new):
         self.model.node("Softmax", [name], new)
-        self.note(new, x.ravel(), self.fresh(x.shape), len({*x.ravel()} - {PADDING}))
+        self.note(new, x.ravel(), self.fresh(x.shape), None if PADDING in x else len(np.unique(x)))
 
     def window(self, x):
         """Kernel, strides, dilations, pads, and the positions of `x`, padded, that each axis touches."""

@@ -60,17 +60,18 @@ def join(
     wide = [x for x in data if graph.elements(x) > 1] or data
     operands = {x: _expanded(graph, x, shape, axis) for x in (*wide, *large)}
     read = P.elements(tuple(p for parts in operands.values() for p in parts))
+    gaps = any(P.padded(parts, shape) for parts in operands.values())  # padding is data of a nest
     full = [x for x in dict.fromkeys(wide) if graph.elements(x) == size and not P.repeats(graph.read(x))]
     found = _apart(operands, wide, read) if len(full) < 2 else None
     if found is not None:
         one, other = found
         layer = broadcast(shape, operands[one], operands[other], graph.name(node, suffix))
-        if layer.input_elements + layer.weight_elements == read:
+        if gaps or layer.input_elements + layer.weight_elements == read:
             left = [one, *(x for x in data if x not in operands)]  # others hold nothing else
             i = graph.emit(layer, left, factors=[Operand(operands[other])], params=params)
             graph.make(y, i)
             return
-    if read and read % size and size % read:
+    if read and read % size and size % read and not gaps:
         graph.add_params((), params)
         params = 0
         if read < size:
@@ -78,9 +79,9 @@ def join(
             return
         _in_two(graph, node, list(operands.values()), read, suffix)
         return
-    several = read // size or len(full) + sum(graph.elements(x) == size for x in large)
+    several = (0 if gaps else read // size) or len(full) + sum(graph.elements(x) == size for x in large)
     layer = graph.elementwise(node, max(several, 1), suffix=suffix)
-    if read and read < size and size % read == 0:  # all repeat: each makes several results
+    if read and read < size and size % read == 0 and not gaps:  # all repeat: each makes several results
         layer = Layer(G=read, K=size // read, op="eltwise", name=layer.name)
     graph.make(y, graph.emit(layer, data, params=params))
 

@@ -66,7 +66,8 @@ def one_pass(graph: Graph, node: Any) -> None:
     params = graph.params(x for x in node.input[1:] if x)
     outputs = [y for y in node.output if y and graph.values.find(y) is not None]
     read = P.elements(tuple(p for t in (x, *others) for p in graph.read(t)))
-    if read not in (0, graph.elements(x)) or len(outputs) > 1:  # factors that are data, statistics as results
+    uneven = read not in (0, graph.elements(x)) and not P.padded(graph.read(x), graph.shape(x))
+    if uneven or len(outputs) > 1:  # factors that are data, statistics as results
         graph.add_params((), params)
         move(graph, node, [x, *others], read, outputs)
         return

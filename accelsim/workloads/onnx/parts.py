@@ -417,6 +417,11 @@ def reads(parts: Parts, before: Parts = ()) -> list[tuple[Part, Origin, Region |
     return out
 
 
+def padded(parts: Parts, shape: Shape) -> bool:
+    """Whether boxes leave some of a tensor of `shape` to padding, or to constants beside the data."""
+    return all(p.axes is not None for p in parts) and sum(prod(p.shape) for p in parts) < prod(shape)
+
+
 def repeats(parts: Parts) -> bool:
     """Whether some element stands in several places."""
     return any(p.axes is not None and any(s == 0 and n > 1 for x in p.axes for n, s in x) for p in parts)
