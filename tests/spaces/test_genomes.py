@@ -91,7 +91,7 @@ def test_layers_and_network_agree(name: str) -> None:
 
 @every_space
 def test_edges_carry_whole_results(name: str) -> None:
-    """Every edge carries its producer's whole output but what a stride skips; everything but the end is read."""
+    """Every edge carries its producer's whole output but what a stride skips; all but the end is read."""
     space, genomes = drawn(name, 10)
     for genome in genomes:
         for batch in (1, 3):
@@ -104,7 +104,7 @@ def test_edges_carry_whole_results(name: str) -> None:
                     assert edge.elements * prod(network.input_shape[1:]) == (
                         batch * prod(network.input_shape) * network.area_read(edge, window)
                     )
-                skips = layer.R < layer.stride[0] or layer.S < layer.stride[1]
+                skips = any(k < s for k, s in zip((layer.R, layer.S), layer.stride))
                 if not skips and edge.producer >= 0:
                     assert edge.elements == network.layers[edge.producer].output_elements
             assert network.outputs == (len(network.layers) - 1,)

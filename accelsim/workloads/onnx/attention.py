@@ -39,6 +39,10 @@ def group_query(graph: Graph, node: Any) -> None:
     past = [node.input[i] if len(node.input) > i else "" for i in at]
     if not k:
         q, k, v = _unpacked(graph, node, q, heads, kv_heads)
+    elif not v and len(graph.shape(k)) == 5:
+        k, v = _stacked(graph, node, k)
+    beside = node.input[3:4] if node.op_type == "MultiHeadAttention" else ()
+    graph.add_params((), graph.params(x for x in beside if x and not graph.activation(x)))
     masks = node.input[4:6] if node.op_type == "MultiHeadAttention" else node.input[10:11]
     made = _attend(graph, node, q, k, v, heads, kv_heads, past, masks)
     _result(graph, node, made, True)
@@ -79,12 +83,29 @@ def _cached(graph: Graph, past: str, j: int) -> str:
 
 def _unpacked(graph: Graph, node: Any, q: str, heads: int, kv_heads: int) -> list[str]:
     shape = graph.shape(q)
+    if len(shape) == 5:
+        return _stacked(graph, node, q)
     if len(shape) != 3:
         raise AccelsimError(f"packed q, k and v of shape {list(shape)} are not supported")
     depth = shape[-1] // (heads + 2 * kv_heads)
     counts = [heads * depth, kv_heads * depth, kv_heads * depth]
     base = node.output[0]
     return [_slice(graph, q, f"{base}:{'qkv'[j]}", sum(counts[:j]), counts[j]) for j in range(3)]
+
+
+def _stacked(graph: Graph, node: Any, name: str) -> list[str]:
+    """The factors in [batch, tokens, heads, factors, depth], each as [batch, heads, tokens, depth]."""
+    n, tokens, heads, count, depth = shape = graph.shape(name)
+    out = []
+    for j in range(count):
+        new = f"{node.output[0]}:{name}{j}"
+        cut = P.reshape(
+            P.take(graph.read(name), shape, 3, j, 1), (n, tokens, heads, 1, depth), (n, tokens, heads, depth)
+        )
+        graph.values.define(new, (n, heads, tokens, depth), graph.values.kind(name))
+        graph.parts[new] = P.transpose(cut, (0, 2, 1, 3))
+        out.append(new)
+    return out
 
 
 def _slice(graph: Graph, name: str, new: str, first: int, count: int) -> str:

@@ -21,9 +21,9 @@ from accelsim.workloads.onnx.roles import varying
 from accelsim.workloads.onnx.values import Shape
 
 
-def gemm(graph: Graph, node: Any) -> None:
-    """Fully connected: rows are the batch."""
-    x, w = node.input[0], weight_input(node)
+def gemm(graph: Graph, node: Any, right: int = 1, bias: int = 2) -> None:
+    """Fully connected: rows are the batch; positions of the right factor and of a bias among the inputs."""
+    x, w = node.input[0], weight_input(node, right)
     attributes = graph.attributes(node)
     a, b = graph.shape(x), graph.shape(w)
     if len(a) != 2 or len(b) != 2:
@@ -36,7 +36,7 @@ def gemm(graph: Graph, node: Any) -> None:
         x, w, rows, out = w, x, out, rows
     n, p = _rows(graph, rows)
     layer = Layer(n, 1, out, inner, p, op="gemm", name=graph.name(node))
-    weighted(graph, node, layer, x, w, node.input[2:3], node.output[0])
+    weighted(graph, node, layer, x, w, node.input[bias:][:1], node.output[0])
 
 
 def matmul(graph: Graph, node: Any, right: int = 1, bias: int | None = None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from math import prod
 from typing import Any
 
@@ -148,10 +149,11 @@ def skip_norm(graph: Graph, node: Any) -> None:
             graph.values.define(y, shape, graph.values.kind(x))
     operands = sum(graph.elements(t) == prod(shape) for t in (x, skip))
     params = graph.params(t for t in node.input[2:] if t and not graph.activation(t))
-    i = graph.emit(graph.elementwise(node, operands), graph.data(node.input), params=params)
-    for k, y in enumerate(node.output):
-        if y and k in (0, 3):
-            graph.make(y, i, part=k)
+    outputs = [y for k, y in enumerate(node.output) if y and k in (0, 3)]
+    layer = replace(graph.elementwise(node, operands), K=len(outputs))
+    i = graph.emit(layer, graph.data(node.input), params=params)
+    for k, y in enumerate(outputs):
+        graph.make(y, i, part=k)
 
 
 def embed_norm(graph: Graph, node: Any) -> None:
