@@ -122,4 +122,4 @@ def test_engines_of_a_machine_at_other_widths(bits: LayerBits) -> None:
     assert engine_of(hw, layer) is not None
     assert one.costs == other.costs
     assert one.costs.mac.energy_pj != hw.for_layer(Layer(G=64, P=8, Q=8, R=3, S=3)).costs.mac.energy_pj
-    assert one.mac == other.mac and one.precision_bits == other.precision_bits
+    assert (one.mac, one.precision_bits) == (other.mac, other.precision_bits)
