@@ -11,6 +11,7 @@ import os
 import stat
 import sys
 import tempfile
+import threading
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -18,6 +19,7 @@ from typing import Any
 
 import numba
 from numba import njit, types
+from numba.core.ccallback import CFunc
 
 from cost_models._steps import StepCompiler
 
@@ -101,11 +103,57 @@ def kernel(function: Callable[..., Any]) -> Any:
         made = _compile(function, cache=True)
     except RuntimeError:  # NUMBA_CACHE_DIR, or the folder of a frozen program, cannot be written
         return _compile(function)
+    _forgive(made)
+    return made
+
+
+class Callback:
+    """A function that compiled code calls by its address: compiled, or loaded, when that is first asked for.
+
+    `signature` is a Numba signature, of numbers and pointers alone. For what a kernel can do without, and
+    should not compile with it.
+    """
+
+    def __init__(self, function: Callable[..., Any], signature: Any) -> None:
+        self._function = function
+        self._signature = signature
+        self._made: Any = None
+        self._lock = threading.Lock()
+
+    def is_kept(self) -> bool:
+        """Whether it is compiled already, here or on disk."""
+        if self._made is not None:
+            return True
+        name = f"{self._function.__module__.rpartition('.')[2]}.{self._function.__qualname__}-*.nbi"
+        return _CACHE and any(Path(numba.config.CACHE_DIR or ".").rglob(name))  # type: ignore[attr-defined]
+
+    @property
+    def address(self) -> int:
+        """Where its machine code begins."""
+        with self._lock:
+            if self._made is None:
+                arguments = self._signature.args, self._signature.return_type
+                made = CFunc(self._function, arguments, {}, {"nogil": True, "error_model": "numpy"})
+                if _CACHE:
+                    with suppress(RuntimeError):
+                        made.enable_caching()
+                        _forgive(made)
+                made.compile()
+                self._made = made
+        return int(self._made.address)
+
+
+def callback(signature: Any) -> Callable[[Callable[..., Any]], Callback]:
+    """Decorator that makes a `Callback`."""
+    return lambda function: Callback(function, signature)
+
+
+def _forgive(made: Any) -> None:
+    """Make the cache of a compiled function bear a full disk and damaged files."""
     cache = getattr(made, "_cache", None)
     if cache is not None:
         cache.load_overload = _forgiving(cache.load_overload)
         cache.save_overload = _forgiving(cache.save_overload, cache.flush)
-    return made
 
 
 def _forgiving(access: Callable[..., Any], renew: Callable[[], Any] | None = None) -> Callable[..., Any]:
