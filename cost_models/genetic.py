@@ -17,7 +17,6 @@ from cost_models._jit import inlined, kernel, step
 from cost_models.brood import ask
 from cost_models.chance import below, mixed, uniform
 from cost_models.filled import draw, draw_axis, fill
-from cost_models.genes import SCRATCH
 from cost_models.greedy import BEGUN, FREE_ORDERS, LIMIT, NOW, REFUSED, SPENT, better, count, improve
 from cost_models.loopnest import price
 from cost_models.nest import FREE_I, FREE_W
@@ -25,6 +24,7 @@ from cost_models.wishes import (
     DIM,
     PARTS,
     PLACE,
+    SCRATCH,
     TILE,
     WISH,
     copy,
@@ -359,7 +359,7 @@ def advance(
 
     limit   evaluations of the start at most; with the same random numbers for every seed
     wish int64[ROWS, M * WISH], cost float64[ROWS, 4], tally int64[TALLY], sizes int64[8, SIZES] and
-    state uint64[1] keep the search between calls; scratch int64[genes.SCRATCH].
+    state uint64[1] keep the search between calls; scratch int64[wishes.SCRATCH].
     Others as in `genes.score_batch`; `orders` has at least FREE_ORDERS rows where any goes. Returns a status:
     where nothing fits, that of the smallest tiles.
     """

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import carray, types
+from numba import types
+from numba.np.numpy_support import carray
 
 from cost_models import lanes_nest as V
 from cost_models import layout as L

@@ -11,11 +11,10 @@ from cost_models import layout as L
 from cost_models import work as X
 from cost_models._jit import kernel, step
 from cost_models.brood import BROOD
-from cost_models.genes import SCRATCH
 from cost_models.genetic import ROWS, advance
 from cost_models.greedy import BEGUN, SPENT, TALLY
 from cost_models.loopnest import price
-from cost_models.wishes import SIZES, WISH
+from cost_models.wishes import SCRATCH, SIZES, WISH
 
 
 @step
@@ -79,6 +78,9 @@ def map_pairs(
         X.place(problem[p], holds[h], fan[h], memory[h], machine[h], ws, iw)
         if len(reserved):
             reserve(p, reserved, ws, iw)
+        for m in range(M):
+            for a in range(L.MAX_AXES):
+                ad[0, m, a] = af[0, m, a] = 0
         tally[SPENT] = 0
         status[p] = advance(
             objective, start, budget, budget, seed[p], allowed[h], sizes, wish, cost, tally, orders[h],

@@ -95,9 +95,8 @@ from tests.cost_models.test_lanes import LAYERS
 brood.BROOD = int(sys.argv[1])
 for name in ("3x3", "depthwise", "gemm"):
     for objective in ("edp", "latency"):
-        batch, spent = template(
-            accelsim.load_hardware(sys.argv[2]), LAYERS[name], objective=objective, evaluations=int(sys.argv[3])
-        )
+        hardware = accelsim.load_hardware(sys.argv[2])
+        batch, spent = template(hardware, LAYERS[name], objective=objective, evaluations=130)
         print(name, objective, spent, *(array[0].tolist() for array in batch))
 """
 
@@ -107,7 +106,7 @@ def test_what_is_asked_together_is_what_is_asked_in_turn(hardware) -> None:
     """The start takes from eight neighbours at a time what it takes from one at a time."""
     said = [
         subprocess.run(
-            [sys.executable, "-c", INTERPRETED, str(size), hardware, "130"],
+            [sys.executable, "-c", INTERPRETED, str(size), hardware],
             env={**os.environ, "NUMBA_DISABLE_JIT": "1"}, check=True, capture_output=True, text=True,
         ).stdout
         for size in (1, 3, 8)
@@ -118,7 +117,7 @@ def test_what_is_asked_together_is_what_is_asked_in_turn(hardware) -> None:
 
 @compiled
 def test_lanes_come_when_they_pay(monkeypatch) -> None:
-    """Not compiled for short searches; after many, or where they are on disk, the memory has their address."""
+    """Not for short searches; after many, or earlier where they are on disk, the memory has their address."""
     from cost_models.lanes_brood import price_addressed
 
     monkeypatch.setattr(brood, "_asked", 0)
