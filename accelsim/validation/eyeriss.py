@@ -17,7 +17,7 @@ from accelsim.validation import row_stationary as rs
 from accelsim.validation import silicon
 from accelsim.validation.result import EXACT, Case, Report, within
 from accelsim.workloads.layer import Layer
-from cost_models import layout as L
+from cost_models.loopnest import layout as L
 
 if TYPE_CHECKING:
     from accelsim.hardware import Accelerator

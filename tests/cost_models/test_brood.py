@@ -16,8 +16,8 @@ import accelsim
 from accelsim import pack
 from accelsim.mapping.encoding import Allowed
 from accelsim.mapping.pairs import Machines, PairResult, map_pairs
-from cost_models import brood
-from cost_models import layout as L
+from cost_models.loopnest import layout as L
+from cost_models.mappers import brood
 from tests.cost_models.test_lanes import LARGE, LAYERS, invented
 from tests.mapping.invented import INVENTED
 from tests.mapping.invented import invented as chip
@@ -90,7 +90,7 @@ import sys
 import numpy as np
 import accelsim
 from accelsim.mapping.template import template
-from cost_models import brood
+from cost_models.mappers import brood
 from tests.cost_models.test_lanes import LAYERS
 brood.BROOD = int(sys.argv[1])
 for name in ("3x3", "depthwise", "gemm"):
@@ -118,7 +118,7 @@ def test_what_is_asked_together_is_what_is_asked_in_turn(hardware) -> None:
 @compiled
 def test_lanes_come_when_they_pay(monkeypatch) -> None:
     """Not for short searches; after many, or earlier where they are on disk, the memory has their address."""
-    from cost_models.lanes_brood import price_addressed
+    from cost_models.lanes.brood import price_addressed
 
     monkeypatch.setattr(brood, "_asked", 0)
     monkeypatch.setattr(type(price_addressed), "is_kept", lambda self: False)

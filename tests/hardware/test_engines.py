@@ -14,6 +14,7 @@ from accelsim.hardware.engines import engine_of
 from accelsim.pricing.models.loopnest import LoopNest
 from accelsim.pricing.network import NetworkPricer, Run
 from accelsim.pricing.way import Way
+from accelsim.workloads.bits import LayerBits
 from accelsim.workloads.layer import Layer
 
 conv = Layer.conv2d(K=16, C=16, P=14, Q=14, R=3, S=3)
@@ -110,3 +111,15 @@ def test_multiply_accumulates_of_several_cycles() -> None:
     thrice = accelsim.evaluate(data, conv, once.mapping.to_dict())
     assert thrice.compute_cycles == 3 * once.compute_cycles
     assert load_hardware(data).peak_macs_per_cycle == 256 / 3
+
+
+@pytest.mark.parametrize("bits", [LayerBits(16, 16, 16), LayerBits(16, 8, 16)])
+def test_engines_of_a_machine_at_other_widths(bits: LayerBits) -> None:
+    """Whichever comes first, the widths or the engine, the machine is the same, the MACs' energy included."""
+    hw = load_hardware("dpu_zcu102")
+    layer = Layer(G=64, P=8, Q=8, R=3, S=3, bits=bits)
+    one, other = hw.for_layer(layer), hw.at_bits(bits).for_layer(layer)
+    assert engine_of(hw, layer) is not None
+    assert one.costs == other.costs
+    assert one.costs.mac.energy_pj != hw.for_layer(Layer(G=64, P=8, Q=8, R=3, S=3)).costs.mac.energy_pj
+    assert (one.mac, one.precision_bits) == (other.mac, other.precision_bits)
