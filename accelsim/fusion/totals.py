@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from accelsim.fusion.room import home_of
 from accelsim.hardware.ports import short
 from accelsim.pack import USERS, pack_machine
-from cost_models import layout as L
+from cost_models.loopnest import layout as L
 
 if TYPE_CHECKING:
     from accelsim.hardware import Accelerator

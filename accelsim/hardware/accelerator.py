@@ -41,7 +41,7 @@ from accelsim.hardware.precision import at_bits
 from accelsim.hardware.search_space import SearchSpace
 from accelsim.hardware.sparsity import Density, OnZero, timed
 from accelsim.shown import Shown
-from cost_models.layout import MAX_MEMORIES
+from cost_models.loopnest.layout import MAX_MEMORIES
 
 if TYPE_CHECKING:
     from accelsim.workloads.bits import LayerBits

@@ -14,7 +14,7 @@ from accelsim.mapping.mapping import Mapping, MappingError
 from accelsim.pack import TENSORS, USERS, Batch, Counts, count, pack_layer, pack_machine, traffic_rows
 from accelsim.shown import Shown
 from accelsim.workloads.layer import DIMS, Layer
-from cost_models import layout as L
+from cost_models.loopnest import layout as L
 
 if TYPE_CHECKING:
     from accelsim.hardware import Accelerator

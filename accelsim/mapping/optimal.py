@@ -38,7 +38,7 @@ from accelsim.mapping.optimal_ways import Ways
 from accelsim.mapping.template import template
 from accelsim.pack import Batch, Machine, pack_layer, pack_machine, price
 from accelsim.workloads.layer import Layer
-from cost_models import layout as L
+from cost_models.loopnest import layout as L
 
 if TYPE_CHECKING:
     from accelsim.hardware import Accelerator
@@ -48,7 +48,7 @@ _OBJECTIVES = ("edp", "latency", "energy")
 _FRONT = 3  # number of the front among the kernel's objectives
 _FRONT_ROOM = 1 << 14
 _NEVER = np.iinfo(np.int64).max
-_RULES = ("tile", "loop order", "kernel", "capacity", "box")  # as in `cost_models.bound_search`
+_RULES = ("tile", "loop order", "kernel", "capacity", "box")  # as in `cost_models.exact.search`
 _LOOK_S = 0.02  # between two looks at the clock from outside the kernels
 PATIENCE = 4_000_000
 """Boxes of tiles after which a search without any limit ends."""
@@ -328,7 +328,7 @@ class OptimalMapper(Mapper):
 
 
 class _Boxes(NamedTuple):
-    """Boxes of tiles still to be looked at, see `cost_models.bound_search.search`."""
+    """Boxes of tiles still to be looked at, see `cost_models.exact.search.search`."""
 
     boxes: NDArray[np.int32]
     owner: NDArray[np.int64]
@@ -350,7 +350,7 @@ class _Boxes(NamedTuple):
 
 
 class Search:
-    """State of one search; see `cost_models.bound_search` for the kernel."""
+    """State of one search; see `cost_models.exact.search` for the kernel."""
 
     def __init__(
         self,
@@ -506,8 +506,8 @@ class Search:
 
     def _boxes(self, shape: int, values: NDArray[np.int64]) -> float:
         """Search the spatial choices that are listed; what nothing left to do there is below."""
-        from cost_models.bound_open import AT, STATE
-        from cost_models.bound_search import search
+        from cost_models.exact.open import AT, STATE
+        from cost_models.exact.search import search
 
         spatial = self.spatial
         ranked = np.argsort(self.glance, kind="stable")
@@ -538,7 +538,7 @@ class Search:
 
     def _list_choices(self, shape: int, most: int) -> bool:
         """List spatial choices that may be worth a look; returns whether these are all."""
-        from cost_models.bound_spread import list_spreads
+        from cost_models.exact.spread import list_spreads
 
         dim, factor, union, self.glance, beaten, whole = list_spreads(
             self.problem, *self.machine, self.axes, shape, self.number, self.floor, self.best, self.held,
@@ -550,7 +550,7 @@ class Search:
 
     def _roofline(self) -> NDArray[np.float64]:
         """Cycles, and pJ without leakage, that no mapping at all is below."""
-        from cost_models.roofline import bound_batch
+        from cost_models.loopnest.roofline import bound_batch
 
         latency, energy = np.empty(1), np.empty(1)
         bound_batch(self.problem[None], *self.machine, latency, energy)

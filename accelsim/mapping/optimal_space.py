@@ -12,18 +12,18 @@ from numpy.typing import NDArray
 
 from accelsim.errors import AccelsimError
 from accelsim.workloads.layer import DIMS, Layer
-from cost_models import layout as L
+from cost_models.loopnest import layout as L
 
 if TYPE_CHECKING:
     from accelsim.hardware import Accelerator
 
-_ORDER_COLS = 10  # as in `cost_models.bound_search.search`
+_ORDER_COLS = 10  # as in `cost_models.exact.search.search`
 
 Tiles = Literal["divisors", "all", "legal"]
 """What tiles may be: divisors, every size with a trip count of its own, or whatever is legal."""
 
 SHAPES: tuple[Tiles, ...] = ("divisors", "all", "legal")
-"""In the order of their numbers in `cost_models.bound_tiles`."""
+"""In the order of their numbers in `cost_models.exact.tiles`."""
 
 _MOST_SIZES = 1 << 20
 
@@ -224,7 +224,7 @@ def spatial_choices(hardware: Accelerator, layer: Layer, tiles: Tiles, most: int
     Raises AccelsimError where there are more than `most` to list.
     """
     from accelsim.pack import pack_layer, pack_machine
-    from cost_models.bound_spread import list_spreads
+    from cost_models.exact.spread import list_spreads
 
     dim, factor, union, *_, whole = list_spreads(
         pack_layer(layer), *pack_machine(hardware), axis_sets(hardware), SHAPES.index(tiles), -1, np.zeros(2),

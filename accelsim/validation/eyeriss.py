@@ -18,7 +18,7 @@ from accelsim.validation import silicon
 from accelsim.validation.breakdowns import eyeriss_parts
 from accelsim.validation.result import EXACT, Case, Report, within
 from accelsim.workloads.layer import Layer
-from cost_models import layout as L
+from cost_models.loopnest import layout as L
 
 if TYPE_CHECKING:
     from accelsim.hardware import Accelerator

@@ -16,7 +16,7 @@ from accelsim.validation.facts import facts, missing, read_rows, reference
 from accelsim.validation.result import Case, Rank, Report, spearman, within
 from accelsim.validation.timeloop import box_of
 from accelsim.workloads.layer import DIMS, Layer
-from cost_models import layout as L
+from cost_models.loopnest import layout as L
 
 FILES = "reference/dosa/timeloop_400.csv", "reference/dosa/firesim_74.csv"
 LEVELS = ("L3", "L2", "L1", "L0")

@@ -20,7 +20,7 @@ from accelsim.mapping.optimal_space import divisors
 from accelsim.mapping.template import template
 from accelsim.pack import Batch, pack_layer, pack_machine, price
 from accelsim.workloads.layer import DIMS, Layer
-from cost_models import layout as L
+from cost_models.loopnest import layout as L
 
 OBJECTIVES: tuple[Objective, ...] = ("edp", "latency", "energy")
 MAX_MAPPINGS = 6_000

@@ -13,12 +13,12 @@ from accelsim import Layer, load_hardware
 from accelsim.mapping.mapspace import MapSpace
 from accelsim.mapping.optimal_space import SHAPES, Tiles, canonical_orders, tile_values
 from accelsim.pack import Batch, pack_layer, pack_machine, price
-from cost_models import bound_box as F
-from cost_models import bound_least as A
-from cost_models import bound_open as Q
-from cost_models import layout as L
-from cost_models import work as X
-from cost_models.bound_spread import spread
+from cost_models.exact import box as F
+from cost_models.exact import least as A
+from cost_models.exact import open as Q
+from cost_models.exact.spread import spread
+from cost_models.loopnest import layout as L
+from cost_models.loopnest import work as X
 from tests.mapping.test_optimal import machine, problem
 
 

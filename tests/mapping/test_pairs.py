@@ -12,7 +12,7 @@ from accelsim.mapping.mapping import Mapping
 from accelsim.mapping.pairs import START, Machines, PairResult, map_pairs
 from accelsim.mapping.template import template
 from accelsim.pack import Batch, pack_layer, pack_machine, price
-from cost_models import layout as L
+from cost_models.loopnest import layout as L
 
 CHIPS = ("eyeriss", "example", "edgetpu", "shidiannao")
 LAYERS = (
