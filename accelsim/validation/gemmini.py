@@ -41,14 +41,14 @@ def report(data: Path | None) -> Report:
         rows = [dict(zip(known["columns"], row, strict=True)) for row in known["rows"]]
     cases, rtl = [], []
     for row in rows:
-        shared, ruled, whole = cycles(row)
+        shared, ruled, loaded = cycles(row)
         near = max(NEAR, 1.000001 / row["timeloop"])
         rule = next((rule for rule, x in ruled.items() if abs(x / row["timeloop"] - 1) <= near), "")
         name = f"{row['mapping']} of {' '.join(f'{d}{n}' for d, n in zip('CKNPQRS', row['dims']) if n > 1)}"
         cases.append(Case(name, "Timeloop cycles", row["timeloop"], shared, within(near), rule))
         if row["rtl"]:
-            rtl.append((row["rtl"], whole, shared))
-            cases.append(Case(name, "RTL cycles", row["rtl"], whole, None))
+            rtl.append((row["rtl"], loaded, shared))
+            cases.append(Case(name, "RTL cycles", row["rtl"], loaded, None))
     judged = [case for case in cases if case.limits is not None]
     hits = sum(case.verdict != "off" for case in judged)
     told = Counter(case.rule for case in judged if case.verdict == "explained")
