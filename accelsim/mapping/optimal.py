@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cache
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast, get_args
+from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +27,6 @@ from accelsim.mapping.mapping import Mapping
 from accelsim.mapping.mapspace import MapSpace
 from accelsim.mapping.optimal_space import (
     SHAPES,
-    Spatial,
     Tiles,
     axis_sets,
     canonical_orders,
@@ -38,6 +37,7 @@ from accelsim.mapping.optimal_ways import Ways
 from accelsim.mapping.template import template
 from accelsim.pack import Batch, Machine, pack_layer, pack_machine, price
 from accelsim.workloads.layer import Layer
+from cost_models.exact.records import Counters, Incumbent, Options, Spatial, Waiting
 from cost_models.loopnest import layout as L
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ _OBJECTIVES = ("edp", "latency", "energy")
 _FRONT = 3  # number of the front among the kernel's objectives
 _FRONT_ROOM = 1 << 14
 _NEVER = np.iinfo(np.int64).max
-_RULES = ("tile", "loop order", "kernel", "capacity", "box")  # as in `cost_models.exact.search`
+_RULES = ("tile", "loop order", "kernel", "capacity", "box")  # as in `cost_models.exact.best`
 _LOOK_S = 0.02  # between two looks at the clock from outside the kernels
 PATIENCE = 4_000_000
 """Boxes of tiles after which a search without any limit ends."""
@@ -327,28 +327,6 @@ class OptimalMapper(Mapper):
         return number, found.mapping.arrays(machine, task.layer), found.start_evaluations, found.evaluations
 
 
-class _Boxes(NamedTuple):
-    """Boxes of tiles still to be looked at, see `cost_models.exact.search.search`."""
-
-    boxes: NDArray[np.int32]
-    owner: NDArray[np.int64]
-    keys: NDArray[np.float64]
-    links: NDArray[np.int64]
-
-    @classmethod
-    def empty(cls, n: int, memories: int) -> _Boxes:
-        """Room for `n`."""
-        boxes = np.empty((n, 2, memories, L.NDIM), np.int32)
-        return cls(boxes, np.empty(n, np.int64), np.empty(n), np.empty((3, n), np.int64))
-
-    def grown(self) -> _Boxes:
-        """With twice the room."""
-        n = len(self.keys)
-        more = _Boxes.empty(2 * n, self.boxes.shape[2])
-        more.boxes[:n], more.owner[:n], more.keys[:n], more.links[:, :n] = self
-        return more
-
-
 class Search:
     """State of one search; see `cost_models.exact.search` for the kernel."""
 
@@ -368,19 +346,14 @@ class Search:
         self.machine = machine
         self.M = len(hardware.memories)
         self.space = MapSpace(hardware, layer, tiles)
-        self.values = tile_values(self.space.sizes, tiles)
-        self.orders = canonical_orders(hardware, self.problem)
-        self.shape = SHAPES.index(tiles)
-        room = _FRONT_ROOM if objective == "front" else 1
-        self.best = np.full((room, 2), np.inf)
-        self.held = np.zeros(1, np.int64)
-        self.tile = np.ones((room, self.M, L.NDIM), np.int32)
-        self.order = np.zeros((room, self.M, L.NDIM), np.int8)
-        self.choice = np.zeros(room, np.int64)
+        values, orders = tile_values(self.space.sizes, tiles), canonical_orders(hardware, self.problem)
+        self.options = Options(SHAPES.index(tiles), values, orders)
+        self.found = Incumbent.nothing(self.number, _FRONT_ROOM if objective == "front" else 1, self.M)
         self.given: list[Batch | None] = []
-        self.nodes = np.zeros(2, np.int64)
-        self.pruned = np.zeros(len(_RULES), np.int64)
-        self.stop = np.array([0, _NEVER, _NEVER])
+        self.best, self.held = self.found.value, self.found.held
+        stop = np.array([0, _NEVER, _NEVER])
+        self.counters = Counters(stop, np.zeros(2, np.int64), np.zeros(len(_RULES), np.int64))
+        self.stop, self.nodes, self.pruned = self.counters
         self.by_spatial = 0
         self.lower_bound = np.inf
         self.spatial = Spatial(
@@ -408,7 +381,7 @@ class Search:
     def _meet(self, found: list[tuple[list[float], Batch | None]]) -> None:
         """Take points up that none here beats, their mappings, or None for those of another search."""
         rows = range(int(self.held[0]))
-        ranked = [(self.best[row].tolist(), int(self.choice[row])) for row in rows]
+        ranked = [(self.best[row].tolist(), int(self.found.choice[row])) for row in rows]
         for point, batch in found:
             self.given.append(batch)
             ranked.append((point, -len(self.given)))
@@ -419,7 +392,7 @@ class Search:
                 kept.append((point, mark))
         self.held[0] = len(kept)
         for row, (point, mark) in enumerate(kept):
-            self.best[row], self.choice[row] = point, mark
+            self.best[row], self.found.choice[row] = point, mark
 
     @property
     def _all(self) -> tuple[float, float]:
@@ -487,42 +460,40 @@ class Search:
         """Search boxes of tiles in all spatial choices; first a while those that divide, which are few."""
         if self._told(deadline, cancel):
             self.stop[0] = 1
-        if self.shape:
+        if self.options.shape:
             most = int(self.stop[1])
             self.stop[1] = min(most, int(self.nodes[0]) + _FIRST)
             self._list_choices(0, _FIRST_CHOICES)
-            self._boxes(0, tile_values(self.space.sizes, "divisors"))
+            self._boxes(Options(0, tile_values(self.space.sizes, "divisors"), self.options.orders))
             self.stop[1] = most
             for row in range(int(self.held[0])):  # spatial choices are about to be listed anew
-                if self.choice[row] >= 0:
+                if self.found.choice[row] >= 0:
                     self.given.append(self._batch(row))
-                    self.choice[row] = -len(self.given)
+                    self.found.choice[row] = -len(self.given)
         cut = self._spread()  # bound on what was left out for its size
-        left = self._boxes(self.shape, self.values)
+        left = self._boxes(self.options)
         self.lower_bound = min(cut, left)
         return self.lower_bound == np.inf or (
             left == np.inf and self.number != _FRONT and bool(cut >= self.best[0, 0])
         )
 
-    def _boxes(self, shape: int, values: NDArray[np.int64]) -> float:
+    def _boxes(self, options: Options) -> float:
         """Search the spatial choices that are listed; what nothing left to do there is below."""
-        from cost_models.exact.open import AT, STATE
+        from cost_models.exact.open import AT
         from cost_models.exact.search import search
 
-        spatial = self.spatial
         ranked = np.argsort(self.glance, kind="stable")
-        boxes, state = _Boxes.empty(_FEW_BOXES, self.M), np.zeros(STATE, np.int64)
+        waiting = Waiting.empty(_FEW_BOXES, self.M)
         while True:
             left = search(
-                self.problem, *self.machine, shape, spatial.union, spatial.dim, spatial.factor, self.glance,
-                ranked, self.number, self.orders, values, _MOST_BOXES, *boxes, state, self.stop, self.best,
-                self.held, self.tile, self.order, self.choice, self.nodes, self.pruned,
+                self.problem, *self.machine, self.spatial, self.glance, ranked, options, _MOST_BOXES, waiting,
+                self.counters, self.found,
             )  # fmt: skip
             if left == np.inf:
-                self.by_spatial += len(ranked) - int(state[AT])
+                self.by_spatial += len(ranked) - int(waiting.state[AT])
             if left == np.inf or self._stopped:
                 return float(left)
-            boxes = boxes.grown()
+            waiting = waiting.grown()
 
     @property
     def _stopped(self) -> bool:
@@ -530,9 +501,9 @@ class Search:
 
     def _spread(self) -> float:
         """List spatial choices with what they cost at a glance; bound on those that were left out."""
-        if self._list_choices(self.shape, _MOST_CHOICES):
+        if self._list_choices(self.options.shape, _MOST_CHOICES):
             return np.inf
-        if self.shape and not self.stop[0]:  # too many: search those that divide at least
+        if self.options.shape and not self.stop[0]:  # too many: search those that divide at least
             self._list_choices(0, _MOST_CHOICES)
         return self.least
 
@@ -540,11 +511,9 @@ class Search:
         """List spatial choices that may be worth a look; returns whether these are all."""
         from cost_models.exact.spread import list_spreads
 
-        dim, factor, union, self.glance, beaten, whole = list_spreads(
-            self.problem, *self.machine, self.axes, shape, self.number, self.floor, self.best, self.held,
-            most, self.stop,
-        )  # fmt: skip
-        self.spatial = Spatial(dim, factor, union)
+        self.spatial, self.glance, beaten, whole = list_spreads(
+            self.problem, *self.machine, self.axes, shape, self.floor, self.found, most, self.stop
+        )
         self.by_spatial += beaten
         return bool(whole)
 
@@ -559,12 +528,17 @@ class Search:
 
     def _batch(self, row: int) -> Batch | None:
         """The mapping in a row of what was found; None if another search found it."""
-        choice = int(self.choice[row])
+        choice = int(self.found.choice[row])
         if choice < 0:
             return self.given[-choice - 1]
         spatial = self.spatial
         rows, here = slice(row, row + 1), slice(choice, choice + 1)
-        return Batch(self.tile[rows].copy(), self.order[rows].copy(), spatial.dim[here], spatial.factor[here])
+        return Batch(
+            self.found.tile[rows].copy(),
+            self.found.order[rows].copy(),
+            spatial.dim[here],
+            spatial.factor[here],
+        )
 
     @property
     def cuts(self) -> dict[str, int]:
@@ -621,6 +595,6 @@ class Search:
             complete,
             self.space.tiles,
             bool(flow.axes or flow.orders),
-            int(self.choice[0]) >= 0 or mapping in self.space,
+            int(self.found.choice[0]) >= 0 or mapping in self.space,
         )
         return OptimalResult(batch, mapping, certificate)
