@@ -3,7 +3,8 @@
 Sizing and connectivity as in NAAS (Lin, Yang and Han, DAC 2021, section 2.2): how many MACs, how many array
 axes of which length, which dimensions they spread (the most important ones), how large each buffer and how
 wide its ports. An axis that spreads C, R or S adds partial sums up along the way; all axes hand one read to
-every lane that wants it.
+every lane that wants it. Neighbours hand inputs on if they do along all axes of the base, and a bit pays by
+distance if it does along one.
 """
 
 from __future__ import annotations
@@ -482,7 +483,8 @@ class ChipSpace:
                 "size": int(found.sizes[0, a]),
                 "multicast": True,
                 "reduction": any(dim in _REDUCED for dim in dims),
-                "forwarding": any(axis.forwarding for axis in old),
+                "forwarding": bool(old) and all(axis.forwarding for axis in old),
+                "by_distance": any(axis.by_distance for axis in old),
             }
             if hops:
                 axis["hop_pj_per_bit"] = max(hops)

@@ -19,7 +19,6 @@ from accelsim.errors import AccelsimError, nearest
 from accelsim.hardware.holding import ways_for
 from accelsim.mapping.mapping import Mapping, MappingError
 from accelsim.mapping.optimal_space import (
-    Spatial,
     Tiles,
     canonical_orders,
     chains,
@@ -29,6 +28,7 @@ from accelsim.mapping.optimal_space import (
 )
 from accelsim.pack import Batch, pack_layer
 from accelsim.workloads.layer import DIMS, Layer
+from cost_models.exact.records import Spatial
 from cost_models.loopnest import layout as L
 
 if TYPE_CHECKING:

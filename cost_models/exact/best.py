@@ -12,10 +12,15 @@ from cost_models.loopnest import layout as L
 from cost_models.loopnest import work as X
 
 EDP, LATENCY, ENERGY, FRONT = range(4)
+ANY = -1  # nothing is worse than anything else
 
-# stop: int64[3], ends a search at once: not 0; the most candidates to look at; the most mappings to price
+# Counters.stop ends a search at once: not 0; the most boxes to look at; the most mappings to price
 NOW, NODES, PRICED = range(3)
 FULL = 2  # written to stop[NOW]: the front has no room left
+# Counters.nodes
+LOOKED, TRIED = range(2)
+# Counters.pruned: what a branch was cut by
+BY_TILE, BY_NEST, BY_KERNEL, BY_SIZE, BY_BOUND = range(5)
 
 
 @inlined
@@ -28,10 +33,11 @@ def score(objective, latency, pj, leak):
 
 
 @inlined
-def dominated(latency, energy, front, held):
+def dominated(latency, energy, found):
     """Whether a point of the front is nowhere worse."""
+    front = found.value
     low = 0
-    high = held[0]
+    high = found.held[0]
     while low < high:  # the last point that is no slower has the least energy of all these
         middle = (low + high) // 2
         if front[middle, 0] <= latency:
@@ -42,21 +48,22 @@ def dominated(latency, energy, front, held):
 
 
 @step
-def hopeless(objective, latency, pj, leak, best, held):
+def hopeless(latency, pj, leak, found):
     """Whether nothing that costs at least this, in cycles and pJ without leakage, is worth a look."""
-    if objective == FRONT:
-        return dominated(ROUNDING * latency, ROUNDING * (pj + leak * latency), best, held)
-    return score(objective, latency, pj, leak) * ROUNDING >= best[0, 0]
+    if found.objective == FRONT:
+        return dominated(ROUNDING * latency, ROUNDING * (pj + leak * latency), found)
+    return score(found.objective, latency, pj, leak) * ROUNDING >= found.value[0, 0]
 
 
 @step
-def keep(objective, b, tile, order, best, held, best_tile, best_order, best_spatial, stop, ws):
+def keep(b, tile, order, found, stop, ws):
     """Enter the mapping just priced, of spatial choice `b`, if it is worth it."""
+    objective, best, held = found.objective, found.value, found.held
     latency = ws[X.RESULT + L.LATENCY]
     energy = ws[X.RESULT + L.ENERGY]
     row = 0
     if objective == FRONT:
-        if dominated(latency, energy, best, held):
+        if dominated(latency, energy, found):
             return
         n = held[0]
         while row < n and best[row, 0] < latency:
@@ -74,11 +81,11 @@ def keep(objective, b, tile, order, best, held, best_tile, best_order, best_spat
                 break
             best[source + shift, 0] = best[source, 0]
             best[source + shift, 1] = best[source, 1]
-            best_spatial[source + shift] = best_spatial[source]
+            found.choice[source + shift] = found.choice[source]
             for m in range(tile.shape[1]):
                 for d in range(L.NDIM):
-                    best_tile[source + shift, m, d] = best_tile[source, m, d]
-                    best_order[source + shift, m, d] = best_order[source, m, d]
+                    found.tile[source + shift, m, d] = found.tile[source, m, d]
+                    found.order[source + shift, m, d] = found.order[source, m, d]
         held[0] = n + shift
         best[row, 0] = latency
         best[row, 1] = energy
@@ -88,8 +95,8 @@ def keep(objective, b, tile, order, best, held, best_tile, best_order, best_spat
             return
         best[0, 0] = value
         held[0] = 1
-    best_spatial[row] = b
+    found.choice[row] = b
     for m in range(tile.shape[1]):
         for d in range(L.NDIM):
-            best_tile[row, m, d] = tile[0, m, d]
-            best_order[row, m, d] = order[0, m, d]
+            found.tile[row, m, d] = tile[0, m, d]
+            found.order[row, m, d] = order[0, m, d]

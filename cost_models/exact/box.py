@@ -41,8 +41,9 @@ def root(box, values, iw):
 
 
 @step
-def _from_outside(d, shape, box, values, ws, iw):
+def _from_outside(d, box, options, ws, iw):
     """Cut off tiles too large for what stands above; False if nothing is left."""
+    shape, values = options.shape, options.values
     above = iw[X.PROBLEM + d]
     for c in range(1, iw[X.MEMORIES] & 7):
         f = np.int64(ws[X.FACTOR + L.NDIM * (c - 1) + d])
@@ -58,8 +59,9 @@ def _from_outside(d, shape, box, values, ws, iw):
 
 
 @step
-def _from_inside(d, shape, b, union, box, values, ws, iw):
+def _from_inside(d, b, spatial, box, options, ws, iw):
     """Cut off tiles too small for what stands below; False if nothing is left."""
+    shape, values = options.shape, options.values
     M = iw[X.MEMORIES] & 7
     below = np.int64(1)
     for i in range(1, M):
@@ -67,7 +69,7 @@ def _from_inside(d, shape, b, union, box, values, ws, iw):
         f = np.int64(ws[X.FACTOR + L.NDIM * c + d])
         least = below * f
         if shape != T.DIVISORS:
-            least = max((below - 1) * f + 1, np.int64(union[b, c, d]))
+            least = max((below - 1) * f + 1, np.int64(spatial.union[b, c, d]))
         k = box[0, c, d]
         while k <= box[1, c, d] and values[d, k] < least:
             k += 1
@@ -95,8 +97,9 @@ def _divide(d, m, inner, by, box, values):
 
 
 @step
-def _pairs(d, shape, b, box, values, axis_dim, axis_factor, ws, iw):
+def _pairs(d, b, spatial, box, options, ws, iw):
     """Whether neighbouring tiles go together, as far as one of the two has one size."""
+    shape, values = options.shape, options.values
     for c in range(1, iw[X.MEMORIES] & 7):
         f = np.int64(ws[X.FACTOR + L.NDIM * (c - 1) + d])
         outer = c == 1 or box[0, c - 1, d] == box[1, c - 1, d]
@@ -113,19 +116,19 @@ def _pairs(d, shape, b, box, values, axis_dim, axis_factor, ws, iw):
         elif f > 1 and outer and one:
             tile = values[d, box[0, c, d]]
             zero = np.int64(0)
-            if T.next_union(shape, c - 1, d, tile, whole, zero, b, axis_dim, axis_factor, ws, iw) == 0:
+            if T.next_union(shape, c - 1, d, tile, whole, zero, b, spatial, ws, iw) == 0:
                 return False
     return True
 
 
 @step
-def shrink(shape, b, union, box, values, axis_dim, axis_factor, ws, iw):
+def shrink(b, spatial, box, options, ws, iw):
     """Cut off what no mapping of spatial choice `b` can be; returns whether anything may be left."""
     for d in range(L.NDIM):
         if iw[X.PROBLEM + d] > 1:
-            fine = _from_outside(d, shape, box, values, ws, iw)
-            fine = fine and _from_inside(d, shape, b, union, box, values, ws, iw)
-            fine = fine and _pairs(d, shape, b, box, values, axis_dim, axis_factor, ws, iw)
+            fine = _from_outside(d, box, options, ws, iw)
+            fine = fine and _from_inside(d, b, spatial, box, options, ws, iw)
+            fine = fine and _pairs(d, b, spatial, box, options, ws, iw)
             if not fine:
                 return False
     return True

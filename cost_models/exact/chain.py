@@ -11,7 +11,7 @@ import numpy as np
 from cost_models._jit import step
 from cost_models.exact import partial as B
 from cost_models.exact import tiles as T
-from cost_models.exact.best import NOW, PRICED, hopeless, keep
+from cost_models.exact.best import BY_KERNEL, BY_NEST, BY_TILE, NOW, PRICED, TRIED, hopeless, keep
 from cost_models.exact.least import CYCLES, LOADS, PJ, PORTS
 from cost_models.loopnest import layout as L
 from cost_models.loopnest import work as X
@@ -23,9 +23,6 @@ from cost_models.loopnest.price import price
 # busiest port, of exposed fills, of the ramps; of memories further in the least pJ, port and exposed fills
 ALL_PJ, NO_ACCESS, PORT, EXPOSED, RAMP, REST_PJ, REST_PORT, REST_EXPOSED = range(8)
 SUMS = 8
-
-# What a branch was cut by, in the order of `pruned`.
-BY_TILE, BY_NEST, BY_KERNEL = range(3)
 
 
 @step
@@ -51,8 +48,9 @@ def _arrange(m, k, orders, ws, iw):
 
 
 @step
-def _begin(fixed, sums, loads, ws, iw):
+def _begin(desk, ws, iw):
     """Enter what the spatial choice costs, and what memories cost whatever stands above them."""
+    fixed, sums, loads = desk.fixed, desk.sums, desk.loads
     M = iw[X.MEMORIES] & 7
     for row in range(SUMS):
         sums[row, 0] = sums[row, M - 1] = 0.0
@@ -72,8 +70,9 @@ def _begin(fixed, sums, loads, ws, iw):
 
 
 @step
-def _fill(c, k, orders, fixed, sums, loads, ws, iw):
+def _fill(c, k, orders, desk, ws, iw):
     """Enter the fills of memory `c`, whose parent loops in its order `k`."""
+    fixed, sums, loads = desk.fixed, desk.sums, desk.loads
     m = c - 1
     _arrange(m, k, orders, ws, iw)
     for i in range(PORTS * iw[X.KINDS]):
@@ -91,30 +90,30 @@ def _fill(c, k, orders, fixed, sums, loads, ws, iw):
 
 
 @step
-def _too_dear(m, c, objective, sums, best, held, ws):
+def _too_dear(m, c, sums, found, ws):
     """Whether fills up to memory `m` and ramps up to memory `c` leave nothing worth a look."""
     cycles = max(sums[PORT, m], sums[REST_PORT, m]) + sums[EXPOSED, m] + sums[RAMP, c] + sums[REST_EXPOSED, m]
     pj = sums[ALL_PJ, m] + sums[REST_PJ, m]
-    return hopeless(objective, cycles, pj, ws[X.MACHINE + L.LEAK_PJ], best, held)
+    return hopeless(cycles, pj, ws[X.MACHINE + L.LEAK_PJ], found)
 
 
 @step
-def chain(
-    shape, objective, b, axis_dim, axis_factor, orders, fixed, sums, loads, turn, tile, order, dims, factors,
-    stop, best, held, best_tile, best_order, best_spatial, nodes, pruned, ws, iw, exact_ws, exact_iw,
-):  # fmt: skip
+def chain(b, spatial, options, desk, counters, found, ws, iw, exact_ws, exact_iw):
     """Look for better mappings of the tiles that `ws` holds; False if `stop` says so before all are done.
 
     `turn` int64[M]: 0 where a memory begins, 1: new union tiles, else the next order + 1.
     """
+    shape, orders = options.shape, options.orders
+    sums, turn, tile, order = desk.sums, desk.turn, desk.tile, desk.order
+    stop, nodes, pruned = counters.stop, counters.nodes, counters.pruned
     M = iw[X.MEMORIES] & 7
-    _begin(fixed, sums, loads, ws, iw)
+    _begin(desk, ws, iw)
     c = 1
     turn[1] = 0
     while c > 0:
         m = c - 1
         if turn[c] == 0:
-            if not T.first_unions(shape, m, b, axis_dim, axis_factor, ws, iw):
+            if not T.first_unions(shape, m, b, spatial, ws, iw):
                 c -= 1
                 continue
             turn[c] = 1
@@ -126,7 +125,7 @@ def chain(
                 loops |= np.int64(ws[X.TRIP + L.NDIM * m + d] > 1.0) << d
             iw[X.LOOPS + m] = loops
             sums[RAMP, c] = B.prefix_ramps(c, ws, iw)
-            if _too_dear(m, c, objective, sums, best, held, ws):
+            if _too_dear(m, c, sums, found, ws):
                 pruned[BY_TILE] += 1
                 turn[c] = orders.shape[1] + 1
         k = turn[c] - 1
@@ -136,37 +135,35 @@ def chain(
                 break
             k += 1
         if k >= orders.shape[1] or orders[m, k, 0] < 0:
-            turn[c] = np.int64(T.next_unions(shape, m, b, axis_dim, axis_factor, ws, iw))
+            turn[c] = np.int64(T.next_unions(shape, m, b, spatial, ws, iw))
             c -= turn[c] == 0
             continue
         turn[c] = k + 2
-        _fill(c, k, orders, fixed, sums, loads, ws, iw)
-        if _too_dear(c, c, objective, sums, best, held, ws):
+        _fill(c, k, orders, desk, ws, iw)
+        if _too_dear(c, c, sums, found, ws):
             pruned[BY_NEST] += 1
             continue
         for d in range(L.NDIM):
             order[0, m, d] = orders[m, k, d]
         if c < M - 1:
             for i in range(PORTS * iw[X.KINDS]):
-                loads[c, i] = ws[X.LOAD + i]
+                desk.loads[c, i] = ws[X.LOAD + i]
             c += 1
             turn[c] = 0
             continue
         for x in range(M - 1):
             for d in range(L.NDIM):
                 tile[0, x, d] = np.int32(ws[X.UNION + L.NDIM * x + d])
-        more_of_it = T.first_unions(shape, M - 1, b, axis_dim, axis_factor, ws, iw)
+        more_of_it = T.first_unions(shape, M - 1, b, spatial, ws, iw)
         while more_of_it:
-            if stop[NOW] != 0 or nodes[1] >= stop[PRICED]:
+            if stop[NOW] != 0 or nodes[TRIED] >= stop[PRICED]:
                 return False
             for d in range(L.NDIM):
                 tile[0, M - 1, d] = np.int32(ws[X.UNION + L.NDIM * (M - 1) + d])
-            nodes[1] += 1
-            if price(0, False, tile, order, dims, factors, exact_ws, exact_iw) == L.OK:
-                keep(
-                    objective, b, tile, order, best, held, best_tile, best_order, best_spatial, stop, exact_ws
-                )
+            nodes[TRIED] += 1
+            if price(0, False, tile, order, desk.dims, desk.factors, exact_ws, exact_iw) == L.OK:
+                keep(b, tile, order, found, stop, exact_ws)
             else:
                 pruned[BY_KERNEL] += 1
-            more_of_it = T.next_unions(shape, M - 1, b, axis_dim, axis_factor, ws, iw)
+            more_of_it = T.next_unions(shape, M - 1, b, spatial, ws, iw)
     return True

@@ -15,7 +15,7 @@ import numpy as np
 from cost_models._jit import step
 from cost_models.exact import box as F
 from cost_models.exact import partial as B
-from cost_models.exact.best import EDP, FRONT, hopeless, score
+from cost_models.exact.best import BY_BOUND, BY_SIZE, EDP, FRONT, hopeless, score
 from cost_models.exact.steps import box_steps
 from cost_models.loopnest import layout as L
 from cost_models.loopnest import work as X
@@ -37,7 +37,7 @@ _ALL = (1 << L.NDIM) - 1
 
 
 @step
-def note_shares(b, axis_dim, axis_factor, share, iw):
+def note_shares(b, spatial, share, iw):
     """Fill `share` float64[2, M, 8]: union tile over instance tile, at least; row 1 for tiles of 1.
 
     All instances of an axis of f have work, the last from element (f - 1) t + 1 on. So the union tile is at
@@ -51,8 +51,8 @@ def note_shares(b, axis_dim, axis_factor, share, iw):
             one = 1.0
             for i in range(iw[X.AXES + m]):
                 a = iw[X.AXES + m] - 1 - i
-                f = np.float64(axis_factor[b, m, a])
-                if f < 2.0 or axis_dim[b, m, a] != d or idle:
+                f = np.float64(spatial.factor[b, m, a])
+                if f < 2.0 or spatial.dim[b, m, a] != d or idle:
                     continue
                 if iw[X.INEXACT] & X.RELAXED:
                     share[0, m, d] *= f - 1.0 + 1.0 / f
@@ -112,15 +112,16 @@ def _fill(t, p, c, level, inside, rows, share, ws, iw):
 
 
 @step
-def _note(t, p, c, way, level, inside, rows, part, share, ws, iw):
+def _note(t, p, c, way, level, inside, rows, desk, ws, iw):
     """Fill a row of `part`."""
+    part = desk.part
     kind = X.LOAD + PORTS * iw[X.KIND + c]
     outer = kind + L.NUSER * p + t
     inner = kind + L.NUSER * c + t
     for i in range(2):
         ws[outer + L.NTENSOR * i] = 0.0
         ws[inner + L.NTENSOR * i] = 0.0
-    part[c, t, way, _HOPS] = _fill(t, p, c, level, inside, rows, share, ws, iw)
+    part[c, t, way, _HOPS] = _fill(t, p, c, level, inside, rows, desk.share, ws, iw)
     for i in range(2):
         part[c, t, way, i] = ws[outer + L.NTENSOR * i]
         part[c, t, way, 2 + i] = ws[inner + L.NTENSOR * i]
@@ -139,8 +140,9 @@ def _no_more(c, t, way, than, part):
 
 
 @step
-def _note_all(facts, part, share, ws, iw):
+def _note_all(desk, ws, iw):
     """Fill `part` for all memories, and who may be favoured: FAVOURS, CHOICES, TENSOR of `facts`."""
+    facts, part = desk.facts, desk.part
     M = iw[X.MEMORIES] & 7
     for c in range(1, M):
         facts[c, F.FAVOURS] = 0
@@ -152,10 +154,10 @@ def _note_all(facts, part, share, ws, iw):
                 continue
             s = facts[c, F.REACH + t]
             inside = facts[s, F.INSIDE + t] if s >= 0 else _ALL
-            _note(t, p, c, REFILLED, c, _ALL, rows, part, share, ws, iw)
-            _note(t, p, c, FAVOURED, max(s, 0), inside, rows, part, share, ws, iw)
+            _note(t, p, c, REFILLED, c, _ALL, rows, desk, ws, iw)
+            _note(t, p, c, FAVOURED, max(s, 0), inside, rows, desk, ws, iw)
             if 0 <= s < c - 1:
-                _note(t, p, c, LEFT, s + 1, _ALL, rows, part, share, ws, iw)
+                _note(t, p, c, LEFT, s + 1, _ALL, rows, desk, ws, iw)
                 _no_more(c, t, LEFT, REFILLED, part)
                 if _no_more(c, t, FAVOURED, LEFT, part):
                     facts[s + 1, F.FAVOURS] |= 1 << t
@@ -175,11 +177,12 @@ def _note_all(facts, part, share, ws, iw):
 
 
 @step
-def _load(facts, part, fixed, ws, iw):
+def _load(desk, ws, iw):
     """Put on the ports what all memories exchange, favoured as `facts` says; returns the pJ of the hops."""
+    facts, part = desk.facts, desk.part
     M = iw[X.MEMORIES] & 7
     for i in range(PORTS * iw[X.KINDS]):
-        ws[X.LOAD + i] = fixed[LOADS + i] if i < PORTS else 0.0
+        ws[X.LOAD + i] = desk.fixed[LOADS + i] if i < PORTS else 0.0
     hops = 0.0
     for c in range(1, M):
         favoured = facts[c, F.TENSOR + facts[c, F.NOW]]
@@ -238,33 +241,31 @@ def _ramp(c, ws, iw):
 
 
 @step
-def least_of_box(
-    objective, box, values, orders, corner, facts, part, share, pad, fixed, best, held, pruned, ws, iw
-):  # fmt: skip
+def least_of_box(box, options, desk, found, pruned, ws, iw):
     """The objective that no mapping of a box is below, infinite if none fits or is worth a look.
 
-    For FRONT the product of cycles and pJ; infinite if dominated. `pruned` int64[2]: boxes that do not
-    fit, that are hopeless.
+    For FRONT the product of cycles and pJ; infinite if dominated.
     """
+    corner, facts, fixed = desk.corner, desk.facts, desk.fixed
     M = iw[X.MEMORIES] & 7
-    F.put_corners(box, values, corner, iw)
-    F.know(orders, corner, facts, ws, iw)
+    F.put_corners(box, options.values, corner, iw)
+    F.know(options.orders, corner, facts, ws, iw)
     ramp = 0.0
     for c in range(1, M):
         if not B.put_tile(c, corner, 2 * c, facts[c, F.PARTIAL] != 0, ws, iw):
-            pruned[0] += 1
+            pruned[BY_SIZE] += 1
             return np.inf
         ramp += _ramp(c, ws, iw)
     for c in range(1, M):
         B.put_tile(c, corner, 2 * c + 1, False, ws, iw)
-    steps = box_steps(fixed[CYCLES], corner, box, values, pad, ws, iw)
-    _note_all(facts, part, share, ws, iw)
+    steps = box_steps(fixed[CYCLES], corner, box, options.values, desk.pad, ws, iw)
+    _note_all(desk, ws, iw)
     leak = ws[X.MACHINE + L.LEAK_PJ]
-    goal = EDP if objective == FRONT else objective
+    goal = EDP if found.objective == FRONT else found.objective
     least = np.inf
     more = True
     while more:
-        pj = fixed[PJ] + _load(facts, part, fixed, ws, iw)
+        pj = fixed[PJ] + _load(desk, ws, iw)
         hidden = steps
         exposed = ramp
         for kind in range(iw[X.KINDS]):
@@ -274,9 +275,9 @@ def least_of_box(
                 hidden = max(hidden, time)
             else:
                 exposed += time
-        if not hopeless(objective, hidden + exposed, pj, leak, best, held):
+        if not hopeless(hidden + exposed, pj, leak, found):
             least = min(least, B.ROUNDING * score(goal, hidden + exposed, pj, leak))
         more = _next(facts, iw)
     if least == np.inf:
-        pruned[1] += 1
+        pruned[BY_BOUND] += 1
     return least

@@ -11,7 +11,8 @@ import numpy as np
 from cost_models._jit import kernel, step
 from cost_models.exact import partial as B
 from cost_models.exact import tiles as T
-from cost_models.exact.best import EDP, FRONT, NOW, hopeless, score
+from cost_models.exact.best import ANY, EDP, FRONT, NOW, hopeless, score
+from cost_models.exact.records import Spatial
 from cost_models.loopnest import layout as L
 from cost_models.loopnest import work as X
 from cost_models.loopnest.nest import geometry
@@ -31,13 +32,13 @@ def _macs(ws, iw):
 
 
 @step
-def spread(b, shape, union, axis_dim, axis_factor, ws, iw):
+def spread(b, shape, spatial, ws, iw):
     """Set up the fan-outs of spatial choice `b`; returns (cycles to compute, pJ of MACs and hops).
 
     Leaves what the MACs exchange on the ports.
     """
     M = iw[X.MEMORIES] & 7
-    geometry(b, union, axis_dim, axis_factor, ws, iw)
+    geometry(b, spatial.union, spatial.dim, spatial.factor, ws, iw)
     if shape != T.DIVISORS:
         iw[X.INEXACT] = X.RELAXED | (B.IDLE if shape == T.LEGAL else 0)
         for d in range(L.NDIM):
@@ -62,9 +63,9 @@ def spread(b, shape, union, axis_dim, axis_factor, ws, iw):
 
 
 @step
-def _glance(b, shape, union, axis_dim, axis_factor, whole, ws, iw):
+def _glance(b, shape, spatial, whole, ws, iw):
     """(cycles, pJ without leakage) that spatial choice `b` costs at least; `whole` int64[1, 8] is scratch."""
-    latency, pj = spread(b, shape, union, axis_dim, axis_factor, ws, iw)
+    latency, pj = spread(b, shape, spatial, ws, iw)
     time, own = busiest(0, ws, iw)
     latency = max(latency, time)
     pj += own
@@ -85,8 +86,8 @@ def _glance(b, shape, union, axis_dim, axis_factor, whole, ws, iw):
 
 
 @step
-def _smallest(shape, union, axis_dim, axis_factor, iw):
-    """Fill row 0 of `union` with the smallest union tiles that leave memories further in what they need.
+def _smallest(shape, spatial, iw):
+    """Fill row 0 of the choices with the smallest union tiles that leave memories further in what they need.
 
     Returns whether the layer is large enough for them.
     """
@@ -97,8 +98,8 @@ def _smallest(shape, union, axis_dim, axis_factor, iw):
             least = np.int64(1)
             for i in range(iw[X.AXES + m]):
                 a = iw[X.AXES + m] - 1 - i
-                f = np.int64(axis_factor[0, m, a])
-                if f < 2 or axis_dim[0, m, a] != d:
+                f = np.int64(spatial.factor[0, m, a])
+                if f < 2 or spatial.dim[0, m, a] != d:
                     continue
                 every *= f
                 least = max(least, f)
@@ -108,14 +109,14 @@ def _smallest(shape, union, axis_dim, axis_factor, iw):
                 rest *= every
             elif shape == T.LEGAL:
                 rest = max(least, (rest - 1) * every + 1)
-            union[0, m, d] = rest
+            spatial.union[0, m, d] = rest
         if rest > iw[X.PROBLEM + d]:
             return False
     return True
 
 
 @step
-def _may(m, a, d, f, shape, allowed, axis_factor, iw):
+def _may(m, a, d, f, allowed, factor, iw):
     """Whether axis `a` below memory `m` may carry `d` in `f` parts, beside the axes that share its lanes."""
     fan = X.FAN + L.FAN_COLS * (L.MAX_AXES * m + a)
     if not (allowed[m, a] >> d) & 1 or f > iw[fan + L.AXIS_SIZE]:
@@ -124,8 +125,8 @@ def _may(m, a, d, f, shape, allowed, axis_factor, iw):
     lanes = f
     for other in range(L.MAX_AXES):
         shares = iw[X.FAN + L.FAN_COLS * (L.MAX_AXES * m + other) + L.LANES] == host
-        if shares and other != a and axis_factor[0, m, other] > 1:
-            lanes *= np.int64(axis_factor[0, m, other])
+        if shares and other != a and factor[0, m, other] > 1:
+            lanes *= np.int64(factor[0, m, other])
     return lanes <= iw[X.FAN + L.FAN_COLS * (L.MAX_AXES * m + host) + L.AXIS_SIZE]
 
 
@@ -143,13 +144,14 @@ def _twin(m, a, other, ws, iw):
 
 
 @step
-def _again(shape, allowed, axis_dim, axis_factor, ws, iw):
+def _again(shape, allowed, spatial, ws, iw):
     """Whether two axes that are alike could be swapped, and the choice is the later one of the two."""
+    dim, factor = spatial.dim, spatial.factor
     for m in range(iw[X.MEMORIES] & 7):
         for a in range(iw[X.AXES + m]):
             for other in range(a):
-                d, f = axis_dim[0, m, a], axis_factor[0, m, a]
-                e, g = axis_dim[0, m, other], axis_factor[0, m, other]
+                d, f = dim[0, m, a], factor[0, m, a]
+                e, g = dim[0, m, other], factor[0, m, other]
                 later = f > g or (f == g and d > e)
                 if (
                     not later
@@ -157,10 +159,10 @@ def _again(shape, allowed, axis_dim, axis_factor, ws, iw):
                     or (d == e and f > 1 and g > 1 and shape != T.DIVISORS)
                 ):
                     continue
-                axis_factor[0, m, a], axis_factor[0, m, other] = g, f
-                fine = f < 2 or _may(m, other, np.int64(d), np.int64(f), shape, allowed, axis_factor, iw)
-                fine &= g < 2 or _may(m, a, np.int64(e), np.int64(g), shape, allowed, axis_factor, iw)
-                axis_factor[0, m, a], axis_factor[0, m, other] = f, g
+                factor[0, m, a], factor[0, m, other] = g, f
+                fine = f < 2 or _may(m, other, np.int64(d), np.int64(f), allowed, factor, iw)
+                fine &= g < 2 or _may(m, a, np.int64(e), np.int64(g), allowed, factor, iw)
+                factor[0, m, a], factor[0, m, other] = f, g
                 if fine:
                     return True
     return False
@@ -168,19 +170,18 @@ def _again(shape, allowed, axis_dim, axis_factor, ws, iw):
 
 @kernel
 def list_spreads(
-    problem, holds, fan, memory, machine, allowed, shape, objective, floor, best, held, most, stop
+    problem, holds, fan, memory, machine, allowed, shape, floor, found, most, stop
 ):  # fmt: skip
     """Spatial choices that may be worth a look, ways that differ in nothing that costs taken about once.
 
     allowed    int64[M, A], bit d: the axis may carry dimension d
     shape      what tiles may be, see `tiles`
-    objective  below 0: all of them, without bounds
     floor      float64[2]: cycles, and pJ without leakage, that any mapping costs
+    found      what has to be beaten; with objective ANY none are left out
     most       the most to list
 
-    Returns (dimensions int8[S, M, A], factors int32[S, M, A], the smallest union tiles that they allow
-    int32[S, M, 8], bounds on the objective float64[S], how many were hopeless, whether these are all): the
-    list is cut short once stop[NOW] is not 0.
+    Returns (`Spatial`, bounds on the objective float64[S], how many were hopeless, whether these are all):
+    the list is cut short once stop[NOW] is not 0.
     """
     ws, iw = X.prepare(problem, holds, fan, memory, machine)
     M = holds.shape[0]
@@ -205,7 +206,7 @@ def list_spreads(
     now = np.zeros((_SLOTS, 2), np.int64)  # dimension and factor at trial; dimension 8: unused, 9: done
     one_dim = np.zeros((1, M, L.MAX_AXES), np.int8)
     one_factor = np.zeros((1, M, L.MAX_AXES), np.int32)
-    one_union = np.ones((1, M, L.NDIM), np.int32)
+    one = Spatial(one_dim, one_factor, np.ones((1, M, L.NDIM), np.int32))
     whole = np.ones((1, L.NDIM), np.int64)
     room = 256
     dims = np.zeros((room, M, L.MAX_AXES), np.int8)
@@ -223,19 +224,21 @@ def list_spreads(
             break
         if s == slots:
             s -= 1
-            if _again(shape, allowed, one_dim, one_factor, ws, iw):
+            if _again(shape, allowed, one, ws, iw):
                 continue
-            if not _smallest(shape, one_union, one_dim, one_factor, iw):
+            if not _smallest(shape, one, iw):
                 continue
             value = 0.0
-            if objective >= 0:
-                latency, pj = _glance(0, shape, one_union, one_dim, one_factor, whole, ws, iw)
+            if found.objective != ANY:
+                latency, pj = _glance(0, shape, one, whole, ws, iw)
                 latency = max(latency, floor[0])
                 pj = max(pj, floor[1])
-                if hopeless(objective, latency, pj, leak, best, held):
+                if hopeless(latency, pj, leak, found):
                     hopeless_ones += 1
                     continue
-                value = B.ROUNDING * score(EDP if objective == FRONT else objective, latency, pj, leak)
+                value = B.ROUNDING * score(
+                    EDP if found.objective == FRONT else found.objective, latency, pj, leak
+                )
             if n == room:
                 room *= 2
                 dims = np.concatenate((dims, np.zeros_like(dims)))
@@ -244,7 +247,7 @@ def list_spreads(
                 bounds = np.concatenate((bounds, np.zeros_like(bounds)))
             dims[n] = one_dim[0]
             factors[n] = one_factor[0]
-            unions[n] = one_union[0]
+            unions[n] = one.union[0]
             bounds[n] = value
             n += 1
             continue
@@ -271,16 +274,16 @@ def list_spreads(
             one_dim[0, m, a] = one_factor[0, m, a] = 0
             if shape == T.DIVISORS and left[s, d] % f != 0:
                 continue
-            if not _may(m, a, d, f, shape, allowed, one_factor, iw):
+            if not _may(m, a, d, f, allowed, one_factor, iw):
                 continue
             one_dim[0, m, a], one_factor[0, m, a] = d, f
             used[s + 1] = used[s] * f
             for e in range(L.NDIM):
                 left[s + 1, e] = left[s, e]
             left[s + 1, d] = -(-left[s, d] // f)
-        if objective >= 0 and problem[L.HAS_MACS] != 0 and ws[X.MACHINE + L.UNIT_RATE] == 0.0:
+        if found.objective != ANY and problem[L.HAS_MACS] != 0 and ws[X.MACHINE + L.UNIT_RATE] == 0.0:
             latency = max(floor[0], points / (used[s + 1] * lanes_left[s + 1]))
-            if hopeless(objective, latency, floor[1], leak, best, held):
+            if hopeless(latency, floor[1], leak, found):
                 hopeless_ones += 1
                 one_dim[0, m, a] = one_factor[0, m, a] = 0
                 continue
@@ -288,4 +291,4 @@ def list_spreads(
         if s < slots:
             now[s, 0] = -1
             now[s, 1] = 1
-    return dims[:n], factors[:n], unions[:n], bounds[:n], hopeless_ones, s < 0
+    return Spatial(dims[:n], factors[:n], unions[:n]), bounds[:n], hopeless_ones, s < 0

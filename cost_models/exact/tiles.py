@@ -13,12 +13,12 @@ DIVISORS, ALL, LEGAL = range(3)
 
 
 @step
-def part(m, d, union, b, axis_dim, axis_factor, iw):
+def part(m, d, union, b, spatial, iw):
     """Tile of an instance below memory `m` if it hands down `union`; 0 if an axis had idle instances."""
     rest = union
     for a in range(iw[X.AXES + m]):
-        factor = np.int64(axis_factor[b, m, a])
-        if factor > 1 and axis_dim[b, m, a] == d:
+        factor = np.int64(spatial.factor[b, m, a])
+        if factor > 1 and spatial.dim[b, m, a] == d:
             each = -(-rest // factor)
             if -(-rest // each) != factor:
                 return np.int64(0)
@@ -34,7 +34,7 @@ def least_of_its_trips(union, tile):
 
 
 @step
-def next_union(shape, m, d, tile, whole, above, b, axis_dim, axis_factor, ws, iw):
+def next_union(shape, m, d, tile, whole, above, b, spatial, ws, iw):
     """The smallest union tile of memory `m` over `above` that gives an instance `tile` of `whole`, or 0."""
     factor = np.int64(ws[X.FACTOR + L.NDIM * m + d])
     full = tile * factor
@@ -45,12 +45,12 @@ def next_union(shape, m, d, tile, whole, above, b, axis_dim, axis_factor, ws, iw
     high = min(whole, full)
     if shape == LEGAL:
         for a in range(iw[X.AXES + m]):
-            if axis_dim[b, m, a] == d:
-                low = max(low, np.int64(axis_factor[b, m, a]))
+            if spatial.dim[b, m, a] == d:
+                low = max(low, np.int64(spatial.factor[b, m, a]))
         return low if low <= high else np.int64(0)
     for union in range(low, high + 1):
         fine = union == high or least_of_its_trips(union, whole)
-        if fine and part(m, d, union, b, axis_dim, axis_factor, iw) == tile:
+        if fine and part(m, d, union, b, spatial, iw) == tile:
             return union
     return np.int64(0)
 
@@ -64,12 +64,12 @@ def set_union(m, d, size, ws):
 
 
 @step
-def first_unions(shape, m, b, axis_dim, axis_factor, ws, iw):
+def first_unions(shape, m, b, spatial, ws, iw):
     """Give memory `m` the smallest union tiles that the tile below it allows; False if there is none."""
     for d in range(L.NDIM):
         tile = np.int64(ws[X.TILE + L.NDIM * (m + 1) + d])
         whole = np.int64(ws[X.TILE + L.NDIM * m + d])
-        size = next_union(shape, m, d, tile, whole, np.int64(0), b, axis_dim, axis_factor, ws, iw)
+        size = next_union(shape, m, d, tile, whole, np.int64(0), b, spatial, ws, iw)
         if size == 0:
             return False
         set_union(m, d, size, ws)
@@ -77,7 +77,7 @@ def first_unions(shape, m, b, axis_dim, axis_factor, ws, iw):
 
 
 @step
-def next_unions(shape, m, b, axis_dim, axis_factor, ws, iw):
+def next_unions(shape, m, b, spatial, ws, iw):
     """Go on to the next combination of union tiles of memory `m`; False after the last one."""
     if shape == DIVISORS:
         return False
@@ -87,11 +87,9 @@ def next_unions(shape, m, b, axis_dim, axis_factor, ws, iw):
         tile = np.int64(ws[X.TILE + L.NDIM * (m + 1) + d])
         whole = np.int64(ws[X.TILE + L.NDIM * m + d])
         now = np.int64(ws[X.UNION + L.NDIM * m + d])
-        size = next_union(shape, m, d, tile, whole, now, b, axis_dim, axis_factor, ws, iw)
+        size = next_union(shape, m, d, tile, whole, now, b, spatial, ws, iw)
         if size > 0:
             set_union(m, d, size, ws)
             return True
-        set_union(
-            m, d, next_union(shape, m, d, tile, whole, np.int64(0), b, axis_dim, axis_factor, ws, iw), ws
-        )
+        set_union(m, d, next_union(shape, m, d, tile, whole, np.int64(0), b, spatial, ws, iw), ws)
     return False

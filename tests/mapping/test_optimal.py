@@ -15,9 +15,9 @@ from accelsim.errors import AccelsimError
 from accelsim.hardware import Accelerator
 from accelsim.mapping.cost import price_mapping
 from accelsim.mapping.mapping import Mapping
-from accelsim.mapping.optimal import Objective, optimal, optimal_front
+from accelsim.mapping.optimal import optimal, optimal_front
 from accelsim.mapping.optimal_space import divisors
-from accelsim.mapping.template import template
+from accelsim.mapping.template import Objective, template
 from accelsim.pack import Batch, pack_layer, pack_machine, price
 from accelsim.workloads.layer import DIMS, Layer
 from cost_models.loopnest import layout as L
