@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from accelsim.hardware.microcontroller import refuse
-from accelsim.hardware.sparsity import performed, timed, weights_read
+from accelsim.hardware.sparsity import performed, weights_read
 from accelsim.workloads.layer import DIMS, Layer
 from cost_models.loopnest import layout as L
 
@@ -116,7 +116,7 @@ def pack_machine(hardware: Accelerator) -> Machine:
     machine[L.LEAK_PJ] = hardware.static_pj_per_cycle
     machine[L.LAYER_CYCLES] = hardware.layer_cycles
     machine[L.UNIT_RATE] = hardware.unit_points or 0.0
-    machine[L.EXTRA_CYCLES] = hardware.mac.cycles * timed(hardware) - 1
+    machine[L.EXTRA_CYCLES] = hardware.cycles_per_mac - 1
     return Machine(holds, fan, columns, machine)
 
 

@@ -39,7 +39,7 @@ from accelsim.hardware.microcontroller import Microcontroller
 from accelsim.hardware.ports import Port, ports_of
 from accelsim.hardware.precision import at_bits
 from accelsim.hardware.search_space import SearchSpace
-from accelsim.hardware.sparsity import Density, OnZero
+from accelsim.hardware.sparsity import Density, OnZero, timed
 from accelsim.shown import Shown
 from cost_models.loopnest.layout import MAX_MEMORIES
 
@@ -251,9 +251,14 @@ class Accelerator(Shown, Sourced):
         return self.instances(len(self.memories))
 
     @property
+    def cycles_per_mac(self) -> float:
+        """Cycles of a unit for a multiply-accumulate: fewer where stated zeros are skipped."""
+        return self.mac.cycles * timed(self)
+
+    @property
     def peak_macs_per_cycle(self) -> float:
-        """Multiply-accumulates a cycle when every unit is busy, without those that zeros spare."""
-        return self.num_pes / self.mac.cycles
+        """Multiply-accumulates a cycle when every unit is busy, those that skipped zeros spare counted."""
+        return self.num_pes / self.cycles_per_mac
 
     @property
     def onchip_bytes(self) -> int:

@@ -80,17 +80,18 @@ def _tree(hardware: Accelerator) -> RenderableType:
         indent += "   "
     bits = hardware.precision_bits
     mac = f"{hardware.num_pes:,} x MAC: {bits.weight} x {bits.input} bits into {bits.psum}"
-    text.append(f"{indent}{mac}, {hardware.costs.mac.energy_pj:.3g} pJ", style="not bold")
+    each = f", {hardware.mac.cycles:g} cycles" if hardware.mac.cycles != 1 else ""
+    text.append(f"{indent}{mac}, {hardware.costs.mac.energy_pj:.3g} pJ{each}", style="not bold")
     return text
 
 
 def _peak(hardware: Accelerator) -> RenderableType:
-    per_second = hardware.num_pes * hardware.clock_mhz * 1e6
+    per_second = hardware.peak_macs_per_cycle * hardware.clock_mhz * 1e6
     over = roof(hardware)
-    least = f"{over.ridge:,.0f}" if over.ridge >= 100 else f"{over.ridge:.3g}"
+    peak, least = (f"{x:,.0f}" if x >= 100 else f"{x:.3g}" for x in (over.peak, over.ridge))
     ridge = f"from {least} MACs a byte on the array can be the limit; below, the port of {over.memory} is"
     text = Text()
-    text.append(f"peak    {hardware.peak_macs_per_cycle:,} MACs a cycle, {quantity(per_second, 'MAC/s')}\n")
+    text.append(f"peak    {peak} MACs a cycle, {quantity(per_second, 'MAC/s')}\n")
     text.append(f"ridge   {ridge}\n")
     areas = ", ".join(f"{k} {v:.3g}" for k, v in hardware.area_breakdown_mm2().items() if v)
     without = "" if hardware.components else " without control and wiring"

@@ -280,6 +280,21 @@ def test_lanes_that_are_shared_keep_within_their_host() -> None:
     assert len(pairs) > 2
 
 
+def test_what_wires_cost_and_hand_on_is_the_base_s() -> None:
+    """Bits pay by distance if they do along one axis, and neighbours hand on only if they do along all."""
+    data = load_hardware("shidiannao").to_dict()
+    fan = data["memories"][1]["fanout"]
+    for forward, distance in (((True, True), False), ((True, False), True), ((False, False), False)):
+        for axis, able, far in zip(fan, forward, (False, distance)):
+            axis |= {"forwarding": able, "by_distance": far}
+        space = ChipSpace(load_hardware(data))
+        rows = drawn(space)
+        for row in rows[space.faults(rows) == ""][:4]:
+            axes = made(space, row).memories[1].fanout
+            assert {axis.forwarding for axis in axes} == {all(forward)}
+            assert {axis.by_distance for axis in axes} == {distance}
+
+
 def test_importances_deal_dimensions_to_the_axes() -> None:
     """The axes take turns, the most important dimension first; of equals the first in the file's order."""
     space = ChipSpace(load_hardware("eyeriss"))

@@ -2,7 +2,8 @@
 
 Connectivity as in NAAS (Lin, Yang and Han, DAC 2021, section 2.2): dimensions have an importance each, and
 the axes take turns choosing the most important ones left. An axis that spreads C, R or S adds partial sums up
-along the way; all axes hand one read to every lane that wants it.
+along the way; all axes hand one read to every lane that wants it. Neighbours hand inputs on if they do along
+all axes of the base, and a bit pays by distance if it does along one.
 """
 
 from __future__ import annotations
@@ -182,7 +183,8 @@ class ArrayGenes:
                 "size": int(found.sizes[0, a]),
                 "multicast": True,
                 "reduction": any(dim in _REDUCED for dim in dims),
-                "forwarding": any(axis.forwarding for axis in old),
+                "forwarding": bool(old) and all(axis.forwarding for axis in old),
+                "by_distance": any(axis.by_distance for axis in old),
             }
             if hops:
                 axis["hop_pj_per_bit"] = max(hops)
