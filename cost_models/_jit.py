@@ -13,6 +13,7 @@ import re
 import stat
 import sys
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
@@ -21,6 +22,7 @@ from typing import Any
 
 import numba
 from numba import njit, types
+from numba.core.ccallback import CFunc
 
 from cost_models._steps import StepCompiler
 
@@ -147,11 +149,51 @@ def kernel(function: Callable[..., Any]) -> Any:
             made = _compile(function, cache=True)
     except RuntimeError:  # NUMBA_CACHE_DIR, or the folder of a frozen program, cannot be written
         return _compile(function)
+    _forgive(made)
+    return made
+
+
+class Callback:
+    """A function that compiled code calls by its address: compiled, or loaded, when that is first asked for.
+
+    `signature` is a Numba signature, of numbers and pointers alone. For what a kernel can do without, and
+    should not compile with it.
+    """
+
+    def __init__(self, function: Callable[..., Any], signature: Any) -> None:
+        arguments = signature.args, signature.return_type
+        self._made: Any = CFunc(function, arguments, {}, {"nogil": True, "error_model": "numpy"})
+        self._lock = threading.Lock()
+        if _CACHE:
+            with _kept_in(function), suppress(RuntimeError):
+                self._made.enable_caching()
+                _forgive(self._made)
+
+    def is_kept(self) -> bool:
+        """Whether it is compiled already, here or on disk."""
+        file = getattr(self._made._cache, "_cache_file", None)
+        return self._made.address is not None or (file is not None and os.path.exists(file._index_path))
+
+    @property
+    def address(self) -> int:
+        """Where its machine code begins."""
+        with self._lock:
+            if self._made.address is None:
+                self._made.compile()
+        return int(self._made.address)
+
+
+def callback(signature: Any) -> Callable[[Callable[..., Any]], Callback]:
+    """Decorator that makes a `Callback`."""
+    return lambda function: Callback(function, signature)
+
+
+def _forgive(made: Any) -> None:
+    """Make the cache of a compiled function bear a full disk and damaged files."""
     cache = getattr(made, "_cache", None)
     if cache is not None:
         cache.load_overload = _forgiving(cache.load_overload)
         cache.save_overload = _forgiving(cache.save_overload, cache.flush)
-    return made
 
 
 def _forgiving(access: Callable[..., Any], renew: Callable[[], Any] | None = None) -> Callable[..., Any]:

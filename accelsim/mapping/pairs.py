@@ -73,6 +73,7 @@ def map_pairs(
     reserved  float64[P, M, 4], bits taken off each memory's parts for W, I, O and off its whole
     """
     from cost_models.mappers import pairs as kernel
+    from cost_models.mappers.brood import memory
 
     P, M = len(index), machines.machine.holds.shape[1]
     out = PairResult(
@@ -81,6 +82,6 @@ def map_pairs(
     bits = np.empty((0, M, 4)) if reserved is None else reserved
     kernel.map_pairs(
         problems, index, seeds, bits, *machines.machine, *machines.allowed, budget, start,
-        OBJECTIVES.index(objective), *out[:-1], *out.batch,
+        OBJECTIVES.index(objective), *memory(P * max(budget, start)), *out[:-1], *out.batch,
     )  # fmt: skip
     return out

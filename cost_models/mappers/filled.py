@@ -12,7 +12,9 @@ from cost_models.loopnest import layout as L
 from cost_models.loopnest import work as X
 from cost_models.loopnest.capacity import tile_words
 from cost_models.mappers.chance import below, uniform
-from cost_models.mappers.wishes import DIM, PARTS, PLACE, TILE, WISH, may, shared, split
+from cost_models.mappers.wishes import DIM, PARTS, PLACE, SCRATCH, TILE, WISH, may, shared, split
+
+MOST = SCRATCH - L.NDIM  # [8] of `scratch`: the largest tiles that leave enough for the axes above
 
 _FULL, _SOME = 0.6, 0.25  # chance of the largest tile that fits, and of some that fits
 _EVEN = 0.5  # chance that the tiles of a memory first grow in turns
@@ -97,41 +99,51 @@ def draw_axes(row, allowed, wish, scratch, state, iw):
             draw_axis(row, m, a, allowed, wish, scratch, state, iw)
 
 
-@step
-def above(row, m, d, wish, iw):
-    """Product of the axes above memory `m` that carry a dimension."""
-    lanes = 1
+@inlined
+def leave_enough(row, m, wish, scratch, iw):
+    """Note the largest tiles of memory `m` that leave enough of each dimension for the axes above."""
+    for d in range(L.NDIM):
+        scratch[MOST + d] = iw[X.PROBLEM + d]
     for x in range(m):
         for a in range(iw[X.AXES + x]):
-            if wish[row, WISH * x + DIM + a] == d:
+            d = wish[row, WISH * x + DIM + a]
+            if d >= 0:
                 wanted = wish[row, WISH * x + PARTS + a]
                 size = iw[X.FAN + L.FAN_COLS * (L.MAX_AXES * x + a) + L.AXIS_SIZE]
-                lanes *= min(size, wanted) if wanted > 0 else size
-    return lanes
+                lanes = min(size, wanted) if wanted > 0 else size
+                scratch[MOST + d] = -(-scratch[MOST + d] // lanes)
 
 
 @inlined
 def place_in(size, d, sizes):
-    """Place in `sizes` of the smallest size of a dimension that is no less than this one."""
-    k = sizes[d, 0]
-    while k > 1 and sizes[d, k] < size:
-        k -= 1
-    return k
+    """Place in `sizes` of the smallest size of a dimension that is no less than this one, or 1."""
+    low, high = 1, sizes[d, 0] + 1
+    while high - low > 1:
+        k = (low + high) >> 1
+        if sizes[d, k] < size:
+            high = k
+        else:
+            low = k
+    return low
 
 
 @step
-def grow(row, m, sizes, wish, scratch, state, ws, iw):
+def grow(m, sizes, scratch, state, ws, iw):
     """Double the tiles of memory `m` in turns, drawn at random, while they fit."""
     at = X.TILE + L.NDIM * m
+    refused = 0  # bit d: the tile cannot grow as long as no other does
     for _ in range(_TURNS):
         d = below(L.NDIM, state)
-        if scratch[d] == iw[X.PROBLEM + d]:
+        if (refused >> d) & 1 or scratch[d] == iw[X.PROBLEM + d]:
             continue
         size = sizes[d, place_in(2 * scratch[d], d, sizes)]
         ws[at + d] = size
-        if size <= -(-iw[X.PROBLEM + d] // above(row, m, d, wish, iw)) and fits(m, ws, iw):
+        if size <= scratch[MOST + d] and fits(m, ws, iw):
             scratch[d] = size
-        ws[at + d] = scratch[d]
+            refused = 0
+        else:
+            ws[at + d] = scratch[d]
+            refused |= 1 << d
 
 
 @step
@@ -145,8 +157,9 @@ def fill(row, first, sizes, wish, scratch, state, ws, iw):
         at = X.TILE + L.NDIM * m
         for d in range(L.NDIM):
             ws[at + d] = scratch[d]
+        leave_enough(row, m, wish, scratch, iw)
         if uniform(state) < _EVEN:
-            grow(row, m, sizes, wish, scratch, state, ws, iw)
+            grow(m, sizes, scratch, state, ws, iw)
         d = below(L.NDIM, state)
         stride = 1 + 2 * below(4, state)
         for _ in range(L.NDIM):
@@ -154,11 +167,11 @@ def fill(row, first, sizes, wish, scratch, state, ws, iw):
             luck = uniform(state)
             if iw[X.PROBLEM + d] == scratch[d] or luck > _FULL + _SOME:
                 continue
-            most = -(-iw[X.PROBLEM + d] // above(row, m, d, wish, iw))
+            most = scratch[MOST + d]
             # The first place in `sizes` that fits, between `low` (does not) and `high` (does).
             low, high = 0, sizes[d, 0]
             while high - low > 1:
-                k = (low + high) // 2
+                k = (low + high) >> 1
                 ws[at + d] = sizes[d, k]
                 good = sizes[d, k] <= scratch[d] or (sizes[d, k] <= most and fits(m, ws, iw))
                 if good:

@@ -15,25 +15,16 @@ from cost_models.loopnest import layout as L
 from cost_models.loopnest import work as X
 from cost_models.loopnest.nest import FREE_I, FREE_W
 from cost_models.loopnest.price import price
+from cost_models.mappers import brood as B
+from cost_models.mappers.brood import ask
 from cost_models.mappers.chance import below, mixed, uniform
 from cost_models.mappers.filled import draw, draw_axis, fill
-from cost_models.mappers.genes import SCRATCH
-from cost_models.mappers.greedy import (
-    BEGUN,
-    FREE_ORDERS,
-    LIMIT,
-    NEW,
-    NOW,
-    REFUSED,
-    SPENT,
-    attempt,
-    better,
-    improve,
-)
+from cost_models.mappers.greedy import BEGUN, FREE_ORDERS, LIMIT, NOW, REFUSED, SPENT, better, count, improve
 from cost_models.mappers.wishes import (
     DIM,
     PARTS,
     PLACE,
+    SCRATCH,
     TILE,
     WISH,
     copy,
@@ -46,7 +37,7 @@ from cost_models.mappers.wishes import (
 )
 
 POPULATION = 32
-FIRST = 2  # row of the population's first wish
+FIRST = NOW + 1  # row of the population's first wish
 ROWS = FIRST + POPULATION
 # cost: float64[ROWS, 4]: latency, energy, then
 CLIMBED = 2  # what climbing was done from here
@@ -78,18 +69,18 @@ def kind_of(row, wish, orders, iw):
 
 
 @step
-def keep(objective, wish, cost, orders, iw):
-    """Put wish NEW into the population unless it is like another, or no better than those it competes with.
+def keep(new, objective, wish, cost, orders, iw):
+    """Put wish `new` into the population unless it is like another, or no better than those it competes with.
 
     It replaces the worst, but of those of its kind if they are many: else few kinds, which are hard to change
     later, would soon be left.
     """
-    kind = kind_of(NEW, wish, orders, iw)
+    kind = kind_of(new, wish, orders, iw)
     worst = FIRST
     akin = -1
     many = 0
     for row in range(FIRST, ROWS):
-        if cost[row, 0] == cost[NEW, 0] and cost[row, 1] == cost[NEW, 1]:
+        if cost[row, 0] == cost[new, 0] and cost[row, 1] == cost[new, 1]:
             return
         if better(worst, row, objective, cost):
             worst = row
@@ -98,8 +89,8 @@ def keep(objective, wish, cost, orders, iw):
             if akin < 0 or better(akin, row, objective, cost):
                 akin = row
     target = akin if many >= _ALIKE else worst
-    if better(NEW, target, objective, cost):
-        copy(NEW, target, wish, cost)
+    if better(new, target, objective, cost):
+        copy(new, target, wish, cost)
         cost[target, KIND] = kind
         cost[target, CLIMBED] = 0.0
 
@@ -131,13 +122,13 @@ def best_unlike(objective, cost):
 @step
 def climb(
     row, objective, allowed, sizes, wish, cost, tally, orders, norders, scratch, tile, order, axis_dim,
-    axis_factor, ws, iw,
+    axis_factor, brood, figures, ws, iw,
 ):  # fmt: skip
     """Improve a row of the population in place, until nothing helps or the evaluations are spent."""
     copy(row, NOW, wish, cost)
     improve(
         objective, allowed, sizes, wish, cost, tally, orders, norders, scratch, tile, order, axis_dim,
-        axis_factor, ws, iw,
+        axis_factor, brood, figures, ws, iw,
     )  # fmt: skip
     copy(NOW, row, wish, cost)
     cost[row, KIND] = kind_of(row, wish, orders, iw)
@@ -145,40 +136,50 @@ def climb(
 
 
 @step
-def trial(objective, wish, cost, tally, orders, scratch, tile, order, axis_dim, axis_factor, ws, iw):
-    """Price wish NEW for the population."""
-    attempt(wish, cost, tally, orders, scratch, tile, order, axis_dim, axis_factor, ws, iw)
-    if np.isfinite(cost[NEW, 0]):
-        keep(objective, wish, cost, orders, iw)
+def trial(
+    n, objective, wish, cost, tally, orders, scratch, tile, order, axis_dim, axis_factor, brood, figures,
+    ws, iw,
+):  # fmt: skip
+    """Price wishes 0 .. n - 1 for the population."""
+    ask(n, wish, orders, scratch, tile, order, axis_dim, axis_factor, brood, figures, ws, iw)
+    for b in range(n):
+        if count(
+            b, wish, cost, tally, orders, scratch, tile, order, axis_dim, axis_factor, brood, figures, ws, iw
+        ):
+            keep(b, objective, wish, cost, orders, iw)
 
 
 @step
 def smallest(wish, iw):
-    """Wish NEW: no axis in use, single elements below every memory."""
+    """Wish 0: no axis in use, single elements below every memory."""
     for m in range(iw[X.MEMORIES] & 7):
-        wish[NEW, WISH * m + PLACE] = 0
+        wish[0, WISH * m + PLACE] = 0
         for d in range(L.NDIM):
-            wish[NEW, WISH * m + TILE + d] = 1
+            wish[0, WISH * m + TILE + d] = 1
         for a in range(L.MAX_AXES):
-            wish[NEW, WISH * m + DIM + a] = -1
-            wish[NEW, WISH * m + PARTS + a] = 0
+            wish[0, WISH * m + DIM + a] = -1
+            wish[0, WISH * m + PARTS + a] = 0
 
 
 @step
 def complete(
-    objective, wish, cost, tally, orders, norders, scratch, tile, order, axis_dim, axis_factor, ws, iw
+    objective, wish, cost, tally, orders, norders, scratch, tile, order, axis_dim, axis_factor, brood,
+    figures, ws, iw,
 ):  # fmt: skip
     """Try what may fit where nothing else does: outputs that leave complete are narrower."""
     M = iw[X.MEMORIES] & 7
     for x in range(M - 1):
         for k in range(norders[x] if norders[x] > 0 else FREE_ORDERS):
             smallest(wish, iw)
-            wish[NEW, WISH * x + PLACE] = k
+            wish[0, WISH * x + PLACE] = k
             for m in range(x):
                 for d in range(L.NDIM):
                     if d in (L.C, L.R, L.S):
-                        wish[NEW, WISH * m + TILE + d] = iw[X.PROBLEM + d]
-            trial(objective, wish, cost, tally, orders, scratch, tile, order, axis_dim, axis_factor, ws, iw)
+                        wish[0, WISH * m + TILE + d] = iw[X.PROBLEM + d]
+            trial(
+                1, objective, wish, cost, tally, orders, scratch, tile, order, axis_dim, axis_factor, brood,
+                figures, ws, iw,
+            )  # fmt: skip
 
 
 @inlined
@@ -193,32 +194,42 @@ def varies(iw):
 @step
 def start(
     objective, limit, allowed, sizes, wish, cost, tally, orders, norders, state, scratch, tile, order,
-    axis_dim, axis_factor, ws, iw,
+    axis_dim, axis_factor, brood, figures, ws, iw,
 ):  # fmt: skip
     """Fill the population and climb, with `limit` evaluations at most; returns whether anything fits."""
     list_sizes(sizes, iw)
     tally[SPENT] = tally[REFUSED] = 0
     tally[LIMIT] = limit
     smallest(wish, iw)
-    cost[NEW, 0] = cost[NEW, 1] = np.inf
+    cost[0, 0] = cost[0, 1] = np.inf
     for row in range(FIRST, ROWS):
-        copy(NEW, row, wish, cost)
+        copy(0, row, wish, cost)
         cost[row, CLIMBED] = cost[row, KIND] = 0.0
-    trial(objective, wish, cost, tally, orders, scratch, tile, order, axis_dim, axis_factor, ws, iw)
-    while tally[SPENT] < DRAWN * limit and varies(iw):
-        draw(NEW, allowed, sizes, wish, norders, FREE_ORDERS, scratch, state, ws, iw)
-        trial(objective, wish, cost, tally, orders, scratch, tile, order, axis_dim, axis_factor, ws, iw)
+    trial(
+        1, objective, wish, cost, tally, orders, scratch, tile, order, axis_dim, axis_factor, brood, figures,
+        ws, iw,
+    )  # fmt: skip
+    drawn = np.int64(np.ceil(DRAWN * limit))
+    while tally[SPENT] < drawn and varies(iw):
+        n = min(B.BROOD, drawn - tally[SPENT])
+        for b in range(n):
+            draw(b, allowed, sizes, wish, norders, FREE_ORDERS, scratch, state, ws, iw)
+        trial(
+            n, objective, wish, cost, tally, orders, scratch, tile, order, axis_dim, axis_factor, brood,
+            figures, ws, iw,
+        )  # fmt: skip
     if best_of(objective, WHOLLY, cost) < 0:
         complete(
-            objective, wish, cost, tally, orders, norders, scratch, tile, order, axis_dim, axis_factor, ws, iw
-        )
+            objective, wish, cost, tally, orders, norders, scratch, tile, order, axis_dim, axis_factor, brood,
+            figures, ws, iw,
+        )  # fmt: skip
     for i in range(_TRIED + _CHOSEN):
         row = best_unlike(objective, cost) if i < _TRIED else best_of(objective, PARTLY, cost)
         tally[LIMIT] = min(limit, tally[SPENT] + _STEPS) if i < _TRIED else limit
         if row >= 0 and varies(iw) and tally[SPENT] < limit:
             climb(
                 row, objective, allowed, sizes, wish, cost, tally, orders, norders, scratch, tile, order,
-                axis_dim, axis_factor, ws, iw,
+                axis_dim, axis_factor, brood, figures, ws, iw,
             )  # fmt: skip
     tally[BEGUN] = tally[SPENT]
     return best_of(objective, WHOLLY, cost) >= 0
@@ -232,34 +243,34 @@ def winner(objective, cost, state):
 
 
 @step
-def cross(first, second, wish, state, iw):
-    """Write a child of two parents to NEW."""
+def cross(child, first, second, wish, state, iw):
+    """Write the child of two parents to row `child`."""
     M = iw[X.MEMORIES] & 7
     for m in range(M):
         axes = first if uniform(state) < 0.5 else second
         orders = first if uniform(state) < 0.5 else second
         for a in range(L.MAX_AXES):
-            wish[NEW, WISH * m + DIM + a] = wish[axes, WISH * m + DIM + a]
-            wish[NEW, WISH * m + PARTS + a] = wish[axes, WISH * m + PARTS + a]
-        wish[NEW, WISH * m + PLACE] = wish[orders, WISH * m + PLACE]
+            wish[child, WISH * m + DIM + a] = wish[axes, WISH * m + DIM + a]
+            wish[child, WISH * m + PARTS + a] = wish[axes, WISH * m + PARTS + a]
+        wish[child, WISH * m + PLACE] = wish[orders, WISH * m + PLACE]
     for d in range(L.NDIM):
         tiles = first if uniform(state) < 0.5 else second
         for m in range(M - 1):
-            wish[NEW, WISH * m + TILE + d] = wish[tiles, WISH * m + TILE + d]
+            wish[child, WISH * m + TILE + d] = wish[tiles, WISH * m + TILE + d]
 
 
 @step
-def shrink(m, d, size, wish, iw):
-    """Give wish NEW a tile, and smaller ones further in."""
+def shrink(row, m, d, size, wish, iw):
+    """Give a wish a tile, and smaller ones further in."""
     for x in range(m, (iw[X.MEMORIES] & 7) - 1):
         at = WISH * x + TILE + d
-        if x == m or wish[NEW, at] > size:
-            wish[NEW, at] = size
+        if x == m or wish[row, at] > size:
+            wish[row, at] = size
 
 
 @step
-def mutate(allowed, sizes, wish, norders, scratch, state, ws, iw):
-    """Change one thing of wish NEW."""
+def mutate(row, allowed, sizes, wish, norders, scratch, state, ws, iw):
+    """Change one thing of a wish."""
     M = iw[X.MEMORIES] & 7
     d = below(L.NDIM, state)
     while iw[X.PROBLEM + d] == 1:
@@ -267,7 +278,7 @@ def mutate(allowed, sizes, wish, norders, scratch, state, ws, iw):
     m = below(M - 1, state)
     what = uniform(state)
     if what < 0.3:  # another tile, near or far
-        k = place_of(NEW, m, d, sizes, wish)
+        k = place_of(row, m, d, sizes, wish)
         far = 1 + below(3, state) if uniform(state) < 0.7 else 1 + below(sizes[d, 0], state)
         way = -1 if uniform(state) < 0.5 else 1
         to = max(1, min(sizes[d, 0], k + way * far))
@@ -275,20 +286,20 @@ def mutate(allowed, sizes, wish, norders, scratch, state, ws, iw):
             even = divisor(d, to - way, way, sizes)
             to = even if even > 0 else to
         if to < k:
-            set_tile(NEW, m, d, sizes[d, to], wish)
+            set_tile(row, m, d, sizes[d, to], wish)
         else:
-            shrink(m, d, sizes[d, to], wish, iw)
+            shrink(row, m, d, sizes[d, to], wish, iw)
     elif what < 0.5:  # the loop of this memory goes to the one outside or inside
         if uniform(state) < 0.5:
-            size = iw[X.PROBLEM + d] if m == 0 else wish[NEW, WISH * (m - 1) + TILE + d]
+            size = iw[X.PROBLEM + d] if m == 0 else wish[row, WISH * (m - 1) + TILE + d]
         else:
-            size = np.int64(1) if m == M - 2 else wish[NEW, WISH * (m + 1) + TILE + d]
-        wish[NEW, WISH * m + TILE + d] = size
+            size = np.int64(1) if m == M - 2 else wish[row, WISH * (m + 1) + TILE + d]
+        wish[row, WISH * m + TILE + d] = size
     elif what < 0.65:  # tiles drawn anew
-        fill(NEW, 1 + below(M - 1, state), sizes, wish, scratch, state, ws, iw)
+        fill(row, 1 + below(M - 1, state), sizes, wish, scratch, state, ws, iw)
     elif what < 0.8:
         m = below(M, state)
-        wish[NEW, WISH * m + PLACE] = below(norders[m] if norders[m] > 0 else FREE_ORDERS, state)
+        wish[row, WISH * m + PLACE] = below(norders[m] if norders[m] > 0 else FREE_ORDERS, state)
     else:
         for _ in range(M):
             m = below(M, state)
@@ -299,16 +310,16 @@ def mutate(allowed, sizes, wish, norders, scratch, state, ws, iw):
         for a in range(L.MAX_AXES):
             scratch[L.NDIM + a] = iw[X.FAN + L.FAN_COLS * (L.MAX_AXES * m + a) + L.AXIS_SIZE]
         if iw[X.AXES + m] > 0:
-            draw_axis(NEW, m, below(iw[X.AXES + m], state), allowed, wish, scratch, state, iw)
-            widen(NEW, wish, scratch, iw)
+            draw_axis(row, m, below(iw[X.AXES + m], state), allowed, wish, scratch, state, iw)
+            widen(row, wish, scratch, iw)
 
 
 @step
 def evolve(
     objective, until, budget, allowed, sizes, wish, cost, tally, orders, norders, state, scratch, tile, order,
-    axis_dim, axis_factor, ws, iw,
+    axis_dim, axis_factor, brood, figures, ws, iw,
 ):  # fmt: skip
-    """Search on until `until` of `budget` evaluations are spent; a climb may end somewhat later.
+    """Search on until `until` of `budget` evaluations are spent; a brood or a climb may end somewhat later.
 
     The answer does not depend on where `until` interrupts it.
     """
@@ -319,66 +330,74 @@ def evolve(
         if row >= 0:
             climb(
                 row, objective, allowed, sizes, wish, cost, tally, orders, norders, scratch, tile, order,
-                axis_dim, axis_factor, ws, iw,
+                axis_dim, axis_factor, brood, figures, ws, iw,
             )  # fmt: skip
             continue
-        cross(winner(objective, cost, state), winner(objective, cost, state), wish, state, iw)
-        if uniform(state) < _WIDENED:
-            widen(NEW, wish, scratch, iw)
-        times = 1
-        while times < 4 and uniform(state) < _AGAIN:
-            times += 1
-        for _ in range(times):
-            mutate(allowed, sizes, wish, norders, scratch, state, ws, iw)
-        trial(objective, wish, cost, tally, orders, scratch, tile, order, axis_dim, axis_factor, ws, iw)
+        # Children of one population: their number depends on what is spent alone, not on `until`.
+        n = min(B.BROOD, (turn if tally[SPENT] < turn else budget) - tally[SPENT])
+        for b in range(n):
+            cross(b, winner(objective, cost, state), winner(objective, cost, state), wish, state, iw)
+            if uniform(state) < _WIDENED:
+                widen(b, wish, scratch, iw)
+            times = 1
+            while times < 4 and uniform(state) < _AGAIN:
+                times += 1
+            for _ in range(times):
+                mutate(b, allowed, sizes, wish, norders, scratch, state, ws, iw)
+        trial(
+            n, objective, wish, cost, tally, orders, scratch, tile, order, axis_dim, axis_factor, brood,
+            figures, ws, iw,
+        )  # fmt: skip
 
 
 @step
 def advance(
     objective, limit, until, budget, seed, allowed, sizes, wish, cost, tally, orders, norders, state, scratch,
-    tile, order, axis_dim, axis_factor, ws, iw,
+    tile, order, axis_dim, axis_factor, brood, figures, ws, iw,
 ):  # fmt: skip
     """Start, if tally[SPENT] is 0, then search; leave the best mapping in row 0 and price it.
 
     limit   evaluations of the start at most; with the same random numbers for every seed
     wish int64[ROWS, M * WISH], cost float64[ROWS, 4], tally int64[TALLY], sizes int64[8, SIZES] and
-    state uint64[1] keep the search between calls; scratch int64[genes.SCRATCH].
+    state uint64[1] keep the search between calls; scratch int64[wishes.SCRATCH].
     Others as in `genes.score_batch`; `orders` has at least FREE_ORDERS rows where any goes. Returns a status:
     where nothing fits, that of the smallest tiles.
     """
     some = True
+    brood[B.FRESH] = 1
     if tally[SPENT] == 0:
         state[0] = mixed(0)
         some = start(
             objective, limit, allowed, sizes, wish, cost, tally, orders, norders, state, scratch, tile, order,
-            axis_dim, axis_factor, ws, iw,
+            axis_dim, axis_factor, brood, figures, ws, iw,
         )  # fmt: skip
         state[0] = mixed(seed)
-    row = NEW
+    row = 0
     if some:
         evolve(
             objective, until, budget, allowed, sizes, wish, cost, tally, orders, norders, state, scratch,
-            tile, order, axis_dim, axis_factor, ws, iw,
+            tile, order, axis_dim, axis_factor, brood, figures, ws, iw,
         )  # fmt: skip
         row = best_of(objective, WHOLLY, cost)
     else:
         smallest(wish, iw)
-    grant(row, wish, orders, scratch, tile, order, axis_dim, axis_factor, iw)
+    grant(row, 0, wish, orders, scratch, tile, order, axis_dim, axis_factor, iw)
     return price(0, False, tile, order, axis_dim, axis_factor, ws, iw)
 
 
 @kernel
 def search_on(
     problem, holds, fan, memory, machine, allowed, orders, norders, objective, limit, until, budget, seed,
-    sizes, wish, cost, tally, state, tile, order, axis_dim, axis_factor,
+    sizes, wish, cost, tally, state, tile, order, axis_dim, axis_factor, brood, figures,
 ):  # fmt: skip
     """`advance` for one layer on one machine, to be called until tally[SPENT] reaches the budget.
 
-    tile int32[2, M, 8], order int8[1, M, 8], axis_dim int8[1, M, A], axis_factor int32[1, M, A]: the mapping.
+    tile int32[BROOD + 1, M, 8], order int8[BROOD, M, 8], axis_dim int8[BROOD, M, A] and axis_factor
+    int32[BROOD, M, A]: the mapping in row 0, scratch in the others. `brood` and `figures` are `brood.memory`.
     """
     ws, iw = X.prepare(problem, holds, fan, memory, machine)
     scratch = np.zeros(SCRATCH, np.int64)
     return advance(
         objective, limit, until, budget, seed, allowed, sizes, wish, cost, tally, orders, norders, state,
-        scratch, tile, order, axis_dim, axis_factor, ws, iw,
+        scratch, tile, order, axis_dim, axis_factor, brood, figures, ws, iw,
     )  # fmt: skip

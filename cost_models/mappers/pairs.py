@@ -11,10 +11,10 @@ from cost_models._jit import kernel, step
 from cost_models.loopnest import layout as L
 from cost_models.loopnest import work as X
 from cost_models.loopnest.price import price
-from cost_models.mappers.genes import SCRATCH
+from cost_models.mappers.brood import BROOD
 from cost_models.mappers.genetic import ROWS, advance
 from cost_models.mappers.greedy import BEGUN, SPENT, TALLY
-from cost_models.mappers.wishes import SIZES, WISH
+from cost_models.mappers.wishes import SCRATCH, SIZES, WISH
 
 
 @step
@@ -40,7 +40,7 @@ def save(p, tile, order, axis_dim, axis_factor, out_tile, out_order, out_dim, ou
 @kernel
 def map_pairs(
     problem, index, seed, reserved, holds, fan, memory, machine, allowed, orders, norders, budget, start,
-    objective, status, latency, energy, spent, tile, order, axis_dim, axis_factor,
+    objective, brood, figures, status, latency, energy, spent, tile, order, axis_dim, axis_factor,
 ):  # fmt: skip
     """Map P pairs, each with `budget` evaluations in all: the greedy start, then the genetic search.
 
@@ -53,6 +53,7 @@ def map_pairs(
     machine float64[H, MACHINE_COLS]: see `layout`
     allowed int64[H, M, A], orders int8[H, M, n, 8], norders int64[H, M]: see `genes.score_batch`; where any
     order goes, the first `greedy.FREE_ORDERS` rows are those that the greedy start tries
+    brood, figures: `brood.memory`
 
     Filled: status int32[P], latency float64[P] in cycles, energy float64[P] in pJ, spent int64[P, 2], the
     evaluations of the start and of the search, and the mappings tile int32[P, M, 8], order int8[P, M, 8],
@@ -62,10 +63,10 @@ def map_pairs(
     M = holds.shape[1]
     ws = np.zeros(X.WS_SIZE)
     iw = np.zeros(X.IW_SIZE, np.int64)
-    t = np.ones((2, M, L.NDIM), np.int32)
-    o = np.zeros((1, M, L.NDIM), np.int8)
-    ad = np.zeros((1, M, L.MAX_AXES), np.int8)
-    af = np.zeros((1, M, L.MAX_AXES), np.int32)
+    t = np.ones((BROOD + 1, M, L.NDIM), np.int32)
+    o = np.zeros((BROOD, M, L.NDIM), np.int8)
+    ad = np.zeros((BROOD, M, L.MAX_AXES), np.int8)
+    af = np.zeros((BROOD, M, L.MAX_AXES), np.int32)
     scratch = np.zeros(SCRATCH, np.int64)
     sizes = np.zeros((L.NDIM, SIZES), np.int64)
     wish = np.zeros((ROWS, M * WISH), np.int64)
@@ -77,10 +78,13 @@ def map_pairs(
         X.place(problem[p], holds[h], fan[h], memory[h], machine[h], ws, iw)
         if len(reserved):
             reserve(p, reserved, ws, iw)
+        for m in range(M):
+            for a in range(L.MAX_AXES):
+                ad[0, m, a] = af[0, m, a] = 0
         tally[SPENT] = 0
         status[p] = advance(
             objective, start, budget, budget, seed[p], allowed[h], sizes, wish, cost, tally, orders[h],
-            norders[h], state, scratch, t, o, ad, af, ws, iw,
+            norders[h], state, scratch, t, o, ad, af, brood, figures, ws, iw,
         )  # fmt: skip
         spent[p, 0] = tally[BEGUN]
         spent[p, 1] = tally[SPENT] - tally[BEGUN]

@@ -17,6 +17,9 @@ PARTS = DIM + L.MAX_AXES  # [MAX_AXES] most parts that an axis cuts it into, 0 =
 PLACE = PARTS + L.MAX_AXES  # row of `orders`
 WISH = PLACE + 1
 
+# scratch: int64[SCRATCH]: what is left of each dimension, and of the lanes of each axis; then see `filled`
+SCRATCH = L.NDIM + L.MAX_AXES + L.NDIM
+
 # sizes: int64[8, SIZES]: how many, then tile sizes worth trying, falling, the smallest of their trip counts
 SIZES = 65
 _THIN = 1.12  # ratio of the trip counts of neighbours that do not divide
@@ -57,7 +60,7 @@ def room_of(row, m, a, wish, scratch, iw):
 @step
 def split(row, m, wish, scratch, iw):
     """Multiply the tiles in `scratch` by the axes below memory `m`."""
-    for a in range(L.MAX_AXES):
+    for a in range(iw[X.AXES + m]):
         scratch[L.NDIM + a] = iw[X.FAN + L.FAN_COLS * (L.MAX_AXES * m + a) + L.AXIS_SIZE]
     for a in range(iw[X.AXES + m]):
         d = wish[row, WISH * m + DIM + a]
@@ -85,28 +88,30 @@ def widen(row, wish, scratch, iw):
 
 
 @step
-def grant(row, wish, orders, scratch, tile, order, axis_dim, axis_factor, iw):
-    """Write the mapping that comes closest to a wish to row 0 of the arrays that `loopnest.price` takes.
+def grant(row, b, wish, orders, scratch, tile, order, axis_dim, axis_factor, iw):
+    """Write the mapping that comes closest to a wish to row `b` of the arrays that `loopnest.price` takes.
 
     Tiles never grow on their way in; an axis cuts its dimension into as few and as even parts as it can, and
-    stays partly empty where the tile above is too small (`widen`).
+    stays partly empty where the tile above is too small (`widen`). The last row of `tile` is scratch; axes
+    that the machine does not have are left as they are.
     """
     M = iw[X.MEMORIES] & 7
+    rest = tile.shape[0] - 1
     for d in range(L.NDIM):
-        tile[1, 0, d] = iw[X.PROBLEM + d]
+        tile[rest, 0, d] = iw[X.PROBLEM + d]
     for m in range(M):
         at = WISH * m
         for d in range(L.NDIM):
-            scratch[d] = tile[1, m, d]
-            tile[0, m, d] = wish[row, at + TILE + d] if m < M - 1 else 1
-            order[0, m, d] = orders[m, wish[row, at + PLACE], d]
-        for a in range(L.MAX_AXES):
+            scratch[d] = tile[rest, m, d]
+            tile[b, m, d] = wish[row, at + TILE + d] if m < M - 1 else 1
+            order[b, m, d] = orders[m, wish[row, at + PLACE], d]
+        for a in range(iw[X.AXES + m]):
             scratch[L.NDIM + a] = iw[X.FAN + L.FAN_COLS * (L.MAX_AXES * m + a) + L.AXIS_SIZE]
-        for a in range(L.MAX_AXES):
+        for a in range(iw[X.AXES + m]):
             fan = X.FAN + L.FAN_COLS * (L.MAX_AXES * m + a)
             d = wish[row, at + DIM + a]
-            axis_dim[0, m, a] = 0
-            axis_factor[0, m, a] = 0
+            axis_dim[b, m, a] = 0
+            axis_factor[b, m, a] = 0
             if d < 0:
                 continue
             host = L.NDIM + iw[fan + L.LANES]
@@ -115,23 +120,23 @@ def grant(row, wish, orders, scratch, tile, order, axis_dim, axis_factor, iw):
                 continue
             each = -(-scratch[d] // room)
             factor = -(-scratch[d] // each)
-            axis_dim[0, m, a] = d
-            axis_factor[0, m, a] = factor
+            axis_dim[b, m, a] = d
+            axis_factor[b, m, a] = factor
             scratch[host] //= factor
             scratch[d] = each
-            tile[0, m, d] *= factor
+            tile[b, m, d] *= factor
         for d in range(L.NDIM):
-            union = min(tile[0, m, d], tile[1, m, d])
-            tile[0, m, d] = union
+            union = min(tile[b, m, d], tile[rest, m, d])
+            tile[b, m, d] = union
             scratch[d] = union
         if m == M - 1:
             break
-        for a in range(L.MAX_AXES):
-            if axis_factor[0, m, a] > 1:
-                d = axis_dim[0, m, a]
-                scratch[d] = -(-scratch[d] // axis_factor[0, m, a])
+        for a in range(iw[X.AXES + m]):
+            if axis_factor[b, m, a] > 1:
+                d = axis_dim[b, m, a]
+                scratch[d] = -(-scratch[d] // axis_factor[b, m, a])
         for d in range(L.NDIM):
-            tile[1, m + 1, d] = scratch[d]
+            tile[rest, m + 1, d] = scratch[d]
 
 
 @inlined
