@@ -23,6 +23,7 @@ from accelsim.errors import AccelsimError
 from accelsim.hardware import Accelerator, load_hardware
 from accelsim.hardware.accelerator import without_sources
 from accelsim.hardware.fields import DIMENSIONS, MAX_TEXT, TENSORS, Tensor
+from accelsim.hardware.paths import find
 from accelsim.hardware.resize import resized
 from accelsim.hardware.search_space import ArraySpace, Widths
 
@@ -333,6 +334,18 @@ class ChipSpace:
         return out
 
     @cached_property
+    def _apart(self) -> set[str]:
+        """Engines that are no part of the searched array: their figures name none of its axes."""
+        assert self.array is not None
+        lanes = f"memories[{self.base.memory_index(self.array.memory)}].fanout"
+        data = self._bare.to_dict()
+        return {
+            engine.name
+            for engine in self.base.engines
+            if not any(find(data, path, self._bare).path.startswith(lanes) for path in engine.changes)
+        }
+
+    @cached_property
     def holds_base(self) -> bool:
         """Whether the base itself keeps within the ranges and budgets."""
         s = self.section
@@ -493,7 +506,9 @@ class ChipSpace:
             groups = ["G"] if free else []
             carried[AXIS_NAMES[a]] = dims + groups
         memory["fanout"] = axes
-        data.pop("engines", None)  # they were made for the old array
+        kept = [one for one in data.pop("engines", []) if one["name"] in self._apart]
+        if kept:  # others were made of the old array
+            data["engines"] = kept
         memory.get("sources", {}).pop("fanout", None)
         flow = data.setdefault("dataflow", {})
         flow.setdefault("axes", {})[array.memory] = carried
