@@ -185,7 +185,7 @@ class TestEverySpace:
                     dims = chip.axis_dims(s.array.memory, axis.axis)
                     own = [d for d in dims if d in s.array.dims]
                     assert len(set(dims)) == len(dims)
-                    assert 1 <= len(own) <= space.choices
+                    assert 1 <= len(own) <= space.array.choices
                     assert "G" in s.array.dims or ("G" in dims) == bool({"K", "C"} & set(own))
                     assert axis.multicast
                     assert axis.reduction == bool(set("CRS") & set(own))
@@ -298,7 +298,7 @@ def test_what_wires_cost_and_hand_on_is_the_base_s() -> None:
 def test_importances_deal_dimensions_to_the_axes() -> None:
     """The axes take turns, the most important dimension first; of equals the first in the file's order."""
     space = ChipSpace(load_hardware("eyeriss"))
-    assert space.choices == 3  # as many as the base's freest axis has, groups aside
+    assert space.array.choices == 3  # as many as the base's freest axis has, groups aside
     names = [gene.name for gene in space.genes]
     row = np.zeros(len(names), np.int64)
     row[names.index("axes")] = 2
