@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from accelsim.cosearch.genes import LEVELS, SHARES, Genomes, PartGene
 from accelsim.errors import AccelsimError
 from accelsim.hardware import Accelerator
+from accelsim.hardware.accelerator import skew
 from accelsim.hardware.fields import DIMENSIONS
 from accelsim.hardware.memory import Axis
 from accelsim.hardware.paths import find
@@ -174,7 +175,19 @@ class ArrayGenes:
         return np.asarray(bad)
 
     def enter(self, data: dict[str, Any], old: tuple[Axis, ...], found: Arrays) -> None:
-        """Give a hardware file, whose fan-out was `old`, the one array of `found`."""
+        """Give a hardware file, whose fan-out was `old`, the one array of `found`. A given time of a fold
+        grows with the array, whose skew it stands for.
+        """  # fmt: skip
+        self._set_axes(data, old, found)
+        below = self.base.memories[self.m + 1 : self.m + 2]
+        if below and below[0].serial_folds is not None and below[0].fold_cycles:
+            fan = data["memories"][self.m]["fanout"]
+            sizes = [axis["size"] for axis in fan if axis.get("shares") is None]
+            before, after = (skew(x, below[0].serial_folds) for x in ([a.size for a in self.own], sizes))
+            if before:
+                data["memories"][self.m + 1]["fold_cycles"] = below[0].fold_cycles * after / before
+
+    def _set_axes(self, data: dict[str, Any], old: tuple[Axis, ...], found: Arrays) -> None:
         memory = data["memories"][self.m]
         if self.sizes_only:
             sizes = iter(found.sizes[0].tolist())
