@@ -20,6 +20,7 @@ from accelsim.errors import AccelsimError
 from accelsim.hardware import Accelerator
 from accelsim.hardware.fields import DIMENSIONS
 from accelsim.hardware.memory import Axis
+from accelsim.hardware.paths import find
 from accelsim.hardware.search_space import SearchSpace
 
 AXIS_NAMES = ("x", "y", "z", "u", "v", "w")
@@ -70,6 +71,16 @@ class ArrayGenes:
             for a in self.memory.fanout
         ]
         return max([1, *free])
+
+    @cached_property
+    def apart(self) -> set[str]:
+        """Engines that are no part of the array: their figures name none of its axes."""
+        data, lanes = self.base.to_dict(), f"memories[{self.m}].fanout"
+        return {
+            engine.name
+            for engine in self.base.engines
+            if not any(find(data, path, self.base).path.startswith(lanes) for path in engine.changes)
+        }
 
     @cached_property
     def genes(self) -> tuple[PartGene, ...]:
@@ -192,7 +203,9 @@ class ArrayGenes:
             free = "G" not in self.array.dims and any(dim in _CHANNELS for dim in dims)
             carried[AXIS_NAMES[a]] = dims + (["G"] if free else [])
         memory["fanout"] = axes
-        data.pop("engines", None)  # they were made for the old array
+        kept = [engine for engine in data.pop("engines", []) if engine["name"] in self.apart]
+        if kept:  # others were made of the old array
+            data["engines"] = kept
         memory.get("sources", {}).pop("fanout", None)
         flow = data.setdefault("dataflow", {})
         flow.setdefault("axes", {})[self.memory.name] = carried
