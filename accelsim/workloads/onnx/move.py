@@ -10,7 +10,8 @@ from accelsim.errors import AccelsimError
 from accelsim.workloads.layer import Layer
 from accelsim.workloads.onnx import parts as P
 from accelsim.workloads.onnx import views as V
-from accelsim.workloads.onnx.graph import Graph, Operand
+from accelsim.workloads.onnx.graph import Graph, Operand, quantised_bits
+from accelsim.workloads.onnx.parts import Origin
 from accelsim.workloads.reach import SAME, Reads, RowWindow, Whole, Window, all_of
 from accelsim.workloads.region import whole
 
@@ -158,7 +159,7 @@ def resize(graph: Graph, node: Any) -> None:
     rest = [n for i, n in enumerate(old) if i not in changed]
     images = rest[0] if len(rest) > 1 else 1
     channels = prod(rest[1:] if len(rest) > 1 else rest)
-    out = []
+    out: list[P.Part] = []
     several = list(product(*axes))
     for j, pair in enumerate(several):
         (_, p, ku, r, sh), (_, q, kv, s, sw) = pair
@@ -177,8 +178,16 @@ def resize(graph: Graph, node: Any) -> None:
             if whole_factor
             else Whole("resizing by no whole factor, or with more than the nearest pixel")
         )
-        out.append(graph.emit(layer, [x if one else Operand(parts)], reads=reads))
-    graph.make(y, *out)
+        i = graph.emit(layer, [x if one else Operand(parts)], reads=reads)
+        if one:
+            graph.make(y, i)
+            return
+        box, start = list(new), [0] * len(new)
+        for k, piece, axis in zip(changed, pair, axes):
+            box[k] = piece.rows * piece.results
+            start[k] = sum(p.rows * p.results for p in axis[: axis.index(piece)])
+        out += P.pad(P.made(Origin(i, "", tuple(box))), start)
+    graph.parts[y] = P.quantised(tuple(out), quantised_bits(graph.values.kind(y)))
 
 
 class _Stretch(NamedTuple):
@@ -206,7 +215,7 @@ def _resized(old: int, new: int, nearest: bool) -> list[_Stretch]:
 def gather(graph: Graph, node: Any) -> None:
     """Look-up in a constant table (an embedding) is a pass over the rows found.
 
-    In an activation, known positions at even distances are a view; others are read and written.
+    In an activation, known positions at even distances are a view; others are read, each once, and written.
     """
     table, indices = node.input[:2]
     y = node.output[0]
@@ -225,6 +234,11 @@ def gather(graph: Graph, node: Any) -> None:
             cut = (*shape[:axis], len(positions), *shape[axis + 1 :])
             graph.parts[y] = P.reshape(found, cut, graph.shape(y))
             return
+        rows, once = f"{y}:rows", sorted(set(positions))
+        graph.values.define(rows, (*shape[:axis], len(once), *shape[axis + 1 :]), graph.values.kind(table))
+        graph.parts[rows] = P.touched(graph.read(table), shape, {axis: once})
+        move(graph, node, [rows], P.elements(graph.parts[rows]), [y])
+        return
     size = graph.elements(y)
     parts = graph.read(table)
     layer = graph.elementwise(node, 1)

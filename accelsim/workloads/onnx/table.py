@@ -75,7 +75,6 @@ SEQUENCES: dict[str, Handler] = {
 
 REFUSED = {
     "ImageDecoder": "the size of the image stands in its data",
-    "SequenceMap": "a body for each member; export the members apart",
     **dict.fromkeys(
         ("StringConcat", "StringNormalizer", "StringSplit", "RegexFullMatch"), "texts are no data of a chip"
     ),
