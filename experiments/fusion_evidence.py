@@ -192,10 +192,8 @@ def main() -> None:
     rows = [row(c, n) for n in ([small] if chosen.quick else networks) for c in chips]
     write(chosen.out / "fusion.csv", rows)
     others = [] if chosen.quick else [n for n in network_names() if n not in NETWORKS]
-    write(
-        chosen.out / "edp.csv",
-        gains(rows + [row(c, accelsim.load_network(n)) for n in others for c in chips]),
-    )
+    rows += [row(c, accelsim.load_network(n)) for n in others for c in chips]
+    write(chosen.out / "edp.csv", gains(rows))
     lengths = (3, 5) if chosen.quick else (10, 20, 40, 80)
     write(chosen.out / "chain.csv", [timed(n) for n in lengths])
     write(chosen.out / "ranks.csv", [ranks(c, 4 if chosen.quick else 60) for c in chips if c != "tpu_v1"])

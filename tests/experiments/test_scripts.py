@@ -25,7 +25,7 @@ FILES = {
     "naas_encoding": {"encoding.csv"},
     "naas_ofa": {"ofa.csv", "front.png"},
     "schedules_vs_networks": {"latency.csv"},
-    "fusion_evidence": {"fusion.csv", "edp.csv", "grid.csv"},
+    "fusion_evidence": {"fusion.csv", "grid.csv"},
     "interstellar_claim": {"sizing.csv", "sizing.png"},
     "schedules_on_this_cpu": {"layers.csv", "times.csv", "networks.csv"},
     "nacos_flows": {"listed.csv", "device.csv"},
