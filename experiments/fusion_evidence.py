@@ -6,6 +6,7 @@ grid.csv    FSRCNN in one stack over tiles and kept modes, as DeFiNES explores i
 chain.csv   the time of the search on chains of convolutions
 rows.csv    attention in tiles of rows, scores and softmax kept: words with memory 0
 ranks.csv   the order of subnets with and without stacks
+chips.csv   the order of the chips, network by network, with and without stacks
 """
 
 from __future__ import annotations
@@ -74,6 +75,7 @@ def row(chip: str, network: Network) -> dict[str, str]:
         "chip": chip,
         "network": network.name,
         "EDP": f"{plain.edp_js / fused.edp_js:.2f}x",
+        "EDP, Js": f"{plain.edp_js:.4g} to {fused.edp_js:.4g}",
         "energy": f"{plain.energy_pj / fused.energy_pj:.2f}x",
         "latency": f"{plain.latency_s / fused.latency_s:.2f}x",
         "words with memory 0": f"{outer_words(plain) / 1e6:.1f} M to {outer_words(fused) / 1e6:.1f} M",
@@ -93,6 +95,20 @@ def gains(rows: list[dict[str, str]]) -> list[dict[str, str]]:
         line = table.setdefault(one["network"], {"network": one["network"]})
         line[one["chip"]] = one["EDP"] + gap
     return list(table.values())
+
+
+def orders(rows: list[dict[str, str]]) -> list[dict[str, str]]:
+    """Lines of chips.csv: the best chip of a network and the order of all, from lines of fusion.csv."""
+    table: dict[str, dict[str, list[float]]] = {}
+    for one in rows:
+        table.setdefault(one["network"], {})[one["chip"]] = [float(x) for x in one["EDP, Js"].split(" to ")]
+    lines = []
+    for network, chips in table.items():
+        alone, fused = zip(*chips.values(), strict=True)
+        best = [min(chips, key=lambda chip, way=way: chips[chip][way]) for way in range(2)]
+        tau = f"{kendalltau(alone, fused).statistic:.2f}"
+        lines.append({"network": network, "best": best[0], "best with stacks": best[1], "Kendall's tau": tau})
+    return lines
 
 
 def grid(network: Network, rows: tuple[int, ...], columns: tuple[int, ...]) -> list[dict[str, str]]:
@@ -194,6 +210,7 @@ def main() -> None:
     others = [] if chosen.quick else [n for n in network_names() if n not in NETWORKS]
     rows += [row(c, accelsim.load_network(n)) for n in others for c in chips]
     write(chosen.out / "edp.csv", gains(rows))
+    write(chosen.out / "chips.csv", orders(rows))
     lengths = (3, 5) if chosen.quick else (10, 20, 40, 80)
     write(chosen.out / "chain.csv", [timed(n) for n in lengths])
     write(chosen.out / "ranks.csv", [ranks(c, 4 if chosen.quick else 60) for c in chips if c != "tpu_v1"])
