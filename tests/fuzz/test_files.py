@@ -23,7 +23,7 @@ from accelsim.workloads.layer_text import parse_layer
 from tests.fuzz.damage import INPUTS, damaged_bytes, damaged_json, damaged_text, text_of, try_all
 
 FIXTURES = Path(__file__).parents[1]
-TORCH = FIXTURES / "accuracy" / "data" / "mbv3_legacy.pth"
+TORCH = [FIXTURES / "accuracy" / "data" / name for name in ("views_legacy.pth", "mbv3_legacy.pth")]
 STUDY = FIXTURES / "formats" / "files" / "study_1.study"
 JOURNAL = FIXTURES / "sweeps" / "fixtures" / "format1.csv.part"
 
@@ -44,7 +44,7 @@ def json_bytes(path: Path, random: Random) -> None:
 
 
 def checkpoint(path: Path, random: Random) -> None:
-    path.write_bytes(damaged_bytes(TORCH.read_bytes()[:3000], random))
+    path.write_bytes(damaged_bytes(random.choice(TORCH).read_bytes(), random))
     load_tensors(path)
 
 
