@@ -369,6 +369,8 @@ def _checked(path: Path, db: sqlite3.Connection) -> tuple[SearchConfig, tuple[Re
     names = _check_tables(path, db)
     meta = dict(db.execute("SELECT key, value FROM meta"))
     try:
+        if not all(isinstance(text, str) for text in (*meta, *meta.values())):
+            raise TypeError("settings must be texts")
         metrics = _records(meta["metrics"]) if version > 2 else BEFORE
         if [record.name for record in metrics] != names:
             raise ValueError("its metrics are not those of its columns")

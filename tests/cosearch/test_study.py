@@ -393,6 +393,8 @@ def test_a_single_bit(study, finished, whole) -> None:
         ("ALTER TABLE meta ADD COLUMN more TEXT", "its tables are not"),
         ("UPDATE meta SET value = CAST(x'7b22ff' AS TEXT) WHERE key = 'versions'", "damaged"),
         ("UPDATE candidates SET network = CAST(x'ff' AS TEXT)", "damaged"),
+        ("INSERT INTO meta VALUES ('finished', x'00ff')", "settings must be texts"),
+        ("UPDATE meta SET value = x'00ff' WHERE key = 'config_hash'", "settings must be texts"),
         ("PRAGMA application_id = 7", "not a study"),
         (f"PRAGMA user_version = {FORMAT + 1}", "newer accelsim"),
     ],
