@@ -129,7 +129,7 @@ def attack(name: str, folder: Path, random: Random, wanted: int = KILLS) -> tupl
             break
         at = folder / f"{name}{number}"
         mine, out = words(at), at / file
-        kernels = at / "kernels" if number % 6 == 5 else None
+        kernels = at / "kernels" if number % 12 == 11 else None
         for _ in range(random.choice((1, 2, 3)) if plain[0] == "search" else 1):
             kills += kill(mine, kernels, took * random.uniform(0.02, 1.0) * (4 if kernels else 1))
             if any(whole.get(one) != data for one, data in content(out).items() if not one.endswith(".part")):
