@@ -15,7 +15,7 @@ import pytest
 import accelsim
 from accelsim import AccelsimError
 from accelsim.accuracy.torch_file import load_tensors
-from accelsim.mapping.maestro.parse import read_dataflow, read_network
+from accelsim.mapping.maestro.parse import MOST_WORDS, read_dataflow, read_network
 from accelsim.sweeps.axes import parse_axis
 from accelsim.sweeps.journal import Journal
 from accelsim.text_file import MOST_BYTES
@@ -153,6 +153,14 @@ def test_size_of_text_is_bounded_before_it_is_read(tmp_path) -> None:
     for read in (read_network, read_dataflow, accelsim.load_hardware):
         with pytest.raises(AccelsimError, match="may have at most 64 MiB"):
             read(str(tmp_path / "a.json"))
+
+
+def test_words_of_maestro_are_bounded(tmp_path) -> None:
+    path = tmp_path / "a.m"
+    path.write_text("Network n {" + "; " * MOST_WORDS)
+    for read in (read_network, read_dataflow):
+        with pytest.raises(AccelsimError, match="at most 1,000,000 words"):
+            read(path)
 
 
 READERS = (
