@@ -19,7 +19,7 @@ from accelsim.mapping.optimal_space import Tiles
 from accelsim.pricing.ask import Ask
 from accelsim.pricing.given import Fuse, read_fuse, stacks_of
 from accelsim.pricing.models.loopnest import LoopNest
-from accelsim.pricing.network import NetworkPricer, Progress, Run, overhead_cycles, overhead_pj
+from accelsim.pricing.network import NetworkPricer, Progress, Run, at_work, overhead_cycles, overhead_pj
 from accelsim.pricing.residency import ResidencyPlan, plan
 from accelsim.pricing.way import DEFAULT_MAPPER, Way
 from accelsim.shown import Shown
@@ -102,8 +102,8 @@ class NetworkCost(Shown):
 
     @property
     def utilisation(self) -> float:
-        """Share of peak MACs over the whole latency."""
-        return self.macs / (self.latency_cycles * self.hardware.num_pes)
+        """Share of the array's MACs at work over the whole latency."""
+        return at_work(self.network.layers, self.hardware) / self.latency_cycles
 
     @property
     def parts(self) -> list[tuple[int, LayerCost]]:

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from accelsim.hardware.microcontroller import refuse
-from accelsim.hardware.sparsity import performed, timed, weights_read
+from accelsim.hardware.sparsity import performed, weights_read
 from accelsim.workloads.layer import DIMS, Layer
-from cost_models import layout as L
+from cost_models.loopnest import layout as L
 
 if TYPE_CHECKING:
     from accelsim.hardware import Accelerator
@@ -23,7 +23,7 @@ USERS = tuple(f"{way} {tensor}" for way in ("read", "write") for tensor in TENSO
 
 
 class Machine(NamedTuple):
-    """Kernel arrays of an accelerator, described in `cost_models.layout`."""
+    """Kernel arrays of an accelerator, described in `cost_models.loopnest.layout`."""
 
     holds: NDArray[np.int64]
     fan: NDArray[np.int64]
@@ -32,7 +32,7 @@ class Machine(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """Kernel arrays of B mappings: see `cost_models.loopnest`."""
+    """Kernel arrays of B mappings: see `cost_models.loopnest.price`."""
 
     tile: NDArray[np.int32]
     order: NDArray[np.int8]
@@ -116,7 +116,7 @@ def pack_machine(hardware: Accelerator) -> Machine:
     machine[L.LEAK_PJ] = hardware.static_pj_per_cycle
     machine[L.LAYER_CYCLES] = hardware.layer_cycles
     machine[L.UNIT_RATE] = hardware.unit_points or 0.0
-    machine[L.EXTRA_CYCLES] = hardware.mac.cycles * timed(hardware) - 1
+    machine[L.EXTRA_CYCLES] = hardware.cycles_per_mac - 1
     return Machine(holds, fan, columns, machine)
 
 
@@ -135,7 +135,7 @@ def _ports_of_users(ports: Sequence[Port]) -> list[int]:
 
 
 class Counts(NamedTuple):
-    """Everything the kernel counts for B mappings: see `cost_models.layout`."""
+    """Everything the kernel counts for B mappings: see `cost_models.loopnest.layout`."""
 
     status: NDArray[np.int32]
     traffic: NDArray[np.float64]
@@ -148,7 +148,7 @@ def price(
     problem: NDArray[np.int64], machine: Machine, batch: Batch
 ) -> tuple[NDArray[np.int32], NDArray[np.float64], NDArray[np.float64]]:
     """(status, latency in cycles, energy in pJ) of B mappings; illegal ones get infinity."""
-    from cost_models.batch import price_batch
+    from cost_models.lanes.batch import price_batch
 
     B = len(batch.tile)
     status, latency, energy = np.empty(B, np.int32), np.empty(B), np.empty(B)
@@ -158,7 +158,7 @@ def price(
 
 def count(problem: NDArray[np.int64], machine: Machine, batch: Batch) -> Counts:
     """Every count of B mappings."""
-    from cost_models.loopnest import price_detail
+    from cost_models.loopnest.price import price_detail
 
     B, M = batch.tile.shape[:2]
     out = Counts(

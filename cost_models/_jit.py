@@ -1,25 +1,60 @@
 """The one place that sets Numba's options.
 
 Numba's disk cache is keyed on the file of the kernel alone, so an edited helper in another file would go
-unnoticed. The cache directory therefore carries a hash of every kernel source in this package.
+unnoticed. The folder that keeps a kernel therefore carries a hash of all sources of its package and of the
+packages that this one calls: an edit compiles anew what it may change, and no more.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
+import re
 import stat
 import sys
 import tempfile
-from collections.abc import Callable
-from contextlib import suppress
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numba
 from numba import njit, types
+from numba.core.ccallback import CFunc
 
 from cost_models._steps import StepCompiler
+
+_HERE = Path(__file__).parent
+
+
+@cache
+def _sources() -> dict[str, bytes]:
+    """Source text of each package of kernels, and of each module that stands beside them."""
+    made: dict[str, bytes] = {}
+    for file in sorted(_HERE.rglob("*.py")):
+        name = file.relative_to(_HERE).parts[0].removesuffix(".py")
+        made[name] = made.get(name, b"") + file.read_bytes()
+    return made
+
+
+@cache
+def _digest(package: str = "") -> str:
+    """Hash of Numba's version and of a package with all that it calls; without one, of all kernels."""
+    sources = _sources()
+    wanted, found = [package] if package in sources else list(sources), set[str]()
+    while wanted:
+        if (name := wanted.pop()) in sources and name not in found:
+            found.add(name)
+            wanted += [called.decode() for called in _CALLED.findall(sources[name])]
+    digest = hashlib.sha256(numba.__version__.encode())
+    for name in sorted(found):
+        digest.update(sources[name])
+    return digest.hexdigest()[:16]
+
+
+_CALLED = re.compile(rb"from cost_models(?:\.| import )(\w+)")
 
 
 def _cache_dir() -> Path | None:
@@ -27,10 +62,7 @@ def _cache_dir() -> Path | None:
 
     Where neither can be written, a folder that is this user's alone among the temporary files; None without.
     """
-    digest = hashlib.sha256(numba.__version__.encode())
-    for source in sorted(Path(__file__).parent.glob("*.py")):
-        digest.update(source.read_bytes())
-    name = digest.hexdigest()[:16]
+    name = _digest()
     given = os.environ.get("ACCELSIM_CACHE_DIR") or os.environ.get("XDG_CACHE_HOME")
     for root in (given, os.path.expanduser("~/.cache")):
         if root and not root.startswith("~") and _usable(path := Path(root) / "accelsim" / name):
@@ -56,6 +88,7 @@ def _usable(folder: Path) -> bool:
 
 
 _CACHE = True
+_folder: Path | None = None
 if not os.environ.get("NUMBA_CACHE_DIR"):
     _folder = _cache_dir()
     _CACHE = _folder is not None
@@ -65,7 +98,8 @@ if not os.environ.get("NUMBA_CACHE_DIR"):
 
 def is_compiled() -> bool:
     """Whether kernels of this version were compiled before, and kept."""
-    return bool(_CACHE) and any(Path(numba.config.CACHE_DIR or ".").rglob("*.nbi"))  # type: ignore[attr-defined]
+    kept = Path(numba.config.CACHE_DIR or ".") if _folder is None else _folder.with_name(_digest("loopnest"))  # type: ignore[attr-defined]
+    return bool(_CACHE) and any(kept.rglob("*.nbi"))
 
 
 def _without_blas() -> None:
@@ -93,19 +127,73 @@ def _compile(function: Callable[..., Any], **options: Any) -> Any:
     return njit(nogil=True, error_model="numpy", **options)(function)
 
 
+@contextmanager
+def _kept_in(function: Callable[..., Any]) -> Iterator[None]:
+    """The folder of a kernel of ours; anybody else's, which may call all of ours, stays where it is."""
+    whole = numba.config.CACHE_DIR  # type: ignore[attr-defined]
+    home, _, rest = function.__module__.partition(".")
+    if _folder is not None and home == __package__ and whole == str(_folder):
+        numba.config.CACHE_DIR = str(_folder.with_name(_digest(rest.partition(".")[0])))  # type: ignore[attr-defined]
+    try:
+        yield
+    finally:
+        numba.config.CACHE_DIR = whole  # type: ignore[attr-defined]
+
+
 def kernel(function: Callable[..., Any]) -> Any:
     """Decorator of entry points: may allocate arrays; their machine code is kept on disk."""
     if not _CACHE:
         return _compile(function)
     try:
-        made = _compile(function, cache=True)
+        with _kept_in(function):
+            made = _compile(function, cache=True)
     except RuntimeError:  # NUMBA_CACHE_DIR, or the folder of a frozen program, cannot be written
         return _compile(function)
+    _forgive(made)
+    return made
+
+
+class Callback:
+    """A function that compiled code calls by its address: compiled, or loaded, when that is first asked for.
+
+    `signature` is a Numba signature, of numbers and pointers alone. For what a kernel can do without, and
+    should not compile with it.
+    """
+
+    def __init__(self, function: Callable[..., Any], signature: Any) -> None:
+        arguments = signature.args, signature.return_type
+        self._made: Any = CFunc(function, arguments, {}, {"nogil": True, "error_model": "numpy"})
+        self._lock = threading.Lock()
+        if _CACHE:
+            with _kept_in(function), suppress(RuntimeError):
+                self._made.enable_caching()
+                _forgive(self._made)
+
+    def is_kept(self) -> bool:
+        """Whether it is compiled already, here or on disk."""
+        file = getattr(self._made._cache, "_cache_file", None)
+        return self._made.address is not None or (file is not None and os.path.exists(file._index_path))
+
+    @property
+    def address(self) -> int:
+        """Where its machine code begins."""
+        with self._lock:
+            if self._made.address is None:
+                self._made.compile()
+        return int(self._made.address)
+
+
+def callback(signature: Any) -> Callable[[Callable[..., Any]], Callback]:
+    """Decorator that makes a `Callback`."""
+    return lambda function: Callback(function, signature)
+
+
+def _forgive(made: Any) -> None:
+    """Make the cache of a compiled function bear a full disk and damaged files."""
     cache = getattr(made, "_cache", None)
     if cache is not None:
         cache.load_overload = _forgiving(cache.load_overload)
         cache.save_overload = _forgiving(cache.save_overload, cache.flush)
-    return made
 
 
 def _forgiving(access: Callable[..., Any], renew: Callable[[], Any] | None = None) -> Callable[..., Any]:

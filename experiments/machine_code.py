@@ -33,8 +33,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         os.environ["ACCELSIM_CACHE_DIR"] = folder
         from accelsim.bench import prepared
-        from cost_models.lanes_price import price_lanes
-        from cost_models.loopnest import price_batch
+        from cost_models.lanes.price import price_lanes
+        from cost_models.loopnest.price import price_batch
 
         arguments = prepared("3x3", 3, 8, True)
         for kernel in (price_batch, price_lanes):

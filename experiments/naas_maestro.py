@@ -23,7 +23,7 @@ from accelsim.mapping.maestro import MaestroMachine
 from accelsim.mapping.maestro.model import LayerPricer
 from accelsim.mapping.maestro.pricing import Flows, count, pack_layers, pack_machines
 from accelsim.mapping.maestro.shipped import load_dataflow, with_dataflow
-from cost_models import maestro_layout as L
+from cost_models.maestro import layout as L
 
 DIMS = (L.K, L.C, L.Y, L.X)
 OURS = (("K", "G"), ("C",), ("P",), ("Q",))

@@ -20,7 +20,8 @@ Widths = tuple[int, int]
 def quantised(networks: Sequence[Network], widths: Sequence[Widths]) -> dict[Widths, AccuracyValue]:
     """What is published for one network at each of some widths.
 
-    A network is told by its name and its multiply-accumulates. Raises AccuracyError where no table has it.
+    A network is told by its name and its multiply-accumulates. Raises AccuracyError where no table has it,
+    and for a network with layers in precisions of their own: what a mixture loses is nowhere stated.
     """
     document = _document()
     known: dict[str, Any] = document["networks"]
@@ -30,6 +31,12 @@ def quantised(networks: Sequence[Network], widths: Sequence[Widths]) -> dict[Wid
         raise AccuracyError(
             f"accuracy by precision is published for {' and for '.join(known)}, not for {', '.join(names)}"
             + (f" of {networks[0].macs:,} MACs" if len(names) == 1 and names[0] in known else "")
+        )
+    mixed = [layer.name for layer in networks[0].layers if any(layer.bits)]
+    if mixed:
+        raise AccuracyError(
+            f"accuracy by precision is published where all layers are in the chip's, but {len(mixed)} layers "
+            f"of {names[0]} have precisions of their own, the first {mixed[0]}"
         )
     out = {
         (row["weight"], row["activation"]): AccuracyValue(

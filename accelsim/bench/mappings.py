@@ -9,7 +9,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from accelsim.pack import Batch, Machine
-from cost_models import layout as L
+from cost_models.loopnest import layout as L
 
 
 def random_batch(

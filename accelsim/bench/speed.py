@@ -12,7 +12,7 @@ import numpy as np
 from accelsim.bench.mappings import machine_of, random_batch
 from accelsim.pack import pack_layer
 from accelsim.workloads.layer import Layer
-from cost_models import layout as L
+from cost_models.loopnest import layout as L
 
 LAYERS = {
     "3x3": Layer.conv2d(K=128, C=64, P=28, Q=28, R=3, S=3),
@@ -67,7 +67,7 @@ class Speed:
 
 def bench(seconds: float = 10.0, progress: Callable[[int, int], None] | None = None) -> Speed:
     """Measure for about so many seconds, compilation not counted."""
-    from cost_models.batch import price_batch
+    from cost_models.lanes.batch import price_batch
 
     price_batch(*prepared("3x3", 3, 1, True))
     kinds = [(layer, m, tiles) for layer in LAYERS for m in MACHINES for tiles in ("dividing", "any")]

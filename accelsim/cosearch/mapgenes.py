@@ -55,7 +55,7 @@ class MappingGenes:
         return out
 
     def of(self, row: NDArray[np.int64]) -> Callable[[Layer], NDArray[np.float64]]:
-        """The vector float64[M * (BLOCK + MORE)] (see `cost_models.genes`) of each layer under one row."""
+        """The vector float64[M * (BLOCK + MORE)] of each layer under one row: see `cost_models.mappers`."""
         made: dict[str, NDArray[np.float64]] = {}
 
         def genes(layer: Layer) -> NDArray[np.float64]:
@@ -67,7 +67,7 @@ class MappingGenes:
         return genes
 
     def _vector(self, row: NDArray[np.int64], kind: int) -> NDArray[np.float64]:
-        from cost_models import genes as X
+        from cost_models.mappers import genes as X
 
         piece = row[kind * self._each : (kind + 1) * self._each] / (LEVELS - 1)
         out = np.ones((self.memories, X.BLOCK))

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from accelsim.mapping.encoding import Allowed
 from accelsim.pack import pack_layer, pack_machine
 from accelsim.workloads.layer import Layer
-from cost_models import layout as L
+from cost_models.loopnest import layout as L
 
 if TYPE_CHECKING:
     from accelsim.hardware import Accelerator
@@ -53,7 +53,7 @@ def _bounded(
     hardware: Accelerator, layers: list[Layer], of: NDArray[np.int64], problems: NDArray[np.int64]
 ) -> NDArray[np.float64]:
     """[2, n] bounds on cycles and pJ of problems, each on the engine that runs its layer."""
-    from cost_models.roofline import bound_allowed
+    from cost_models.loopnest.roofline import bound_allowed
 
     engines = [hardware.for_layer(layer) for layer in layers]
     out = np.full((2, len(problems)), np.inf)

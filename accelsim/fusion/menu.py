@@ -55,7 +55,7 @@ class Menu:
     held    int64[2] bits of weights in memory 0 and in the home, those that layers share once
     tiles   (rows, columns) of each choice
     kept    index into MODES of each choice
-    moved   int64[B, 2, 4] bits at memory 0 and at the home, columns of `accelsim.fusion.totals`
+    moved   int64[B, 2, 6] bits at memory 0 and at the home, columns of `accelsim.fusion.totals`
     room    int64[B, layers, ROOM_COLS] of `Steps.room_bits`
     partial bool[B] whether something outside reads rows that the stack never computes
     start, layer, rows, cols, times  the pieces of choice b are those from start[b], of all images

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from accelsim.fusion.room import home_of
 from accelsim.hardware.ports import short
 from accelsim.pack import USERS, pack_machine
-from cost_models import layout as L
+from cost_models.loopnest import layout as L
 
 if TYPE_CHECKING:
     from accelsim.hardware import Accelerator
@@ -19,9 +19,12 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-LOADED, STORED, FIRST, LAST = range(4)
-"""Columns of what a stack moves: loaded and stored by all images; loaded by an image's first step, stored by
-its last."""
+LOADED, STORED, FIRST, LAST, LOADS, STORES = range(6)
+"""Columns of what a stack moves: bits loaded and stored by all images; loaded by an image's first step,
+stored by its last; how many transfers load and store, of all images."""
+
+_IN, _OUT = np.array([1.0, 1.0, 0.0]), np.array([0.0, 0.0, 1.0])
+"""Of W, I, O: what is loaded, and what is stored."""
 
 
 class Totals(NamedTuple):
@@ -46,6 +49,7 @@ class Frame:
         """Raises StackError for a chip without a home."""
         self.hardware, self.home = hardware, home_of(hardware)
         self._machine = pack_machine(hardware)
+        self._start, self._burst = self._machine.memory[0, [L.START_CYCLES, L.BURST_BITS]].tolist()
 
     @cached_property
     def ports(self) -> tuple[tuple[str, int, tuple[int, ...]], ...]:
@@ -69,26 +73,24 @@ class Frame:
     ) -> Totals:
         """Of B stacks.
 
-        moved    int64[B, 2, 4] bits at memory 0 and at the home, columns as above
+        moved    int64[B, 2, 6] bits at memory 0 and at the home, columns as above
         held     int64[B, 2] bits of weights that stay; images int64[B], how often they are loaded
         compute  float64[B] cycles of all pieces, energy float64[B] their pJ: or bounds on them
         busy     float64[B, ports] cycles of their own traffic; None: leave it out
         """
-        loads, stores = np.zeros((len(moved), 2, 3)), np.zeros((len(moved), 2, 3))
-        loads[..., 0], loads[..., 1] = held * images[:, None], moved[..., LOADED]
-        stores[..., 2] = moved[..., STORED]
-        first, last = np.zeros_like(loads), np.zeros_like(loads)
-        first[..., 0], first[..., 1], last[..., 2] = held, moved[..., FIRST], moved[..., LAST]
-        none = np.zeros_like(loads)
-        ports = self._transfers(loads, stores)
+        bits, many = self._whole(moved, held, images)
+        ends = np.stack([held, moved[..., FIRST], moved[..., LAST]], axis=2) * 1.0
+        once = (ends[:, 0] > 0) * 1.0
+        ports = self._transfers(bits, many)
         if busy is not None:
             ports = ports + busy
         if self.hardware.memories[self.home].overlaps:
             moving = np.zeros(len(moved))
-            ramps = self._transfers(first, none).max(axis=1) + self._transfers(none, last).max(axis=1)
-            latency = np.maximum(compute, ports.max(axis=1)) + ramps
+            up, down = (self._transfers(ends * way, once * way).max(axis=1) for way in (_IN, _OUT))
+            latency = np.maximum(compute, ports.max(axis=1)) + (up + down)
         else:
-            moving = self._transfers(loads, none).max(axis=1) + self._transfers(none, stores).max(axis=1)
+            into, out = (self._transfers(bits * way, many * way).max(axis=1) for way in (_IN, _OUT))
+            moving = into + out
             latency = compute + moving
         for pj in self.transfer_pj(moved, held, images).values():
             energy = energy + pj
@@ -103,20 +105,32 @@ class Frame:
     def transfer_pj(self, moved: Ints, held: Ints, images: Ints) -> dict[int, Floats]:
         """float64[B] pJ of the loads and stores at memory 0 and at the home; arguments as in `totals`."""
         out = {}
+        bits, _ = self._whole(moved, held, images)
         ends = (0, L.READ_PJ, L.WRITE_PJ), (self.home, L.WRITE_PJ, L.READ_PJ)
         for end, (m, taken, put) in enumerate(ends):
             taken_pj, put_pj = (
                 self._machine.memory[m, taken : taken + 3],
                 self._machine.memory[m, put : put + 3],
             )
-            bits = np.stack([held[:, end] * images, moved[:, end, LOADED], moved[:, end, STORED]], axis=1)
-            out[m] = bits.astype(float) @ np.array([taken_pj[0], taken_pj[1], put_pj[2]])
+            out[m] = np.ascontiguousarray(bits[:, end]) @ np.array([taken_pj[0], taken_pj[1], put_pj[2]])
         return out
+
+    def _whole(self, moved: Ints, held: Ints, images: Ints) -> tuple[Floats, Floats]:
+        """(bits float64[B, 2, 3] of W and I loaded and of O stored, at memory 0 and at the home, of all
+        images; transfers float64[B, 3]). Weights that stay are one transfer an image; at memory 0 the mean
+        transfer is rounded up to whole bursts.
+        """  # fmt: skip
+        bits = np.stack([held * images[:, None], moved[..., LOADED], moved[..., STORED]], axis=2) * 1.0
+        many = np.stack([(held[:, 0] > 0) * images, moved[:, 0, LOADS], moved[:, 0, STORES]], axis=1) * 1.0
+        if self._burst:
+            each = np.maximum(many, 1.0) * self._burst
+            bits[:, 0] = each * np.ceil(bits[:, 0] / each)
+        return bits, many
 
     def of_pieces(
         self, moved: Ints, held: Ints, images: int, times: Ints, cycles: Floats, pj: Floats, busy: Floats
     ) -> Totals:
-        """Of one stack, moved [2, 4] and held [2], as its pieces are: float64[n], busy float64[n, M, users],
+        """Of one stack, moved [2, 6] and held [2], as its pieces are: float64[n], busy float64[n, M, users],
         each running `times`.
         """  # fmt: skip
         compute, energy = (times * cycles).sum(), (times * pj).sum()
@@ -134,12 +148,13 @@ class Frame:
         """float64[n, ports] of cycles float64[n, M, users]."""
         return np.stack([busy[:, m, users].sum(axis=1) for _, m, users in self.ports], axis=1)
 
-    def _transfers(self, loads: Floats, stores: Floats) -> Floats:
-        """float64[B, ports] busy cycles of bits [B, 2, 3] of W, I, O: memory 0 is read for loads, the home
-        written.
+    def _transfers(self, bits: Floats, many: Floats) -> Floats:
+        """float64[B, ports] busy cycles of bits [B, 2, 3] of W, I, O in so many transfers [B, 3]: memory 0 is
+        read for W and I, the home written. A transfer starts at memory 0.
         """  # fmt: skip
         rates = self._machine.memory[:, L.READ_CPB : L.READ_CPB + L.NUSER]
-        busy = np.zeros((len(loads), len(rates), L.NUSER))
-        for end, m, both in ((0, 0, (loads, stores)), (1, self.home, (stores, loads))):
-            busy[:, m] = np.concatenate([bits[:, end] for bits in both], axis=1) * rates[m]
+        busy = np.zeros((len(bits), len(rates), L.NUSER))
+        for end, m, both in ((0, 0, (_IN, _OUT)), (1, self.home, (_OUT, _IN))):
+            busy[:, m] = np.concatenate([bits[:, end] * way for way in both], axis=1) * rates[m]
+        busy[:, 0] += np.concatenate([many * way for way in (_IN, _OUT)], axis=1) * self._start
         return self.of_ports(busy)

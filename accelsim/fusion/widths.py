@@ -67,7 +67,7 @@ class StackBits(NamedTuple):
         return cls(tensors, weights)
 
     def moved(self, counted: Steps) -> Ints:
-        """int64[B, 2, 4] bits that loads and stores move, columns of `accelsim.fusion.totals`."""
+        """int64[B, 2, 6] what loads and stores move, columns of `accelsim.fusion.totals`."""
         return np.stack([counted.moved(width) for width in self.tensors], axis=1)
 
     def held(self, graph: StackGraph, stay: Iterable[int]) -> Ints:

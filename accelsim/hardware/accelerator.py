@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -39,9 +40,9 @@ from accelsim.hardware.microcontroller import Microcontroller
 from accelsim.hardware.ports import Port, ports_of
 from accelsim.hardware.precision import at_bits
 from accelsim.hardware.search_space import SearchSpace
-from accelsim.hardware.sparsity import Density, OnZero
+from accelsim.hardware.sparsity import Density, OnZero, timed
 from accelsim.shown import Shown
-from cost_models.layout import MAX_MEMORIES
+from cost_models.loopnest.layout import MAX_MEMORIES
 
 if TYPE_CHECKING:
     from accelsim.workloads.bits import LayerBits
@@ -241,9 +242,7 @@ class Accelerator(Shown, Sourced):
         if tensor is not None and given is not None:
             return given
         sizes = [axis.size for axis in self.memories[m - 1].fanout if axis.shares is None]
-        if tensor is None or not sizes:
-            return 0
-        return sum(sizes) - len(sizes) + (0 if tensor == "O" else sizes[0])
+        return 0 if tensor is None else skew(sizes, tensor)
 
     @property
     def num_pes(self) -> int:
@@ -251,9 +250,14 @@ class Accelerator(Shown, Sourced):
         return self.instances(len(self.memories))
 
     @property
+    def cycles_per_mac(self) -> float:
+        """Cycles of a unit for a multiply-accumulate: fewer where stated zeros are skipped."""
+        return self.mac.cycles * timed(self)
+
+    @property
     def peak_macs_per_cycle(self) -> float:
-        """Multiply-accumulates a cycle when every unit is busy, without those that zeros spare."""
-        return self.num_pes / self.mac.cycles
+        """Multiply-accumulates a cycle when every unit is busy, those that skipped zeros spare counted."""
+        return self.num_pes / self.cycles_per_mac
 
     @property
     def onchip_bytes(self) -> int:
@@ -433,6 +437,11 @@ class Accelerator(Shown, Sourced):
         del data["version"]
         _trace(data, "", None, out)
         return out
+
+
+def skew(sizes: Sequence[int], tensor: Tensor) -> int:
+    """Cycles from end to end of an array of such axes, and to load a tile of `tensor`: what a fold takes."""
+    return sum(sizes) - len(sizes) + (0 if tensor == "O" else sizes[0]) if sizes else 0
 
 
 def _with_sourced(short: Any, full: Any) -> Any:

@@ -22,7 +22,7 @@ from accelsim.hardware.fields import (
     Tensor,
     is_number,
 )
-from cost_models.layout import MAX_AXES
+from cost_models.loopnest.layout import MAX_AXES
 
 WAYS: tuple[Literal["read", "write"], ...] = ("read", "write")
 

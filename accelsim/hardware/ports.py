@@ -84,8 +84,8 @@ def assumed(hw: Accelerator) -> tuple[str, ...]:
 def feeds(hw: Accelerator, m: int) -> float:
     """Largest share of the MACs below an instance of memory `m` that its ports can keep busy, at most 1.
 
-    Every step of the MACs reads each operand and writes each sum at the memory that holds it last, once for
-    all that axes with multicast (or reduction) share it with; less than that no mapping asks for.
+    Every multiply-accumulate reads each operand and writes each sum at the memory that holds it last, once
+    for all that axes with multicast (or reduction) share it with; less than that no mapping asks for.
     """
     memory = hw.memories[m]
     bits = hw.kept_bits(m)
@@ -98,7 +98,7 @@ def feeds(hw: Accelerator, m: int) -> float:
             way, t = user.split()
             if t in last and way == ("write" if t == "O" else "read"):
                 wanted += below / _shared(hw, m, t) * bits.of(t) / 8  # type: ignore[arg-type]
-        slowest = max(slowest, wanted / port.rate)
+        slowest = max(slowest, wanted / port.rate / hw.cycles_per_mac)
     return 1.0 / max(1.0, slowest)
 
 

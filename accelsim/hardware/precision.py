@@ -59,4 +59,5 @@ def at_bits(hw: Accelerator, bits: LayerBits) -> Accelerator:
         energy *= fits[0] / fits[1]
     made = hw.derived(precision_bits=new, mac=hw.mac.model_copy(update={"cycles": cycles}))
     made.__dict__["costs"] = replace(hw.costs, mac=replace(hw.costs.mac, energy_pj=energy))
+    made.__dict__["_made"] = {name: engine.at_bits(bits) for name, engine in hw._made.items()}
     return made

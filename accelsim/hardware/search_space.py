@@ -23,7 +23,7 @@ from accelsim.hardware.fields import (
     Sourced,
     WholeNumber,
 )
-from cost_models.layout import MAX_AXES
+from cost_models.loopnest.layout import MAX_AXES
 
 
 class Strides(Section):

@@ -143,8 +143,7 @@ class Tensors:
         return out
 
     def _fits(self, i: int, tensor: int) -> bool:
-        edge = self.network.inputs_of[i][0]
-        whole = tensor == 0 or edge.elements == self.network.layers[tensor - 1].output_elements
+        whole = tensor == 0 or self.network.reads_all(*self.network.reads_of[i][0])
         return whole and self.size[i + 1] <= self.size[tensor]
 
 

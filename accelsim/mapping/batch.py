@@ -13,7 +13,7 @@ from accelsim.mapping.encoding import Allowed
 from accelsim.mapping.pairs import START, Machines, PairResult, map_pairs
 from accelsim.pack import pack_layer, pack_machine
 from accelsim.workloads.layer import Layer
-from cost_models import layout as L
+from cost_models.loopnest import layout as L
 
 if TYPE_CHECKING:
     from accelsim.hardware import Accelerator
@@ -62,7 +62,7 @@ def map_with_busy(
     tasks: Sequence[Task], budget: int, start: int = START
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """`Mapper.batch_busy` of the genetic mapper."""
-    from cost_models.pairs import busy_pairs
+    from cost_models.mappers.pairs import busy_pairs
 
     (problems, machines, index, _), found = _mapped(tasks, budget, start)
     busy = np.zeros((len(index), machines.machine.holds.shape[1], L.NUSER))

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from accelsim.mapping.encoding import Allowed, encode, score
 from accelsim.mapping.mapper import Mapper, Status, Task
 from accelsim.pack import Batch
-from cost_models import layout as L
+from cost_models.loopnest import layout as L
 
 _SIGMA = 0.15  # first standard deviation around the template mapping
 _SIGMA_ANYWHERE = 0.3  # and around the middle of the space
@@ -61,7 +61,7 @@ class CmaesMapper(Mapper):
 
 def _live_genes(task: Task) -> NDArray[np.intp]:
     """Places of the genes that can change the mapping of this layer on this chip."""
-    from cost_models import genes as X
+    from cost_models.mappers import genes as X
 
     allowed = Allowed.of(task.hardware)
     M = len(task.machine.holds)

@@ -14,7 +14,7 @@ from accelsim.mapping.mapping import Mapping, MappingError
 from accelsim.pack import TENSORS, USERS, Batch, Counts, count, pack_layer, pack_machine, traffic_rows
 from accelsim.shown import Shown
 from accelsim.workloads.layer import DIMS, Layer
-from cost_models import layout as L
+from cost_models.loopnest import layout as L
 
 if TYPE_CHECKING:
     from accelsim.hardware import Accelerator
@@ -127,13 +127,12 @@ class LayerCost(Shown):
 
     @cached_property
     def port_cycles(self) -> dict[str, float]:
-        """Busy cycles of each port, as `GLB read`, `DRAM read+write` or, with own ports, `GLB read I`.
-
-        Bits only: what transfers take to start is in the latency.
-        """
+        """Busy cycles of each port, as `GLB read`, `DRAM read+write` or, with own ports, `GLB read I`; those
+        that its transfers take to start are among them.
+        """  # fmt: skip
         out: dict[str, float] = {}
         for m, memory in enumerate(self.hardware.memories):
-            cycles = dict(zip(USERS, self.busy_cycles[m]))
+            cycles = dict(zip(USERS, self.busy_cycles[m] + self._starting[m]))
             for port in self.hardware.ports(m):
                 name = f"{memory.name} {short(port, memory.holds)}"
                 out[name] = float(sum(cycles[user] for user in port.users))
@@ -141,10 +140,33 @@ class LayerCost(Shown):
 
     @cached_property
     def busy_cycles(self) -> NDArray[np.float64]:
-        """float64[M, users] that each user keeps one instance of each memory busy."""
+        """float64[M, users] that the bits of each user keep one instance of each memory busy."""
         bits = self.counts.bits[0].transpose(0, 2, 1).reshape(-1, L.NUSER)
         instances = np.array(self.instances[:-1], float)[:, None]
         return np.asarray(bits / instances * self._machine[:, L.READ_CPB : L.READ_CPB + L.NUSER])
+
+    @cached_property
+    def _starting(self) -> NDArray[np.float64]:
+        """float64[M, users] cycles that transfers of each user take to start at one instance.
+
+        Of outputs as many are reads as the share of words that come back.
+        """
+        out = np.zeros((len(self.hardware.memories), L.NUSER))
+        if not any(memory.start_cycles for memory in self.hardware.memories):
+            return out
+        holds, moved = self._packed.holds, self.counts.traffic[0]
+        for t, tensor in enumerate(TENSORS):
+            holders = [m for m in range(len(out)) if holds[m, t]]
+            for p, c in zip(holders, [*holders[1:], len(out)], strict=True):
+                if not self._moves(tensor) or (p == 0 and tensor in self.resident):
+                    continue
+                waits = moved[c, t, L.FILLS] * self.hardware.memories[p].start_cycles
+                if tensor != "O":
+                    out[p, t] += waits
+                elif parent := moved[c, t, L.PARENT_WORDS]:
+                    out[p, t] += waits * moved[c, t, L.PSUM_READS] / parent
+                    out[p, L.NTENSOR + t] += waits
+        return out
 
     @cached_property
     def bound_by(self) -> str:
@@ -258,9 +280,9 @@ class LayerCost(Shown):
 
     @property
     def utilisation_spatial(self) -> float:
-        """Mean share of the array's lanes at work in a compute cycle."""
-        at_once = self.hardware.num_pes * max(1.0, 1.0 / self.hardware.mac.cycles)
-        return self.layer.points / (self.compute_cycles * at_once)
+        """Mean share of the array's lanes at work in a compute cycle, through all cycles of a MAC."""
+        each = self.hardware.cycles_per_mac if self.layer.multiplies else 1.0
+        return self.layer.points * each / (self.compute_cycles * self.hardware.num_pes)
 
     @property
     def utilisation_temporal(self) -> float:

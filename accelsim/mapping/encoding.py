@@ -1,4 +1,4 @@
-"""Between mappings and the vectors of `cost_models.genes`."""
+"""Between mappings and the vectors of `cost_models.mappers.genes`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from accelsim.pack import Batch
 from accelsim.workloads.layer import DIMS
-from cost_models import layout as L
+from cost_models.loopnest import layout as L
 
 if TYPE_CHECKING:
     from accelsim.hardware import Accelerator
@@ -25,7 +25,7 @@ input meets one or another loop first (docs/mappers.md, The space)."""
 
 
 class Allowed(NamedTuple):
-    """What the dataflow allows, as kernel arrays: see `cost_models.genes.score_batch`."""
+    """What the dataflow allows, as kernel arrays: see `cost_models.mappers.genes.score_batch`."""
 
     axes: NDArray[np.int64]
     orders: NDArray[np.int8]
@@ -48,7 +48,7 @@ class Allowed(NamedTuple):
 
 def encode(task: Task, batch: Batch) -> NDArray[np.float64]:
     """Vector float64[genes] that decodes to the mapping in row 0, or to one close to it."""
-    from cost_models.genes import encode_one, width
+    from cost_models.mappers.genes import encode_one, width
 
     genes: NDArray[np.float64] = np.empty((1, width(task.machine.fan)))
     encode_one(task.problem, *task.machine, *batch, genes)
@@ -59,7 +59,7 @@ def score(
     task: Task, genes: NDArray[np.float64], by_index: bool = False
 ) -> tuple[Batch, NDArray[np.float64]]:
     """Mappings that B vectors float64[B, genes] stand for, and their objective float64[B]."""
-    from cost_models.genes import score_batch
+    from cost_models.mappers.genes import score_batch
 
     batch = Batch.empty(len(genes), len(task.machine.holds))
     cost = np.empty(len(genes))

@@ -19,7 +19,7 @@ _CHUNK = 1000  # evaluations between two looks at `cancelled`
 
 
 class GeneticMapper(Mapper):
-    """Filled mappings, the best improved (the template), then a genetic search: see `cost_models.genetic`."""
+    """The template's mappings, then a genetic search from the best: see `cost_models.mappers.genetic`."""
 
     name = "genetic"
 
@@ -29,21 +29,23 @@ class GeneticMapper(Mapper):
 
     def map(self, task: Task) -> MappingResult | None:
         """Best mapping found, the one of `map_pairs`; None if not even the smallest tiles fit."""
-        from cost_models.genetic import ROWS, search_on
-        from cost_models.greedy import BEGUN, SPENT, TALLY
-        from cost_models.wishes import SIZES, WISH
+        from cost_models.mappers.brood import BROOD, memory
+        from cost_models.mappers.genetic import ROWS, search_on
+        from cost_models.mappers.greedy import BEGUN, SPENT, TALLY
+        from cost_models.mappers.wishes import SIZES, WISH
 
         M = len(task.machine.holds)
         sizes, wish = np.zeros((8, SIZES), np.int64), np.zeros((ROWS, M * WISH), np.int64)
         cost, tally, state = np.zeros((ROWS, 4)), np.zeros(TALLY, np.int64), np.zeros(1, np.uint64)
-        batch = Batch.empty(2, M)
+        batch = Batch.empty(BROOD + 1, M)
         status: Status = "budget"
         budget = task.evaluations
+        brood = memory(max(budget, START))
         until = 0
         while True:
             fault = search_on(
                 task.problem, *task.machine, *Allowed.of(task.hardware), OBJECTIVES.index(task.objective),
-                START, until, budget, np.uint64(task.seed), sizes, wish, cost, tally, state, *batch,
+                START, until, budget, np.uint64(task.seed), sizes, wish, cost, tally, state, *batch, *brood,
             )  # fmt: skip
             if fault:
                 return None

@@ -24,7 +24,7 @@ from accelsim.names import Registry
 from accelsim.pack import Batch, Machine, count, pack_layer, pack_machine, price
 from accelsim.shown import Shown
 from accelsim.workloads.layer import Layer
-from cost_models import layout as L
+from cost_models.loopnest import layout as L
 
 if TYPE_CHECKING:
     from accelsim.hardware import Accelerator

@@ -11,7 +11,7 @@ from accelsim.errors import AccelsimError, nearest
 from accelsim.hardware.holding import first_holder, options
 from accelsim.pack import TENSORS, Batch
 from accelsim.workloads.layer import DIMS, MAX_SIZE, Layer
-from cost_models.layout import MAX_AXES
+from cost_models.loopnest.layout import MAX_AXES
 
 if TYPE_CHECKING:
     from accelsim.hardware import Accelerator

@@ -19,7 +19,6 @@ from accelsim.errors import AccelsimError, nearest
 from accelsim.hardware.holding import ways_for
 from accelsim.mapping.mapping import Mapping, MappingError
 from accelsim.mapping.optimal_space import (
-    Spatial,
     Tiles,
     canonical_orders,
     chains,
@@ -29,7 +28,8 @@ from accelsim.mapping.optimal_space import (
 )
 from accelsim.pack import Batch, pack_layer
 from accelsim.workloads.layer import DIMS, Layer
-from cost_models import layout as L
+from cost_models.exact.records import Spatial
+from cost_models.loopnest import layout as L
 
 if TYPE_CHECKING:
     from accelsim.hardware import Accelerator
@@ -127,13 +127,13 @@ class MapSpace:
     def decode(self, genes: NDArray[np.float64]) -> Batch:
         """Mappings that B vectors of numbers in [0, 1] stand for, float64[B, genes].
 
-        The encoding of `cost_models.genes`, whose `width` tells how many genes, which the searching mappers
-        vary. Its tiles may have any size: dataflow and sizes are kept, membership is not promised.
+        The encoding of `cost_models.mappers.genes`, whose `width` tells how many genes, which the searching
+        mappers vary. Its tiles may have any size: dataflow and sizes are kept, membership is not promised.
         """
         self._alone("decode")
         from accelsim.mapping.encoding import score
         from accelsim.mapping.mapper import Task
-        from cost_models.genes import width
+        from cost_models.mappers.genes import width
 
         task = Task(self.hardware, self.layer)
         many = width(task.machine.fan)

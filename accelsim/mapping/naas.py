@@ -14,15 +14,15 @@ _CHUNK = 1000  # evaluations between two looks at `cancelled`
 
 
 class ImportanceGeneticMapper(Mapper):
-    """NAAS's encoding by importances under a steady-state genetic algorithm, see `cost_models.encoded`."""
+    """NAAS's encoding by importances under a steady-state genetic algorithm: `mappers.encoded`."""
 
     name = "genetic_importance"
     by_index = False
 
     def search(self, task: Task, start: Batch) -> tuple[Batch, int, Status, Any]:
         """The best individual after the evaluations that the start left."""
-        from cost_models.encoded import POPULATION, begin, evolve
-        from cost_models.genes import width
+        from cost_models.mappers.encoded import POPULATION, begin, evolve
+        from cost_models.mappers.genes import width
 
         M = len(task.machine.holds)
         genes = np.zeros((POPULATION + 1, width(task.machine.fan)))

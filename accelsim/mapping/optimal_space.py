@@ -5,32 +5,31 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cache
 from math import comb, prod
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from accelsim.errors import AccelsimError
 from accelsim.workloads.layer import DIMS, Layer
-from cost_models import layout as L
+from cost_models.exact.records import Factors, Incumbent, Spatial
+from cost_models.loopnest import layout as L
 
 if TYPE_CHECKING:
     from accelsim.hardware import Accelerator
 
-_ORDER_COLS = 10  # as in `cost_models.bound_search.search`
+_ORDER_COLS = 10  # as in `cost_models.exact.records.Options`
 
 Tiles = Literal["divisors", "all", "legal"]
 """What tiles may be: divisors, every size with a trip count of its own, or whatever is legal."""
 
 SHAPES: tuple[Tiles, ...] = ("divisors", "all", "legal")
-"""In the order of their numbers in `cost_models.bound_tiles`."""
+"""In the order of their numbers in `cost_models.exact.tiles`."""
 
 _MOST_SIZES = 1 << 20
 
 MOST_CHOICES = 1 << 20
 """Spatial choices that are listed at most."""
-
-Factors = tuple[tuple[int, ...], ...]
 
 
 @cache
@@ -193,22 +192,6 @@ def _free_orders(problem: NDArray[np.int64]) -> list[tuple[int, ...]]:
     return out
 
 
-class Spatial(NamedTuple):
-    """S ways to spread dimensions over the axes: dimensions, factors, the smallest union tiles they allow."""
-
-    dim: NDArray[np.int8]  # [S, M, A]
-    factor: NDArray[np.int32]  # [S, M, A]
-    union: NDArray[np.int32]  # [S, M, 8]
-
-    def factors(self, choice: int, d: int) -> Factors:
-        """Factors of the axes that carry dimension `d`, a tuple for each memory."""
-        used = (self.dim[choice] == d) & (self.factor[choice] > 1)
-        return tuple(
-            tuple(int(f) for f in factor[use])
-            for factor, use in zip(self.factor[choice], used, strict=True)
-        )  # fmt: skip
-
-
 def axis_sets(hardware: Accelerator) -> NDArray[np.int64]:
     """int64[M, A], bit d: the axis may carry dimension d."""
     out = np.zeros((len(hardware.memories), L.MAX_AXES), np.int64)
@@ -224,15 +207,17 @@ def spatial_choices(hardware: Accelerator, layer: Layer, tiles: Tiles, most: int
     Raises AccelsimError where there are more than `most` to list.
     """
     from accelsim.pack import pack_layer, pack_machine
-    from cost_models.bound_spread import list_spreads
+    from cost_models.exact.best import ANY
+    from cost_models.exact.spread import list_spreads
 
-    dim, factor, union, *_, whole = list_spreads(
-        pack_layer(layer), *pack_machine(hardware), axis_sets(hardware), SHAPES.index(tiles), -1, np.zeros(2),
-        np.empty((1, 2)), np.zeros(1, np.int64), most, np.zeros(3, np.int64),
+    found = Incumbent.nothing(ANY, 1, len(hardware.memories))
+    spatial, *_, whole = list_spreads(
+        pack_layer(layer), *pack_machine(hardware), axis_sets(hardware), SHAPES.index(tiles), np.zeros(2),
+        found, most, np.zeros(3, np.int64),
     )  # fmt: skip
     if not whole:
         raise AccelsimError(
             f"the array of {hardware.name} can be used in more than {most:,} ways, "
             "too many to list: name what its axes carry in the dataflow section"
         )
-    return Spatial(dim, factor, union)
+    return cast(Spatial, spatial)

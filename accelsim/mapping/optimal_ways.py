@@ -12,8 +12,9 @@ import numpy as np
 from accelsim.mapping.mapspace import MapSpace
 
 if TYPE_CHECKING:
+    from accelsim.mapping.certificate import Front, FrontPoint, OptimalResult
     from accelsim.mapping.mapper import Status
-    from accelsim.mapping.optimal import Front, FrontPoint, OptimalResult, Search
+    from accelsim.mapping.optimal_search import Search
     from accelsim.pack import Batch
 
 

@@ -15,7 +15,7 @@ START = 1000
 
 
 class Machines(NamedTuple):
-    """H accelerators with the same number of memories, stacked: see `cost_models.pairs.map_pairs`."""
+    """H accelerators with the same number of memories, stacked: see `cost_models.mappers.pairs.map_pairs`."""
 
     machine: Machine
     allowed: Allowed
@@ -36,7 +36,7 @@ class Machines(NamedTuple):
 class PairResult(NamedTuple):
     """What was found for P pairs.
 
-    status   int32[P], 0, or why not even the smallest tiles fit: see `cost_models.layout`
+    status   int32[P], 0, or why not even the smallest tiles fit: see `cost_models.loopnest.layout`
     latency  float64[P] in cycles; energy float64[P] in pJ; infinite where nothing fits
     spent    int64[P, 2], evaluations of the greedy start and of the search after it
     batch    the P mappings; the smallest tiles where nothing fits
@@ -72,7 +72,8 @@ def map_pairs(
     seeds     uint64[P]
     reserved  float64[P, M, 4], bits taken off each memory's parts for W, I, O and off its whole
     """
-    from cost_models import pairs as kernel
+    from cost_models.mappers import pairs as kernel
+    from cost_models.mappers.brood import memory
 
     P, M = len(index), machines.machine.holds.shape[1]
     out = PairResult(
@@ -81,6 +82,6 @@ def map_pairs(
     bits = np.empty((0, M, 4)) if reserved is None else reserved
     kernel.map_pairs(
         problems, index, seeds, bits, *machines.machine, *machines.allowed, budget, start,
-        OBJECTIVES.index(objective), *out[:-1], *out.batch,
+        OBJECTIVES.index(objective), *memory(P * max(budget, start)), *out[:-1], *out.batch,
     )  # fmt: skip
     return out

@@ -20,7 +20,7 @@ class RandomMapper(Mapper):
 
     def search(self, task: Task, start: Batch) -> tuple[Batch, int, Status, Any]:
         """The best of `budget` draws and the start."""
-        from cost_models.genes import width
+        from cost_models.mappers.genes import width
 
         rng = np.random.default_rng(task.seed)
         best, least = start, float(task.score(start)[0])

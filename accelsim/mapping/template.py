@@ -30,8 +30,8 @@ def template(
     """(mapping as kernel arrays with one row, evaluations), or None if not even the smallest tiles fit.
 
     `resident` names tensors that lie on chip; `reserved_bits` float64[M, 4] is taken off each memory's
-    parts for W, I, O and off its whole; `evaluations` is how many it may take. See `cost_models.greedy` for
-    how it searches.
+    parts for W, I, O and off its whole; `evaluations` is how many it may take. How it searches: see
+    `cost_models.mappers.greedy`.
     """
 
     hardware = hardware.for_layer(layer)

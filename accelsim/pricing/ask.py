@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from accelsim.hardware import Accelerator
 
 Schedule = NDArray[np.float64] | Mapping
-"""A mapping, or the vector of `cost_models.genes` that decodes to one."""
+"""A mapping, or the vector of `cost_models.mappers.genes` that decodes to one."""
 
 
 class Ask(NamedTuple):

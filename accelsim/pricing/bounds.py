@@ -1,7 +1,7 @@
 """Lower bounds on what layers cost on a chip, whatever their mapping: microseconds instead of milliseconds.
 
-`cost_models.roofline` counts words and lanes; here comes what the dataflow allows: an axis carries one
-dimension at a time, of those that the chip names, so that a depthwise layer may leave most lanes idle.
+`cost_models.loopnest.roofline` counts words and lanes; here comes what the dataflow allows: an axis carries
+one dimension at a time, of those that the chip names, so that a depthwise layer may leave most lanes idle.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from accelsim.hardware.holding import ways_for
 from accelsim.pack import pack_layer, pack_machine
 from accelsim.pricing.ask import Ask
 from accelsim.workloads.layer import DIMS
-from cost_models import layout as L
+from cost_models.loopnest import layout as L
 
 if TYPE_CHECKING:
     from accelsim.hardware import Accelerator
@@ -49,7 +49,7 @@ def lower_bounds(asks: Sequence[Ask]) -> NDArray[np.float64]:
 
 def _of_machine(chip: Accelerator, problems: NDArray[np.int64]) -> NDArray[np.float64]:
     """(cycles, pJ) float64[n, 2] of n problems; what the memories hold is settled."""
-    from cost_models.roofline import bound_batch
+    from cost_models.loopnest.roofline import bound_batch
 
     arrays = pack_machine(chip)
     latency, energy = np.empty(len(problems)), np.empty(len(problems))

@@ -365,6 +365,14 @@ class _Place:
         return stays and self.residency.give_way(self.failed)
 
 
+def at_work(layers: Sequence[Layer], chip: Accelerator) -> float:
+    """Cycles in which the array, every unit at work, would do the multiply-accumulates of layers, each in its
+    own precisions; those that engines do count as if on the array.
+    """  # fmt: skip
+    each = {bits: chip.at_bits(bits).cycles_per_mac for bits in {layer.bits for layer in layers}}
+    return sum(layer.macs * each[layer.bits] for layer in layers) / chip.num_pes
+
+
 def overhead_cycles(chip: Accelerator) -> float:
     """What an inference takes beyond its layers, `network.overhead_us` of the hardware, in cycles."""
     return chip.network.overhead_us * chip.clock_mhz

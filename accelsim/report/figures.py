@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from accelsim.costing import NetworkCost
 from accelsim.mapping.cost import LayerCost
+from accelsim.pricing.network import at_work
 from accelsim.report.style import bar_width, check_path, face, layer_ticks, new_figure, save, tidy
 
 if TYPE_CHECKING:
@@ -94,7 +95,8 @@ def _bars(cost: NetworkCost) -> list[_Bar]:
         for i, one in enumerate(cost.layers)
     ]  # fmt: skip
     for stack in cost.stacks:
-        use = stack.macs_needed / (stack.latency_cycles * cost.hardware.num_pes)
+        inside = cost.network.layers[stack.stack.first : stack.stack.last + 1]
+        use = at_work(inside, cost.hardware) / stack.latency_cycles
         name = f"{stack.layers[0]} .. {stack.layers[-1]}"
         bar = _Bar(name, stack.memory_energy_pj, stack.latency_cycles, stack.bound_by, use)
         found.append((place[stack.layers[0]], bar))

@@ -9,6 +9,7 @@ from rich.text import Text
 
 from accelsim.errors import AccelsimError
 from accelsim.hardware import Accelerator
+from accelsim.hardware.engines import HardwareEngine
 from accelsim.hardware.ports import assumed, feeds, ports_text
 from accelsim.mapping.mapper import map_layer
 from accelsim.report.drawings import axis_text, memory_text
@@ -80,25 +81,63 @@ def _tree(hardware: Accelerator) -> RenderableType:
         indent += "   "
     bits = hardware.precision_bits
     mac = f"{hardware.num_pes:,} x MAC: {bits.weight} x {bits.input} bits into {bits.psum}"
-    text.append(f"{indent}{mac}, {hardware.costs.mac.energy_pj:.3g} pJ", style="not bold")
+    each = f", {hardware.mac.cycles:g} cycles" if hardware.mac.cycles != 1 else ""
+    text.append(f"{indent}{mac}, {hardware.costs.mac.energy_pj:.3g} pJ{each}", style="not bold")
     return text
 
 
 def _peak(hardware: Accelerator) -> RenderableType:
-    per_second = hardware.num_pes * hardware.clock_mhz * 1e6
+    per_second = hardware.peak_macs_per_cycle * hardware.clock_mhz * 1e6
     over = roof(hardware)
-    least = f"{over.ridge:,.0f}" if over.ridge >= 100 else f"{over.ridge:.3g}"
+    peak, least = (f"{x:,.0f}" if x >= 100 else f"{x:.3g}" for x in (over.peak, over.ridge))
     ridge = f"from {least} MACs a byte on the array can be the limit; below, the port of {over.memory} is"
     text = Text()
-    text.append(f"peak    {hardware.peak_macs_per_cycle:,} MACs a cycle, {quantity(per_second, 'MAC/s')}\n")
+    text.append(f"peak    {peak} MACs a cycle, {quantity(per_second, 'MAC/s')}\n")
     text.append(f"ridge   {ridge}\n")
     areas = ", ".join(f"{k} {v:.3g}" for k, v in hardware.area_breakdown_mm2().items() if v)
     without = "" if hardware.components else " without control and wiring"
     text.append(f"area    {hardware.area_mm2:.3g} mm2{without} ({areas})\n")
     static = hardware.static_mw
     split = f" ({', '.join(f'{k} {v:.3g}' for k, v in static.items())})" if len(static) > 1 else ""
-    text.append(f"static  {sum(static.values()):.3g} mW, drawn busy or not{split}")
+    text.append(f"static  {sum(static.values()):.3g} mW, drawn busy or not{split}\n")
+    text.append(f"start   {'; '.join(_starts(hardware))}")
+    for engine in hardware.engines:
+        text.append(f"\nengine  {_engine(engine)}")
     return text
+
+
+def _starts(hardware: Accelerator) -> Iterator[str]:
+    """What beginning takes, and what of it the file leaves at nothing."""
+    free = []
+    if hardware.network.overhead_us:
+        yield f"{hardware.network.overhead_us:g} us an inference"
+    if hardware.layer_cycles:
+        yield f"{hardware.layer_cycles:g} cycles a layer"
+    else:
+        free.append("layers")
+    moves = False
+    for m, memory in enumerate(hardware.memories):
+        if memory.serial_folds is not None:
+            yield f"{hardware.fold_cycles(m):g} cycles a fold of {memory.name}"
+        if memory.start_cycles or memory.burst_bytes:
+            moves = True
+            starts = f"{memory.start_cycles:g} cycles a transfer of {memory.name}"
+            yield starts + (f" in bursts of {memory.burst_bytes} bytes" if memory.burst_bytes else "")
+    if not moves:
+        free.append("transfers")
+    if free:
+        yield f"{' and '.join(free)} begin at once, as the file gives them nothing"
+
+
+def _engine(engine: HardwareEngine) -> str:
+    """What it runs, and how fast or with which figures of its own."""
+    runs = [
+        "/".join(rule.kinds) + (f" with windows over {rule.window_over}" if rule.window_over else "")
+        for rule in engine.runs
+    ]
+    rate = "" if engine.points_per_us is None else f"{engine.points_per_us:g} points a us"
+    own = ", ".join(f"{path} = {value:g}" for path, value in engine.changes.items())
+    return f"{engine.name} runs {', '.join(runs)}: {', '.join(x for x in (rate, own) if x)}"
 
 
 def _tiles(hardware: Accelerator) -> RenderableType:

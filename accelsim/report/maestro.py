@@ -12,7 +12,7 @@ from accelsim.csv_text import csv_text
 from accelsim.mapping.maestro.compare import Pair, reasons
 from accelsim.report.grid import plain
 from accelsim.report.text import quantity
-from cost_models import maestro_layout as L
+from cost_models.maestro import layout as L
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 def latency_stack(cost: LayerCost) -> dict[str, float]:
     """Cycles that add up to the latency: useful and idle lanes while computing, the port that holds compute
-    up ("waits for GLB read"), fills that nothing hides, and the ramps.
+    up ("waits for GLB read"), fills that nothing hides, the ramps, and the start of the layer.
     """  # fmt: skip
     split = cost.latency_split
     compute = cost.compute_cycles
@@ -35,10 +35,11 @@ def latency_stack(cost: LayerCost) -> dict[str, float]:
     out = {"multiplies": useful, "lanes idle": compute - useful}
     if not cost.macs:
         out = {"other operators": compute}
-    waits = cost.latency_cycles - compute - exposed - up - down
+    start = split.get("layer start", 0.0)
+    waits = cost.latency_cycles - compute - exposed - up - down - start
     if waits > 1e-9 * cost.latency_cycles:
         out[f"waits for {max(cost.port_cycles, key=cost.port_cycles.__getitem__)}"] = waits
-    return out | {"exposed fills": exposed, "ramps": up + down}
+    return out | {"exposed fills": exposed, "ramps": up + down} | ({"layer start": start} if start else {})
 
 
 def latency_figure(cost: NetworkCost | LayerCost) -> Figure:
@@ -47,7 +48,8 @@ def latency_figure(cost: NetworkCost | LayerCost) -> Figure:
     stacks = [latency_stack(one) for one in layers]
     order = ["multiplies", "lanes idle", "other operators"]
     waits = sorted({name for stack in stacks for name in stack if name.startswith("waits")})
-    parts = [p for p in (*order, *waits, "exposed fills", "ramps") if any(s.get(p) for s in stacks)]
+    ends = ("exposed fills", "ramps", "layer start")
+    parts = [p for p in (*order, *waits, *ends) if any(s.get(p) for s in stacks)]
     figure = new_figure(max(6.4, min(14.0, 0.16 * len(layers) + 4.0)), 4.6)
     axis = figure.subplots()
     bottom, width = [0.0] * len(layers), bar_width(len(layers))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from accelsim.schemas.parts import DIMENSION, TEXT, VERSION, Schema, items, record, said, table, titled, whole
 from accelsim.stacks import KEPT
 from accelsim.workloads.layer import MAX_SIZE
-from cost_models.layout import MAX_AXES
+from cost_models.loopnest.layout import MAX_AXES
 
 _SIZE = whole(1, MAX_SIZE)
 _USE = record({"dim": DIMENSION, "factor": _SIZE}, ["dim", "factor"])

@@ -41,7 +41,9 @@ _LAYER = record(
             "Bits of an element, where they are not the machine's.",
             {"anyOf": [record(dict.fromkeys(LayerBits._fields, _BITS)), items(_BITS, 3, 3)]},
         ),
-        "inputs": said("What it reads; left out, the layer before.", items(_INPUT, 1)),
+        "inputs": said(
+            "What it reads; left out, the layer before.", {"anyOf": [items(_INPUT, 1), {"const": "nothing"}]}
+        ),
         "weights": said("Elements of weight tensors, where sizes do not say it.", whole(0)),
         "params": said("Parameters as frameworks count them.", whole(0)),
         "shares": said(

@@ -176,13 +176,7 @@ class StackGraph:
         for edge, window in self._edges:
             if edge.producer != producer:
                 continue
-            layer, area = self.network.layers[edge.consumer], rows * cols
-            if not isinstance(window, Whole):
-                spans = (a.reads(0, n, size) for a, n, size in zip(window, (layer.P, layer.Q), (rows, cols)))
-                area = 1
-                for lo, hi in spans:
-                    area *= max(hi - lo, 1)
-            words += -(-edge.elements // (self.images * area))
+            words += -(-edge.elements // (self.images * max(self.network.area_read(edge, window), 1)))
         if producer == INPUT:
             total = self.network.input_shape[0] * self.network.batch // self.images
         else:

@@ -85,15 +85,17 @@ class Steps:
         return np.asarray((graph.live * window[:, None, :] + kept[:, None, :]) * bits)
 
     def moved(self, bits: Ints) -> Ints:
-        """[B, 4] bits loaded, bits stored, bits loaded by an image's first step, stored by its last.
+        """[B, 6] bits loaded, bits stored, bits loaded by an image's first step, stored by its last; how many
+        transfers load, and how many store: one for each tensor and step that has some.
 
         `bits` [nodes] is the width of a word.
-        """
+        """  # fmt: skip
         loaded, stored = slice(len(self.graph.loaded)), self.graph.stored
         first, last = (self._product(column) * self.graph.channels * bits for column in (S.FIRST, S.LAST))
         words = self.words * bits
-        parts = words[:, loaded], words[:, stored], first[:, loaded], last[:, stored]
-        return np.stack([part.sum(axis=1) for part in parts], axis=1)
+        moves = self._product(S.ACTIVE) * self.graph.images
+        columns = words[:, loaded], words[:, stored], first[:, loaded], last[:, stored]
+        return np.stack([x.sum(axis=1) for x in (*columns, moves[:, loaded], moves[:, stored])], axis=1)
 
     def room_bits(self, bits: Ints) -> Ints:
         """[B, layers, ROOM_COLS] bits in the home while each layer runs, by what they count as.

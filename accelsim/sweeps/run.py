@@ -21,7 +21,7 @@ from accelsim.pricing.fused import fuses
 from accelsim.pricing.given import Fuse, read_fuse, stacks_of, told_fuse
 from accelsim.pricing.models import CostModel, load_model
 from accelsim.pricing.models.base import never
-from accelsim.pricing.network import NetworkPricer, Run
+from accelsim.pricing.network import NetworkPricer, Run, at_work
 from accelsim.pricing.way import DEFAULT_MAPPER, Way
 from accelsim.sweeps.axes import SweepAxis, as_axes, points
 from accelsim.sweeps.journal import Journal
@@ -291,6 +291,6 @@ def _rows(
                     "latency_s": seconds,
                     "energy_pj": energy,
                     "edp_js": energy * 1e-12 * seconds,
-                    "utilisation": net.macs / (cycles * machine.num_pes),
+                    "utilisation": at_work(net.layers, machine) / cycles,
                     "status": "ok",
                 }

@@ -81,6 +81,28 @@ def _solve(one: tuple[float, float], other: tuple[float, float]) -> Layout:
     return Layout(one[0] * density - one[1], density)
 
 
+def eyeriss_parts() -> dict[str, tuple[float, float]]:
+    """Part of the core -> (mm2 as published, mm2 of the shipped file), each with its share of the placement.
+
+    Of the file's 25 banks of buffer and 168 of filters each has its periphery; the rest is control, the
+    network on chip and what holds them together.
+    """
+    known, hw = facts("breakdowns")["eyeriss"], load_hardware("eyeriss")
+    area = hw.area_breakdown_mm2()
+    spread = 1.0 + area["placement"] / (hw.area_mm2 - area["placement"])
+    bank = area["periphery"] / (hw.instances(2) + hw.memories[1].banks_of("all"))
+    ours = {
+        "scratchpads": area["spad"] + hw.instances(2) * bank,
+        "buffer": area["GLB"] + hw.memories[1].banks_of("all") * bank,
+        "MACs": area["MAC"],
+    }
+    theirs = {part: known[part] for part in ours}
+    out = {part: (theirs[part] * known["core"], ours[part] * spread) for part in ours}
+    both = zip((known["core"], hw.area_mm2), map(sum, zip(*out.values())))
+    out["rest"] = tuple(whole - parts for whole, parts in both)  # type: ignore[assignment]
+    return out
+
+
 class Overhead(NamedTuple):
     """What NVDLA has beside MACs, memories and array registers: once, and for each MAC."""
 

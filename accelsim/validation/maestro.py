@@ -14,7 +14,7 @@ from accelsim.pack import Batch, Counts, bare_machine, count, pack_layer, traffi
 from accelsim.validation.facts import facts, missing, read_rows, reference
 from accelsim.validation.result import EXACT, Case, Rank, Report, spearman
 from accelsim.workloads.layer import DIMS, Layer
-from cost_models import layout as L
+from cost_models.loopnest import layout as L
 
 FILES = ("reference/maestro/networks.csv", "reference/maestro/micro.csv")
 RELEVANT = {"W": "GKCRS", "I": "NGCPQRS"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -168,7 +169,7 @@ def their_inputs(case: dict[str, Any], child: str) -> tuple[float, float]:
     for d, f in loops["PE_temporal"]:
         inside[names[d]] *= f
     places: set[tuple[int, ...]] = {(0,) * 8}
-    box = _box(inside, step)
+    box = box_of(inside, step)
     below = [*reversed(loops["spatial"])] if child == "PE" else []
     after = dict(inside)
     instances = 1
@@ -180,7 +181,7 @@ def their_inputs(case: dict[str, Any], child: str) -> tuple[float, float]:
     if child == "GlobalBuffer":
         for d, f, *_ in [*loops["spatial"], *loops["GlobalBuffer_temporal"]]:
             after[names[d]] *= f
-        box = _box(after, step)
+        box = box_of(after, step)
         above = [*reversed(loops["DRAM_temporal"])]
     words: float = math.prod(box.values())
     began = False
@@ -199,7 +200,7 @@ def their_inputs(case: dict[str, Any], child: str) -> tuple[float, float]:
     return words * len(places), words * instances
 
 
-def _box(tile: dict[str, int], step: dict[str, int]) -> dict[str, int]:
+def box_of(tile: Mapping[str, int], step: Mapping[str, int]) -> dict[str, int]:
     """Extents of the inputs that a tile spans."""
     out = {d: tile[d] for d in "NGC"}
     for pair, (p, r) in (("h", "PR"), ("w", "QS")):

@@ -10,7 +10,7 @@ from typing import Any
 from accelsim.pack import price_case
 from accelsim.validation.facts import facts, missing, read_json, reference
 from accelsim.validation.result import EXACT, Case, Report
-from cost_models.layout import MAX_MEMORIES
+from cost_models.loopnest.layout import MAX_MEMORIES
 
 FILES = ("tpu_like", "edge_tpu_like", "eyeriss_like")
 DIMS = {"B": "N", "G": "G", "K": "K", "C": "C", "OY": "P", "OX": "Q", "FY": "R", "FX": "S"}

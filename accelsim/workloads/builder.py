@@ -13,7 +13,7 @@ from accelsim.workloads.assembly import Assembly
 from accelsim.workloads.bits import AS_THE_MACHINE, read_bits
 from accelsim.workloads.layer import Layer, check_size
 from accelsim.workloads.network import INPUT, Network, Selection
-from accelsim.workloads.reach import SAME, Reads, RowWindow, Shift, View, Whole, Window, upsampled
+from accelsim.workloads.reach import SAME, Reads, RowWindow, Shift, View, Whole, Window, rows_read, upsampled
 from accelsim.workloads.tensor import Source, Sources, Tensor, shape
 
 
@@ -63,7 +63,8 @@ class NetworkBuilder:
         )  # fmt: skip
         weights = out * (x.channels // groups) * r * s
         reads = _slides(layer, window.before(kernel, padding, dilation))
-        i = self._append(layer, (x,), weights, weights + out * (bias + 2 * bn), reads=(reads,))
+        seen = _read(x, reads, p, q)
+        i = self._append(layer, (seen,), weights, weights + out * (bias + 2 * bn), reads=(reads,))
         return Tensor(out, p, q, (Source(i, out * p * q),))
 
     def depthwise(
@@ -122,10 +123,7 @@ class NetworkBuilder:
                 reads, view = apart, apart
             elif p > x.height * strides[0] or q > x.width * strides[1]:
                 view = Whole("the last rows of the transposed convolution lie outside its sub-pixels")
-            need = len(rows.rows) * len(cols.rows) * x.channels
-            read = x._replace(
-                sources=tuple(y._replace(elements=max(y.elements * need // x.elements, 1)) for y in x.sources)
-            )
+            read = _part(x, len(rows.rows) * len(cols.rows))
             shares = product(rows.members, cols.members) if len(several) > 1 else ()
             held = [Selection(name, phases.kernel_share(filters, taps)) for taps in shares]
             i = self._append(layer, (read,), layer.weight_elements, params, reads=(reads,), held=held)
@@ -262,7 +260,7 @@ class NetworkBuilder:
         self, x: Tensor, p: int, q: int, r: int, s: int, stride: tuple[int, int], name: str, reads: Reads
     ) -> Tensor:
         layer = Layer(self.batch, x.channels, 1, 1, p, q, r, s, stride, op="pool", name=name)
-        i = self._append(layer, (x,), 0, 0, reads=(reads,))
+        i = self._append(layer, (_read(x, reads, p, q),), 0, 0, reads=(reads,))
         return Tensor(x.channels, p, q, (Source(i, x.channels * p * q),))
 
     def _append(
@@ -281,6 +279,22 @@ class NetworkBuilder:
 
     def _whole_batch(self, x: Tensor) -> Sources:
         return x.sources if self.batch == 1 else tuple(Source(i, n * self.batch, v) for i, n, v in x.sources)
+
+
+def _read(x: Tensor, reads: Reads, rows: int, cols: int) -> Tensor:
+    """What rows x cols results read of a map: a stride may skip some of it."""
+    if isinstance(reads, Whole):
+        return x
+    return _part(x, rows_read(reads.rows, rows, x.height) * rows_read(reads.cols, cols, x.width))
+
+
+def _part(x: Tensor, positions: int) -> Tensor:
+    """So many positions of a map."""
+    area = x.height * x.width
+    if positions == area:
+        return x
+    sources = (y._replace(elements=max(y.elements * positions // area, 1)) for y in x.sources)
+    return x._replace(sources=tuple(sources))
 
 
 def _slides(layer: Layer, pad: tuple[int, int]) -> Window:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from math import prod
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from accelsim.errors import AccelsimError, nearest
 from accelsim.workloads.bits import read_bits
 from accelsim.workloads.layer import Layer, check_points
-from accelsim.workloads.reach import Reads, Whole, derived
+from accelsim.workloads.reach import Reads, Whole, derived, rows_read
 from accelsim.workloads.region import Region, distinct
 
 if TYPE_CHECKING:
@@ -41,7 +42,8 @@ class Selection(NamedTuple):
     """Which elements of which tensor an edge or a weight operand reads.
 
     `tensor` tells several results of one layer, or several inputs of the network, apart ("" if there is only
-    one), or names weights. `region` is None for all of it, or where only the number of elements is known.
+    one), or names weights. `region` is None for all of it, for what the edge's window reads of it, or where
+    only the number of elements is known.
     """
 
     tensor: str = ""
@@ -268,6 +270,20 @@ class Network:
         if producer == INPUT:
             return self.input_shape[1:]
         return self.layers[producer].P, self.layers[producer].Q
+
+    def area_read(self, edge: Edge, window: Reads) -> int:
+        """Positions of its producer's map that an edge reads; all of them where its window is not known."""
+        size, layer = self.size_of(edge.producer), self.layers[edge.consumer]
+        if isinstance(window, Whole):
+            return prod(size)
+        return prod(rows_read(a, n, rows) for a, n, rows in zip(window, (layer.P, layer.Q), size))
+
+    def reads_all(self, edge: Edge, window: Reads) -> bool:
+        """Whether an edge reads all channels of a layer's result at the positions that it reads at all."""
+        area = prod(self.size_of(edge.producer))
+        return edge.elements * area == self.layers[edge.producer].output_elements * self.area_read(
+            edge, window
+        )
 
     @cached_property
     def graph(self) -> nx.DiGraph:

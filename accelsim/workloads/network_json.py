@@ -10,7 +10,8 @@ sizes. Where a producer has several results, `"tensor"` names one; `"region": {"
 1]]}` says which of its elements are read: those at offset + a sum of i * stride with i below the size, for
 each [size, stride]. A layer's `shares` names in the same way the weight tensors that other layers use too.
 Beside `layers` may stand `batch`, `input_shape` [channels, height, width], `outputs` (layer names)
-and `notes`.
+and `notes`. `"inputs": "nothing"` is a layer whose data is zeros (the first step of a recurrent one), or
+there already.
 """
 
 from __future__ import annotations
@@ -30,6 +31,8 @@ _LAYER_KEYS = ("op", "dims", "stride", "dilation", "name", "bits", "inputs", "we
 _INPUT_KEYS = ("from", "elements", "operand", "rows", "cols", "window", "why", "tensor", "region")
 _SHARE_KEYS = ("tensor", "region")
 _LARGEST = 2**53
+NOTHING = "nothing"
+"""In the place of a layer's inputs, where there are none."""
 
 
 def write(network: Network) -> dict[str, Any]:
@@ -43,6 +46,7 @@ def write(network: Network) -> dict[str, Any]:
             flow = {"from": source, "elements": elements}
             flow |= ({"operand": operand} if operand != "I" else {}) | _written(reads)
             entry["inputs"].append(flow | _selection(tensor, region))
+        entry["inputs"] = entry["inputs"] or NOTHING
         if network.weights_of[i] != layer.weight_elements:
             entry["weights"] = network.weights_of[i]
         if network.params_of[i] != network.weights_of[i]:
@@ -69,10 +73,16 @@ def read(data: Any) -> Network:
     layers = []
     for i, entry in enumerate(entries):
         _keys(entry, _LAYER_KEYS, f"layers[{i}]")
+        if entry.get("inputs") == []:
+            raise AccelsimError(
+                f'layers[{i}].inputs must name at least one input, but is empty; {{"from": "input"}} is the '
+                f'outside world, left out, it is the layer before, and "{NOTHING}" stands for none'
+            )
         sizes = {k: v for k, v in entry.items() if k not in ("inputs", "weights", "params", "shares")}
         layers.append(Layer.from_dict(sizes, f"layers[{i}]"))
         if layers[-1].name == OUTSIDE:
             raise AccelsimError(f"layers[{i}].name: {OUTSIDE!r} stands for the outside world; choose another")
+    entries = [entry | {"inputs": []} if entry.get("inputs") == NOTHING else entry for entry in entries]
     _unique([x.name for x in layers])
     layers = named(layers)
     index = {layer.name: i for i, layer in enumerate(layers)}
@@ -173,11 +183,6 @@ def _inputs(entries: Any, i: int, layers: list[Layer], index: dict[str, int]) ->
     if not isinstance(entries, list):
         raise AccelsimError(
             f'{path} must be a list of objects like {{"from": "input"}}, but got {entries!r:.80}'
-        )
-    if not entries:
-        raise AccelsimError(
-            f'{path} must name at least one input, but is empty; {{"from": "input"}} is the outside world, '
-            f"and left out, it is the layer before"
         )
     out = []
     for j, entry in enumerate(entries):

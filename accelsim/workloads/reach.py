@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import NamedTuple
 
 from accelsim.workloads.layer import Layer
@@ -30,6 +31,17 @@ class RowWindow(NamedTuple):
         last = (end - 1) * self.stride - self.pad + (self.kernel - 1) * self.dilation
         hi = min(size * self.upsample - 1, last) // self.upsample + 1
         return (lo, hi) if lo < hi else (0, 0)
+
+
+@lru_cache(1 << 14)
+def rows_read(axis: RowWindow, count: int, size: int) -> int:
+    """Distinct producer rows of `size` that the first `count` consumer rows read."""
+    if axis.dilation == 1 and axis.kernel >= axis.stride:
+        first, end = axis.reads(0, count, size)
+        return end - first
+    starts = range(-axis.pad, count * axis.stride - axis.pad, axis.stride)
+    rows = {(start + i * axis.dilation) // axis.upsample for start in starts for i in range(axis.kernel)}
+    return sum(0 <= x < size for x in rows)
 
 
 class Window(NamedTuple):

@@ -16,8 +16,8 @@ import numpy as np
 import pytest
 
 from accelsim.bench import LAYERS, prepared
-from cost_models import layout as L
-from cost_models.loopnest import price_batch
+from cost_models.loopnest import layout as L
+from cost_models.loopnest.price import price_batch
 
 ROOT = Path(__file__).resolve().parents[2]
 

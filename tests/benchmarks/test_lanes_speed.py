@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from accelsim.bench import LAYERS, prepared
-from cost_models import loopnest
-from cost_models.lanes_price import PENDING, price_lanes
+from cost_models.lanes.price import PENDING, price_lanes
+from cost_models.loopnest import price as loopnest
 
 
 def least_times(first, second, rounds=7):

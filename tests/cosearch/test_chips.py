@@ -185,7 +185,7 @@ class TestEverySpace:
                     dims = chip.axis_dims(s.array.memory, axis.axis)
                     own = [d for d in dims if d in s.array.dims]
                     assert len(set(dims)) == len(dims)
-                    assert 1 <= len(own) <= space.choices
+                    assert 1 <= len(own) <= space.array.choices
                     assert "G" in s.array.dims or ("G" in dims) == bool({"K", "C"} & set(own))
                     assert axis.multicast
                     assert axis.reduction == bool(set("CRS") & set(own))
@@ -280,10 +280,41 @@ def test_lanes_that_are_shared_keep_within_their_host() -> None:
     assert len(pairs) > 2
 
 
+def test_what_wires_cost_and_hand_on_is_the_base_s() -> None:
+    """Bits pay by distance if they do along one axis, and neighbours hand on only if they do along all."""
+    data = load_hardware("shidiannao").to_dict()
+    fan = data["memories"][1]["fanout"]
+    for forward, distance in (((True, True), False), ((True, False), True), ((False, False), False)):
+        for axis, able, far in zip(fan, forward, (False, distance)):
+            axis |= {"forwarding": able, "by_distance": far}
+        space = ChipSpace(load_hardware(data))
+        rows = drawn(space)
+        for row in rows[space.faults(rows) == ""][:4]:
+            axes = made(space, row).memories[1].fanout
+            assert {axis.forwarding for axis in axes} == {all(forward)}
+            assert {axis.by_distance for axis in axes} == {distance}
+
+
+@pytest.mark.parametrize("sizes_only", [False, True])
+def test_a_fold_takes_longer_on_a_longer_array(sizes_only: bool) -> None:
+    """Half of the skew and loading of 12 x 14, as given, stays half of that of any other array."""
+    data = load_hardware("eyeriss").to_dict()
+    data["memories"][2] |= {"serial_folds": "W", "fold_cycles": 18}
+    space = ChipSpace(load_hardware(data), sizes_only)
+    rows = drawn(space)
+    seen = set()
+    for row in rows[space.faults(rows) == ""][:12]:
+        chip = made(space, row)
+        sizes = [axis.size for axis in chip.memories[1].fanout if axis.shares is None]
+        assert chip.fold_cycles(2) == pytest.approx((sum(sizes) - len(sizes) + sizes[0]) / 2)
+        seen.add(chip.fold_cycles(2))
+    assert len(seen) > 3
+
+
 def test_importances_deal_dimensions_to_the_axes() -> None:
     """The axes take turns, the most important dimension first; of equals the first in the file's order."""
     space = ChipSpace(load_hardware("eyeriss"))
-    assert space.choices == 3  # as many as the base's freest axis has, groups aside
+    assert space.array.choices == 3  # as many as the base's freest axis has, groups aside
     names = [gene.name for gene in space.genes]
     row = np.zeros(len(names), np.int64)
     row[names.index("axes")] = 2

@@ -116,6 +116,10 @@ def test_top_1_is_what_the_table_says_or_refused() -> None:
         quantised([resnet, resnet], [(8, 8)])
     with pytest.raises(AccuracyError, match=r"not for resnet18 of [\d,]+ MACs"):
         quantised([load_network("resnet18", resolution=128)], [(8, 8)])
+    with pytest.raises(
+        AccuracyError, match=r"but 1 layers of resnet18 have precisions of their own, .* conv1$"
+    ):
+        quantised([resnet.with_bits(2, 2, 8, layers=["conv1"])], [(8, 8)])
 
 
 def test_accuracy_of_subnets_and_varying_precision_exclude_each_other() -> None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from accelsim.mapping.maestro import Cluster, MaestroDataflow, MaestroLayer, MaestroMachine, Map, Size
 from accelsim.mapping.maestro.pricing import count, pack_dataflows, pack_layers, pack_machines
-from cost_models import maestro_layout as L
+from cost_models.maestro import layout as L
 from tests.oracle.maestro import analyse
 
 COLUMNS = {

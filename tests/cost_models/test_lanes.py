@@ -12,9 +12,9 @@ import accelsim
 from accelsim import pack
 from accelsim.bench.mappings import random_batch
 from accelsim.hardware import hardware_names
-from cost_models import layout as L
-from cost_models import loopnest
-from cost_models.batch import FEW, price_batch
+from cost_models.lanes.batch import FEW, price_batch
+from cost_models.loopnest import layout as L
+from cost_models.loopnest import price as loopnest
 
 pytestmark = pytest.mark.skipif(bool(numba.config.DISABLE_JIT), reason="lanes are LLVM vectors")
 
@@ -95,7 +95,7 @@ def batch_of(problem, machine: pack.Machine, rng: np.random.Generator, exact: bo
 
 def agree(problem, machine: pack.Machine, batch: pack.Batch) -> int:
     """Compare; return how many mappings were done eight at a time."""
-    from cost_models.lanes_price import PENDING, price_lanes
+    from cost_models.lanes.price import PENDING, price_lanes
 
     size = len(batch.tile)
     true = np.empty(size, np.int32), np.empty(size), np.empty(size)

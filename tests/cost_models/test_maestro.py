@@ -14,7 +14,7 @@ from accelsim.mapping.maestro import MaestroError, MaestroLayer, MaestroMachine,
 from accelsim.mapping.maestro.levels import resolve
 from accelsim.mapping.maestro.model import evaluate_layer
 from accelsim.mapping.maestro.pricing import Flows, count, pack_dataflows, pack_layers, pack_machines, price
-from cost_models import maestro_layout as L
+from cost_models.maestro import layout as L
 from tests.cost_models.maestro_facts import FACTS, layer, machine
 from tests.cost_models.maestro_programs import expected, kernel, oracle, program
 from tests.oracle.maestro import Refused

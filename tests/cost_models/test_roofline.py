@@ -8,9 +8,9 @@ import pytest
 from accelsim.bench.mappings import machine_of, random_batch
 from accelsim.pack import bare_machine, pack_layer
 from accelsim.workloads.layer import Layer
-from cost_models import layout as L
-from cost_models.loopnest import price_batch
-from cost_models.roofline import bound_batch
+from cost_models.loopnest import layout as L
+from cost_models.loopnest.price import price_batch
+from cost_models.loopnest.roofline import bound_batch
 
 
 def wide(machine):

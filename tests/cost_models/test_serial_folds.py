@@ -10,7 +10,7 @@ import accelsim
 from accelsim import pack
 from accelsim.hardware import load_hardware
 from accelsim.workloads.layer import DIMS, Layer
-from cost_models import layout as L
+from cost_models.loopnest import layout as L
 from tests.command import run
 from tests.oracle.generate import seeded
 from tests.oracle.walk import walk

@@ -10,7 +10,7 @@ import pytest
 
 import accelsim
 from accelsim.mapping.maestro.pricing import count, pack_machines
-from cost_models import maestro_layout as L
+from cost_models.maestro import layout as L
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "experiments"))
 from naas_maestro import GENES, Chip, Envelope, Suite, searched, under_ours

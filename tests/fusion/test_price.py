@@ -16,7 +16,7 @@ from accelsim.hardware import load_hardware
 from accelsim.mapping.cost import price_mapping
 from accelsim.pack import pack_machine
 from accelsim.workloads import Layer, Network, NetworkBuilder, load_network
-from cost_models import layout as L
+from cost_models.loopnest import layout as L
 from tests.command import run
 from tests.stacks.nets import networks
 

@@ -215,6 +215,11 @@ def test_ports_that_can_never_feed_the_array() -> None:
     assert feeds(load_hardware(data), 1) == pytest.approx(2 / 4.5)
     data["memories"][1]["bandwidth"] = {"read": 100, "write": 4}
     assert feeds(load_hardware(data), 1) == pytest.approx(4 / (12 / 3 * 2))  # sums of 2 bytes, y adds up
+    data["mac"]["cycles"] = 2  # each MAC asks for as much in twice the time
+    assert feeds(load_hardware(data), 1) == 1
+    data["memories"][1]["bandwidth"] = {"read": 100, "write": 2}
+    assert feeds(load_hardware(data), 1) == pytest.approx(2 * 2 / (12 / 3 * 2))
+    data["mac"]["cycles"] = 1
     data["memories"][1]["bandwidth"] = {"ports": {t: {"read": 3, "write": 8} for t in "WIO"}}
     assert feeds(load_hardware(data), 1) == 1
 

@@ -14,7 +14,7 @@ from accelsim.hardware import technology
 from accelsim.hardware.resize import resized
 from accelsim.pack import pack_machine
 from accelsim.report.text import quantity
-from cost_models import layout as L
+from cost_models.loopnest import layout as L
 
 LAYER = Layer.conv2d(K=16, C=8, P=14, Q=14, R=3, S=3)
 

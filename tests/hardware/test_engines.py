@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from typing import Any
 
@@ -14,7 +15,9 @@ from accelsim.hardware.engines import engine_of
 from accelsim.pricing.models.loopnest import LoopNest
 from accelsim.pricing.network import NetworkPricer, Run
 from accelsim.pricing.way import Way
+from accelsim.workloads.bits import LayerBits
 from accelsim.workloads.layer import Layer
+from tests.command import run
 
 conv = Layer.conv2d(K=16, C=16, P=14, Q=14, R=3, S=3)
 depthwise = Layer.depthwise(C=96, P=56, Q=56, R=3, S=3)
@@ -103,10 +106,34 @@ def test_two_engines_of_one_name() -> None:
         load_hardware(data)
 
 
-def test_multiply_accumulates_of_several_cycles() -> None:
+def test_multiply_accumulates_of_several_cycles(capsys, tmp_path) -> None:
     data = load_hardware("example").to_dict()
     once = accelsim.evaluate(data, conv)
     data["mac"] = {"cycles": 3}
     thrice = accelsim.evaluate(data, conv, once.mapping.to_dict())
     assert thrice.compute_cycles == 3 * once.compute_cycles
     assert load_hardware(data).peak_macs_per_cycle == 256 / 3
+    assert thrice.utilisation_spatial == once.utilisation_spatial
+    net = accelsim.load_network("lenet5")
+    one, three = (accelsim.evaluate(x, net, mapper="template") for x in (load_hardware("example"), data))
+    assert three.utilisation * three.latency_cycles == pytest.approx(3 * one.utilisation * one.latency_cycles)
+    (row,) = accelsim.sweep(data, net, ["clock_mhz=500"], mapper="template")
+    assert row["utilisation"] == pytest.approx(three.utilisation)
+    file = tmp_path / "slow.json"
+    file.write_text(json.dumps(data))
+    code, out, _ = run(capsys, "check", str(file))
+    assert code == 0
+    assert "85.3 MACs a cycle, 42.7 GMAC/s" in out
+    assert " pJ, 3 cycles" in out
+
+
+@pytest.mark.parametrize("bits", [LayerBits(16, 16, 16), LayerBits(16, 8, 16)])
+def test_engines_of_a_machine_at_other_widths(bits: LayerBits) -> None:
+    """Whichever comes first, the widths or the engine, the machine is the same, the MACs' energy included."""
+    hw = load_hardware("dpu_zcu102")
+    layer = Layer(G=64, P=8, Q=8, R=3, S=3, bits=bits)
+    one, other = hw.for_layer(layer), hw.at_bits(bits).for_layer(layer)
+    assert engine_of(hw, layer) is not None
+    assert one.costs == other.costs
+    assert one.costs.mac.energy_pj != hw.for_layer(Layer(G=64, P=8, Q=8, R=3, S=3)).costs.mac.energy_pj
+    assert (one.mac, one.precision_bits) == (other.mac, other.precision_bits)

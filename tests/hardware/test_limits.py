@@ -13,7 +13,7 @@ from accelsim.mapping.encoding import encode, score
 from accelsim.mapping.mapper import Task, mapper_names
 from accelsim.pack import price
 from accelsim.report.array import lane_shares
-from cost_models.layout import MAX_AXES, MAX_MEMORIES
+from cost_models.loopnest.layout import MAX_AXES, MAX_MEMORIES
 from tests.mapping.invented import axis, machine, memory
 
 # Of each axis one dimension: which one carries what is no choice of the mapper's.
@@ -53,7 +53,7 @@ def test_lanes_are_counted_along_each_axis() -> None:
 
 def test_genes_of_all_axes_come_back() -> None:
     """A mapping on six axes survives its encoding, and each axis's share of lanes is a gene that counts."""
-    from cost_models.genes import AXIS_GENES, place_of_axis, width
+    from cost_models.mappers.genes import AXIS_GENES, place_of_axis, width
 
     hardware = accelsim.load_hardware(deep())
     task = Task(hardware, LAYER, objective="latency")
@@ -71,7 +71,7 @@ def test_genes_of_all_axes_come_back() -> None:
 
 
 def test_three_axes_have_the_genes_that_three_axes_need() -> None:
-    from cost_models.genes import BLOCK, width
+    from cost_models.mappers.genes import BLOCK, width
 
     assert width(Task(accelsim.load_hardware(deep(axes=3)), LAYER).machine.fan) == MAX_MEMORIES * BLOCK
     assert width(Task(accelsim.load_hardware(deep(axes=4)), LAYER).machine.fan) > MAX_MEMORIES * BLOCK

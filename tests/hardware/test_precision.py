@@ -90,13 +90,15 @@ def test_time_and_energy_of_the_macs(bits: tuple[int, int], fixed: int, side_by_
     plain = accelsim.evaluate(fused("fixed"), layer, mapper="template")
     assert plain.compute_cycles == plain.compute_steps * fixed
     assert plain.energy_split_pj["mac"] == CONV.macs * fixed
+    lanes = CONV.macs / (plain.compute_steps * fused().num_pes)
+    assert plain.utilisation_spatial == pytest.approx(lanes)
     cost = accelsim.evaluate(fused(), layer, plain.mapping)
     assert cost.compute_cycles == plain.compute_steps * fixed / side_by_side
     each = cost.energy_split_pj["mac"] / CONV.macs
     assert (each < fixed) == (side_by_side > 1)
     if side_by_side > 1:
         assert each > fixed / side_by_side  # the adder stays as wide
-    assert 0 < cost.utilisation_spatial <= 1
+    assert cost.utilisation_spatial == pytest.approx(lanes)
     assert cost.traffic == plain.traffic
 
 

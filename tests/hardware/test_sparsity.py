@@ -83,6 +83,8 @@ def test_off_unless_both_are_said(saves: str) -> None:
         other = evaluate(machine(2, density, on_zero), layer, mapping(layer, 2))
         assert (other.latency_cycles, other.energy_pj) == (dense.latency_cycles, dense.energy_pj)
     spared = evaluate(machine(2, {"I": 0.1}, {"I": saves}), layer, mapping(layer, 2))
+    assert spared.utilisation_spatial == pytest.approx(dense.utilisation_spatial)
+    assert spared.hardware.peak_macs_per_cycle == pytest.approx(20 if saves == "time" else 2)
     assert spared.energy_pj < dense.energy_pj
     assert (spared.latency_cycles < dense.latency_cycles) == (saves == "time")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from typing import Any
 
 import numba
 import numpy as np
@@ -13,37 +14,32 @@ from accelsim import Layer, load_hardware
 from accelsim.mapping.mapspace import MapSpace
 from accelsim.mapping.optimal_space import SHAPES, Tiles, canonical_orders, tile_values
 from accelsim.pack import Batch, pack_layer, pack_machine, price
-from cost_models import bound_box as F
-from cost_models import bound_least as A
-from cost_models import bound_open as Q
-from cost_models import layout as L
-from cost_models import work as X
-from cost_models.bound_spread import spread
+from cost_models.exact import box as F
+from cost_models.exact import least as A
+from cost_models.exact import open as Q
+from cost_models.exact.records import Incumbent, Options, Spatial
+from cost_models.exact.search import fix, new_desk
+from cost_models.loopnest import layout as L
+from cost_models.loopnest import work as X
 from tests.mapping.test_optimal import machine, problem
 
 
 @numba.njit(error_model="numpy")
-def least(
-    problem, holds, fan, memory, machine, shape, union, axis_dim, axis_factor, objective, values, orders, box
-):  # fmt: skip
+def least(problem, holds, fan, memory, machine, spatial, options, found, pruned, box):
     """The bound of a box, after it is shrunk; infinite where that leaves nothing."""
-    M = holds.shape[0]
     ws, iw = X.prepare(problem, holds, fan, memory, machine)
-    fixed, share = np.zeros(A.FIXED), np.ones((2, M, L.NDIM))
-    part, pad = np.zeros((M, L.NTENSOR, 3, 5)), np.zeros((2, M))
-    facts, corner = np.zeros((M, F.FACTS), np.int64), np.ones((2 * M, L.NDIM), np.int64)
+    desk = new_desk(holds.shape[0], iw)
     for d in range(L.NDIM):
-        corner[0, d] = corner[1, d] = problem[d]
-    fixed[A.CYCLES], fixed[A.PJ] = spread(0, shape, union, axis_dim, axis_factor, ws, iw)
-    for i in range(A.PORTS):
-        fixed[A.LOADS + i] = ws[X.LOAD + i]
-    A.note_shares(0, axis_dim, axis_factor, share, iw)
-    if not F.shrink(shape, 0, union, box, values, axis_dim, axis_factor, ws, iw):
+        desk.corner[0, d] = desk.corner[1, d] = problem[d]
+    fix(0, spatial, options.shape, desk, ws, iw)
+    if not F.shrink(0, spatial, box, options, ws, iw):
         return np.inf
-    best, held, cut = np.full((1, 2), np.inf), np.zeros(1, np.int64), np.zeros(2, np.int64)
-    return A.least_of_box(
-        objective, box, values, orders, corner, facts, part, share, pad, fixed, best, held, cut, ws, iw
-    )
+    return A.least_of_box(box, options, desk, found, pruned, ws, iw)
+
+
+def bound(arrays: tuple[Any, ...], objective: int, box: NDArray[np.int64]) -> float:
+    found = Incumbent.nothing(objective, 1, box.shape[1])
+    return float(least(*arrays, found, np.zeros(5, np.int64), box.copy()))
 
 
 def smallest_unions(space: MapSpace, dim: NDArray[np.int8], factor: NDArray[np.int32]) -> NDArray[np.int32]:
@@ -91,19 +87,25 @@ def test_no_mapping_costs_less_than_a_box_around_its_tiles(seed: int, tiles: Til
         for row in np.flatnonzero(np.isfinite(latency)):
             one = batch.take([row])
             union = smallest_unions(space, one.axis_dim[0], one.axis_factor[0])
-            arrays = (packed, *pack_machine(hardware), number, union, one.axis_dim, one.axis_factor)
+            spatial = Spatial(one.axis_dim, one.axis_factor, union)
+            options = Options(number, values, canonical_orders(hardware, packed))
+            arrays = (packed, *pack_machine(hardware), spatial, options)
             at = places(one, values)
-            orders = canonical_orders(hardware, packed)
             wide = np.array([np.zeros_like(at), np.broadcast_to((values > 0).sum(axis=1) - 1, at.shape)])
-            first = least(*arrays, 0, values, orders, wide.copy())
+            first = bound(arrays, 0, wide)
             for _ in range(6):
                 for objective, cost in enumerate((latency[row] * energy[row], latency[row], energy[row])):
-                    bound = least(*arrays, objective, values, orders, wide.copy())
-                    assert bound <= cost, (hardware.to_dict(), layer, one, objective, wide)
+                    assert bound(arrays, objective, wide) <= cost, (
+                        hardware.to_dict(),
+                        layer,
+                        one,
+                        objective,
+                        wide,
+                    )
                 share = chance.choice((0.0, 0.3, 0.7))
                 wide[0] = at - np.floor((at - wide[0]) * share).astype(int)
                 wide[1] = at + np.floor((wide[1] - at) * share).astype(int)
-            risen += least(*arrays, 0, values, orders, np.array([at, at])) > 1.01 * first
+            risen += bound(arrays, 0, np.array([at, at])) > 1.01 * first
             tried += 1
     assert risen > 10
 

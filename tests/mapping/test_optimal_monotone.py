@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from accelsim import Layer, load_hardware
-from accelsim.mapping.optimal import Objective, optimal
+from accelsim.mapping.optimal import optimal
+from accelsim.mapping.template import Objective
 from tests.mapping.test_optimal import OBJECTIVES, machine, problem
 
 

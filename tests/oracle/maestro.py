@@ -1,8 +1,8 @@
 """MAESTRO's analysis, slow and obvious: every iteration case of every cluster level, one after another.
 
-The oracle of `cost_models.maestro`. With `compat` it does what the tool does, defects included, as found by
-reading its sources (repository maestro-project/maestro) and held against its outputs; without, it counts
-strides and partial sums rightly. A case gives every directive one state: init, steady or edge.
+The oracle of `cost_models.maestro.price`. With `compat` it does what the tool does, defects included, as
+found by reading its sources (repository maestro-project/maestro) and held against its outputs; without,
+it counts strides and partial sums rightly. A case gives every directive one state: init, steady or edge.
 """
 
 from __future__ import annotations

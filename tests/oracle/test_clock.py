@@ -10,8 +10,8 @@ import pytest
 
 from accelsim.pack import TENSORS, USERS, Machine, bare_machine, case_batch, count, pack_layer
 from accelsim.workloads.layer import Layer
-from cost_models import layout as L
-from cost_models.roofline import bound_batch
+from cost_models.loopnest import layout as L
+from cost_models.loopnest.roofline import bound_batch
 from tests.oracle.clock import priced
 from tests.oracle.features import features
 from tests.oracle.generate import seeded

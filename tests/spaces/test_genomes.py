@@ -91,18 +91,22 @@ def test_layers_and_network_agree(name: str) -> None:
 
 @every_space
 def test_edges_carry_whole_results(name: str) -> None:
-    """Every edge carries its producer's whole output, and everything but the end is read."""
+    """Every edge carries its producer's whole output but what a stride skips; all but the end is read."""
     space, genomes = drawn(name, 10)
     for genome in genomes:
         for batch in (1, 3):
             network = space.to_network(genome, batch)
-            for producer, _, elements, _ in network.edges:
-                size = (
-                    network.layers[producer].output_elements
-                    if producer >= 0
-                    else batch * prod(network.input_shape)
-                )
-                assert elements == size
+            for edge, window in zip(network.edges, network.windows):
+                layer = network.layers[edge.consumer]
+                if edge.producer >= 0:
+                    assert network.reads_all(edge, window)
+                else:
+                    assert edge.elements * prod(network.input_shape[1:]) == (
+                        batch * prod(network.input_shape) * network.area_read(edge, window)
+                    )
+                skips = any(k < s for k, s in zip((layer.R, layer.S), layer.stride))
+                if not skips and edge.producer >= 0:
+                    assert edge.elements == network.layers[edge.producer].output_elements
             assert network.outputs == (len(network.layers) - 1,)
             assert all(network.consumers_of[:-1])
 

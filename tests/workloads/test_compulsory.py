@@ -107,126 +107,6 @@ def test_a_network_reads_each_input_element_once_whatever_reads_it(views, tmp_pa
     assert sum(e.elements for e in net.edges) == 24 * views + 12
 
 
-class Numbered:
-    """A random graph, beside which every tensor is an array of its elements' numbers."""
-
-    def __init__(self, draw):
-        self.draw, self.count = draw, 0
-        shapes = [tuple(draw(st.lists(st.integers(1, 4), min_size=2, max_size=3))) for _ in "ab"]
-        self.model = Model(**{name: list(shape) for name, shape in zip("ab", shapes)})
-        self.known = {name: self.fresh(shape) for name, shape in zip("ab", shapes)}
-        self.inputs = sum(x.size for x in self.known.values())
-        self.reads = {}
-        self.outside = set()
-        self.weights = {}
-        self.used = set()
-
-    def fresh(self, shape):
-        first, size = self.count, int(np.prod(shape))
-        self.count += size
-        return np.arange(first, first + size).reshape(shape)
-
-    def view(self, name):
-        draw, m, x, new = self.draw, self.model, self.known[name], f"v{len(self.model.nodes)}"
-        axis = draw(st.integers(0, x.ndim - 1))
-        op = draw(st.sampled_from(["Transpose", "Slice", "Concat", "Expand", "Unsqueeze"]))
-        if op == "Transpose":
-            order = draw(st.permutations(range(x.ndim)))
-            m.node(op, [name], new, perm=order)
-            made = x.transpose(order)
-        elif op == "Slice":
-            first = draw(st.integers(0, x.shape[axis] - 1))
-            end = draw(st.integers(first + 1, x.shape[axis]))
-            m.node(op, [name, *(m.value(f"{new}{k}", v) for k, v in enumerate((first, end, axis)))], new)
-            made = x.take(range(first, end), axis)
-        elif op == "Concat":
-            others = [k for k, y in self.known.items() if y.shape == x.shape]
-            other = draw(st.sampled_from(others))
-            m.node(op, [name, other], new, axis=axis)
-            made = np.concatenate([x, self.known[other]], axis)
-        elif op == "Expand":
-            shape = [2, *x.shape]
-            m.node(op, [name, m.value(f"{new}s", *shape)], new)
-            made = np.broadcast_to(x, shape)
-        else:
-            m.node(op, [name, m.value(f"{new}s", axis)], new)
-            made = np.expand_dims(x, axis)
-        self.known[new] = made
-
-    def layer(self, name):
-        draw, m, x, new = self.draw, self.model, self.known[name], f"l{len(self.model.nodes)}"
-        op = draw(st.sampled_from(["Add", "Add", "Mul", "MatMul", "ReduceMax", "Softmax"]))
-        read = {*x.ravel()}
-        if op in ("Add", "Mul"):
-            fits = [k for k, y in self.known.items() if self.fit(x, y)]
-            if not fits:
-                return
-            other = draw(st.sampled_from(fits))
-            y = self.known[other]
-            m.node(op, [name, other], new)
-            read |= {*y.ravel()}
-            made = self.fresh(np.broadcast_shapes(x.shape, y.shape))
-        elif op == "MatMul":
-            m.node(op, [name, self.weight(x.shape[-1])], new)
-            made = self.fresh((*x.shape[:-1], 3))
-        elif op == "ReduceMax":
-            if x.size == x.shape[-1] or x.shape[-1] == 1:
-                return
-            m.node(op, [name], new, axes=[x.ndim - 1], keepdims=1)
-            made = self.fresh((*x.shape[:-1], 1))
-        else:
-            m.node(op, [name], new)
-            made = self.fresh(x.shape)
-        self.reads[new] = len(read)
-        self.outside |= {k for k in read if k < self.inputs}
-        self.known[new] = made
-
-    def weight(self, rows):
-        """Three columns of a new weight tensor, of one that is there, or of its top."""
-        draw, m, new = self.draw, self.model, f"w{len(self.model.nodes)}"
-        there = [k for k, x in self.weights.items() if len(x) >= rows]
-        if there and draw(st.booleans()):
-            name = draw(st.sampled_from(there))
-            held = self.weights[name][:rows]
-            if rows < len(self.weights[name]):
-                name = m.node("Slice", [name, m.value(f"{new}s", 0), m.value(f"{new}e", rows)], f"{new}c")
-        else:
-            name, held = m.weight(new, rows, 3), self.fresh((rows, 3))
-            self.weights[name] = held
-        self.used |= {*held.ravel()}
-        return name
-
-    def fit(self, x, y):
-        """Operands that broadcast, and are not what the importer says is fused: one tensor, single values."""
-        if min(x.size, y.size) == 1 or (x.size == y.size and {*x.ravel()} == {*y.ravel()} and x.ndim != 2):
-            return False
-        try:
-            shape = np.broadcast_shapes(x.shape, y.shape)
-        except ValueError:
-            return False
-        return not np.array_equal(np.broadcast_to(x, shape), np.broadcast_to(y, shape))
-
-
-@given(st.data())
-@settings(max_examples=120, deadline=None)
-def test_layers_and_networks_read_the_distinct_elements_of_what_they_use(tmp_path_factory, data):
-    walk = Numbered(data.draw)
-    for _ in range(data.draw(st.integers(2, 10))):
-        name = data.draw(st.sampled_from([k for k, x in walk.known.items() if x.ndim < 5]))
-        data.draw(st.sampled_from([walk.view, walk.layer]))(name)
-    if not walk.reads:
-        walk.model.node("Softmax", ["a"], "end")
-        walk.reads["end"], walk.known["end"] = walk.known["a"].size, walk.known["a"]
-        walk.outside |= {*walk.known["a"].ravel()}
-    net = walk.model.read(tmp_path_factory.mktemp("graph"), *walk.reads)
-    assert {
-        layer.name: sum(e.elements for e in edges) for layer, edges in zip(net.layers, net.inputs_of)
-    } == walk.reads
-    assert net.input_elements == len(walk.outside)
-    assert net.weights == len(walk.used)
-    assert net.output_elements == sum(walk.known[name].size for name in walk.reads)
-
-
 def test_a_sum_with_its_own_transpose_reads_it_once(tmp_path):
     m = Model(x=[4, 4])
     m.node("Add", ["x", m.node("Transpose", ["x"], "t", perm=[1, 0])], "y")
@@ -241,7 +121,8 @@ def test_slices_that_overlap_count_what_they_share_once(tmp_path):
     m.node("Add", ["top", "bottom"], "y")
     net = m.read(tmp_path)
     assert net.input_elements == 48
-    assert [e.elements for e in net.edges] == [32, 16]
+    assert sum(e.elements for e in net.edges) == sum(x.input_elements for x in net.layers) == 48
+    assert net.output_elements == 32
     assert load_network(net.to_dict()).input_elements == 48
 
 

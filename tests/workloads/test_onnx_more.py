@@ -105,10 +105,18 @@ def test_einsum_of_one_and_of_three(tmp_path):
     m.node("Einsum", ["a", "b"], "summed", equation="ij,kl->i")
     net = m.read(tmp_path, "chain", "after", "summed")
     assert net.macs == 3 * 4 * 5 + 3 * 5 * 6 + 4 * 3 * 2 + 3
-    m = Model(a=[3, 3])
-    m.node("Einsum", ["a"], "y", equation="ii->i")
-    with pytest.raises(AccelsimError, match="diagonal"):
-        m.read(tmp_path)
+
+
+def test_a_repeated_index_is_a_diagonal(tmp_path):
+    m = Model(a=[2, 4, 4], b=[4, 5], c=[1, 3, 4], d=[5, 4, 6])
+    m.node("Einsum", ["a", "b"], "mapped", equation="bii,ij->bj")
+    m.node("Einsum", ["a"], "trace", equation="bii->b")
+    m.node("Einsum", ["c", "d"], "wide", equation="...ij,...jk->...ik")  # a leading axis of size 1 repeats
+    net = m.read(tmp_path, "mapped", "trace", "wide")
+    assert net.macs == 2 * 4 * 5 + 5 * 3 * 4 * 6
+    assert [x.input_elements for x in net.layers] == [2 * 4, 2 * 4, 12]
+    assert net.input_elements == 2 * 4 + 20 + 12 + 120
+    assert net.layers[2] == Layer(N=1, P=3, K=30, C=4, op="gemm")
 
 
 def test_attention_in_one_operator(tmp_path):

@@ -81,6 +81,28 @@ def test_sequences_are_views(steps, new_axis, tmp_path):
     assert net.input_elements == sum(e.elements for e in net.edges) == len(np.unique(found))
 
 
+def test_a_map_over_a_sequence_is_its_body_for_each_member(tmp_path):
+    m = Model(x=[4, 8])
+    name = sequence(m, [("SequenceErase", 1)])
+    value = onnx.helper.make_tensor_value_info
+    body = onnx.helper.make_graph(
+        [onnx.helper.make_node("MatMul", ["member", "factor"], ["result"])],
+        "body",
+        [value("member", 1, [4, 2]), value("factor", 1, [2, 5])],
+        [value("result", 1, [4, 5])],
+    )
+    m.node("SequenceMap", [name, m.weight("w", 2, 5)], "mapped", body=body)
+    m.node("ConcatFromSequence", ["mapped"], "joined", axis=0)
+    m.node("ReduceMax", ["joined"], "y", keepdims=0)
+    net = m.read(tmp_path)
+    assert net.macs == 3 * 4 * 2 * 5
+    assert (net.weights, net.input_elements) == (10, 24)
+    assert net.layers[-1].input_elements == 3 * 20
+    m.node("SequenceMap", ["x"], "bad", body=body)
+    with pytest.raises(AccelsimError, match="'x' is no sequence whose members are known"):
+        m.read(tmp_path, "bad")
+
+
 def test_lengths_of_sequences_are_constants(tmp_path):
     m = Model(x=[4, 8])
     name = sequence(m, [("SequenceErase", 0)])

@@ -13,7 +13,7 @@ from accelsim.mapping.maestro.levels import resolve
 from accelsim.mapping.maestro.machine import MaestroMachine
 from accelsim.mapping.maestro.model import MaestroCost, evaluate_layer
 from accelsim.mapping.maestro.notation import MaestroError, MaestroLayer
-from cost_models import maestro_layout as L
+from cost_models.maestro import layout as L
 
 if TYPE_CHECKING:
     from accelsim.mapping.mapping import Mapping

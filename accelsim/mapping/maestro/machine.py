@@ -11,7 +11,7 @@ from accelsim.errors import nearest
 from accelsim.hardware.microcontroller import refuse
 from accelsim.mapping.maestro.notation import FilePlace, MaestroError
 from accelsim.mapping.maestro.parse import read_text
-from cost_models.layout import MAX_MEMORIES
+from cost_models.loopnest.layout import MAX_MEMORIES
 
 if TYPE_CHECKING:
     from accelsim.hardware import Accelerator

@@ -30,7 +30,7 @@ from accelsim.mapping.maestro.pricing import (
 from accelsim.mapping.maestro.shipped import dataflow_names, load_dataflow, with_dataflow
 from accelsim.mapping.mapping import Mapping
 from accelsim.workloads.layer import Layer
-from cost_models import maestro_layout as L
+from cost_models.maestro import layout as L
 
 if TYPE_CHECKING:
     from accelsim.hardware import Accelerator

@@ -5,7 +5,7 @@
 
 `pick` int32[B, 3] names a row of each per question, so that the same arrays serve whole grids; nothing is
 copied and the call releases the GIL. Questions that differ in the machine alone are quicker side by side. A
-genome decodes straight into the arrays of `Flows`, whose form `cost_models.maestro_layout` tells.
+genome decodes straight into the arrays of `Flows`, whose form `cost_models.maestro.layout` tells.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from accelsim.mapping.maestro.machine import MaestroMachine
 from accelsim.mapping.maestro.notation import FilePlace, MaestroDataflow, MaestroError, MaestroLayer, Size
-from cost_models import maestro_layout as L
+from cost_models.maestro import layout as L
 
 DIMS = {"N": 0, "G": 1, "K": 2, "C": 3, "Y": 4, "X": 5, "R": 6, "S": 7, "Y'": 8, "X'": 9}
 GEMM_DIMS = {"M": 0, "K": 2, "N": 3}
@@ -45,7 +45,7 @@ TROUBLE = {
 
 
 class Flows(NamedTuple):
-    """Dataflows as arrays, Q rows: see `cost_models.maestro_layout`."""
+    """Dataflows as arrays, Q rows: see `cost_models.maestro.layout`."""
 
     maps: NDArray[np.int8]
     size: NDArray[np.int64]
@@ -159,7 +159,7 @@ def _run(
     compat: bool,
     detail: bool,
 ) -> tuple[NDArray[np.int32], NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    from cost_models.maestro import price_batch
+    from cost_models.maestro.price import price_batch
 
     pick = _checked(pick, layers, machines, flows)
     B = len(pick)

@@ -20,7 +20,7 @@ from accelsim.pricing.way import Way
 
 @dataclass(frozen=True)
 class LoopNest(CostModel):
-    """`cost_models.loopnest`, layers mapped in a way.
+    """`cost_models.loopnest.price`, layers mapped in a way.
 
     A schedule that is a mapping is priced as it is, one that is a vector decoded (see `vectors`), and asks
     without one go to the mapper, all in one call of its `batch`.

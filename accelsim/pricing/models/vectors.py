@@ -1,4 +1,4 @@
-"""Asks whose schedule is a vector of `cost_models.genes`: decoded, tiles shrunk until they fit, priced."""
+"""Asks whose schedule is a vector of `mappers.genes`: decoded, tiles shrunk until they fit, priced."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def _best(asks: Sequence[Ask], objective: Objective) -> tuple[Answers, list[Ask]
 
 
 def _decoded(asks: Sequence[Ask]) -> tuple[Answers, Batch]:
-    from cost_models.joint import price_vectors
+    from cost_models.mappers.joint import price_vectors
 
     problems, machines, index, reserved = pack([ask[:4] for ask in asks])
     n, M = len(asks), machines.machine.holds.shape[1]

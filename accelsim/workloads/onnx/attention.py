@@ -10,7 +10,8 @@ from accelsim.errors import AccelsimError
 from accelsim.workloads.onnx import parts as P
 from accelsim.workloads.onnx.combine import broadcast
 from accelsim.workloads.onnx.contract import product_of
-from accelsim.workloads.onnx.convolve import weight_input
+from accelsim.workloads.onnx.control import stack
+from accelsim.workloads.onnx.convolve import weight_input, with_bias
 from accelsim.workloads.onnx.graph import Graph, Operand
 from accelsim.workloads.onnx.parts import Parts
 from accelsim.workloads.onnx.values import Shape
@@ -38,6 +39,10 @@ def group_query(graph: Graph, node: Any) -> None:
     past = [node.input[i] if len(node.input) > i else "" for i in at]
     if not k:
         q, k, v = _unpacked(graph, node, q, heads, kv_heads)
+    elif not v and len(graph.shape(k)) == 5:
+        k, v = _stacked(graph, node, k)
+    beside = node.input[3:4] if node.op_type == "MultiHeadAttention" else ()
+    graph.add_params((), graph.params(x for x in beside if x and not graph.activation(x)))
     masks = node.input[4:6] if node.op_type == "MultiHeadAttention" else node.input[10:11]
     made = _attend(graph, node, q, k, v, heads, kv_heads, past, masks)
     _result(graph, node, made, True)
@@ -52,21 +57,55 @@ def fused_attention(graph: Graph, node: Any) -> None:
     sizes = attributes.get("qkv_hidden_sizes") or [width // 3] * 3
     name = f"{node.output[0]}:qkv"
     i = product_of(graph, node, x, w, name, bias=node.input[2:3], suffix=".qkv")
-    graph.make(name, i)
+    with_bias(graph, node, i, node.input[2:3], name)
     q, k, v = (_slice(graph, name, f"{name}{j}", sum(sizes[:j]), sizes[j]) for j in range(3))
     masks = [*node.input[3:4], *node.input[5:6]] if node.op_type == "Attention" else []
-    made = _attend(graph, node, q, k, v, heads, heads, ["", ""], masks)
+    at = 4 if node.op_type == "Attention" else 8
+    past = [_cached(graph, node.input[at], j) if len(node.input) > at else "" for j in (0, 1)]
+    caches = [f"{node.output[0]}:cache{j}" for j in (0, 1)]
+    made = _attend(graph, node, q, k, v, heads, heads, past, masks, caches)
     _result(graph, node, made, True)
+    for y in node.output[1:2]:
+        if y:
+            stack(graph, y, caches, 0)
+
+
+def _cached(graph: Graph, past: str, j: int) -> str:
+    """Keys (0) or values (1) of a cache [2, batch, heads, tokens, depth]."""
+    if not past:
+        return ""
+    shape, name = graph.shape(past), f"{past}:{j}"
+    cut = P.take(graph.read(past), shape, 0, j, 1)
+    graph.values.define(name, shape[1:], graph.values.kind(past))
+    graph.parts[name] = P.reshape(cut, (1, *shape[1:]), shape[1:])
+    return name
 
 
 def _unpacked(graph: Graph, node: Any, q: str, heads: int, kv_heads: int) -> list[str]:
     shape = graph.shape(q)
+    if len(shape) == 5:
+        return _stacked(graph, node, q)
     if len(shape) != 3:
         raise AccelsimError(f"packed q, k and v of shape {list(shape)} are not supported")
     depth = shape[-1] // (heads + 2 * kv_heads)
     counts = [heads * depth, kv_heads * depth, kv_heads * depth]
     base = node.output[0]
     return [_slice(graph, q, f"{base}:{'qkv'[j]}", sum(counts[:j]), counts[j]) for j in range(3)]
+
+
+def _stacked(graph: Graph, node: Any, name: str) -> list[str]:
+    """The factors in [batch, tokens, heads, factors, depth], each as [batch, heads, tokens, depth]."""
+    n, tokens, heads, count, depth = shape = graph.shape(name)
+    out = []
+    for j in range(count):
+        new = f"{node.output[0]}:{name}{j}"
+        cut = P.reshape(
+            P.take(graph.read(name), shape, 3, j, 1), (n, tokens, heads, 1, depth), (n, tokens, heads, depth)
+        )
+        graph.values.define(new, (n, heads, tokens, depth), graph.values.kind(name))
+        graph.parts[new] = P.transpose(cut, (0, 2, 1, 3))
+        out.append(new)
+    return out
 
 
 def _slice(graph: Graph, name: str, new: str, first: int, count: int) -> str:
@@ -91,9 +130,12 @@ def headed(graph: Graph, name: str, heads: int) -> tuple[Parts, Shape]:
 
 def _attend(
     graph: Graph, node: Any, q: str, k: str, v: str, heads: int, kv_heads: int, past: list[str],
-    masks: Sequence[str],
+    masks: Sequence[str], caches: Sequence[str] | None = None,
 ) -> str:  # fmt: skip
-    """Scores, softmax and context; the name of the context [batch, kv heads, group, tokens, depth]."""
+    """Scores, softmax and context; the name of the context [batch, kv heads, group, tokens, depth].
+
+    `caches` names the keys and values with the new tokens, else the node's second and third result do.
+    """
     base = node.output[0]
     pq, sq = headed(graph, q, heads)
     heads = sq[1]
@@ -126,7 +168,7 @@ def _attend(
     context = f"{base}:context"
     i = product_of(graph, node, soft, three, context, suffix=".context")
     graph.make(context, i)
-    for y, (parts, shape) in zip(node.output[1:3], several):
+    for y, (parts, shape) in zip(node.output[1:3] if caches is None else caches, several):
         if y:  # the cache with the new tokens
             graph.values.define(y, shape, graph.values.kind(k))
             graph.parts[y] = parts

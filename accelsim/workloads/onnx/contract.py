@@ -14,16 +14,16 @@ from typing import Any
 from accelsim.errors import AccelsimError
 from accelsim.workloads.layer import Layer
 from accelsim.workloads.onnx import parts as P
-from accelsim.workloads.onnx.convolve import agree, weight_input, weighted
+from accelsim.workloads.onnx.convolve import weight_input, weighted, with_bias
 from accelsim.workloads.onnx.graph import Graph, Operand
 from accelsim.workloads.onnx.parts import Parts
+from accelsim.workloads.onnx.roles import varying
 from accelsim.workloads.onnx.values import Shape
-from accelsim.workloads.region import Axis, length, refine
 
 
-def gemm(graph: Graph, node: Any) -> None:
-    """Fully connected: rows are the batch."""
-    x, w = node.input[0], weight_input(node)
+def gemm(graph: Graph, node: Any, right: int = 1, bias: int = 2) -> None:
+    """Fully connected: rows are the batch; positions of the right factor and of a bias among the inputs."""
+    x, w = node.input[0], weight_input(node, right)
     attributes = graph.attributes(node)
     a, b = graph.shape(x), graph.shape(w)
     if len(a) != 2 or len(b) != 2:
@@ -31,26 +31,30 @@ def gemm(graph: Graph, node: Any) -> None:
     rows, inner = a[::-1] if attributes.get("transA") else a
     other, out = b[::-1] if attributes.get("transB") else b
     check_inner(inner, other)
-    agree(graph, node.output[0], (rows, out))
+    graph.agree(node.output[0], (rows, out))
     if not graph.activation(x):
         x, w, rows, out = w, x, out, rows
     n, p = _rows(graph, rows)
     layer = Layer(n, 1, out, inner, p, op="gemm", name=graph.name(node))
-    weighted(graph, layer, x, w, node.input[2:3], node.output[0])
+    weighted(graph, node, layer, x, w, node.input[bias:][:1], node.output[0])
 
 
 def matmul(graph: Graph, node: Any, right: int = 1, bias: int | None = None) -> None:
     """NumPy's matrix product; positions of the right factor and of a bias among the inputs."""
     x, w = node.input[0], weight_input(node, right)
-    i = product_of(graph, node, x, w, node.output[0], bias=() if bias is None else node.input[bias:][:1])
-    graph.make(node.output[0], i)
+    beside = [] if bias is None else node.input[bias:][:1]
+    i = product_of(graph, node, x, w, node.output[0], bias=beside)
+    with_bias(graph, node, i, beside, node.output[0])
 
 
 def product_of(
     graph: Graph, node: Any, x: str, w: str, y: str, turn_x: bool = False, turn_w: bool = False,
     bias: Any = (), suffix: str = "",
 ) -> int:  # fmt: skip
-    """The layer of `x @ w` under the name `y`; `turn_*` swap the last two axes of a factor first."""
+    """The layer of `x @ w` under the name `y`; `turn_*` swap the last two axes of a factor first.
+
+    Of `bias` only the parameters count.
+    """
     a, b = graph.shape(x), graph.shape(w)
     pa, pb = graph.read(x), graph.read(w)
     if turn_x:
@@ -70,7 +74,7 @@ def product_of(
             raise AccelsimError(f"shapes {list(a)} and {list(b)} do not broadcast")
     lead = tuple(max(n, m) if n and m else 0 for n, m in zip(lead_a, lead_b))
     shape = (*lead, *((a[-2],) if made_a else ()), *((b[-1],) if made_b else ()))
-    agree(graph, y, shape)
+    graph.agree(y, shape)
     labels = [f"b{i}" for i in range(rank)]
     left, right = [*labels, "m", "k"], [*labels, "k", "n"]
     parts = {
@@ -120,40 +124,10 @@ def contraction(
     if n == 1 and groups == 1 and len(la) <= 2 and not graph.activation(w):
         n, p = _rows(graph, p)
     layer = Layer(n, groups, k, c, p, op="gemm", name=graph.name(node, suffix))
-    extra = [b for b in bias if graph.activation(b)]
     constant = [b for b in (w, *bias) if b and not graph.activation(b)]
     inner_last = len(la) < 5 and la[-1] not in out and (len(la) < 2 or la[-2] in out)
     left_one = Operand(pa, sa) if inner_last else Operand(pa)
-    return graph.emit(layer, [left_one, *extra], factors=[Operand(pb)], params=graph.params(constant))
-
-
-def varying(
-    label: str, size: int, *operands: tuple[Sequence[str], Shape, Parts]
-) -> list[tuple[int, bool, bool]]:
-    """The index in factors: (size, whether it selects the left operand, whether the right one)."""
-    found = []
-    for labels, _, parts in operands:
-        found.append(_pattern(parts, labels.index(label), size) if label in labels else ((size, 0),))
-    return refine(found[0], found[1]) or [
-        (size, label in operands[0][0] and found[0] != ((size, 0),),
-         label in operands[1][0] and found[1] != ((size, 0),))
-    ]  # fmt: skip
-
-
-def _pattern(parts: Parts, axis: int, size: int) -> Axis:
-    """Factors of an axis with stride 0 where every part only repeats itself, else 1."""
-    known = [p.axes[axis] for p in parts if p.axes is not None]
-    if len(known) < len(parts) or not known:
-        return ((size, 1),)
-    pattern = known[0]
-    for other in known[1:]:
-        joint = refine(pattern, other) if length(other) == length(pattern) else None
-        if joint is None:
-            return ((size, 0),) if all(s == 0 for x in known for n, s in x if n > 1) else ((size, 1),)
-        pattern = tuple((n, int(a or b)) for n, a, b in joint)
-    if length(pattern) != size:  # a box shorter than the axis: something else fills the rest
-        return ((size, 1),)
-    return pattern
+    return graph.emit(layer, [left_one], factors=[Operand(pb)], params=graph.params(constant))
 
 
 def einsum(graph: Graph, node: Any) -> None:
@@ -167,7 +141,7 @@ def einsum(graph: Graph, node: Any) -> None:
                 raise AccelsimError(f"index {label!r} has sizes {size[label]} and {n}")
             size[label] = max(size[label], n)
     shape = tuple(size[x] for x in out)
-    agree(graph, node.output[0], shape)
+    graph.agree(node.output[0], shape)
     if len(names) == 1:
         _alone(graph, node, terms[0], out, size)
         return
@@ -180,34 +154,44 @@ def einsum(graph: Graph, node: Any) -> None:
         if not last:
             graph.values.define(target, tuple(size[x] for x in kept))
         one, other = (
-            _summed(graph, node, left, labels, set(kept) | set(terms[j])),
-            _summed(graph, node, names[j], terms[j], set(kept) | set(labels)),
+            _summed(graph, node, left, labels, set(kept) | set(terms[j]), size),
+            _summed(graph, node, names[j], terms[j], set(kept) | set(labels), size),
         )
         i = contraction(graph, node, one, other, kept)
         graph.make(target, i)
         left, labels = target, kept
 
 
-def _summed(graph: Graph, node: Any, name: str, labels: str, needed: set[str]) -> Factor:
-    """An operand of Einsum; what neither the other operand nor the result needs is summed first."""
+def _summed(
+    graph: Graph, node: Any, name: str, labels: str, needed: set[str], size: dict[str, int]
+) -> Factor:
+    """An operand of Einsum with its indices' full sizes, each index once (a diagonal is a view).
+
+    What neither the other operand nor the result needs is summed first.
+    """
     shape, parts = graph.shape(name), graph.read(name)
+    for label in dict.fromkeys(labels):
+        while labels.count(label) > 1:
+            first, again = labels.index(label), labels.rindex(label)
+            parts = P.diagonal(parts, shape, first, again)
+            shape, labels = shape[:again] + shape[again + 1 :], labels[:again] + labels[again + 1 :]
     lone = [i for i, x in enumerate(labels) if x not in needed]
-    if len(set(labels)) != len(labels):
-        raise AccelsimError("a repeated index within one operand (a diagonal) is not supported")
-    if not lone:
-        return name, labels, shape, parts
-    kept = [i for i in range(len(labels)) if i not in lone]
-    made, inner = prod(shape[i] for i in kept), prod(shape[i] for i in lone)
-    total = f"{name}:sum{len(graph.layers)}"
-    graph.values.define(total, tuple(shape[i] for i in kept))
-    i = graph.emit(Layer(G=made, R=inner, op="pool", name=graph.name(node, ".sum")), [name])
-    graph.make(total, i)
-    return total, "".join(labels[i] for i in kept), graph.shape(total), graph.read(total)
+    if lone:
+        kept = [i for i in range(len(labels)) if i not in lone]
+        made, inner = prod(shape[i] for i in kept), prod(shape[i] for i in lone)
+        total = f"{name}:sum{len(graph.layers)}"
+        graph.values.define(total, tuple(shape[i] for i in kept))
+        i = graph.emit(Layer(G=made, R=inner, op="pool", name=graph.name(node, ".sum")), [Operand(parts)])
+        graph.make(total, i)
+        name, labels = total, "".join(labels[i] for i in kept)
+        shape, parts = graph.shape(total), graph.read(total)
+    full = tuple(size[x] for x in labels)
+    return name, labels, full, P.expand(parts, shape, full)
 
 
 def _alone(graph: Graph, node: Any, labels: str, out: str, size: dict[str, int]) -> None:
     name, y = node.input[0], node.output[0]
-    _, kept, _, parts = _summed(graph, node, name, labels, set(out))
+    _, kept, _, parts = _summed(graph, node, name, labels, set(out), size)
     graph.parts[y] = P.transpose(parts, [kept.index(x) for x in out])
 
 

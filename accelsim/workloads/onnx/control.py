@@ -162,6 +162,24 @@ def scan(graph: Graph, node: Any, walk: Walk) -> bool:
     return True
 
 
+def sequence_map(graph: Graph, node: Any, walk: Walk) -> bool:
+    """A SequenceMap: its body for each member of a sequence whose members are known."""
+    body = graph.attributes(node)["body"]
+    members = graph.sequences.get(node.input[0])
+    if members is None:
+        raise AccelsimError(f"{node.input[0]!r} is no sequence whose members are known")
+    made: list[list[str]] = [[] for _ in node.output]
+    for k in range(len(members)):
+        for inner, name in zip(body.input, node.input):
+            rename(graph, inner.name, graph.sequences[name][k] if name in graph.sequences else name)
+        take(graph, body, walk)
+        for several, name, inner in zip(made, node.output, body.output):
+            rename(graph, f"{name}:{k}", inner.name)
+            several.append(f"{name}:{k}")
+    graph.sequences.update(zip(node.output, made))
+    return True
+
+
 def stack(graph: Graph, name: str, several: list[str], axis: int) -> None:
     """Tensors of one shape along a new axis."""
     shape = graph.shape(several[0])

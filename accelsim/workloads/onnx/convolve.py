@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from itertools import product
 from math import prod
 from typing import Any
@@ -11,6 +13,7 @@ from accelsim.workloads import phases
 from accelsim.workloads.layer import Layer, touched
 from accelsim.workloads.network import Selection
 from accelsim.workloads.onnx import parts as P
+from accelsim.workloads.onnx.combine import join
 from accelsim.workloads.onnx.graph import Graph, Operand
 from accelsim.workloads.onnx.values import Shape
 from accelsim.workloads.onnx.window import SlidingWindow, pool_window, transposed_output, weighted_window
@@ -34,21 +37,54 @@ def conv(graph: Graph, node: Any, weight: int = 1, bias: int = 2, last: bool = F
     shape = (image[0], out, *made)
     if last:
         shape = (image[0], *made, out)
-    settle(graph, node, shape)
+    graph.agree(node.output[0], shape)
     layer = nested(image[0], groups, out // groups, per_group, made, window, "conv", graph.name(node))
     said_if_folded(graph, made, window)
     reads = slides(window, image[2:])
-    weighted(graph, layer, x, w, node.input[bias:][:1], y, reads)
+    seen = windowed(graph, x, window, made, last)
+    beside = node.input[bias : bias + (2 if node.op_type == "FusedConv" else 1)]  # a residual may follow
+    weighted(graph, node, layer, x, w, beside, y, reads, seen)
 
 
 def weighted(
-    graph: Graph, layer: Layer, x: str, w: str, bias: Any, y: str, reads: Reads | None = None
-) -> None:
-    """A layer with one weight operand, constant or not, and a bias."""
-    extra = [b for b in bias if graph.activation(b)]
-    constant = [b for b in (w, *bias) if not graph.activation(b)]
-    i = graph.emit(layer, [x, *extra], factors=[w], params=graph.params(constant), reads=reads)
-    graph.make(y, i)
+    graph: Graph, node: Any, layer: Layer, x: str, w: str, bias: Sequence[str], y: str,
+    reads: Reads | None = None, seen: Operand | None = None,
+) -> None:  # fmt: skip
+    """A layer with one weight operand, constant or not, and a bias; `seen` is what it reads of `x`."""
+    constant = [b for b in (w, *bias) if b and not graph.activation(b)]
+    i = graph.emit(
+        layer, [x if seen is None else seen], factors=[w], params=graph.params(constant), reads=reads
+    )
+    with_bias(graph, node, i, bias, y)
+
+
+def with_bias(graph: Graph, node: Any, i: int, bias: Iterable[str], y: str) -> None:
+    """The result of layer `i`, to which a bias that is data is added as any tensor is."""
+    extra = [b for b in bias if b and graph.activation(b) and graph.elements(b) > 1]
+    if not extra:
+        graph.make(y, i)
+        return
+    shape, before = graph.shape(y), f"{y}:product"
+    graph.values.define(before, shape, graph.values.kind(y))
+    graph.make(before, i)
+    operands = [before]
+    for b in extra:
+        own = graph.shape(b)
+        if len(own) == 1 and len(shape) > 2 and own[0] == shape[1] and node.op_type != "MatMul":
+            new, wide = f"{y}:{b}", (*own, *(1,) * (len(shape) - 2))  # one value a channel
+            graph.values.define(new, wide, graph.values.kind(b))
+            graph.parts[new] = P.reshape(graph.read(b), own, wide)
+            b = new
+        operands.append(b)
+    join(graph, node, operands, [], 0, suffix=".bias")
+
+
+def windowed(graph: Graph, x: str, window: SlidingWindow, made: Shape, last: bool = False) -> Operand:
+    """The rows and columns of a map that a window reads; a stride may skip some."""
+    shape = graph.shape(x)
+    first = 1 if last else 2
+    rows = window.touches(shape[first : first + len(made)], made)
+    return Operand(P.touched(graph.read(x), shape, dict(enumerate(rows, first))), shape)
 
 
 def slides(window: SlidingWindow, size: Shape) -> Reads:
@@ -72,7 +108,7 @@ def conv_transpose(graph: Graph, node: Any) -> None:
     groups = attributes.get("group", 1)
     check_channels(image[1], channels, per_group * groups, groups)
     before, made = transposed_output(attributes, window, image[2:])
-    settle(graph, node, (image[0], per_group * groups, *made))
+    graph.agree(node.output[0], (image[0], per_group * groups, *made))
     axes = [
         phases.pieces(*sizes)
         for sizes in zip(image[2:], window.kernel, window.stride, window.dilation, before, made)
@@ -157,13 +193,16 @@ def pool(graph: Graph, node: Any, last: bool = False) -> None:
     said = graph.values.find(node.output[0])
     if attributes.get("ceil_mode") and said is not None and len(said) == len(image):
         made = said[1:-1] if last else said[2:]  # whether the last window counts differs between opsets
-    settle(graph, node, (image[0], *made, image[1]) if last else (image[0], image[1], *made))
+    graph.agree(node.output[0], (image[0], *made, image[1]) if last else (image[0], image[1], *made))
     layer = nested(image[0], image[1], 1, 1, made, window, "pool", graph.name(node))
     said_if_folded(graph, made, window)
-    i = graph.emit(layer, node.input[:1], reads=slides(window, image[2:]))
-    for k, y in enumerate(node.output):  # MaxPool's indices
-        if y and graph.values.find(y) is not None:
-            graph.make(y, i, part=k)
+    outputs = [y for y in node.output if y]
+    if len(outputs) > 1:  # the positions of the largest
+        layer = replace(layer, K=len(outputs))
+    seen = windowed(graph, node.input[0], window, made, last)
+    i = graph.emit(layer, [seen], reads=slides(window, image[2:]))
+    for k, y in enumerate(outputs):
+        graph.make(y, i, part=k)
 
 
 def global_pool(graph: Graph, node: Any, last: bool = False) -> None:
@@ -172,7 +211,7 @@ def global_pool(graph: Graph, node: Any, last: bool = False) -> None:
     if last:
         image = channels_first(image)
     ones = (1,) * (len(image) - 2)
-    settle(graph, node, (image[0], *ones, image[1]) if last else (*image[:2], *ones))
+    graph.agree(node.output[0], (image[0], *ones, image[1]) if last else (*image[:2], *ones))
     window = SlidingWindow(image[2:], ones, ones, ((0, 0),) * len(ones))
     layer = nested(image[0], image[1], 1, 1, ones, window, "pool", graph.name(node))
     reads = Whole("pooling over the whole map")
@@ -211,20 +250,6 @@ def said_if_folded(graph: Graph, made: Shape, window: SlidingWindow) -> None:
     several = zip(made, window.kernel, window.stride, window.dilation)
     if len(made) > 2 and min(_again(*axis) for axis in several) > 1:
         graph.note("windows over three axes slide along two; along the third what they share is read again")
-
-
-def settle(graph: Graph, node: Any, shape: Shape) -> None:
-    """The first output has this shape; shape inference must agree where it has an answer."""
-    agree(graph, node.output[0], shape)
-
-
-def agree(graph: Graph, name: str, shape: Shape) -> None:
-    """State a shape that the operator's layers make. Raises AccelsimError if inference says another."""
-    found = graph.values.find(name)
-    if found is None:
-        graph.values.define(name, shape, graph.values.kind(name))
-    elif found != shape:
-        raise AccelsimError(f"its layer makes {list(shape)}, but the graph says {list(found)}")
 
 
 def weight_input(node: Any, position: int = 1) -> str:

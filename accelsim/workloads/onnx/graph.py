@@ -80,6 +80,7 @@ class Graph:
         self._edges: list[Edge] = []
         self._windows: list[Reads] = []
         self._selected: list[Selection] = []
+        self._windowed: set[int] = set()
         self._bases: dict[Origin, View | Whole] = {}
         self._last: set[Origin] = set()
         self._weights: list[int] = []
@@ -103,6 +104,14 @@ class Graph:
     def shape(self, name: str) -> Shape:
         """Sizes of a tensor. Raises AccelsimError if nothing could tell."""
         return self.values.shape(name)
+
+    def agree(self, name: str, shape: Shape) -> None:
+        """State a shape that an operator's layers make. Raises AccelsimError if inference says another."""
+        found = self.values.find(name)
+        if found is None:
+            self.values.define(name, shape, self.values.kind(name))
+        elif found != shape:
+            raise AccelsimError(f"its layer makes {list(shape)}, but the graph says {list(found)}")
 
     def elements(self, name: str) -> int:
         """Number of elements of its shape."""
@@ -181,13 +190,13 @@ class Graph:
     def emit(
         self, layer: Layer, inputs: Iterable[str | Operand], *, factors: Iterable[str | Operand] = (),
         params: int = 0, weights: Sequence[Selection] | None = None, weight_elements: int = 0,
-        weight_bits: int = 0, reads: Reads | None = None,
+        weight_bits: int = 0, reads: Reads | None = None, before: Parts = (),
     ) -> int:  # fmt: skip
         """Add a layer that reads `inputs`, and `factors` in the place of weights; gives its index.
 
         Constants among the factors are its weights, unless `weights` states them. `reads` is the window on
         the first input; others are read position by position where they have the layer's rows and columns.
-        `weight_bits` is the width of the stated weights.
+        `weight_bits` is the width of the stated weights; `before` is there already and not read again.
         """
         i = len(self.layers)
         held: list[Selection] = list(weights or ())
@@ -197,7 +206,7 @@ class Graph:
                 one = Operand(self.read(x), self.shape(x)) if isinstance(x, str) else x
                 window = FACTOR if operand == "W" else place.default(layer, one.shape)
                 several.append((operand, one, reads if reads is not None and not (k or several) else window))
-        done: dict[str, Parts] = {"I": (), "W": ()}
+        done: dict[str, Parts] = {"I": before, "W": ()}
         widths: dict[str, set[int]] = {"I": set(), "W": {weight_bits} if weight_bits else set()}
         for operand, (parts, shape), window in several:
             for part, source, region, elements in P.reads(parts, done[operand]):
@@ -207,8 +216,10 @@ class Graph:
                     self._edges.append(Edge(source.producer, i, elements, operand))
                     self._selected.append(Selection(source.tensor, region))
                     base = self._bases.get(source, Whole("pieces of it lie between each other"))
-                    view = place.view(part, shape, base, source in self._last)
+                    view = place.view(part.shown or part, shape, base, source in self._last)
                     self._windows.append(seen(window, view))
+                    if part.shown is not None and part.shown.elements == prod(source.shape):
+                        self._windowed.add(len(self._edges) - 1)
                 elif operand == "W":
                     widths[operand].add(part.bits)
                     self.bits[BITS.get(self.values.kind(source.tensor), 32)] += elements
@@ -248,9 +259,26 @@ class Graph:
         pieces = [P.made(Origin(i, tensor, (self.layers[i].output_elements,)), bits) for i in layers]
         self.parts[name] = P.loose(tuple(p for piece in pieces for p in piece))
 
+    def join(self, names: Iterable[str], *layers: int) -> None:
+        """The tensors, one after the other in row-major order, are the results of layers, likewise."""
+        sources = [Origin(i, "", (self.layers[i].output_elements,)) for i in layers]
+        start = 0
+        for name in names:
+            shape, parts, at = self.shape(name), list[P.Part](), 0
+            size, bits = prod(shape), quantised_bits(self.values.kind(name))
+            for source in sources:
+                first, end = max(at, start), min(at + source.shape[0], start + size)
+                if first < end:
+                    parts += P.stretch(source, first - at, shape or (1,), first - start, end - first, bits)
+                at += source.shape[0]
+            self.parts[name] = tuple(parts) if shape else P.reshape(tuple(parts), (1,), ())
+            start += size
+
     def fuse(self, node: Any, name: str, params: int = 0) -> None:
         """The node costs nothing: its output is `name`; parameters go to the layer that made that."""
         parts = self.read(name)
+        if self.values.find(node.output[0]) is None:  # old versions of operators have no shape inference
+            self.values.define(node.output[0], self.shape(name), self.values.kind(name))
         self.parts[node.output[0]] = parts
         if params:
             makers = [p.source.producer for p in parts if p.source.producer >= 0]
@@ -301,6 +329,10 @@ class Graph:
             output = _one(taken.get(i, set()))
             if output is not None:
                 self.layers[i] = replace(layer, bits=layer.bits._replace(output=output))
+        once = Counter(s.tensor for e, s in zip(self._edges, self._selected) if e.producer == INPUT)
+        for k in self._windowed:  # its window says what it reads
+            if self._edges[k].producer != INPUT or once[self._selected[k].tensor] == 1:
+                self._selected[k] = self._selected[k]._replace(region=None)
         leaving = {p.source.producer for x in outputs for p in self.parts.get(x, ())} - {INPUT, WEIGHT}
         if not leaving:
             read = {e.producer for e in self._edges}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from math import prod
 from typing import Any
 
@@ -14,12 +15,13 @@ from accelsim.workloads.onnx import views as V
 from accelsim.workloads.onnx.combine import join
 from accelsim.workloads.onnx.contract import check_inner, product_of
 from accelsim.workloads.onnx.graph import Graph
-from accelsim.workloads.onnx.window import check_broadcast, pool_window, weighted_window
+from accelsim.workloads.onnx.move import move
+from accelsim.workloads.onnx.window import SlidingWindow, check_broadcast, pool_window, weighted_window
 from accelsim.workloads.region import whole
 
 
 def deform_conv(graph: Graph, node: Any) -> None:
-    """Deformable convolution: the nest of a convolution; offsets and mask are read beside it."""
+    """Deformable convolution: a pass that samples each tap, with offsets and mask, then a 1x1 convolution."""
     x, w = node.input[0], W.weight_input(node)
     attributes = graph.attributes(node)
     image, filters = graph.shape(x), graph.shape(w)
@@ -27,14 +29,17 @@ def deform_conv(graph: Graph, node: Any) -> None:
     groups = attributes.get("group", 1)
     W.check_channels(image[1], filters[1] * groups, filters[0], groups)
     made = window.outputs(image[2:])
-    W.agree(graph, node.output[0], (image[0], filters[0], *made))
+    graph.agree(node.output[0], (image[0], filters[0], *made))
+    taps, sampled = filters[1] * prod(window.kernel), f"{node.output[0]}:sampled"
+    graph.values.define(sampled, (image[0], groups * taps, *made), graph.values.kind(x))
+    read = graph.data([x, node.input[2], *node.input[4:5]])
+    move(graph, node, read, P.elements(tuple(p for t in read for p in graph.read(t))), [sampled], ".sampled")
+    ones = (1,) * len(made)
     layer = W.nested(
-        image[0], groups, filters[0] // groups, filters[1], made, window, "conv", graph.name(node)
-    )
-    beside = [node.input[i] for i in (2, 4) if len(node.input) > i and graph.activation(node.input[i])]
-    constant = [k for k in (w, *node.input[3:4]) if k and not graph.activation(k)]
-    i = graph.emit(layer, [x, *beside], factors=[w], params=graph.params(constant))
-    graph.make(node.output[0], i)
+        image[0], groups, filters[0] // groups, taps, made, SlidingWindow(ones, ones, ones, None), "conv",
+        graph.name(node),
+    )  # fmt: skip
+    W.weighted(graph, node, layer, sampled, w, node.input[3:4], node.output[0])
 
 
 def fused_matmul(graph: Graph, node: Any) -> None:
@@ -54,7 +59,7 @@ def matmul_nbits(graph: Graph, node: Any) -> None:
     x, w = node.input[0], W.weight_input(node)
     shape = graph.shape(x)
     check_inner(shape[-1], inner)
-    W.agree(graph, node.output[0], (*shape[:-1], out))
+    graph.agree(node.output[0], (*shape[:-1], out))
     n, p = (shape[0], prod(shape[1:-1])) if len(shape) > 2 else (1, prod(shape[:-1]))
     bits = attributes.get("bits", 4)
     layer = Layer(n, 1, out, inner, p, op="gemm", name=graph.name(node))
@@ -84,7 +89,7 @@ def qlinear_combine(graph: Graph, node: Any) -> None:
     shapes = [graph.shape(x) for x in pair]
     rank = max(map(len, shapes))
     shape = tuple(max(n) for n in zip(*((1,) * (rank - len(s)) + s for s in shapes)))
-    W.agree(graph, node.output[0], shape)
+    graph.agree(node.output[0], shape)
     constants = [x for x in dict.fromkeys(pair) if not graph.activation(x)]
     large = [x for x in constants if graph.elements(x) > 1]
     join(graph, node, graph.data(pair), large, graph.params(constants))
@@ -118,9 +123,10 @@ def qlinear_pool(graph: Graph, node: Any) -> None:
         image = W.channels_first(image)
     window = pool_window(attributes, image)
     made = window.outputs(image[2:], bool(attributes.get("ceil_mode")))
-    W.agree(graph, node.output[0], (image[0], *made, image[1]) if last else (*image[:2], *made))
+    graph.agree(node.output[0], (image[0], *made, image[1]) if last else (*image[:2], *made))
     layer = W.nested(image[0], image[1], 1, 1, made, window, "pool", graph.name(node))
-    graph.make(node.output[0], graph.emit(layer, node.input[:1]))
+    seen = W.windowed(graph, node.input[0], window, made, last)
+    graph.make(node.output[0], graph.emit(layer, [seen], reads=W.slides(window, image[2:])))
 
 
 def qlinear_concat(graph: Graph, node: Any) -> None:
@@ -143,10 +149,11 @@ def skip_norm(graph: Graph, node: Any) -> None:
             graph.values.define(y, shape, graph.values.kind(x))
     operands = sum(graph.elements(t) == prod(shape) for t in (x, skip))
     params = graph.params(t for t in node.input[2:] if t and not graph.activation(t))
-    i = graph.emit(graph.elementwise(node, operands), graph.data(node.input), params=params)
-    for k, y in enumerate(node.output):
-        if y and k in (0, 3):
-            graph.make(y, i, part=k)
+    outputs = [y for k, y in enumerate(node.output) if y and k in (0, 3)]
+    layer = replace(graph.elementwise(node, operands), K=len(outputs))
+    i = graph.emit(layer, graph.data(node.input), params=params)
+    for k, y in enumerate(outputs):
+        graph.make(y, i, part=k)
 
 
 def embed_norm(graph: Graph, node: Any) -> None:

@@ -10,13 +10,15 @@ from accelsim.errors import AccelsimError
 from accelsim.workloads.layer import Layer
 from accelsim.workloads.onnx import parts as P
 from accelsim.workloads.onnx import views as V
-from accelsim.workloads.onnx.convolve import agree
 from accelsim.workloads.onnx.graph import Graph, Operand, quantised_bits
 from accelsim.workloads.onnx.parts import Origin
 from accelsim.workloads.reach import SAME, Reads, RowWindow, Whole, Window, all_of
+from accelsim.workloads.region import whole
 
 
-def move(graph: Graph, node: Any, inputs: list[str], reads: int, outputs: list[str]) -> None:
+def move(
+    graph: Graph, node: Any, inputs: list[str], reads: int, outputs: list[str], suffix: str = ""
+) -> None:
     """Layers that read so many elements of the inputs, each once, and write the outputs.
 
     One where the larger number is a multiple of the smaller; else two, one of which reads (or writes) an
@@ -26,16 +28,14 @@ def move(graph: Graph, node: Any, inputs: list[str], reads: int, outputs: list[s
     small, large = sorted((reads, writes))
     times, more = divmod(large, small)
     flat = _flat(graph, inputs, reads) if more else None
-    if more and flat is None:  # operands that share elements
-        small, times, more = large, 1, 0
     layers, at = [], 0
     pieces = [(small - more, times), (more, times + 1)] if more else [(small, times)]
     for j, (count, each) in enumerate(pieces):
         sizes = (count, 1, each) if reads >= writes else (count, each, 1)
-        name = graph.name(node, f".part{j}" if more else "")
+        name = graph.name(node, suffix + f".part{j}" * bool(more))
         layer = Layer(1, *sizes, op="eltwise", name=name)
         if flat is None:
-            layers.append(graph.emit(layer, inputs))
+            layers.append(graph.emit(layer, [] if j else inputs))  # the first reads all
             continue
         taken = P.take(flat, (reads,), 0, at, layer.input_elements)
         layers.append(graph.emit(layer, [Operand(taken)]))
@@ -44,41 +44,36 @@ def move(graph: Graph, node: Any, inputs: list[str], reads: int, outputs: list[s
         for k, y in enumerate(outputs):
             graph.make(y, *layers, part=k)
         return
-    made = [graph.layers[i].output_elements for i in layers]
-    whole = P.concat(((P.made(Origin(i, "", (n,))), (n,)) for i, n in zip(layers, made)), 0)
-    at = 0
-    for y in outputs:
-        n, shape = graph.elements(y), graph.shape(y)
-        parts = P.reshape(P.take(whole, (writes,), 0, at, n), (n,), shape)
-        graph.parts[y] = P.quantised(parts, quantised_bits(graph.values.kind(y)))
-        at += n
+    graph.join(outputs, *layers)
 
 
 def _flat(graph: Graph, inputs: list[str], reads: int) -> P.Parts | None:
-    """What the inputs hold in one axis, without padding, if each element stands there once."""
+    """What the inputs hold in one axis, each element once and without padding, if that is known."""
     out = []
-    for part in (p for x in dict.fromkeys(inputs) for p in graph.read(x)):
-        if part.axes is None:
+    for part, source, region, n in P.reads(tuple(p for x in inputs for p in graph.read(x))):
+        known = whole(prod(source.shape)) if region is None else region
+        if known.elements != n or (part.axes is None and part.elements < part.region.elements):
             return None
-        shape = part.shape
-        flat = P.reshape((part._replace(start=(0,) * len(shape)),), shape, (prod(shape),))
-        out.append((flat, (prod(shape),)))
-    if sum(n for _, (n,) in out) != reads or any(p.axes is None for flat, _ in out for p in flat):
-        return None
-    return P.concat(out, 0)
+        box = P.Part(source, known, n, (0,), (known.factors,), known.offset, part.bits)
+        out.append(((box,), (n,)))
+    return P.concat(out, 0) if sum(n for _, (n,) in out) == reads else None
 
 
 def one_pass(graph: Graph, node: Any) -> None:
     """Softmax, normalisations and the like: each element read and written once."""
-    shape = graph.shape(node.input[0])
-    agree(graph, node.output[0], shape)
-    layer = graph.elementwise(node, 1)
-    others = [x for x in node.input[1:] if graph.activation(x)]
+    x = node.input[0]
+    graph.agree(node.output[0], graph.shape(x))
+    others = graph.data(node.input[1:])
     params = graph.params(x for x in node.input[1:] if x)
-    i = graph.emit(layer, [node.input[0], *others], params=params, reads=_pass(graph, node))
-    for k, y in enumerate(node.output):
-        if y and graph.values.find(y) is not None:
-            graph.make(y, i, part=k)
+    outputs = [y for y in node.output if y and graph.values.find(y) is not None]
+    read = P.elements(tuple(p for t in (x, *others) for p in graph.read(t)))
+    uneven = read not in (0, graph.elements(x)) and not P.padded(graph.read(x), graph.shape(x))
+    if uneven or len(outputs) > 1:  # factors that are data, statistics as results
+        graph.add_params((), params)
+        move(graph, node, [x, *others], read, outputs)
+        return
+    i = graph.emit(graph.elementwise(node, 1), [x, *others], params=params, reads=_pass(graph, node))
+    graph.make(node.output[0], i)
 
 
 def _pass(graph: Graph, node: Any) -> Reads:
@@ -164,7 +159,7 @@ def resize(graph: Graph, node: Any) -> None:
     rest = [n for i, n in enumerate(old) if i not in changed]
     images = rest[0] if len(rest) > 1 else 1
     channels = prod(rest[1:] if len(rest) > 1 else rest)
-    out = []
+    out: list[P.Part] = []
     several = list(product(*axes))
     for j, pair in enumerate(several):
         (_, p, ku, r, sh), (_, q, kv, s, sw) = pair
@@ -183,8 +178,16 @@ def resize(graph: Graph, node: Any) -> None:
             if whole_factor
             else Whole("resizing by no whole factor, or with more than the nearest pixel")
         )
-        out.append(graph.emit(layer, [x if one else Operand(parts)], reads=reads))
-    graph.make(y, *out)
+        i = graph.emit(layer, [x if one else Operand(parts)], reads=reads)
+        if one:
+            graph.make(y, i)
+            return
+        box, start = list(new), [0] * len(new)
+        for k, piece, axis in zip(changed, pair, axes):
+            box[k] = piece.rows * piece.results
+            start[k] = sum(p.rows * p.results for p in axis[: axis.index(piece)])
+        out += P.pad(P.made(Origin(i, "", tuple(box))), start)
+    graph.parts[y] = P.quantised(tuple(out), quantised_bits(graph.values.kind(y)))
 
 
 class _Stretch(NamedTuple):
@@ -212,7 +215,7 @@ def _resized(old: int, new: int, nearest: bool) -> list[_Stretch]:
 def gather(graph: Graph, node: Any) -> None:
     """Look-up in a constant table (an embedding) is a pass over the rows found.
 
-    In an activation, known positions at even distances are a view; others are read and written.
+    In an activation, known positions at even distances are a view; others are read, each once, and written.
     """
     table, indices = node.input[:2]
     y = node.output[0]
@@ -231,6 +234,11 @@ def gather(graph: Graph, node: Any) -> None:
             cut = (*shape[:axis], len(positions), *shape[axis + 1 :])
             graph.parts[y] = P.reshape(found, cut, graph.shape(y))
             return
+        rows, once = f"{y}:rows", sorted(set(positions))
+        graph.values.define(rows, (*shape[:axis], len(once), *shape[axis + 1 :]), graph.values.kind(table))
+        graph.parts[rows] = P.touched(graph.read(table), shape, {axis: once})
+        move(graph, node, [rows], P.elements(graph.parts[rows]), [y])
+        return
     size = graph.elements(y)
     parts = graph.read(table)
     layer = graph.elementwise(node, 1)
@@ -278,7 +286,7 @@ def dft(graph: Graph, node: Any) -> None:
     count = length[0] if length else shape[axis]
     if attributes.get("onesided"):
         count = count // 2 + 1
-    agree(graph, node.output[0], (*shape[:axis], count, *shape[axis + 1 : -1], 2))
+    graph.agree(node.output[0], (*shape[:axis], count, *shape[axis + 1 : -1], 2))
     traffic(graph, node)
 
 

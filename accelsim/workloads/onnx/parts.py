@@ -6,13 +6,14 @@ is loose: its elements are known, but not where they stand. What no part fills i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from math import prod
 from typing import NamedTuple
 
 from accelsim.workloads.region import (
     Axes,
     Axis,
+    Factor,
     Region,
     contiguous,
     cut,
@@ -43,7 +44,8 @@ class Origin(NamedTuple):
 class Part(NamedTuple):
     """Elements of `source`. A loose part has no `axes`; `region` then holds its elements and maybe more.
 
-    `bits` is the width that quantisation gives them, 0 where none does.
+    `bits` is the width that quantisation gives them, 0 where none does; `shown` the part of which a window
+    reads only these.
     """
 
     source: Origin
@@ -53,6 +55,7 @@ class Part(NamedTuple):
     axes: Axes | None = None
     offset: int = 0
     bits: int = 0
+    shown: Part | None = None
 
     @property
     def shape(self) -> Shape:
@@ -68,6 +71,26 @@ def made(source: Origin, bits: int = 0) -> Parts:
     axes = contiguous(source.shape)
     n = prod(source.shape)
     return (Part(source, whole_region(n), n, (0,) * len(axes), axes, bits=bits),)
+
+
+def stretch(source: Origin, at: int, shape: Shape, first: int, count: int, bits: int = 0) -> Parts:
+    """Elements `at` and on of a source, as row-major positions `first` and on of a tensor of `shape`."""
+    inner = prod(shape[1:])
+    out: list[Part] = []
+    while count > 0:
+        row, skipped = divmod(first, inner)
+        if len(shape) > 1 and (skipped or count < inner):  # a piece of one row
+            n = min(inner - skipped, count)
+            boxes = stretch(source, at, shape[1:], skipped, n, bits)
+            out += [p._replace(start=(row, *p.start), axes=((), *(p.axes or ()))) for p in boxes]
+        else:
+            rows = count // inner
+            n = rows * inner
+            axes = contiguous((rows, *shape[1:]))
+            box = Part(source, region(at, [(n, 1)]), n, (row, *(0,) * (len(shape) - 1)), axes, at, bits)
+            out.append(box)
+        at, first, count = at + n, first + n, count - n
+    return tuple(out)
 
 
 def loose(parts: Parts, elements: int | None = None) -> Parts:
@@ -151,6 +174,72 @@ def _cuts(axis: Axis, first: int, count: int, step: int) -> list[tuple[int, int,
     return out
 
 
+def touched(parts: Parts, shape: Shape, wanted: Mapping[int, Sequence[int]]) -> Parts:
+    """Only the `wanted` positions, in ascending order, of some axes; each part is shown by what it was.
+
+    The boxes no longer say where they lie.
+    """
+    out = list(parts)
+    for axis, positions in wanted.items():
+        if len(positions) == shape[axis]:
+            continue
+        cuts: list[Part] = []
+        for p in out:
+            found = _touched(p, axis, positions)
+            if found is None:
+                return loose(parts, prod(len(wanted.get(i, range(n))) for i, n in enumerate(shape)))
+            cuts += found
+        out = cuts
+    return tuple(out)
+
+
+def _touched(p: Part, axis: int, positions: Sequence[int]) -> list[Part] | None:
+    """Boxes of the positions along an axis, None where they are not affine, or too many."""
+    if p.axes is None:
+        return None
+    own = p.axes[axis]
+    begin, size = p.start[axis], length(own)
+    runs = _even([x - begin for x in positions if begin <= x < begin + size])
+    if len(runs) > _MOST_PARTS:
+        return None
+    out = []
+    for first, blocks, period, width in runs:
+        if blocks > 1 and width > 1:
+            if len(own) > 1:
+                return None
+            stride = own[0][1]
+            found: list[tuple[int, int, Axis]] | None = [
+                (0, first * stride, ((blocks, period * stride), (width, stride)))
+            ]
+        else:
+            found = _cuts(own, first, blocks * width, period if width == 1 else 1)
+        if found is None:
+            return None
+        for _, more, new in found:
+            box = _box(p, p.start, (*p.axes[:axis], new, *p.axes[axis + 1 :]), p.offset + more)
+            out.append(box._replace(shown=p.shown or p))
+    return out
+
+
+def _even(positions: Sequence[int]) -> list[tuple[int, int, int, int]]:
+    """(first, blocks, from one to the next, neighbours in each) of ascending positions."""
+    blocks: list[tuple[int, int]] = []
+    for x in positions:
+        if blocks and sum(blocks[-1]) == x:
+            blocks[-1] = (blocks[-1][0], blocks[-1][1] + 1)
+        else:
+            blocks.append((x, 1))
+    out: list[tuple[int, int, int, int]] = []
+    for first, width in blocks:
+        if out and out[-1][3] == width:
+            start, n, period, _ = out[-1]
+            if n == 1 or start + n * period == first:
+                out[-1] = (start, n + 1, first - start if n == 1 else period, width)
+                continue
+        out.append((first, 1, width, width))
+    return out
+
+
 def pad(parts: Parts, before: Sequence[int]) -> Parts:
     """The tensor begins `before` positions earlier along each axis; what comes in is padding."""
     return tuple(
@@ -171,6 +260,22 @@ def expand(parts: Parts, old: Shape, new: Shape) -> Parts:
         for axis, was, now in zip(p.axes, old, new[lead:]):
             axes.append(((now, 0),) if was == 1 and now > 1 else axis)
         out.append(p._replace(start=(0,) * lead + p.start, axes=tuple(axes)))
+    return tuple(out)
+
+
+def diagonal(parts: Parts, shape: Shape, first: int, again: int) -> Parts:
+    """Positions where two axes of one size agree; the later axis goes."""
+    out = []
+    for p in parts:
+        known = p.axes is not None and len(p.axes[first]) <= 1 and len(p.axes[again]) <= 1
+        if not known or p.shape[first] != shape[first] or p.shape[again] != shape[again]:
+            return loose(parts, prod(shape) // max(shape[again], 1))
+        assert p.axes is not None
+        joint = ((shape[first], sum(s for axis in (p.axes[first], p.axes[again]) for _, s in axis)),)
+        axes = [joint if i == first and shape[first] > 1 else axis for i, axis in enumerate(p.axes)]
+        out.append(
+            _box(p, p.start[:again] + p.start[again + 1 :], (*axes[:again], *axes[again + 1 :]), p.offset)
+        )
     return tuple(out)
 
 
@@ -248,23 +353,31 @@ def _reshaped(p: Part, old: Shape, new: Shape, groups: list[tuple[range, range]]
             found = regroup(factors, sizes)
             begin = [0] * len(sizes)
         else:
-            # One axis is not full, all before it are of size 1: a stretch of the group's elements.
-            i = partial[0]
-            if len(partial) > 1 or any(old[k] != 1 for k in a if k < i):
+            # One axis is not full, before it the box is one position wide: a stretch of the group's elements.
+            i = partial[-1]
+            if any(length(p.axes[k]) != 1 for k in a if k < i):
                 return None
-            inner = prod(old[k] for k in a if k > i)
-            first, count = p.start[i] * inner, length(p.axes[i]) * inner
-            k = next((k for k, size in enumerate(sizes) if size > 1), 0)
-            below = prod(sizes[k + 1 :])
-            if first % below or count % below:
-                return None
-            found = regroup(factors, [*sizes[:k], count // below, *sizes[k + 1 :]])
-            begin = [first // below if m == k else 0 for m in range(len(sizes))]
+            inner = [prod(old[k + 1 : a.stop]) for k in a]
+            first = sum(p.start[k] * n for k, n in zip(a, inner) if k <= i)
+            found, begin = _stretched(factors, first, length(p.axes[i]) * inner[i - a.start], sizes)
         if found is None:
             return None
         axes += found
         start += begin
     return p._replace(start=tuple(start), axes=tuple(axes))
+
+
+def _stretched(
+    factors: Iterable[Factor], first: int, count: int, sizes: Sequence[int]
+) -> tuple[Axes | None, list[int]]:
+    """(axes, where they begin) of a stretch of row-major positions as a box of axes of `sizes`."""
+    for k, size in enumerate(sizes):
+        below = prod(sizes[k + 1 :])
+        row = size * below
+        if first // row == (first + count - 1) // row and first % below == count % below == 0:
+            begin = [first // prod(sizes[m + 1 :]) % n if m <= k else 0 for m, n in enumerate(sizes)]
+            return regroup(factors, [*(1 for _ in sizes[:k]), count // below, *sizes[k + 1 :]]), begin
+    return None, []
 
 
 def elements(parts: Parts) -> int:
@@ -302,6 +415,11 @@ def reads(parts: Parts, before: Parts = ()) -> list[tuple[Part, Origin, Region |
         if fresh:
             out.append((p, p.source, p.region if fresh < full else None, fresh))
     return out
+
+
+def padded(parts: Parts, shape: Shape) -> bool:
+    """Whether boxes leave some of a tensor of `shape` to padding, or to constants beside the data."""
+    return all(p.axes is not None for p in parts) and sum(prod(p.shape) for p in parts) < prod(shape)
 
 
 def repeats(parts: Parts) -> bool:

@@ -1,6 +1,7 @@
 """LSTM, GRU and RNN, unrolled: one product of all inputs, then a product and the gates of each step.
 
-The steps share their weights, which count once and stay or not like those of any layer.
+The steps share their weights, which count once and stay or not like those of any layer. A first state that
+is left out, or a constant, is read from nowhere; its product counts, as those of padding do.
 """
 
 from __future__ import annotations
@@ -9,7 +10,6 @@ from typing import Any
 
 from accelsim.errors import AccelsimError
 from accelsim.workloads.layer import Layer
-from accelsim.workloads.network import INPUT
 from accelsim.workloads.onnx import parts as P
 from accelsim.workloads.onnx.convolve import weight_input
 from accelsim.workloads.onnx.graph import Graph, Operand
@@ -43,7 +43,8 @@ def recurrent(graph: Graph, node: Any) -> None:
     if steps > STEPS:
         raise AccelsimError(f"a sequence of {steps} steps is too long to unroll; at most {STEPS}")
     params = graph.params(k for k in (w, r, *node.input[3:4], *node.input[7:8]) if k)
-    states = [[_state(graph, node, k, d, ways, batch, hidden) for k in (5, 6)] for d in range(ways)]
+    states = [[_state(graph, node, k, d, last) for k in (5, 6)] for d in range(ways)]
+    back_first = attributes.get("direction") == b"reverse"
     outputs: list[list[int]] = []
     for d in range(ways):
         base = f".way{d}" if ways > 1 else ""
@@ -51,7 +52,8 @@ def recurrent(graph: Graph, node: Any) -> None:
             batch, 1, gates * hidden, width, steps, op="gemm", name=graph.name(node, f"{base}.inputs")
         )
         own = [P.take(graph.read(t), graph.shape(t), 0, d, 1) for t in (w, r)]
-        i = graph.emit(layer, [x], factors=[Operand(own[0])], params=params)
+        lengths = graph.data(node.input[4:5]) if d == 0 else []
+        i = graph.emit(layer, [x, *lengths], factors=[Operand(own[0])], params=params)
         params = 0
         ahead = P.made(Origin(i, "", (steps, batch, gates * hidden)))
         hid, cell = states[d]
@@ -60,7 +62,8 @@ def recurrent(graph: Graph, node: Any) -> None:
             one = Layer(batch, 1, gates * hidden, hidden, op="gemm", name=graph.name(node, f"{base}.step{t}"))
             j = graph.emit(one, [Operand(hid)], factors=[Operand(own[1])])
             made = P.made(Origin(j, "", (batch, gates * hidden)))
-            mine = P.take(ahead, (steps, batch, gates * hidden), 0, t if d == 0 else steps - 1 - t, 1)
+            at = steps - 1 - t if back_first or d else t
+            mine = P.take(ahead, (steps, batch, gates * hidden), 0, at, 1)
             kept = cell if gates == 4 else hid if gates == 3 else ()
             joined = Layer(
                 batch, hidden, 2 if gates == 4 else 1, 2 * gates + bool(kept), op="eltwise",
@@ -69,19 +72,16 @@ def recurrent(graph: Graph, node: Any) -> None:
             j = graph.emit(joined, [Operand(mine), Operand(made), Operand(kept)])
             hid, cell = (P.made(Origin(j, tensor, (batch, hidden))) for tensor in ("", "cell"))
             outputs[-1].append(j)
+        if back_first or d:
+            outputs[-1].reverse()
         states[d] = [hid, cell]
     _results(graph, node, outputs, states, (steps, ways, batch, hidden), last)
 
 
-def _state(graph: Graph, node: Any, k: int, d: int, ways: int, batch: int, hidden: int) -> Parts:
-    """The first state of a direction; zeros come from outside."""
+def _state(graph: Graph, node: Any, k: int, d: int, last: bool) -> Parts:
+    """The first state of a direction, if data gives one."""
     name = node.input[k] if len(node.input) > k else ""
-    if graph.activation(name):
-        shape = graph.shape(name)
-        axis = shape.index(ways) if ways in shape[:2] else 0
-        return P.take(graph.read(name), shape, axis, d, 1)
-    said = node.name or node.output[0] or "state"
-    return P.made(Origin(INPUT, f"{said}:{'hc'[k - 5]}{d}", (batch, hidden)))
+    return P.take(graph.read(name), graph.shape(name), int(last), d, 1) if graph.activation(name) else ()
 
 
 def _results(
@@ -95,7 +95,7 @@ def _results(
         graph.values.define(names[0], shape, graph.values.kind(node.input[0]))
         several: Parts = ()
         for d, made in enumerate(outputs):
-            for t, j in enumerate(made if d == 0 else reversed(made)):
+            for t, j in enumerate(made):
                 parts = P.made(Origin(j, "", (batch, hidden)))
                 start = [0, t, d, 0] if last else [t, d, 0, 0]
                 whole = P.reshape(parts, (batch, hidden), (batch, 1, 1, hidden))

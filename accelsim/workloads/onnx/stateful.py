@@ -8,7 +8,7 @@ from accelsim.errors import AccelsimError
 from accelsim.workloads.layer import Layer
 from accelsim.workloads.onnx import parts as P
 from accelsim.workloads.onnx.attention import headed
-from accelsim.workloads.onnx.convolve import agree, check_channels, weight_input
+from accelsim.workloads.onnx.convolve import check_channels, weight_input
 from accelsim.workloads.onnx.graph import Graph, Operand
 from accelsim.workloads.onnx.parts import Origin, Parts
 from accelsim.workloads.onnx.recurrent import STEPS
@@ -29,7 +29,7 @@ def causal_conv(graph: Graph, node: Any) -> None:
     if past and taps > 1:
         reads = Whole("its first positions lie in the state")
         parts = P.concat([(graph.read(past), graph.shape(past)), (graph.read(x), graph.shape(x))], 2)
-    agree(graph, node.output[0], (n, channels, length))
+    graph.agree(node.output[0], (n, channels, length))
     layer = Layer(n, channels, 1, 1, length, 1, taps, op="conv", name=graph.name(node))
     params = graph.params(k for k in (w, bias) if k and not graph.activation(k))
     i = graph.emit(layer, [Operand(parts, joined)], factors=[w], params=params, reads=reads)
@@ -88,8 +88,8 @@ def linear_attention(graph: Graph, node: Any) -> None:
         made.append((P.reshape(found, (batch, groups, heads // groups, value), one), one))
     turned = P.transpose(P.concat(made, 2), (0, 2, 1, 3))
     y, last = node.output[0], [*node.output, ""][1]
-    agree(graph, y, (batch, steps, heads * value))
+    graph.agree(y, (batch, steps, heads * value))
     graph.parts[y] = P.reshape(turned, (batch, steps, heads, value), graph.shape(y))
     if last:
-        agree(graph, last, shape)
+        graph.agree(last, shape)
         graph.parts[last] = state

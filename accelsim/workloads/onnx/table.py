@@ -75,7 +75,6 @@ SEQUENCES: dict[str, Handler] = {
 
 REFUSED = {
     "ImageDecoder": "the size of the image stands in its data",
-    "SequenceMap": "a body for each member; export the members apart",
     **dict.fromkeys(
         ("StringConcat", "StringNormalizer", "StringSplit", "RegexFullMatch"), "texts are no data of a chip"
     ),
@@ -107,6 +106,7 @@ MICROSOFT: dict[str, Handler] = {
     "Attention": A.fused_attention, "QAttention": A.fused_attention,
     "MultiHeadAttention": A.group_query, "GroupQueryAttention": A.group_query,
     "FusedMatMul": S.fused_matmul, "FusedGemm": C.gemm, "FusedConv": W.conv,
+    "QGemm": partial(C.gemm, right=3, bias=6),
     "NhwcConv": partial(W.conv, last=True), "QLinearConv": S.quantised(S.qlinear_conv),
     "TransposeMatMul": S.fused_matmul,
     "MatMulNBits": S.matmul_nbits, "MatMulIntegerToFloat": C.matmul, "DynamicQuantizeMatMul": C.matmul,

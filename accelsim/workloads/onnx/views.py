@@ -23,7 +23,13 @@ def _said(graph: Graph, node: Any) -> None:
 def reshape(graph: Graph, node: Any) -> None:
     """Reshape, Flatten, Squeeze, Unsqueeze."""
     x, y = node.input[0], node.output[0]
-    old, new = graph.shape(x), graph.shape(y)
+    old = graph.shape(x)
+    stated = graph.attributes(node).get("shape")
+    if stated is not None and graph.values.find(y) is None:  # an attribute, and no inference, before opset 5
+        known = [old[i] if n == 0 else n for i, n in enumerate(stated)]
+        rest = prod(old) // max(prod(n for n in known if n != -1), 1)
+        graph.values.define(y, tuple(rest if n == -1 else n for n in known), graph.values.kind(x))
+    new = graph.shape(y)
     if prod(old) != prod(new):
         raise AccelsimError(f"{prod(old)} elements of {list(old)} cannot fill {list(new)}")
     graph.parts[y] = P.reshape(graph.read(x), old, new)

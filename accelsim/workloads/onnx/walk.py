@@ -20,7 +20,12 @@ UNDECIDED = {
 }
 """What is not known of an inner graph, and what stands for it."""
 
-CONTROL = {"If": control.branch, "Loop": control.loop, "Scan": control.scan}
+CONTROL = {
+    "If": control.branch,
+    "Loop": control.loop,
+    "Scan": control.scan,
+    "SequenceMap": control.sequence_map,
+}
 
 MEASURES = frozenset({"Shape", "Size"})
 """Their results are constants whatever they read."""

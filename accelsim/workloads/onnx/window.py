@@ -6,7 +6,7 @@ the attributes' word for it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import zip_longest
 from typing import Any, NamedTuple
 
@@ -35,6 +35,19 @@ class SlidingWindow(NamedTuple):
             total = max((-(-n // s) - 1) * s + (k - 1) * d + 1 - n, 0)
             small, large = total // 2, total - total // 2
             out.append((large, small) if self.lower else (small, large))
+        return tuple(out)
+
+    def touches(self, size: Shape, made: Shape) -> tuple[Sequence[int], ...]:
+        """Rows of each axis of a map of `size` that `made` positions read, padding left out."""
+        out: list[Sequence[int]] = []
+        for n, p, k, s, d, (before, _) in zip(
+            size, made, self.kernel, self.stride, self.dilation, self.padding(size)
+        ):
+            if d == 1 and k >= s:
+                out.append(range(max(-before, 0), max(min((p - 1) * s + k - before, n), 0)))
+                continue
+            rows = {a * s + i * d - before for a in range(p) for i in range(k)}
+            out.append(sorted(x for x in rows if 0 <= x < n))
         return tuple(out)
 
     def outputs(self, size: Shape, ceil_mode: bool = False) -> Shape:

@@ -99,7 +99,7 @@ class _Layout:
             self._lay(i, layer)
             for new in self.places[i]:
                 for edge, window in old.reads_of[i]:
-                    for producer, elements, whole in self._read(edge, new, self.places[i].index(new)):
+                    for producer, elements, whole in self._read(edge, window, self.places[i].index(new)):
                         edges.append(Edge(producer, new, elements, edge.operand))
                         windows.append(window if whole else CUT)
         outputs = tuple(new for i in old.outputs for new in self.places[i])
@@ -134,7 +134,7 @@ class _Layout:
             self.params.append(new.weight_elements + (beside * outs // layer.K if j == 0 else 0))
         self.places.append(list(range(start, len(self.layers))))
 
-    def _read(self, edge: Edge, new: int, which: int) -> list[tuple[int, int, bool]]:
+    def _read(self, edge: Edge, window: Reads, which: int) -> list[tuple[int, int, bool]]:
         """(producer, elements, whether no rows are cut) of what piece `which` of the consumer reads."""
         old, parts = self.old, self.pieces.get(edge.consumer)
         rows, columns = old.size_of(edge.producer)
@@ -156,10 +156,12 @@ class _Layout:
             seen = (piece.rows[0] * layer.stride[0], piece.rows[1] * layer.stride[0]) if cut else seen
         out = []
         for j, source in enumerate(sources):
-            elements = _common(source.outs, wanted) * _common(source.rows, seen) * columns * old.batch
+            whole = not cut and source.rows == (0, rows)
+            area = old.area_read(edge, window) if whole else _common(source.rows, seen) * columns
+            elements = _common(source.outs, wanted) * area * old.batch
             if elements:
                 producer = INPUT if edge.producer == INPUT else self.places[edge.producer][j]
-                out.append((producer, elements, not cut and source.rows == (0, rows)))
+                out.append((producer, elements, whole))
         return out
 
 
@@ -170,10 +172,14 @@ def _common(a: tuple[int, int], b: tuple[int, int]) -> int:
 def _dense(network: Network, i: int, layer: Layer) -> bool:
     if layer.op != "conv" or layer.G != 1 or network.weights_of[i] != layer.weight_elements:
         return False
-    reads = network.inputs_of[i]
-    if len(reads) != 1 or reads[0].operand != "I":
+    reads = network.reads_of[i]
+    if len(reads) != 1 or reads[0][0].operand != "I":
         return False
-    rows, columns = network.size_of(reads[0].producer)
-    return reads[0].elements == layer.N * layer.C * rows * columns and all(
-        edge.elements == layer.output_elements and edge.operand == "I" for edge in network.consumers_of[i]
+    edge, window = reads[0]
+    readers = sorted({e.consumer for e in network.consumers_of[i]})
+    return edge.elements == layer.N * layer.C * network.area_read(edge, window) and all(
+        e.operand == "I" and network.reads_all(e, w)
+        for j in readers
+        for e, w in network.reads_of[j]
+        if e.producer == i
     )
