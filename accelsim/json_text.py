@@ -3,25 +3,38 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from accelsim.errors import AccelsimError
 from accelsim.text_file import read_text
 
+MOST_DIGITS = 300
+"""Of a whole number; one of 309 and more is no float."""
 
-def parse_json(text: str, where: str) -> Any:
-    """Read JSON; raise AccelsimError with `where`, line and column for what is malformed or said twice."""
+Pairs = Callable[[list[tuple[str, Any]]], Any]
+
+
+def parse_json(text: str, where: str, pairs: Pairs | None = None) -> Any:
+    """Read JSON; raise AccelsimError with `where`, line and column for what is malformed.
+
+    `pairs` makes an object of its keys and values; by default one with a key said twice is refused.
+    """
     try:
-        return json.loads(text, object_pairs_hook=_once)
+        return json.loads(text, object_pairs_hook=pairs or _once, parse_int=_whole)
     except json.JSONDecodeError as fault:
         raise AccelsimError(f"{where}:{fault.lineno}:{fault.colno}: not JSON: {fault.msg}") from None
     except RecursionError:
         raise AccelsimError(f"{where}: not JSON: nested too deeply") from None
     except AccelsimError as fault:
         raise AccelsimError(f"{where}: {fault}") from None
-    except ValueError:
-        raise AccelsimError(f"{where}: not JSON: a number has too many digits") from None
+
+
+def _whole(digits: str) -> int:
+    if len(digits) > MOST_DIGITS:
+        raise AccelsimError(f"not JSON: a number has too many digits, {len(digits)}; at most {MOST_DIGITS}")
+    return int(digits)
 
 
 def read_json(path: Path, what: str = "") -> Any:

@@ -116,12 +116,15 @@ class BlockTable:
             )  # fmt: skip
         except AccelsimError:
             raise
-        except (KeyError, TypeError, IndexError, ValueError) as fault:
+        except (KeyError, TypeError, IndexError, ValueError, OverflowError) as fault:
             raise AccelsimError(f"{where}: is no table of blocks: {type(fault).__name__} {fault}") from None
         if not len(latency) == len(energy) == space.num_blocks:
             raise AccelsimError(
                 f"{where}: {space.name} has {space.num_blocks} blocks, but the table has {len(latency)}"
             )
+        figures = np.array([*latency, *energy, made.overhead_cycles, made.overhead_pj])
+        if not (np.isfinite(figures).all() and (figures >= 0).all() and 0 < made.clock_mhz < np.inf):
+            raise AccelsimError(f"{where}: its cycles, energies and clock must be finite, and not negative")
         return made
 
     @classmethod

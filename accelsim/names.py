@@ -10,9 +10,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from importlib import import_module
-from typing import Any
+from typing import Any, TypeVar
 
 from accelsim.errors import AccelsimError, nearest
+
+_Given = TypeVar("_Given")
 
 
 class Registry:
@@ -44,22 +46,60 @@ class Registry:
         return isinstance(name, str) and ":" in name and not (name in self._added or name in self.names())
 
     def load(self, name: Any) -> Any:
-        """What a name stands for; a thing stands for itself. Raises AccelsimError for anything else."""
+        """What a name stands for; a thing stands for itself. Raises AccelsimError for anything else.
+
+        A function that makes a thing must have a name of its own; of those elsewhere, `make` takes any.
+        """
         thing = self._found(name)
-        if self.base:
-            base = _imported(self.base)
-            kind = isinstance(thing, type) and issubclass(thing, base)
-            maker = isinstance(name, str) and callable(thing) and not isinstance(thing, type)
-            if not (isinstance(thing, base) or kind or maker):
-                raise AccelsimError(
-                    f"{self.kind}: must be a name, or a {base.__name__} or its class, but got {thing!r}"
-                )
+        maker = isinstance(name, str) and ":" not in name and callable(thing)
+        if not (maker or self._is_kind(thing)):
+            raise self._wrong(name, thing)
         return thing
 
     def make(self, name: Any) -> Any:
-        """`load`, a class or function called without arguments."""
-        thing = self.load(name)
-        return thing if isinstance(thing, _imported(self.base)) else thing()
+        """`load`, a class or any function called without arguments. Raises AccelsimError as well."""
+        thing = self._found(name)
+        if isinstance(thing, _imported(self.base)):
+            return thing
+        if not (self._is_kind(thing) or (isinstance(name, str) and callable(thing))):
+            raise self._wrong(name, thing)
+        made = self._called(name, thing)
+        if not isinstance(made, _imported(self.base)):
+            raise self._wrong(name, made)
+        return made
+
+    def call(self, name: str, gives: type[_Given], *arguments: Any) -> _Given:
+        """What the function of a name gives. Raises AccelsimError where one from elsewhere gives no such."""
+        made = self._called(name, self.load(name), *arguments)
+        if not isinstance(made, gives):
+            raise AccelsimError(
+                f"{self.kind}: {name!r} must give a {gives.__name__}, but gave a {type(made).__name__}"
+            )
+        return made
+
+    def _called(self, name: Any, thing: Any, *arguments: Any) -> Any:
+        if not isinstance(name, str) or ":" not in name:
+            return thing(*arguments)
+        try:
+            return thing(*arguments)
+        except AccelsimError:
+            raise
+        except (Exception, SystemExit) as fault:
+            raise AccelsimError(
+                f"{self.kind}: {name!r} cannot be called as one: {type(fault).__name__}: {fault}"
+            ) from fault
+
+    def _is_kind(self, thing: Any) -> bool:
+        if not self.base:
+            return True
+        base = _imported(self.base)
+        return isinstance(thing, base) or (isinstance(thing, type) and issubclass(thing, base))
+
+    def _wrong(self, name: Any, thing: Any) -> AccelsimError:
+        """Says no more than the type of what a name stands for, which may hold what is not to be shown."""
+        base = _imported(self.base).__name__
+        got = f"{name!r} is a {type(thing).__name__}" if isinstance(name, str) else f"got {thing!r}"
+        return AccelsimError(f"{self.kind}: must be a name, or a {base} or its class, but {got}")
 
     def register(self, name: str, thing: Any) -> None:
         """Give a thing a name in this process. Raises AccelsimError for a name that is taken."""

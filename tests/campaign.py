@@ -2,12 +2,14 @@
 
 `ACCELSIM_KILLS=10 python -m tests.campaign FOLDER`: so many kills a command. A file that a command writes is
 there whole, or not at all, whenever it was killed, and the same command once more ends with the file
-that nobody's kill touched. ACCELSIM_COMMANDS="map lut" takes some of them. Exit code 1 after a finding.
-Searches have tests.cosearch.campaign, too.
+that nobody's kill touched; a search also with the same candidates to the same bits. A search is killed up to
+three times on its way. ACCELSIM_COMMANDS="map lut" takes some of them. Exit code 1 after a finding.
+tests.cosearch.campaign kills searches without a command, which costs far less a kill.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -16,6 +18,10 @@ from argparse import ArgumentParser
 from collections.abc import Sequence
 from pathlib import Path
 from random import Random
+
+from accelsim import load_study
+from tests.cosearch.small import DEVICE as DEVICE_CHIP
+from tests.cosearch.small import same
 
 KILLS = int(os.environ.get("ACCELSIM_KILLS", "6"))
 VARY = (
@@ -28,8 +34,21 @@ SEARCH = (
     *("search", "nvdla_64", "--space", "ofa_mbv3"),
     *("--evaluations", "48", "--population", "8", "--budget", "200"),
 )
-# The file or folder that a command writes, and its words up to it; STUDY and HERE stand for a study of
-# SEARCH that is done, and for the folder that the command may write to.
+MACRO = ("eyeriss", "--space", "nasbench_macro", "--objectives", "edp,macs", "--fix", "hardware")
+DEVICE = ("DEVICE", "--space", "ofa_proxyless", "--resolution", "128", "--objectives", "work,peak_memory")
+STRATEGIES = {
+    "nested": ("eyeriss", "--network", "lenet5"),
+    "joint": ("eyeriss", "--network", "lenet5"),
+    "single": ("eyeriss", "--network", "lenet5"),
+    "sequential": ("nvdla_64", "--space", "ofa_mbv3", "--resolution", "128"),
+    "holistic": DEVICE,
+    "blockwise": MACRO,
+    "blockwise_exact": MACRO,
+    "gradient": MACRO,
+}
+"""What a search of each strategy is told."""
+# The file or folder that a command writes, and its words up to it; STUDY, HERE and DEVICE stand for a study
+# of SEARCH that is done, for the folder that the command may write to, and for a microcontroller's file.
 COMMANDS = {
     "sweep": ("sweep.csv", ("sweep", "eyeriss", "alexnet", *VARY, "--budget", "4000", "--out")),
     "map": ("mapping.json", ("map", "eyeriss", "alexnet", "--budget", "4000", "--save")),
@@ -37,6 +56,16 @@ COMMANDS = {
     "search": ("designs", (*SEARCH, "--study", "HERE/a.study", "--out")),
     "export": ("designs", ("study", "export", "STUDY", "--out")),
     "report": ("page.html", ("report", "STUDY", "--out")),
+} | {
+    strategy: (
+        "designs",
+        (
+            *("search", *words, "--strategy", strategy, "--evaluations", "48", "--population", "8"),
+            *(() if strategy == "holistic" else ("--budget", "60")),
+            *("--study", "HERE/a.study", "--out"),
+        ),
+    )
+    for strategy, words in STRATEGIES.items()
 }
 
 
@@ -79,16 +108,19 @@ def content(out: Path) -> dict[str, bytes]:
 def attack(name: str, folder: Path, random: Random, wanted: int = KILLS) -> tuple[int, list[str]]:
     """Kills that came in time, and what was found."""
     file, plain = COMMANDS[name]
-    study = folder / "done.study"
+    study, device = folder / "done.study", folder / "device.json"
     if "STUDY" in plain and not study.exists():
         finish((*SEARCH, "--study", str(study)))
+    device.write_text(json.dumps(DEVICE_CHIP["hardware"]))
+    stands_for = {"STUDY": str(study), "DEVICE": str(device)}
 
     def words(at: Path) -> list[str]:
         at.mkdir()
-        return [w.replace("STUDY", str(study)).replace("HERE", str(at)) for w in plain] + [str(at / file)]
+        return [stands_for.get(w, w.replace("HERE", str(at))) for w in plain] + [str(at / file)]
 
-    finish(words(folder / f"{name}_whole"))
-    whole = content(folder / f"{name}_whole" / file)
+    sound = folder / f"{name}_whole"
+    finish(words(sound))
+    whole = content(sound / file)
     took = finish(words(folder / f"{name}_again"))
     found = [] if content(folder / f"{name}_again" / file) == whole else ["two runs differ"]
     kills = 0
@@ -97,11 +129,11 @@ def attack(name: str, folder: Path, random: Random, wanted: int = KILLS) -> tupl
             break
         at = folder / f"{name}{number}"
         mine, out = words(at), at / file
-        kernels = at / "kernels" if number % 3 == 2 else None
-        seconds = took * random.uniform(0.1, 1.0) * (4 if kernels else 1)
-        kills += kill(mine, kernels, seconds)
-        if any(whole.get(one) != data for one, data in content(out).items() if not one.endswith(".part")):
-            found.append(f"{out}: half written")
+        kernels = at / "kernels" if number % 12 == 11 else None
+        for _ in range(random.choice((1, 2, 3)) if plain[0] == "search" else 1):
+            kills += kill(mine, kernels, took * random.uniform(0.02, 1.0) * (4 if kernels else 1))
+            if any(whole.get(one) != data for one, data in content(out).items() if not one.endswith(".part")):
+                found.append(f"{out}: half written")
         try:
             finish(mine, kernels)
         except RuntimeError as error:
@@ -109,6 +141,8 @@ def attack(name: str, folder: Path, random: Random, wanted: int = KILLS) -> tupl
             continue
         if content(out) != whole:
             found.append(f"{out}: another result")
+        if (at / "a.study").exists() and not same(load_study(at / "a.study"), load_study(sound / "a.study")):
+            found.append(f"{at}: other candidates")
         left = {path.name for path in at.iterdir()} - {file, "kernels", "a.study"}
         if left:
             found.append(f"{at}: left behind {', '.join(sorted(left))}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from fractions import Fraction
 
 import pytest
 
@@ -31,8 +32,6 @@ def numbers() -> Registry:
 
 
 def test_a_shipped_name_is_imported_when_asked_for() -> None:
-    from fractions import Fraction
-
     assert numbers().load("whole") is Fraction
     assert numbers().make("whole") == 0
 
@@ -43,14 +42,39 @@ def test_what_is_not_of_the_kind_is_refused() -> None:
             numbers().load(wrong)
 
 
+@pytest.mark.parametrize("place", ["os:system", "sys:exit", "os:environ", "builtins:object"])
+def test_what_is_somewhere_else_is_called_with_care(place) -> None:
+    """Whatever a command line names: one message, which shows nothing of what is there."""
+    for registry in (numbers(), MAPPERS, STRATEGIES, OPTIMISERS, METRICS, ENGINES, MODELS, SPACES):
+        for read in (registry.load, registry.make):
+            with pytest.raises(AccelsimError) as fault:
+                read(place)
+            assert place in str(fault.value)
+            assert "PATH" not in str(fault.value)
+    for registry in (EMITTERS, SCHEMAS, REPORTS):
+        with pytest.raises(AccelsimError, match=place):
+            registry.call(place, str)
+
+
+def test_a_function_may_make_one() -> None:
+    known = numbers()
+    known.register("half", half)
+    assert known.load("half") is half
+    assert known.make("half") == known.make("tests.test_names:half") == 0.5
+    with pytest.raises(AccelsimError, match="is a function"):
+        known.load("tests.test_names:half")
+
+
+def half() -> Fraction:
+    return Fraction(1, 2)
+
+
 def test_an_unknown_name_is_told_the_nearest() -> None:
     with pytest.raises(AccelsimError, match="did you mean 'whole'"):
         numbers().check("whol")
 
 
 def test_an_object_gets_a_name_that_finds_it_again_here_and_says_so_elsewhere() -> None:
-    from fractions import Fraction
-
     known, half = numbers(), Fraction(1, 2)
     name = known.name_of(half)
     assert known.load(name) is half
@@ -60,8 +84,6 @@ def test_an_object_gets_a_name_that_finds_it_again_here_and_says_so_elsewhere() 
 
 
 def test_a_registered_name_stands_and_is_not_given_twice() -> None:
-    from fractions import Fraction
-
     known, half = numbers(), Fraction(1, 2)
     known.register("half", half)
     assert known.names() == ("whole", "other", "half")

@@ -171,11 +171,18 @@ def _order(name: str) -> tuple[int, ...]:
     return tuple(int(x) for x in name.split(".") if x.isdigit())
 
 
+MOST_ARRAYS = 1000
+"""Of an archive; OFA's predictors have nine."""
+
+
 def _npz(path: Path) -> dict[str, NDArray[Any]]:
     try:
         with zipfile.ZipFile(path) as members:  # np.load would unpack a megabyte to gigabytes
-            if sum(info.file_size for info in members.infolist()) > LARGEST:
+            parts = members.infolist()
+            if sum(info.file_size for info in parts) > LARGEST:
                 raise AccelsimError(f"{path}: its arrays take more than {LARGEST} bytes")
+            if len(parts) > MOST_ARRAYS:
+                raise AccelsimError(f"{path}: has more than {MOST_ARRAYS} arrays")
         with np.load(path, allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files}
     except AccelsimError:

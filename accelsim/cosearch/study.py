@@ -8,7 +8,7 @@ import os
 import re
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -129,28 +129,21 @@ class Study:
         }
         meta["seal"] = _seal(meta, 0, config.hash)
         temporary = None if path is None else files.temporary(path)
-        with _explained(path):
-            if path is not None:
-                files.clear_away(path)
-            db = _connect(temporary, "rwc")
-            db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-            db.execute(f"PRAGMA user_version = {FORMAT}")
-            with db:
-                db.execute("BEGIN IMMEDIATE")
-                for statement in _tables([record.name for record in metrics]):
-                    db.execute(statement)
-                db.executemany("INSERT INTO meta VALUES (?, ?)", meta.items())
-            if path is None or temporary is None:
-                return cls(db, path, config, metrics)
-            db.close()
+        if path is None or temporary is None:
+            return cls(_filled(_connect(None, "rwc"), metrics, meta), path, config, metrics)
         try:
+            with _explained(path):
+                files.clear_away(path)
+                with closing(_connect(temporary, "rwc")) as db:
+                    _filled(db, metrics, meta)
             os.link(temporary, path)  # there from one moment to the next, and never in the place of another
         except FileExistsError:
             raise AccelsimError(f"study {path}: exists already; resume it or choose another name") from None
         except OSError:  # a file system without links
             temporary.rename(path)
         finally:
-            temporary.unlink(missing_ok=True)
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)
         files.settle_folder(path.parent)
         return cls.open(path, write=True)
 
@@ -356,6 +349,18 @@ def _tables(names: Sequence[str], version: int = FORMAT) -> list[str]:
     return [sql for sql in _TABLES.replace("COLUMNS", columns + levels).split(";") if sql.strip()]
 
 
+def _filled(db: sqlite3.Connection, metrics: Sequence[Record], meta: Mapping[str, str]) -> sqlite3.Connection:
+    """An empty database, made a study without a generation."""
+    db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    db.execute(f"PRAGMA user_version = {FORMAT}")
+    with db:
+        db.execute("BEGIN IMMEDIATE")
+        for statement in _tables([record.name for record in metrics]):
+            db.execute(statement)
+        db.executemany("INSERT INTO meta VALUES (?, ?)", meta.items())
+    return db
+
+
 def _checked(path: Path, db: sqlite3.Connection) -> tuple[SearchConfig, tuple[Record, ...]]:
     """Configuration and metrics in an SQLite file, once it is known to be a study that this version reads."""
     if db.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
@@ -369,6 +374,8 @@ def _checked(path: Path, db: sqlite3.Connection) -> tuple[SearchConfig, tuple[Re
     names = _check_tables(path, db)
     meta = dict(db.execute("SELECT key, value FROM meta"))
     try:
+        if not all(isinstance(text, str) for text in (*meta, *meta.values())):
+            raise TypeError("settings must be texts")
         metrics = _records(meta["metrics"]) if version > 2 else BEFORE
         if [record.name for record in metrics] != names:
             raise ValueError("its metrics are not those of its columns")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 from accelsim.hardware import Accelerator, load_hardware
 from accelsim.mapping.mapping import Mapping
@@ -58,10 +58,10 @@ def emit(
     Layers that are alike, mapped alike, share a function. `timeloop` needs the hardware; the others do not
     look at it. Raises AccelsimError for an unknown language.
     """
-    write = cast(Writer, EMITTERS.load(language))
+    EMITTERS.check(language)
     machine = None if hardware is None else load_hardware(hardware)
     items = [item._replace(hardware=machine) for item in functions(mapped)]
-    return write(items, " ".join(about.split()))
+    return EMITTERS.call(language, str, items, " ".join(about.split()))
 
 
 def functions(mapped: Sequence[tuple[Layer, Mapping]]) -> list[Item]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import signal
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -16,9 +18,17 @@ TRIES = 5
 """How often in a row the pool may break without a single chunk being done."""
 
 
-def _ignore_interrupt() -> None:
-    """Ctrl-C is for the parent, which finishes its generation."""
+def _begin() -> None:
+    """A worker hears no Ctrl-C, which is for the parent, and ends with it, however that one ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 class ProcessEngine(Engine):
@@ -61,7 +71,7 @@ class ProcessEngine(Engine):
     def _started(self) -> ProcessPoolExecutor:
         if self._pool is None:
             context = multiprocessing.get_context("spawn")
-            self._pool = ProcessPoolExecutor(self.workers, context, initializer=_ignore_interrupt)
+            self._pool = ProcessPoolExecutor(self.workers, context, initializer=_begin)
         return self._pool
 
     def close(self) -> None:

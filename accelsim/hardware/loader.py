@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import logging
+from collections import Counter
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -17,6 +17,7 @@ from accelsim.hardware.checks import cross_faults
 from accelsim.hardware.engines import machine_of
 from accelsim.hardware.faults import Fault, HardwareError, from_pydantic, join, shown
 from accelsim.hardware.ports import assumed
+from accelsim.json_text import parse_json
 from accelsim.text_file import read_text
 
 _LOG = logging.getLogger(__name__)
@@ -89,20 +90,14 @@ class _Object(dict[str, Any]):
 
 def _pairs(pairs: list[tuple[str, Any]]) -> _Object:
     out = _Object(pairs)
-    keys = [key for key, _ in pairs]
-    if len(out) < len(keys):
-        out.repeated = tuple(sorted({key for key in keys if keys.count(key) > 1}))
+    if len(out) < len(pairs):
+        counts = Counter(key for key, _ in pairs)
+        out.repeated = tuple(sorted(key for key, count in counts.items() if count > 1))
     return out
 
 
 def _parse_text(text: str, where: str) -> Accelerator:
-    try:
-        data = json.loads(text, object_pairs_hook=_pairs)
-    except json.JSONDecodeError as error:
-        place = f"{where}: line {error.lineno}, column {error.colno}"
-        raise AccelsimError(f"{place}: malformed JSON: {error.msg}") from None
-    except ValueError:
-        raise AccelsimError(f"{where}: malformed JSON: a number has too many digits") from None
+    data = parse_json(text, where, _pairs)
     if not isinstance(data, dict):
         raise AccelsimError(f"{where}: must be an object, but got {shown(data)}")
     made = _parse(data, where, _repeated_keys(data, ""))

@@ -42,5 +42,4 @@ def run(name: str, data: Path | None = None) -> Report:
 
     Raises AccelsimError for an unknown name.
     """
-    found: Report = REPORTS.load(name)(data)
-    return found
+    return REPORTS.call(name, Report, data)

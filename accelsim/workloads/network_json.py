@@ -93,10 +93,11 @@ def read(data: Any) -> Network:
     edges: list[Edge] = []
     weights, params = [], []
     for i, entry in enumerate(entries):
-        edges += _inputs(entry["inputs"], i, layers, index) if "inputs" in entry else [chain(layers, i)]
+        own = _inputs(entry["inputs"], i, layers, index) if "inputs" in entry else [chain(layers, i)]
+        edges += own
         weights.append(_whole(entry.get("weights", layers[i].weight_elements), f"layers[{i}].weights", 0))
         params.append(_whole(entry.get("params", weights[-1]), f"layers[{i}].params", 0))
-        if any(e.operand == "W" and e.consumer == i for e in edges) and "weights" not in entry:
+        if any(e.operand == "W" for e in own) and "weights" not in entry:
             params[-1] -= weights[-1] if "params" not in entry else 0
             weights[-1] = 0
     return Network(

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from scipy.stats import kendalltau
 
-from accelsim.accuracy import AccuracyError
+from accelsim.accuracy import AccuracyError, predictor
 from accelsim.accuracy.predictor import CAP, CAP_ERROR, PredictorSource, _npz, encode_mbv3, encode_resnet50
 from accelsim.accuracy.torch_file import load_tensors
 from accelsim.errors import AccelsimError
@@ -136,6 +136,12 @@ def test_other_networks_are_refused(tmp_path: Path) -> None:
     (tmp_path / "text.npz").write_text("hello")
     with pytest.raises(AccelsimError, match="plain arrays"):
         PredictorSource(tmp_path / "text.npz")
+
+
+def test_an_archive_of_many_arrays_is_refused_unread(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(predictor, "MOST_ARRAYS", 1)
+    with pytest.raises(AccelsimError, match="more than 1 arrays"):
+        load(tmp_path, weights())
 
 
 def weights(**changes: np.ndarray) -> dict[str, np.ndarray]:

@@ -219,15 +219,10 @@ def test_an_interrupt_of_the_whole_group_ends_the_search_and_all_its_processes(
 ) -> None:
     """As Ctrl-C at a terminal, also while workers start: one message, and the study goes on later."""
     path = tmp_path / "a.study"
-    words = ["search", "eyeriss", "--network", "lenet5", "--budget", "20", "--population", "8"]
-    command = [sys.executable, "-m", "accelsim.cli", *words, "--evaluations", "100000", "--study", str(path)]
-    process = subprocess.Popen(
-        [*command, "--engine", engine], start_new_session=True, text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-    )  # fmt: skip
+    process = begun(path, engine)
     group = os.getpgid(process.pid)
     end = time.monotonic() + 60
-    while len(members(group)) < 3 or (after and not path.exists()):
+    while after and not path.exists():
         assert time.monotonic() < end
         time.sleep(0.05)
     time.sleep(after)
@@ -236,8 +231,38 @@ def test_an_interrupt_of_the_whole_group_ends_the_search_and_all_its_processes(
     assert process.returncode == 130, err
     assert "Traceback" not in out + err
     assert "go on with: accelsim study resume" in out
+    alone_soon(group)
+
+
+@pytest.mark.parametrize("engine", ["processes", "dask"])
+def test_workers_end_with_a_command_that_is_killed(engine, tmp_path) -> None:
+    process = begun(tmp_path / "a.study", engine)
+    group = os.getpgid(process.pid)
+    process.kill()
+    process.communicate(timeout=60)
+    alone_soon(group)
+
+
+def begun(study: Path, engine: str) -> subprocess.Popen[str]:
+    """A long search in a group of its own, which has workers."""
+    words = ["search", "eyeriss", "--network", "lenet5", "--budget", "20", "--population", "8"]
+    command = [sys.executable, "-m", "accelsim.cli", *words, "--evaluations", "100000", "--study", str(study)]
+    process = subprocess.Popen(
+        [*command, "--engine", engine], start_new_session=True, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    end = time.monotonic() + 60
+    while len(members(os.getpgid(process.pid))) < 3:
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    return process
+
+
+def alone_soon(group: int) -> None:
+    """Nobody of it is left within a minute."""
+    end = time.monotonic() + 60
     while members(group):
-        assert time.monotonic() < end + 60
+        assert time.monotonic() < end
         time.sleep(0.05)
 
 

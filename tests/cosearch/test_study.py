@@ -277,6 +277,16 @@ def test_file_size_limit(tmp_path) -> None:
     assert len(resume(path, kept + 8)) == kept + 8
 
 
+def test_a_disk_that_is_full_from_the_start_keeps_nothing(tmp_path, monkeypatch) -> None:
+    def full(*_: object) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr("accelsim.cosearch.study._filled", full)
+    with pytest.raises(AccelsimError, match="disk is full"):
+        accelsim.search(**TINY, evaluations=8, study=tmp_path / "a.study")
+    assert list(tmp_path.iterdir()) == []
+
+
 @contextmanager
 def nobody():
     """This process without its rights, if it has those of root."""
@@ -393,6 +403,8 @@ def test_a_single_bit(study, finished, whole) -> None:
         ("ALTER TABLE meta ADD COLUMN more TEXT", "its tables are not"),
         ("UPDATE meta SET value = CAST(x'7b22ff' AS TEXT) WHERE key = 'versions'", "damaged"),
         ("UPDATE candidates SET network = CAST(x'ff' AS TEXT)", "damaged"),
+        ("INSERT INTO meta VALUES ('finished', x'00ff')", "settings must be texts"),
+        ("UPDATE meta SET value = x'00ff' WHERE key = 'config_hash'", "settings must be texts"),
         ("PRAGMA application_id = 7", "not a study"),
         (f"PRAGMA user_version = {FORMAT + 1}", "newer accelsim"),
     ],

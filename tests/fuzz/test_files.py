@@ -15,7 +15,7 @@ import pytest
 import accelsim
 from accelsim import AccelsimError
 from accelsim.accuracy.torch_file import load_tensors
-from accelsim.mapping.maestro.parse import read_dataflow, read_network
+from accelsim.mapping.maestro.parse import MOST_WORDS, read_dataflow, read_network
 from accelsim.sweeps.axes import parse_axis
 from accelsim.sweeps.journal import Journal
 from accelsim.text_file import MOST_BYTES
@@ -23,7 +23,7 @@ from accelsim.workloads.layer_text import parse_layer
 from tests.fuzz.damage import INPUTS, damaged_bytes, damaged_json, damaged_text, text_of, try_all
 
 FIXTURES = Path(__file__).parents[1]
-TORCH = FIXTURES / "accuracy" / "data" / "mbv3_legacy.pth"
+TORCH = [FIXTURES / "accuracy" / "data" / name for name in ("views_legacy.pth", "mbv3_legacy.pth")]
 STUDY = FIXTURES / "formats" / "files" / "study_1.study"
 JOURNAL = FIXTURES / "sweeps" / "fixtures" / "format1.csv.part"
 
@@ -44,7 +44,7 @@ def json_bytes(path: Path, random: Random) -> None:
 
 
 def checkpoint(path: Path, random: Random) -> None:
-    path.write_bytes(damaged_bytes(TORCH.read_bytes()[:3000], random))
+    path.write_bytes(damaged_bytes(random.choice(TORCH).read_bytes(), random))
     load_tensors(path)
 
 
@@ -153,6 +153,14 @@ def test_size_of_text_is_bounded_before_it_is_read(tmp_path) -> None:
     for read in (read_network, read_dataflow, accelsim.load_hardware):
         with pytest.raises(AccelsimError, match="may have at most 64 MiB"):
             read(str(tmp_path / "a.json"))
+
+
+def test_words_of_maestro_are_bounded(tmp_path) -> None:
+    path = tmp_path / "a.m"
+    path.write_text("Network n {" + "; " * MOST_WORDS)
+    for read in (read_network, read_dataflow):
+        with pytest.raises(AccelsimError, match="at most 1,000,000 words"):
+            read(path)
 
 
 READERS = (

@@ -6,7 +6,10 @@ import csv
 import io
 import json
 import math
+import sqlite3
+import tempfile
 from collections.abc import Callable
+from contextlib import closing, suppress
 from functools import cache
 from pathlib import Path
 from random import Random
@@ -19,10 +22,13 @@ import accelsim
 from accelsim.accuracy.predictor import PredictorSource
 from accelsim.accuracy.table import TableSource
 from accelsim.accuracy.torch_file import load_tensors
+from accelsim.cosearch.result import SearchResult
 from accelsim.explorer.page import html, load
 from accelsim.lut import BlockTable, build_table
 from accelsim.mapping.maestro.parse import read_dataflow
-from accelsim.workloads.spaces import load_space
+from accelsim.sweeps.journal import Journal
+from tests.accuracy.test_table import SMALL
+from tests.cosearch.small import TINY, same
 from tests.fuzz.damage import INPUTS, damaged_bytes, damaged_json, damaged_text, try_all
 
 DATA = Path(__file__).parents[1] / "accuracy" / "data"
@@ -123,10 +129,9 @@ def block_table(path: Path, random: Random) -> None:
 
 
 def accuracy_table(path: Path, random: Random) -> None:
-    path.write_bytes(damaged_text((DATA / "macro_synthetic.csv").read_text()[:3000], random))
-    space = load_space("nasbench_macro")
-    source = TableSource(path, space)
-    source.predict(space, space.sample(2, seed=0))
+    path.write_bytes(damaged_text((DATA / "macro_synthetic.csv").read_text(), random))
+    source = TableSource(path, SMALL)
+    assert np.isfinite(source.predict(SMALL, SMALL.enumerate()[:9]).value).all()
 
 
 def archive(path: Path, random: Random) -> None:
@@ -155,11 +160,81 @@ def onnx(path: Path, random: Random) -> None:
 
 
 @cache
+def found() -> tuple[SearchResult, bytes]:
+    """A search of three generations, and its file."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "a.study"
+        made = accelsim.search(**TINY | {"finish": 1}, evaluations=24, study=path)
+        return made, path.read_bytes()
+
+
+def check_found(path: Path) -> None:
+    """What loads is what was written."""
+    loaded = accelsim.load_study(path)
+    assert same(loaded, found()[0])
+    assert [f.index for f in loaded.front] == [f.index for f in found()[0].front]
+
+
+def study_bytes(path: Path, random: Random) -> None:
+    path.write_bytes(damaged_bytes(found()[1], random))
+    check_found(path)
+
+
+def study_rows(path: Path, random: Random) -> None:
+    """A row deleted, or one of its values replaced, doubled or taken from another row."""
+    path.write_bytes(found()[1])
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        db.execute("PRAGMA synchronous = OFF")
+        table = random.choice(("meta", "generations", "candidates", "candidates"))
+        columns = [name for _, name, *_ in db.execute(f"PRAGMA table_info({table})")]
+        keys = {"meta": ["key"], "generations": ["n"], "candidates": ["generation", "row"]}[table]
+        rows = db.execute(f"SELECT {', '.join(keys)} FROM {table}").fetchall()
+        row, other = random.choice(rows), random.choice(rows)
+        where = " AND ".join(f"{key} = ?" for key in keys)
+        column = random.choice(columns)
+        value = f"(SELECT {column} FROM {table} WHERE {where})"
+        word = random.choice(("NULL", "0", "-1", "1e400", "'x'", "x'00ff'", "'[]'", "'{}'", f"2 * {column}"))
+        change = f"UPDATE OR REPLACE {table} SET {column} ="
+        with suppress(sqlite3.IntegrityError):  # what a column cannot be
+            match random.randrange(3):
+                case 0:
+                    db.execute(f"DELETE FROM {table} WHERE {where}", row)
+                case 1:
+                    db.execute(f"{change} {value} WHERE {where}", other + row)
+                case _:
+                    db.execute(f"{change} {word} WHERE {where}", row)
+    check_found(path)
+
+
+@cache
+def noted() -> tuple[dict[str, Any], dict[str, Any], list[bytes]]:
+    """A sweep's question, its prices by point, and the lines of its journal."""
+    question = {"version": "0.1.0", "mapper": "template"}
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "a.csv.part"
+        made = Journal(path, question)
+        for point in range(6):
+            made.add(f"point {point}", [[100.0 + point, 5.0 / (1 + point)]])
+        made.close()
+        return question, dict(made.known), path.read_bytes().splitlines(keepends=True)
+
+
+def journal_lines(path: Path, random: Random) -> None:
+    """Lines lost, doubled or exchanged, or the bytes damaged: what is read was written for that point."""
+    question, known, lines = noted()
+    at, other = random.randrange(len(lines)), random.randrange(len(lines))
+    lines = random.choice((lines[:at] + lines[at + 1 :], lines[:at] + lines[other:], lines[: at + 1]))
+    content = b"".join(lines)
+    path.write_bytes(damaged_bytes(content, random) if content and random.random() < 0.8 else content)
+    made = Journal(path, question)
+    made.close()
+    assert made.known.items() <= known.items()
+
+
+@cache
 def model() -> bytes:
     """A convolution, a pool, a shape and a matrix product, without values."""
     pytest.importorskip("onnx")
-    import tempfile
-
     from tests.workloads.onnx_writer import OnnxWriter
 
     writer = OnnxWriter("small", 3, 8, 8)
@@ -172,7 +247,7 @@ def model() -> bytes:
 
 READERS = (
     machine, network, mapping, stacks, cost_page, table_page, table_csv, block_table, accuracy_table,
-    archive, arrays, dataflow, onnx,
+    archive, arrays, dataflow, onnx, study_bytes, study_rows, journal_lines,
 )  # fmt: skip
 
 

@@ -258,9 +258,9 @@ def test_all_faults_come_at_once() -> None:
 @pytest.mark.parametrize(
     ("text", "expect"),
     [
-        (b"", "line 1, column 1: malformed JSON"),
-        (b'{"name": "x",\n "version": 1,}', "line 2, column 15: malformed JSON"),
-        (b'{"name": \n\n  nope}', "line 3, column 3: malformed JSON"),
+        (b"", ":1:1: not JSON"),
+        (b'{"name": "x",\n "version": 1,}', ":2:15: not JSON"),
+        (b'{"name": \n\n  nope}', ":3:3: not JSON"),
         (b"[1, 2]", "must be an object, but got [1, 2]"),
         (b"null", "must be an object, but got null"),
         (b"\xff\xfe", "not UTF-8 text (invalid start byte at byte 0)"),

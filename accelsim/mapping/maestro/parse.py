@@ -66,6 +66,10 @@ def parse_dataflow(text: str, file: str = "text", name: str = "") -> MaestroData
     return dataflow
 
 
+MOST_WORDS = 1_000_000
+"""Of a file, which take about 240 MiB; networks have thousands."""
+
+
 class _Reader:
     def __init__(self, text: str, file: str) -> None:
         self.tokens: list[_Token] = []
@@ -75,6 +79,8 @@ class _Reader:
                 line, start = line + 1, match.end()
             elif not match["space"]:
                 self.tokens.append(_Token(match[0], FilePlace(file, line, match.start() - start + 1)))
+                if len(self.tokens) > MOST_WORDS:
+                    raise MaestroError(f"{file}: a file may have at most {MOST_WORDS:,} words and signs")
         self.end = FilePlace(file, line, len(text) - start + 1)
         self.at = 0
         self.known: dict[str, int] = {}
