@@ -1,10 +1,12 @@
 """What fusing layers is worth: chips that can hold results on chip, some networks, and proofs.
 
 fusion.csv  best stacks against layer by layer: EDP, energy, latency, words with memory 0, the certificate
+edp.csv     of all shipped networks on these chips how many times EDP falls, and what could be better yet
 grid.csv    FSRCNN in one stack over tiles and kept modes, as DeFiNES explores it (Mei et al., HPCA 2023)
 chain.csv   the time of the search on chains of convolutions
 rows.csv    attention in tiles of rows, scores and softmax kept: words with memory 0
 ranks.csv   the order of subnets with and without stacks
+chips.csv   the order of the chips, network by network, with and without stacks
 """
 
 from __future__ import annotations
@@ -22,10 +24,13 @@ from accelsim.hardware.resize import resized
 from accelsim.pricing.models.loopnest import LoopNest
 from accelsim.pricing.network import NetworkPricer, Run
 from accelsim.pricing.way import Way
+from accelsim.workloads import network_names
 from accelsim.workloads.spaces import load_space
 
 CHIPS = ("eyeriss", "shidiannao", "edgetpu", "tpu_v1", "dpu_zcu102", "example")
 NETWORKS = ("fsrcnn", "mobilenet_v2", "resnet50")
+"""Shown in full; of the others what EDP gains."""
+
 FSRCNN = ((56, 5), (12, 1), (12, 3), (12, 3), (12, 3), (12, 3), (56, 1), (16, 3))
 ROWS, COLUMNS = (1, 4, 18, 72, 270, 540), (1, 4, 16, 60, 240, 960)
 GRID_CHIP = "dpu_zcu102"
@@ -70,6 +75,7 @@ def row(chip: str, network: Network) -> dict[str, str]:
         "chip": chip,
         "network": network.name,
         "EDP": f"{plain.edp_js / fused.edp_js:.2f}x",
+        "EDP, Js": f"{plain.edp_js:.4g} to {fused.edp_js:.4g}",
         "energy": f"{plain.energy_pj / fused.energy_pj:.2f}x",
         "latency": f"{plain.latency_s / fused.latency_s:.2f}x",
         "words with memory 0": f"{outer_words(plain) / 1e6:.1f} M to {outer_words(fused) / 1e6:.1f} M",
@@ -79,6 +85,30 @@ def row(chip: str, network: Network) -> dict[str, str]:
         "priced": str(proof.priced),
         "CPU s": f"{seconds:.1f}",
     }
+
+
+def gains(rows: list[dict[str, str]]) -> list[dict[str, str]]:
+    """Lines of edp.csv, a network each, from lines of fusion.csv."""
+    table: dict[str, dict[str, str]] = {}
+    for one in rows:
+        gap = "" if "proved" in one["could be better by"] else f", {one['could be better by']}"
+        line = table.setdefault(one["network"], {"network": one["network"]})
+        line[one["chip"]] = one["EDP"] + gap
+    return list(table.values())
+
+
+def orders(rows: list[dict[str, str]]) -> list[dict[str, str]]:
+    """Lines of chips.csv: the best chip of a network and the order of all, from lines of fusion.csv."""
+    table: dict[str, dict[str, list[float]]] = {}
+    for one in rows:
+        table.setdefault(one["network"], {})[one["chip"]] = [float(x) for x in one["EDP, Js"].split(" to ")]
+    lines = []
+    for network, chips in table.items():
+        alone, fused = zip(*chips.values(), strict=True)
+        best = [min(chips, key=lambda chip, way=way: chips[chip][way]) for way in range(2)]
+        tau = f"{kendalltau(alone, fused).statistic:.2f}"
+        lines.append({"network": network, "best": best[0], "best with stacks": best[1], "Kendall's tau": tau})
+    return lines
 
 
 def grid(network: Network, rows: tuple[int, ...], columns: tuple[int, ...]) -> list[dict[str, str]]:
@@ -175,9 +205,13 @@ def main() -> None:
     small = fsrcnn(18, 16)
     networks = [fsrcnn() if n == "fsrcnn" else accelsim.load_network(n) for n in NETWORKS]
     chips = CHIPS[:1] if chosen.quick else CHIPS
-    write(
-        chosen.out / "fusion.csv", [row(c, n) for n in ([small] if chosen.quick else networks) for c in chips]
-    )
+    rows = [row(c, n) for n in ([small] if chosen.quick else networks) for c in chips]
+    write(chosen.out / "fusion.csv", rows)
+    others = [] if chosen.quick else [n for n in network_names() if n not in NETWORKS]
+    rows += [row(c, accelsim.load_network(n)) for n in others for c in chips]
+    write(chosen.out / "edp.csv", gains(rows))
+    if not chosen.quick:  # of one chip there is no order
+        write(chosen.out / "chips.csv", orders(rows))
     lengths = (3, 5) if chosen.quick else (10, 20, 40, 80)
     write(chosen.out / "chain.csv", [timed(n) for n in lengths])
     write(chosen.out / "ranks.csv", [ranks(c, 4 if chosen.quick else 60) for c in chips if c != "tpu_v1"])

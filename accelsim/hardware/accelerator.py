@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -241,9 +242,7 @@ class Accelerator(Shown, Sourced):
         if tensor is not None and given is not None:
             return given
         sizes = [axis.size for axis in self.memories[m - 1].fanout if axis.shares is None]
-        if tensor is None or not sizes:
-            return 0
-        return sum(sizes) - len(sizes) + (0 if tensor == "O" else sizes[0])
+        return 0 if tensor is None else skew(sizes, tensor)
 
     @property
     def num_pes(self) -> int:
@@ -438,6 +437,11 @@ class Accelerator(Shown, Sourced):
         del data["version"]
         _trace(data, "", None, out)
         return out
+
+
+def skew(sizes: Sequence[int], tensor: Tensor) -> int:
+    """Cycles from end to end of an array of such axes, and to load a tile of `tensor`: what a fold takes."""
+    return sum(sizes) - len(sizes) + (0 if tensor == "O" else sizes[0]) if sizes else 0
 
 
 def _with_sourced(short: Any, full: Any) -> Any:

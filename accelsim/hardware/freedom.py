@@ -20,22 +20,27 @@ REDUCED = ("C", "R", "S")
 
 @dataclass(frozen=True)
 class Freedom:
-    """Leave for axes to carry a dimension, or without `dim` for a memory's loops to run in any order.
+    """Leave for axes to carry a dimension, or without `dim` for a memory's loops to run in any order, or for
+    the layers of an engine to run on the array.
 
-    places  (memory, axis) of each axis, or (memory, "")
-    """
+    places  (memory, axis) of each axis, or (memory, ""); none for an engine
+    """  # fmt: skip
 
     dim: Dim | None
     places: tuple[tuple[str, str], ...]
+    engine: str = ""
 
     def __str__(self) -> str:
+        if self.engine:
+            return f"layers of {self.engine} on the array"
         if self.dim is None:
             return "any loop order"
         return f"{self.dim} on {' and '.join(axis for _, axis in self.places)}"
 
 
 def freedoms(base: Accelerator, chip: Accelerator, used: Sequence[str] = DIMENSIONS) -> tuple[Freedom, ...]:
-    """What `chip` allows and `base` does not: dimensions in the order N G K C P Q R S, then loop orders.
+    """What `chip` allows and `base` does not: dimensions in the order N G K C P Q R S, then loop orders, then
+    layers that the base runs on an engine.
 
     used  dimensions that count, for instance those that the chip's mappings spread
 
@@ -60,7 +65,9 @@ def freedoms(base: Accelerator, chip: Accelerator, used: Sequence[str] = DIMENSI
         if allowed and not set(chip.orders(memory.name) or ((),)) <= set(allowed):
             loops.append((memory.name, ""))
     spread = [Freedom(dim, tuple(found[dim])) for dim in DIMENSIONS if dim in found]
-    return (*spread, *([Freedom(None, tuple(loops))] if loops else []))
+    units = {engine.name for engine in chip.engines}
+    freed = [Freedom(None, (), x.name) for x in base.engines if x.name not in units]
+    return (*spread, *([Freedom(None, tuple(loops))] if loops else []), *freed)
 
 
 def with_freedoms(base: Accelerator, granted: Sequence[Freedom]) -> Accelerator:
@@ -70,6 +77,8 @@ def with_freedoms(base: Accelerator, granted: Sequence[Freedom]) -> Accelerator:
     data = base.to_dict()
     flow = data.setdefault("dataflow", {})
     for freedom in granted:
+        if freedom.engine:
+            data["engines"] = [x for x in data["engines"] if x["name"] != freedom.engine]
         for memory, axis in freedom.places:
             if freedom.dim is None:
                 flow.get("orders", {}).pop(memory, None)

@@ -9,6 +9,7 @@ from rich.text import Text
 
 from accelsim.errors import AccelsimError
 from accelsim.hardware import Accelerator
+from accelsim.hardware.engines import HardwareEngine
 from accelsim.hardware.ports import assumed, feeds, ports_text
 from accelsim.mapping.mapper import map_layer
 from accelsim.report.drawings import axis_text, memory_text
@@ -98,8 +99,45 @@ def _peak(hardware: Accelerator) -> RenderableType:
     text.append(f"area    {hardware.area_mm2:.3g} mm2{without} ({areas})\n")
     static = hardware.static_mw
     split = f" ({', '.join(f'{k} {v:.3g}' for k, v in static.items())})" if len(static) > 1 else ""
-    text.append(f"static  {sum(static.values()):.3g} mW, drawn busy or not{split}")
+    text.append(f"static  {sum(static.values()):.3g} mW, drawn busy or not{split}\n")
+    text.append(f"start   {'; '.join(_starts(hardware))}")
+    for engine in hardware.engines:
+        text.append(f"\nengine  {_engine(engine)}")
     return text
+
+
+def _starts(hardware: Accelerator) -> Iterator[str]:
+    """What beginning takes, and what of it the file leaves at nothing."""
+    free = []
+    if hardware.network.overhead_us:
+        yield f"{hardware.network.overhead_us:g} us an inference"
+    if hardware.layer_cycles:
+        yield f"{hardware.layer_cycles:g} cycles a layer"
+    else:
+        free.append("layers")
+    moves = False
+    for m, memory in enumerate(hardware.memories):
+        if memory.serial_folds is not None:
+            yield f"{hardware.fold_cycles(m):g} cycles a fold of {memory.name}"
+        if memory.start_cycles or memory.burst_bytes:
+            moves = True
+            starts = f"{memory.start_cycles:g} cycles a transfer of {memory.name}"
+            yield starts + (f" in bursts of {memory.burst_bytes} bytes" if memory.burst_bytes else "")
+    if not moves:
+        free.append("transfers")
+    if free:
+        yield f"{' and '.join(free)} begin at once, as the file gives them nothing"
+
+
+def _engine(engine: HardwareEngine) -> str:
+    """What it runs, and how fast or with which figures of its own."""
+    runs = [
+        "/".join(rule.kinds) + (f" with windows over {rule.window_over}" if rule.window_over else "")
+        for rule in engine.runs
+    ]
+    rate = "" if engine.points_per_us is None else f"{engine.points_per_us:g} points a us"
+    own = ", ".join(f"{path} = {value:g}" for path, value in engine.changes.items())
+    return f"{engine.name} runs {', '.join(runs)}: {', '.join(x for x in (rate, own) if x)}"
 
 
 def _tiles(hardware: Accelerator) -> RenderableType:

@@ -36,11 +36,11 @@ class RowWindow(NamedTuple):
 @lru_cache(1 << 14)
 def rows_read(axis: RowWindow, count: int, size: int) -> int:
     """Distinct producer rows of `size` that the first `count` consumer rows read."""
-    if axis.upsample > 1 or (axis.dilation == 1 and axis.kernel >= axis.stride):
+    if axis.dilation == 1 and axis.kernel >= axis.stride:
         first, end = axis.reads(0, count, size)
         return end - first
     starts = range(-axis.pad, count * axis.stride - axis.pad, axis.stride)
-    rows = {start + i * axis.dilation for start in starts for i in range(axis.kernel)}
+    rows = {(start + i * axis.dilation) // axis.upsample for start in starts for i in range(axis.kernel)}
     return sum(0 <= x < size for x in rows)
 
 

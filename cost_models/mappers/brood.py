@@ -28,7 +28,7 @@ BROOD = 8
 FUNCTION = 0  # address of the function that prices eight mappings, 0 = none
 FRESH = 1  # whether it has not seen the problem at hand
 STATUS = 2  # [BROOD] of each mapping
-ASKED = STATUS + BROOD  # [BROOD, ASKS] what a search wants to know of each wish, see `greedy.lines`
+ASKED = STATUS + BROOD  # [BROOD, ASKS] what a search wants to know of each wish
 ASKS = 4
 SETS = ASKED + ASKS * BROOD  # `bs` of `lanes.nest`
 

@@ -2,8 +2,10 @@
 
 The start draws random mappings that fill the chip, keeps the best and climbs from those; its random numbers
 are always the same. From then on parents win tournaments of two, a child takes each memory's axes and order
-and each dimension's tiles from either, is mutated, and replaces the worst of the population if it is better
-and unlike all others. With the end of the budget near, what is best and was not climbed from yet is.
+and each dimension's tiles from either, is changed, and replaces the worst of the population if it is better
+and unlike all others. It is changed by mutations or by exchanges between two tiles; whichever has made more
+children better than their parents of late is chosen more often. With the end of the budget near, what is
+best and was not climbed from yet is.
 """
 
 from __future__ import annotations
@@ -19,7 +21,20 @@ from cost_models.mappers import brood as B
 from cost_models.mappers.brood import ask
 from cost_models.mappers.chance import below, mixed, uniform
 from cost_models.mappers.filled import draw, draw_axis, fill
-from cost_models.mappers.greedy import BEGUN, FREE_ORDERS, LIMIT, NOW, REFUSED, SPENT, better, count, improve
+from cost_models.mappers.greedy import (
+    BEGUN,
+    BRED,
+    FREE_ORDERS,
+    HELPED,
+    LIMIT,
+    NOW,
+    REFUSED,
+    SPENT,
+    TALLY,
+    better,
+    count,
+    improve,
+)
 from cost_models.mappers.wishes import (
     DIM,
     PARTS,
@@ -51,7 +66,13 @@ _STEPS = 30  # with that many evaluations each,
 _CHOSEN = 6  # the best on to the end
 _ALIKE = 8  # wishes of the same kind in the population
 _WIDENED = 0.5  # share of the children whose tiles are made large enough to fill the axes
-_AGAIN = 0.4  # chance of one more mutation, up to four
+_AGAIN = 0.4  # chance of one more change, up to four
+_RARE, _OFTEN = 0.05, 0.4  # least and largest share of children by exchanges
+_WINDOW = 128  # children of one way, after which its counts are halved
+
+# brood, of each child: how it was changed, and its better parent
+_WAY, _PARENT = B.ASKED, B.ASKED + B.BROOD
+_MUTATED, _EXCHANGED = 0, 1
 
 
 @inlined
@@ -269,13 +290,19 @@ def shrink(row, m, d, size, wish, iw):
 
 
 @step
-def mutate(row, allowed, sizes, wish, norders, scratch, state, ws, iw):
-    """Change one thing of a wish."""
-    M = iw[X.MEMORIES] & 7
+def any_tile(state, iw):
+    """(memory, dimension) of a tile that may change, drawn."""
     d = below(L.NDIM, state)
     while iw[X.PROBLEM + d] == 1:
         d = (d + 1) & 7
-    m = below(M - 1, state)
+    return below((iw[X.MEMORIES] & 7) - 1, state), d
+
+
+@step
+def mutate(row, allowed, sizes, wish, norders, scratch, state, ws, iw):
+    """Change one thing of a wish."""
+    M = iw[X.MEMORIES] & 7
+    m, d = any_tile(state, iw)
     what = uniform(state)
     if what < 0.3:  # another tile, near or far
         k = place_of(row, m, d, sizes, wish)
@@ -315,6 +342,67 @@ def mutate(row, allowed, sizes, wish, norders, scratch, state, ws, iw):
 
 
 @step
+def exchange(row, sizes, wish, state, iw):
+    """Shrink a tile of a wish and enlarge another, of any memory: where ports bind, both or neither help."""
+    m, d = any_tile(state, iw)
+    k = place_of(row, m, d, sizes, wish)
+    for _ in range(1 + below(4, state)):
+        k = max(k, divisor(d, k, 1, sizes))
+    shrink(row, m, d, sizes[d, k], wish, iw)
+    m, d = any_tile(state, iw)
+    if uniform(state) < 0.5:
+        size = iw[X.PROBLEM + d] if m == 0 else wish[row, WISH * (m - 1) + TILE + d]
+        wish[row, WISH * m + TILE + d] = max(size, wish[row, WISH * m + TILE + d])
+    else:
+        k = place_of(row, m, d, sizes, wish)
+        for _ in range(1 + below(3, state)):
+            even = divisor(d, k, -1, sizes)
+            k = even if even > 0 else k
+        set_tile(row, m, d, sizes[d, k], wish)
+
+
+@step
+def share_of_exchanges(tally):
+    """How many of the children are to be changed by exchanges, by how often that helped."""
+    mutated = (tally[HELPED + _MUTATED] + 1.0) / (tally[BRED + _MUTATED] + 2.0)
+    exchanged = (tally[HELPED + _EXCHANGED] + 1.0) / (tally[BRED + _EXCHANGED] + 2.0)
+    return min(_OFTEN, max(_RARE, exchanged / (mutated + exchanged)))
+
+
+@step
+def credit(b, objective, cost, tally, brood):
+    """Count child `b` for the way in which it was changed."""
+    way = brood[_WAY + b]
+    tally[BRED + way] += 1
+    tally[HELPED + way] += better(b, brood[_PARENT + b], objective, cost)
+    if tally[BRED + way] == _WINDOW:
+        tally[BRED + way] //= 2
+        tally[HELPED + way] //= 2
+
+
+@step
+def breed(
+    b, share, objective, allowed, sizes, wish, cost, norders, brood, scratch, state, ws, iw
+):  # fmt: skip
+    """Write a child to row `b`; `share` is the chance of exchanges."""
+    one, two = winner(objective, cost, state), winner(objective, cost, state)
+    brood[_PARENT + b] = two if better(two, one, objective, cost) else one
+    cross(b, one, two, wish, state, iw)
+    way = _EXCHANGED if uniform(state) < share else _MUTATED
+    brood[_WAY + b] = way
+    if way == _MUTATED and uniform(state) < _WIDENED:
+        widen(b, wish, scratch, iw)
+    times = 1
+    while times < 4 and uniform(state) < _AGAIN:
+        times += 1
+    for _ in range(times):
+        if way == _EXCHANGED:
+            exchange(b, sizes, wish, state, iw)
+        else:
+            mutate(b, allowed, sizes, wish, norders, scratch, state, ws, iw)
+
+
+@step
 def evolve(
     objective, until, budget, allowed, sizes, wish, cost, tally, orders, norders, state, scratch, tile, order,
     axis_dim, axis_factor, brood, figures, ws, iw,
@@ -335,19 +423,29 @@ def evolve(
             continue
         # Children of one population: their number depends on what is spent alone, not on `until`.
         n = min(B.BROOD, (turn if tally[SPENT] < turn else budget) - tally[SPENT])
+        share = share_of_exchanges(tally)
         for b in range(n):
-            cross(b, winner(objective, cost, state), winner(objective, cost, state), wish, state, iw)
-            if uniform(state) < _WIDENED:
-                widen(b, wish, scratch, iw)
-            times = 1
-            while times < 4 and uniform(state) < _AGAIN:
-                times += 1
-            for _ in range(times):
-                mutate(b, allowed, sizes, wish, norders, scratch, state, ws, iw)
-        trial(
-            n, objective, wish, cost, tally, orders, scratch, tile, order, axis_dim, axis_factor, brood,
-            figures, ws, iw,
-        )  # fmt: skip
+            breed(b, share, objective, allowed, sizes, wish, cost, norders, brood, scratch, state, ws, iw)
+        ask(n, wish, orders, scratch, tile, order, axis_dim, axis_factor, brood, figures, ws, iw)
+        for b in range(n):
+            if count(
+                b,
+                wish,
+                cost,
+                tally,
+                orders,
+                scratch,
+                tile,
+                order,
+                axis_dim,
+                axis_factor,
+                brood,
+                figures,
+                ws,
+                iw,
+            ):
+                credit(b, objective, cost, tally, brood)
+                keep(b, objective, wish, cost, orders, iw)
 
 
 @step
@@ -372,6 +470,8 @@ def advance(
             axis_dim, axis_factor, brood, figures, ws, iw,
         )  # fmt: skip
         state[0] = mixed(seed)
+        for i in range(BRED, TALLY):
+            tally[i] = 0
     row = 0
     if some:
         evolve(

@@ -23,7 +23,8 @@ NOW = B.BROOD  # accepted
 # tally: int64[TALLY]: evaluations so far, those after which climbing stops, and those of the start
 SPENT, LIMIT, BEGUN = 0, 1, 2
 REFUSED = 3  # wishes that did not fit: not priced, and quickly found out
-TALLY = 4
+BRED, HELPED = 4, 6  # [2] children changed in either way, and those of them better than their parents
+TALLY = 8
 
 _REFUSALS = 8  # that count as an evaluation
 

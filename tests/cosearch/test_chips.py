@@ -295,6 +295,22 @@ def test_what_wires_cost_and_hand_on_is_the_base_s() -> None:
             assert {axis.by_distance for axis in axes} == {distance}
 
 
+@pytest.mark.parametrize("sizes_only", [False, True])
+def test_a_fold_takes_longer_on_a_longer_array(sizes_only: bool) -> None:
+    """Half of the skew and loading of 12 x 14, as given, stays half of that of any other array."""
+    data = load_hardware("eyeriss").to_dict()
+    data["memories"][2] |= {"serial_folds": "W", "fold_cycles": 18}
+    space = ChipSpace(load_hardware(data), sizes_only)
+    rows = drawn(space)
+    seen = set()
+    for row in rows[space.faults(rows) == ""][:12]:
+        chip = made(space, row)
+        sizes = [axis.size for axis in chip.memories[1].fanout if axis.shares is None]
+        assert chip.fold_cycles(2) == pytest.approx((sum(sizes) - len(sizes) + sizes[0]) / 2)
+        seen.add(chip.fold_cycles(2))
+    assert len(seen) > 3
+
+
 def test_importances_deal_dimensions_to_the_axes() -> None:
     """The axes take turns, the most important dimension first; of equals the first in the file's order."""
     space = ChipSpace(load_hardware("eyeriss"))

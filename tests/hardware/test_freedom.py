@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
 from accelsim import Layer, evaluate, load_hardware
@@ -68,7 +70,29 @@ def test_loops_in_any_order() -> None:
     assert freedoms(loose, base) == ()
 
 
-@pytest.mark.parametrize("name", ["nvdla_256", "eyeriss", "edgetpu", "shidiannao"])
+def test_engines_of_a_found_chip() -> None:
+    """The host stays; the ALU is made of the array, so that its layers run on the found one, as a freedom."""
+    import numpy as np
+
+    space = ChipSpace(load_hardware("dpu_zcu102"))
+    rng = np.random.default_rng(2)
+    rows = np.stack([rng.integers(0, gene.choices, 60) for gene in space.genes], axis=1)
+    row = next(row for row in rows if not space.faults(row[None])[0])
+    chip = space.accelerators(row[None])[0]
+    assert [engine.name for engine in chip.engines] == ["Arm"]
+    assert [engine.name for engine in space.documented(row).engines] == ["Arm"]
+    pool = Layer.pool(C=32, P=1, Q=1, R=112, S=112)
+    base, found = (evaluate(hw, pool, mapper="template") for hw in (space.base, chip))
+    assert found.compute_cycles == base.compute_cycles == math.ceil(32 * 112**2 / 1200 * space.base.clock_mhz)
+    *_, alu = freedoms(space.base, chip)
+    assert str(alu) == "layers of ALU on the array"
+    freed = with_freedoms(space.base, [alu])
+    assert [engine.name for engine in freed.engines] == ["Arm"]
+    assert freed.for_layer(Layer.depthwise(C=96, P=28, Q=28, R=3, S=3)).num_pes == space.base.num_pes
+    assert freedoms(freed, chip)[-1:] != (alu,)
+
+
+@pytest.mark.parametrize("name", ["nvdla_256", "eyeriss", "edgetpu", "shidiannao", "dpu_zcu102"])
 def test_a_found_chip_has_no_freedom_that_its_freed_base_has_not(name: str) -> None:
     import numpy as np
 

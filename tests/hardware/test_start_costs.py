@@ -11,6 +11,7 @@ import pytest
 import accelsim
 from accelsim import Layer
 from accelsim.report.stacks import latency_stack
+from tests.command import run
 from tests.fusion.test_price import entry, price, small
 from tests.mapping.invented import axis, machine, memory
 
@@ -79,6 +80,28 @@ def test_a_layer_starts_once() -> None:
     assert stack["layer start"] == 1000
     assert sum(stack.values()) == pytest.approx(cost.latency_cycles)
     assert latency_stack(free) == {k: v for k, v in stack.items() if k != "layer start"}
+
+
+def test_check_says_what_begins_at_once(capsys, tmp_path) -> None:
+    file = tmp_path / "chip.json"
+    wanted = {
+        json.dumps(BASE): "start   layers and transfers begin at once, as the file gives them nothing",
+        json.dumps(BASE | {"layer_cycles": 20}): "start   20 cycles a layer; transfers begin at once, as",
+        json.dumps(BASE | {"network": {"overhead_us": 7}}): "start   7 us an inference; layers and transfers",
+    }
+    whole = json.loads(json.dumps(BASE | {"layer_cycles": 20}))
+    whole["memories"][0] |= {"start_cycles": 30, "burst_bytes": 64}
+    wanted[json.dumps(whole)] = (
+        "start   20 cycles a layer; 30 cycles a transfer of DRAM in bursts of 64 bytes\n"
+    )
+    for text, line in wanted.items():
+        file.write_text(text)
+        code, out, _ = run(capsys, "check", str(file))
+        assert code == 0
+        assert line in out
+    out = run(capsys, "check", "dpu_zcu102")[1]
+    assert "engine  Arm runs pool with windows over 8: 1200 points a us" in out
+    assert "engine  ALU runs depthwise/pool/eltwise: memories.banks.fanout.pixels.size = 4, " in out
 
 
 @pytest.mark.parametrize("overlap", [True, False])

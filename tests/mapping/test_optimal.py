@@ -26,8 +26,20 @@ OBJECTIVES: tuple[Objective, ...] = ("edp", "latency", "energy")
 MAX_MAPPINGS = 6_000
 
 
+def ports(chance: random.Random, holds: list[str]) -> dict[str, Any]:
+    """Ports shared in any way, whose transfers may take time to start and move bursts."""
+    users = chance.sample([f"{way} {t}" for way in ("read", "write") for t in holds], len(holds))
+    shared = {"ports": [{"bytes_per_cycle": 0.5, "users": users}]}
+    out = {"bandwidth": chance.choice((None, 0.25, 1, 4, 4, {"read_write": 1}, shared))}
+    if chance.random() < 0.15:
+        out |= {"start_cycles": chance.choice((0, 3, 50)), "burst_bytes": chance.choice((None, 4, 32))}
+    return out
+
+
 def machine(chance: random.Random) -> dict[str, Any]:
-    """A small random machine: 2 to 6 memories, bypass, up to 6 axes, tight capacities, any capability."""
+    """A small random machine: 2 to 6 memories, bypass, up to 6 axes, tight capacities, any capability; layers
+    that take time to start, MACs of several cycles or that skip zeros.
+    """  # fmt: skip
     count = chance.choice((2, 3, 3, 3, 4, 6))
     memories: list[dict[str, Any]] = []
     axes: dict[str, dict[str, list[str]]] = {}
@@ -48,8 +60,7 @@ def machine(chance: random.Random) -> dict[str, Any]:
                 memory["overlap"] = chance.random() < 0.5
         if m > 0 and chance.random() < 0.15:
             memory["serial_folds"] = chance.choice(holds)
-        if chance.random() < 0.7:
-            memory["bandwidth"] = chance.choice((0.25, 1, 4))
+        memory |= ports(chance, holds)
         read, write = chance.choice((1, 5, 40)), chance.choice((1, 5, 40))
         memory["energy"] = {
             "read_pj_per_bit": read / (m + 1),
@@ -87,6 +98,9 @@ def machine(chance: random.Random) -> dict[str, Any]:
         "technology_nm": 28,
         "clock_mhz": 500,
         "precision_bits": {"weight": bits, "input": 8, "output": 8, "psum": chance.choice((8, 16, 32))},
+        "layer_cycles": chance.choice((0, 0, 20)),
+        "mac": {"cycles": chance.choice((1, 1, 3)), "on_zero": {"I": chance.choice(("nothing", "time"))}},
+        "density": {"I": chance.choice((1, 0.5))},
         "memories": memories,
         "dataflow": {"axes": axes, "orders": orders} if chance.random() < 0.8 else {},
     }

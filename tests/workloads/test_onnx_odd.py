@@ -50,6 +50,24 @@ def test_differences_of_neighbours_read_a_signal_once(tmp_path):
     assert counts(m.read(tmp_path)) == (0, 100, 0, 98, 100)
 
 
+def test_rows_that_are_gathered_twice_are_read_once(tmp_path):
+    m = Model(x=[2, 10])
+    m.node("Gather", ["x", m.value("at", 0, 3, 4, 9, 3)], "y", axis=1)
+    assert counts(m.read(tmp_path)) == (0, 8, 0, 10, 8)
+
+
+@pytest.mark.parametrize("shape", [(1, 4, 9, 9), (2, 3, 8, 7)])
+def test_a_slice_of_a_resized_map_reads_what_lies_there(shape, tmp_path):
+    m = Model(x=list(shape))
+    sizes = m.value("sizes", *shape[:2], shape[2] + 5, 2 * shape[3])
+    y = m.node("Resize", ["x", "", "", sizes], "wide")
+    y = m.node("Slice", [y, m.value("s", 1), m.value("e", 4), m.value("a", 2)], "rows")
+    m.node("Softmax", [y], "y")
+    net = m.read(tmp_path)
+    assert sum(e.elements for e in net.inputs_of[-1]) == net.layers[-1].input_elements
+    assert net.layers[-1].output_elements == shape[0] * shape[1] * 3 * 2 * shape[3]
+
+
 @pytest.mark.parametrize("shape", [(4,), (5, 4), (1, 4)])
 def test_a_bias_that_is_data_is_added(shape, tmp_path):
     m = Model(x=[5, 8], c=list(shape))

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from accelsim.errors import AccelsimError
 from accelsim.workloads import Layer, Network, NetworkBuilder, load_network, network_names
 from accelsim.workloads.network import INPUT
-from accelsim.workloads.reach import SAME, RowWindow, Whole, Window, upsampled
+from accelsim.workloads.reach import SAME, RowWindow, Whole, Window, rows_read, upsampled
 from accelsim.workloads.spaces import load_space, space_names
 
 
@@ -51,6 +51,29 @@ def test_an_axis_reads_the_hull_of_what_its_rows_read(size, kernel, stride, dila
         assert got == (lo, hi)
     if first == end:
         assert got == (0, 0)
+
+
+@given(st.integers(1, 12), st.integers(1, 5), st.integers(1, 5), SMALL, st.integers(-2, 3), SMALL)
+@settings(max_examples=400, deadline=None)
+def test_rows_that_strides_skip_are_not_read(size, kernel, stride, dilation, pad, upsample):
+    out = (size * upsample + 2 * pad - (kernel - 1) * dilation - 1) // stride + 1
+    if out < 1:
+        return
+    shown = walk_conv(out, size * upsample, kernel, stride, dilation, pad)
+    read = {row // upsample for row in set().union(*shown)}
+    assert rows_read(RowWindow(stride, dilation, kernel, pad, upsample), out, size) == len(read)
+
+
+def test_builders_edges_leave_out_what_strides_skip():
+    net = NetworkBuilder("skips", 3, 9, 11)
+    x = net.pool(net.conv(net.input, 4, 1, stride=2), 2, 3)
+    built = net.build(x)
+    assert [e.elements for e in built.edges] == [3 * 5 * 6, 4 * 4 * 4]
+    assert [e.elements for e in built.edges] == [x.input_elements for x in built.layers]
+    assert built.input_elements == 90
+    assert [built.area_read(*pair) for pair in zip(built.edges, built.windows)] == [30, 16]
+    assert built.reads_all(built.edges[1], built.windows[1])
+    assert not built.reads_all(built.edges[1]._replace(elements=32), built.windows[1])
 
 
 @given(st.integers(1, 7), st.integers(1, 5), SMALL, st.integers(0, 2))

@@ -18,8 +18,10 @@ from numpy.typing import NDArray
 from accelsim.cosearch.genes import LEVELS, SHARES, Genomes, PartGene
 from accelsim.errors import AccelsimError
 from accelsim.hardware import Accelerator
+from accelsim.hardware.accelerator import skew
 from accelsim.hardware.fields import DIMENSIONS
 from accelsim.hardware.memory import Axis
+from accelsim.hardware.paths import find
 from accelsim.hardware.search_space import SearchSpace
 
 AXIS_NAMES = ("x", "y", "z", "u", "v", "w")
@@ -70,6 +72,16 @@ class ArrayGenes:
             for a in self.memory.fanout
         ]
         return max([1, *free])
+
+    @cached_property
+    def apart(self) -> set[str]:
+        """Engines that are no part of the array: their figures name none of its axes."""
+        data, lanes = self.base.to_dict(), f"memories[{self.m}].fanout"
+        return {
+            engine.name
+            for engine in self.base.engines
+            if not any(find(data, path, self.base).path.startswith(lanes) for path in engine.changes)
+        }
 
     @cached_property
     def genes(self) -> tuple[PartGene, ...]:
@@ -163,7 +175,19 @@ class ArrayGenes:
         return np.asarray(bad)
 
     def enter(self, data: dict[str, Any], old: tuple[Axis, ...], found: Arrays) -> None:
-        """Give a hardware file, whose fan-out was `old`, the one array of `found`."""
+        """Give a hardware file, whose fan-out was `old`, the one array of `found`. A given time of a fold
+        grows with the array, whose skew it stands for.
+        """  # fmt: skip
+        self._set_axes(data, old, found)
+        below = self.base.memories[self.m + 1 : self.m + 2]
+        if below and below[0].serial_folds is not None and below[0].fold_cycles:
+            fan = data["memories"][self.m]["fanout"]
+            sizes = [axis["size"] for axis in fan if axis.get("shares") is None]
+            before, after = (skew(x, below[0].serial_folds) for x in ([a.size for a in self.own], sizes))
+            if before:
+                data["memories"][self.m + 1]["fold_cycles"] = below[0].fold_cycles * after / before
+
+    def _set_axes(self, data: dict[str, Any], old: tuple[Axis, ...], found: Arrays) -> None:
         memory = data["memories"][self.m]
         if self.sizes_only:
             sizes = iter(found.sizes[0].tolist())
@@ -192,7 +216,9 @@ class ArrayGenes:
             free = "G" not in self.array.dims and any(dim in _CHANNELS for dim in dims)
             carried[AXIS_NAMES[a]] = dims + (["G"] if free else [])
         memory["fanout"] = axes
-        data.pop("engines", None)  # they were made for the old array
+        kept = [engine for engine in data.pop("engines", []) if engine["name"] in self.apart]
+        if kept:  # others were made of the old array
+            data["engines"] = kept
         memory.get("sources", {}).pop("fanout", None)
         flow = data.setdefault("dataflow", {})
         flow.setdefault("axes", {})[self.memory.name] = carried

@@ -215,7 +215,7 @@ def _resized(old: int, new: int, nearest: bool) -> list[_Stretch]:
 def gather(graph: Graph, node: Any) -> None:
     """Look-up in a constant table (an embedding) is a pass over the rows found.
 
-    In an activation, known positions at even distances are a view; others are read and written.
+    In an activation, known positions at even distances are a view; others are read, each once, and written.
     """
     table, indices = node.input[:2]
     y = node.output[0]
@@ -234,6 +234,11 @@ def gather(graph: Graph, node: Any) -> None:
             cut = (*shape[:axis], len(positions), *shape[axis + 1 :])
             graph.parts[y] = P.reshape(found, cut, graph.shape(y))
             return
+        rows, once = f"{y}:rows", sorted(set(positions))
+        graph.values.define(rows, (*shape[:axis], len(once), *shape[axis + 1 :]), graph.values.kind(table))
+        graph.parts[rows] = P.touched(graph.read(table), shape, {axis: once})
+        move(graph, node, [rows], P.elements(graph.parts[rows]), [y])
+        return
     size = graph.elements(y)
     parts = graph.read(table)
     layer = graph.elementwise(node, 1)

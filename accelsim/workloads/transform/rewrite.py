@@ -176,7 +176,10 @@ def _dense(network: Network, i: int, layer: Layer) -> bool:
     if len(reads) != 1 or reads[0][0].operand != "I":
         return False
     edge, window = reads[0]
-    consumers = ((e, w) for j in range(i + 1, len(network.layers)) for e, w in network.reads_of[j])
+    readers = sorted({e.consumer for e in network.consumers_of[i]})
     return edge.elements == layer.N * layer.C * network.area_read(edge, window) and all(
-        e.operand == "I" and network.reads_all(e, w) for e, w in consumers if e.producer == i
+        e.operand == "I" and network.reads_all(e, w)
+        for j in readers
+        for e, w in network.reads_of[j]
+        if e.producer == i
     )
