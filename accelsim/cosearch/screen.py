@@ -2,7 +2,7 @@
 
 First by lower bounds: what some known design beats whatever its mappings are is not mapped at all. The others
 are sketched, with a tenth of the evaluations (`accelsim.mapping.sketch`). Then, round by round, those are
-mapped in full that no known design beats, were their sketch to fall as much as any before in this generation.
+mapped in full that no known design beats, were their sketch to fall as much as half of those before did.
 """
 
 from __future__ import annotations
@@ -107,4 +107,4 @@ def _promote(phase: Phase, rows: Genomes, values: NDArray[np.float64], levels: N
         values[chosen] = phase.evaluate(rows[chosen])
         levels[chosen] = MAPPED
         ratio = (values[chosen] / before)[:, columns]
-        fall[columns] = np.minimum(fall[columns], np.nanmin(np.where(ratio > 0, ratio, 1.0), axis=0))
+        fall[columns] = np.minimum(fall[columns], np.median(np.where(ratio > 0, ratio, 1.0), axis=0))

@@ -78,12 +78,11 @@ def _single(
     g = gcd(stride, dilation)
     every = stride // g
     step = dilation // g
-    for phase in range(0, stride, g):
-        k0 = next(k for k in range(every) if k * dilation % stride == phase)
+    for phase, k0 in sorted((k * dilation % stride, k) for k in range(min(every, kernel))):
         width = -(-(kernel - k0) // every)
         first = (phase - pad) % stride
         count = -(-(outputs - first) // stride)
-        if width < 1 or count < 1:
+        if count < 1:
             continue
         x0 = (first + pad - k0 * dilation) // stride
         if count <= size:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ import pytest
 import accelsim
 from accelsim.cosearch.goals import front
 from accelsim.cosearch.run import load_study, search
-from accelsim.cosearch.screen import BOUNDED, MAPPED, SKETCHED, Known, screened
+from accelsim.cosearch.screen import BOUNDED, MAPPED, SKETCHED, Known, _promote, screened
 from accelsim.cosearch.setup import Setup
 from accelsim.cosearch.strategies import load_strategy
 from accelsim.errors import AccelsimError
@@ -76,6 +77,24 @@ def test_it_is_the_same_on_workers_and_resumed(tmp_path) -> None:
     again = search(**TINY, evaluations=24, study=path)
     assert same(again, whole)
     assert (load_study(path).levels == whole.levels).all()
+
+
+@pytest.mark.parametrize(("falls", "mapped"), [((0.5, 1.0, 1.0), 3), ((0.5, 1.0, 0.6), 4)])
+def test_sketches_are_judged_by_how_most_fell(falls, mapped) -> None:
+    """Three are the front of the sketches; the fourth is 1.5 times above one of them."""
+    sketches = np.array([[1.0, 9.0], [4.0, 4.0], [9.0, 1.0], [6.0, 6.0]])
+    full = sketches * np.array([*falls, 1.0])[:, None]
+    metric = SimpleNamespace(mapped=True)
+    phase = SimpleNamespace(
+        known=Known(2),
+        goals=SimpleNamespace(metrics={"latency": metric, "energy": metric}, costs=lambda values: values),
+        excess=lambda values: np.zeros((len(values), 1)),
+        evaluate=lambda rows: full[rows],
+    )
+    values, levels = sketches.copy(), np.full(4, SKETCHED)
+    _promote(phase, np.arange(4), values, levels)
+    assert (levels == MAPPED).sum() == mapped
+    np.testing.assert_array_equal(values[levels == MAPPED], full[levels == MAPPED])
 
 
 def test_the_switch_counts() -> None:

@@ -30,8 +30,14 @@ def more_memory(chance: random.Random, data: dict[str, Any]) -> None:
 
 def more_bandwidth(chance: random.Random, data: dict[str, Any]) -> None:
     for memory in data["memories"]:
-        if "bandwidth" in memory:  # others have no limit
-            memory["bandwidth"] *= chance.choice((1, 2, 8))
+        rate, times = memory["bandwidth"], chance.choice((1, 2, 8))
+        if isinstance(rate, dict) and "ports" in rate:
+            for port in rate["ports"]:
+                port["bytes_per_cycle"] *= times
+        elif isinstance(rate, dict):
+            memory["bandwidth"] = {way: one * times for way, one in rate.items()}
+        elif rate is not None:  # else as wide as its ports
+            memory["bandwidth"] = rate * times
 
 
 def more_lanes(chance: random.Random, data: dict[str, Any]) -> None:
@@ -50,7 +56,7 @@ def test_more_is_never_worse(seed: int, change: Any) -> None:
         data, layer = machine(chance), problem(chance)
         if change is more_lanes and not any(memory["fanout"] for memory in data["memories"]):
             continue
-        if change is more_bandwidth and not any("bandwidth" in memory for memory in data["memories"]):
+        if change is more_bandwidth and all(memory["bandwidth"] is None for memory in data["memories"]):
             continue
         for memory in data["memories"]:  # whose instances leak, and more lanes mean more of them
             memory["energy"]["leakage_mw"] = 0

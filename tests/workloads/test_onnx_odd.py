@@ -4,7 +4,7 @@ import pytest
 
 pytest.importorskip("onnx")
 
-from accelsim import evaluate, load_network
+from accelsim import AccelsimError, evaluate, load_network
 from accelsim.workloads import Layer
 from tests.workloads.test_onnx_more import microsoft
 from tests.workloads.test_onnx_ops import Model
@@ -220,3 +220,40 @@ def test_operators_of_the_first_opset(tmp_path):
     m.node("Gemm", [y, m.weight("g", 64, 10), m.weight("gb", 10)], "y", broadcast=1)
     net = m.read(tmp_path, opset=1)
     assert net.layers == (Layer.conv2d(K=4, C=3, P=4, Q=4, R=3, S=3), Layer(N=1, K=10, C=64, op="gemm"))
+
+
+def test_phases_of_a_dilated_transposed_convolution_read_the_image_once(tmp_path):
+    """Those at the borders read rows that do not lie at even distances."""
+    m = Model(x=[1, 1, 3, 5])
+    window = {"strides": [1, 1], "dilations": [1, 3], "pads": [0, 0, 0, 1]}
+    m.node("ConvTranspose", ["x", m.weight("w", 1, 2, 1, 2)], "y", **window)
+    assert m.read(tmp_path).input_elements == 15
+
+
+def test_phases_that_no_tap_reaches_cost_no_time(tmp_path):
+    m = Model(x=[1, 1, 4, 4])
+    m.node("ConvTranspose", ["x", m.weight("w", 1, 1, 2, 2)], "y", strides=[100_000, 100_000])
+    net = m.read(tmp_path)
+    assert net.macs == 16 * 4
+
+
+@pytest.mark.parametrize(
+    ("attributes", "message"),
+    [
+        ({"hidden_size": 5}, "hidden_size is 5, but R has states of 4"),
+        ({"direction": "sideways"}, "direction must be forward or reverse"),
+        ({"direction": "bidirectional"}, "but is 'bidirectional' with 1"),
+    ],
+)
+def test_recurrent_layers_that_contradict_themselves(attributes, message, tmp_path):
+    m = Model(x=[3, 1, 2])
+    m.node("GRU", ["x", m.weight("w", 1, 12, 2), m.weight("r", 1, 12, 4)], "y", **attributes)
+    with pytest.raises(AccelsimError, match=message):
+        m.read(tmp_path)
+
+
+def test_a_strange_name_of_an_operator_stays_on_one_line(tmp_path):
+    m = Model(x=[2, 3])
+    m.node("Ma\nde", ["x"], "y")
+    with pytest.raises(AccelsimError, match=r"1 Ma\\nde"):
+        m.read(tmp_path)

@@ -154,14 +154,8 @@ def _rows(graph: Graph, x: str, piece: tuple[phases.AxisPiece, ...]) -> str | Op
     parts, shape = graph.read(x), graph.shape(x)
     if all(len(a.rows) == n for a, n in zip(piece, shape[2:])):
         return x
-    for axis, one in enumerate(piece, 2):
-        rows = sorted(one.rows)
-        step = rows[1] - rows[0] if len(rows) > 1 else 1
-        if rows != list(range(rows[0], rows[-1] + 1, step)):
-            return Operand(P.loose(graph.read(x), prod(shape[:2]) * prod(len(a.rows) for a in piece)))
-        parts = P.take(parts, shape, axis, rows[0], len(rows), step)
-        shape = (*shape[:axis], len(rows), *shape[axis + 1 :])
-    return Operand(parts)
+    wanted = {axis: sorted(one.rows) for axis, one in enumerate(piece, 2)}
+    return Operand(P.touched(parts, shape, wanted))
 
 
 def _subpixel_window(window: SlidingWindow, before: Shape, several: int) -> Reads:

@@ -17,6 +17,8 @@ from accelsim.workloads.onnx.parts import Origin, Parts
 
 GATES = {"LSTM": 4, "GRU": 3, "RNN": 1}
 
+WAYS = {b"forward": 1, b"reverse": 1, b"bidirectional": 2}
+
 STEPS = 10_000
 """Longest sequence that is unrolled."""
 
@@ -40,11 +42,19 @@ def recurrent(graph: Graph, node: Any) -> None:
         raise AccelsimError(
             f"W {list(filters)} and R {list(back)} do not fit {gates} gates of {hidden} and inputs of {width}"
         )
+    if attributes.get("hidden_size", hidden) != hidden:
+        raise AccelsimError(f"hidden_size is {attributes['hidden_size']}, but R has states of {hidden}")
+    direction = attributes.get("direction", b"forward")
+    if WAYS.get(direction) != ways:
+        raise AccelsimError(
+            f"direction must be forward or reverse, or bidirectional with two ways in W, but is "
+            f"{direction.decode(errors='replace')!r} with {ways}"
+        )
     if steps > STEPS:
         raise AccelsimError(f"a sequence of {steps} steps is too long to unroll; at most {STEPS}")
     params = graph.params(k for k in (w, r, *node.input[3:4], *node.input[7:8]) if k)
     states = [[_state(graph, node, k, d, last) for k in (5, 6)] for d in range(ways)]
-    back_first = attributes.get("direction") == b"reverse"
+    back_first = direction == b"reverse"
     outputs: list[list[int]] = []
     for d in range(ways):
         base = f".way{d}" if ways > 1 else ""

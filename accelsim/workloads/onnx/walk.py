@@ -137,7 +137,7 @@ def refusal(graph: Graph, more: str = "") -> str:
             continue
         names = MICROSOFT if key.startswith("com.microsoft.") else HANDLERS
         close = get_close_matches(key.rpartition(".")[2], names, n=1)
-        parts.append(f"{n} {key}" + (f" (did you mean {close[0]!r}?)" if close else ""))
+        parts.append(f"{n} {repr(key)[1:-1]}" + (f" (did you mean {close[0]!r}?)" if close else ""))
     return (
         f"operators not supported: {', '.join(parts)}{more}; --allow-unknown prices them as element-wise "
         f"estimates{instead}"
