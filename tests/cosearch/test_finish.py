@@ -13,7 +13,8 @@ import pytest
 import accelsim
 from accelsim import AccelsimError
 from accelsim.cosearch.export import design_files
-from accelsim.cosearch.finish import EXACT, LEAST, Finished, at_home, moved
+from accelsim.cosearch.finish import EXACT, LEAST, Finished, moved
+from accelsim.cosearch.freed import at_home
 from accelsim.cosearch.run import resume
 from accelsim.cosearch.screen import MAPPED
 from accelsim.mapping.optimal import OptimalMapper
@@ -47,7 +48,7 @@ def test_the_search_itself_is_the_same(plain, done) -> None:
 
 def test_no_design_gets_worse_and_some_get_better(plain, done) -> None:
     column = plain.setup.goals.column["edp"]
-    for (candidate, base), made in done.finished.items():
+    for (candidate, base, _), made in done.finished.items():
         assert made.values[column] <= made.before[column]
         if not base:
             assert made.before[column] == plain.values[candidate, column]
@@ -191,7 +192,7 @@ def test_the_base_chip_keeps_the_searchs_mappings_where_these_are_better(options
     assert home is not None
     values = tuple(None if v != v else v for v in phase.evaluate(home[None])[0].tolist())
     found.finish(Finished(index, True, values, values, "", 3))
-    item = found._shown(found.finished[index, True])
+    item = found._shown(found.finished[index, True, ()])
     (mapped,) = found.mappings(item)
     assert mapped.cost.latency_s == pytest.approx(item.metrics["latency"], rel=1e-12)
     assert mapped.cost.energy_pj * 1e-12 == pytest.approx(item.metrics["energy"], rel=1e-12)
