@@ -137,9 +137,11 @@ def test_recurrent_layers_with_and_without_states(op, gates, way, last, tmp_path
     state = [batch, ways, hidden] if last else [ways, batch, hidden]
     weights = steps * batch * width + batch  # inputs and lengths
     for given in (False, True):
-        m = Model(x=[batch, steps, width] if last else [steps, batch, width], l=[batch], h=state, c=state)
+        m = Model(
+            x=[batch, steps, width] if last else [steps, batch, width], lengths=[batch], h=state, c=state
+        )
         names = ["x", m.weight("w", ways, gates * hidden, width), m.weight("r", ways, gates * hidden, hidden)]
-        names += ["", "l", *(["h", *(["c"] if op == "LSTM" else [])] if given else [])]
+        names += ["", "lengths", *(["h", *(["c"] if op == "LSTM" else [])] if given else [])]
         m.node(op, names, op, ["y"], hidden_size=hidden, direction=way, layout=last)
         first = m.node("Gather", ["y", m.value("at", 0)], "first", axis=last)
         m.node("MatMul", [first, m.weight("v", hidden, 2)], "out")

@@ -1,0 +1,300 @@
+"""Rules that the standard has in words only: its inference of shapes does not check them.
+
+By operator, what its values must be like. A file that breaks one runs nowhere, so it is refused, not priced.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from math import isfinite, prod
+from typing import Any
+
+import numpy as np
+
+from accelsim.errors import AccelsimError, nearest
+from accelsim.workloads.onnx.values import Shape, Values
+
+
+class Operator:
+    """A node with what is known of its operands; positions beyond them, and those left out, are None."""
+
+    def __init__(self, values: Values, node: Any, attributes: dict[str, Any]) -> None:
+        self.kind = str(node.op_type)
+        self.attributes = attributes
+        self._values = values
+        self._names = list(node.input)
+        self.outputs = list(node.output)
+
+    def shape(self, k: int) -> Shape | None:
+        """Sizes of operand `k`."""
+        return self._values.find(self._names[k]) if k < len(self._names) else None
+
+    def data(self, k: int) -> list[Any] | None:
+        """Value of operand `k` as a flat list."""
+        value = self._values.data(self._names[k]) if k < len(self._names) else None
+        return None if value is None else np.ravel(value).tolist()
+
+    def word(self, key: str, default: str, known: Sequence[str]) -> None:
+        """Raise AccelsimError unless an attribute is one of the words that the standard has."""
+        said = self.attributes.get(key, default)
+        said = said.decode(errors="replace") if isinstance(said, bytes) else str(said)
+        if said not in known:
+            raise AccelsimError(f"{key}: unknown word {said!r:.80}{nearest(said, known)}")
+
+
+def check(values: Values, node: Any, attributes: dict[str, Any]) -> None:
+    """Raise AccelsimError where an operator of the standard breaks a rule, as far as its values are known."""
+    one = Operator(values, node, attributes)
+    if node.op_type in _ALONG:
+        shape = one.shape(0)
+        if shape is not None:
+            _axis(attributes.get("axis", -1), len(shape))
+    if node.op_type in RULES:
+        RULES[node.op_type](one)
+
+
+def _axis(axis: int, rank: int, what: str = "axis") -> int:
+    if not -rank <= axis < rank:
+        raise AccelsimError(f"{what} is {axis}, but its input has {rank} axes: from {-rank} to {rank - 1}")
+    return axis % rank
+
+
+_ALONG = frozenset({"LayerNormalization", "RMSNormalization", "LpNormalization"})
+
+
+def _fits(what: str, found: Shape | None, wanted: Sequence[Shape]) -> None:
+    """Raise AccelsimError unless a known shape is one of `wanted`."""
+    if found is not None and found not in wanted:
+        choices = " or ".join(str(list(x)) for x in wanted)
+        raise AccelsimError(f"{what} has shape {list(found)}, but must have {choices}")
+
+
+def _spreads(what: str, found: Shape | None, over: Shape) -> None:
+    """Raise AccelsimError unless a known shape broadcasts to `over`, which stays as it is."""
+    if found is None:
+        return
+    tail = over[len(over) - len(found) :]
+    if len(found) > len(over) or any(n not in (1, m) for n, m in zip(found, tail)):
+        raise AccelsimError(f"{what} of shape {list(found)} does not broadcast to {list(over)}")
+
+
+# -- by operator -----------------------------------------------------------------------------------------
+
+
+def _conv(op: Operator, weight: int = 1, bias: int = 2) -> None:
+    filters = op.shape(weight)
+    if filters:
+        _fits("the bias", op.shape(bias), [(filters[0],)])
+
+
+def _conv_transpose(op: Operator) -> None:
+    filters = op.shape(1)
+    if filters and len(filters) > 1:
+        _fits("the bias", op.shape(2), [(filters[1] * op.attributes.get("group", 1),)])
+
+
+def _gemm(op: Operator) -> None:
+    a, b = op.shape(0), op.shape(1)
+    if a and b and len(a) == len(b) == 2 and not op.attributes.get("broadcast"):
+        rows = a[1 if op.attributes.get("transA") else 0]
+        columns = b[0 if op.attributes.get("transB") else 1]
+        _spreads("the bias", op.shape(2), (rows, columns))
+
+
+def _per_channel(op: Operator) -> None:
+    """Scales of QuantizeLinear and DequantizeLinear: one, one a position of an axis, or one a block."""
+    shape, scale = op.shape(0), op.shape(1)
+    if shape is None or scale is None:
+        return
+    zero = op.shape(2)
+    if zero is not None and (prod(zero), prod(scale)) != (1, 1):
+        _fits("the zero point", zero, [scale])
+    if prod(scale) == 1 and len(scale) < 2:
+        return
+    axis = _axis(op.attributes.get("axis", 1), len(shape))
+    block = op.attributes.get("block_size", 0)
+    if block and len(scale) == len(shape):
+        _fits("the scale", scale, [(*shape[:axis], -(-shape[axis] // block), *shape[axis + 1 :])])
+    else:
+        _fits(f"the scale along axis {axis} of {list(shape)}", scale, [(shape[axis],)])
+
+
+def _positions(op: Operator) -> None:
+    """Indices of a look-up along an axis."""
+    shape, at = op.shape(0), op.data(1)
+    if shape is None:
+        return
+    axis = _axis(op.attributes.get("axis", 0), len(shape))
+    wrong = next((i for i in at or () if not -shape[axis] <= i < shape[axis]), None)
+    if wrong is not None:
+        raise AccelsimError(
+            f"index {wrong} is out of range: axis {axis} of {list(shape)} has {shape[axis]} positions"
+        )
+
+
+def _positions_nd(op: Operator) -> None:
+    """Indices of a look-up along several axes at once."""
+    shape, at, over = op.shape(0), op.data(1), op.shape(1)
+    if shape is None or not at or not over:
+        return
+    first = op.attributes.get("batch_dims", 0)
+    for k, i in enumerate(at):
+        axis = first + k % over[-1]
+        if axis < len(shape) and not -shape[axis] <= i < shape[axis]:
+            raise AccelsimError(
+                f"index {i} is out of range: axis {axis} of {list(shape)} has {shape[axis]} positions"
+            )
+
+
+def _range(op: Operator) -> None:
+    if op.data(2) == [0]:
+        raise AccelsimError("delta is 0, so it would never reach its limit")
+
+
+def _resize(op: Operator, scales: int, sizes: int | None = None) -> None:
+    known = op.data(scales)
+    known = op.attributes.get("scales") if known is None and op.kind == "Upsample" else known
+    if any(not isfinite(x) or x <= 0 for x in known or ()):
+        raise AccelsimError(f"scales must be finite and more than 0, but got {known!r:.80}")
+    wanted = op.data(sizes) if sizes is not None else None
+    if any(n < 1 for n in wanted or ()):
+        raise AccelsimError(f"sizes must be at least 1, but got {wanted!r:.80}")
+    words = ("nearest", "linear", "bilinear") if op.kind == "Upsample" else ("nearest", "linear", "cubic")
+    op.word("mode", "nearest", words)
+
+
+def _split(op: Operator) -> None:
+    parts = op.data(1) or op.attributes.get("split")
+    if any(n < 0 for n in parts or ()):
+        raise AccelsimError(f"split must have sizes of at least 0, but got {parts!r:.80}")
+
+
+def _one_axis(op: Operator) -> None:
+    if op.shape(1) is not None and len(op.shape(1) or ()) != 1:
+        raise AccelsimError(f"input 2 must have one axis, but has shape {list(op.shape(1) or ())}")
+
+
+def _expand(op: Operator) -> None:
+    _one_axis(op)
+    wanted = op.data(1)
+    if any(n < 0 for n in wanted or ()):
+        raise AccelsimError(f"shape must have sizes of at least 0, but got {wanted!r:.80}")
+
+
+def _pad(op: Operator) -> None:
+    shape, pads = op.shape(0), op.data(1) or op.attributes.get("pads")
+    words = ("constant", "reflect", "edge", "wrap")
+    op.word("mode", "constant", words)
+    axes = op.data(3) if op.shape(3) else None
+    if shape is None or pads is None:
+        return
+    axes = list(range(len(shape))) if axes is None else axes
+    for j, axis in enumerate(axes):
+        n = shape[_axis(axis, len(shape), "axes")]
+        before, after = pads[j], pads[j + len(axes)]
+        if n + before + after < 0 or min(before, after) < -n:
+            raise AccelsimError(f"pads {before} and {after} leave less than nothing of {n} positions")
+        if op.attributes.get("mode") == b"reflect" and max(before, after) >= n:
+            raise AccelsimError(f"pads {before} and {after} cannot reflect an axis of {n} positions")
+
+
+def _blocks(op: Operator) -> None:
+    shape, size = op.shape(0), op.attributes.get("blocksize", 1)
+    if shape is None or len(shape) != 4 or size < 1:
+        return  # inference says so
+    if op.kind == "DepthToSpace":
+        op.word("mode", "DCR", ("DCR", "CRD"))
+        if shape[1] % size**2:
+            raise AccelsimError(f"{shape[1]} channels do not make blocks of {size}x{size}")
+    elif shape[2] % size or shape[3] % size:
+        raise AccelsimError(f"{shape[2]}x{shape[3]} positions do not split into blocks of {size}x{size}")
+
+
+def _topk(op: Operator) -> None:
+    known = op.data(1) or [op.attributes.get("k", 1)]
+    if known[0] < 0:
+        raise AccelsimError(f"K must be at least 0, but is {known[0]}")
+
+
+def _layer_norm(op: Operator) -> None:
+    shape = op.shape(0)
+    if shape is not None:
+        axis = op.attributes.get("axis", -1) % max(len(shape), 1)
+        for k, what in ((1, "the scale"), (2, "the bias")):
+            _spreads(what, op.shape(k), shape[axis:])
+
+
+def _instance_norm(op: Operator) -> None:
+    shape = op.shape(0)
+    if shape is not None and len(shape) > 1:
+        for k, what in ((1, "the scale"), (2, "the bias")):
+            _fits(what, op.shape(k), [(shape[1],)])
+
+
+def _group_norm(op: Operator) -> None:
+    shape, groups = op.shape(0), op.attributes.get("num_groups", 1)
+    if shape is None or len(shape) < 2:
+        return
+    if groups < 1 or shape[1] % groups:
+        raise AccelsimError(f"{shape[1]} channels do not split into {groups} groups")
+    for k, what in ((1, "the scale"), (2, "the bias")):
+        _fits(what, op.shape(k), [(shape[1],), (groups,)])  # a value a group before opset 21
+
+
+def _prelu(op: Operator) -> None:
+    shape, slope = op.shape(0), op.shape(1)
+    if shape is not None and len(shape) > 1 and slope != (shape[1],):  # a value a channel before opset 7
+        _spreads("the slope", slope, shape)
+
+
+def _lrn(op: Operator) -> None:
+    if op.attributes.get("size", 1) < 1:
+        raise AccelsimError(f"size must be at least 1, but is {op.attributes['size']}")
+
+
+def _cumulative(op: Operator) -> None:
+    shape, axis = op.shape(0), op.data(1)
+    if shape is not None and axis:
+        _axis(axis[0], len(shape))
+
+
+def _recurrent(op: Operator, gates: int) -> None:
+    weights = op.shape(2)
+    if weights and len(weights) == 3:
+        ways, hidden = weights[0], weights[2]
+        _fits("the bias", op.shape(3), [(ways, 2 * gates * hidden)])
+
+
+def _boxes(op: Operator) -> None:
+    boxes, scores = op.shape(0), op.shape(1)
+    if boxes is None or scores is None:
+        return
+    if len(boxes) != 3 or boxes[2] != 4:
+        raise AccelsimError(f"boxes must have shape [batches, boxes, 4], but have {list(boxes)}")
+    if len(scores) != 3 or (scores[0], scores[2]) != boxes[:2]:
+        raise AccelsimError(
+            f"scores must have shape [{boxes[0]}, classes, {boxes[1]}], but have {list(scores)}"
+        )
+
+
+def _regions(op: Operator) -> None:
+    for key in ("output_height", "output_width"):
+        if op.attributes.get(key, 1) < 1:
+            raise AccelsimError(f"{key} must be at least 1, but is {op.attributes[key]}")
+
+
+RULES: dict[str, Callable[[Operator], None]] = {
+    "Conv": _conv, "QLinearConv": lambda op: _conv(op, 3, 8),
+    "ConvTranspose": _conv_transpose, "Gemm": _gemm,
+    **dict.fromkeys(("QuantizeLinear", "DequantizeLinear"), _per_channel),
+    **dict.fromkeys(("Gather", "GatherElements", "ScatterElements", "Scatter"), _positions),
+    **dict.fromkeys(("GatherND", "ScatterND"), _positions_nd),
+    "Range": _range, "Resize": lambda op: _resize(op, 2, 3), "Upsample": lambda op: _resize(op, 1),
+    "Split": _split, "Expand": _expand, "Reshape": _one_axis, "Tile": _one_axis, "Pad": _pad, "TopK": _topk,
+    **dict.fromkeys(("DepthToSpace", "SpaceToDepth"), _blocks),
+    **dict.fromkeys(("LayerNormalization", "RMSNormalization"), _layer_norm),
+    "InstanceNormalization": _instance_norm, "GroupNormalization": _group_norm, "PRelu": _prelu, "LRN": _lrn,
+    **dict.fromkeys(("CumSum", "CumProd"), _cumulative),
+    "LSTM": lambda op: _recurrent(op, 4), "GRU": lambda op: _recurrent(op, 3),
+    "RNN": lambda op: _recurrent(op, 1), "NonMaxSuppression": _boxes, "RoiAlign": _regions,
+}  # fmt: skip
