@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from accelsim.cosearch.freed import Granted, granted_by, on_base
+from accelsim.cosearch.freed import Granted, granted_by, on_base, spread_of
 from accelsim.cosearch.goals import front
 from accelsim.cosearch.phase import Phase
 from accelsim.cosearch.screen import BOUNDED, MAPPED
@@ -55,6 +55,7 @@ class Finished:
     patience   candidates that the exact mapper looked at for a layer, at most
     fused      whether the better mappings of EXACT are of the search's stacks, each piece mapped anew
     granted    freedoms of the candidate's chip that the base chip has here
+    spread     dimensions that the better mappings spread over axes; "" where that is not known
     """
 
     candidate: int
@@ -65,6 +66,7 @@ class Finished:
     patience: int
     fused: bool = False
     granted: Granted = ()
+    spread: str = ""
 
     @property
     def name(self) -> Name:
@@ -72,9 +74,9 @@ class Finished:
         return self.candidate, self.base, self.granted
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON form; `fused` and `granted` only where they say something, as older studies had none."""
-        out = asdict(self)
-        return {key: value for key, value in out.items() if key not in ("fused", "granted") or value}
+        """JSON form; the last three only where they say something, as older studies had none."""
+        late = ("fused", "granted", "spread")
+        return {key: value for key, value in asdict(self).items() if key not in late or value}
 
 
 def read_finished(text: str) -> list[Finished]:
@@ -113,7 +115,7 @@ def _designs(result: SearchResult, patience: int) -> Iterator[Finished]:
     known: dict[Name, list[Granted]] = {}
     while any(found.name not in known for found in result.front):
         found = next(found for found in result.front if found.name not in known)
-        known[found.name] = granted_by(result, found, patience)
+        known[found.name] = granted_by(result, found)
         for granted in known[found.name]:
             yield from _on_base(result, found.index, granted, patience)
 
@@ -165,6 +167,7 @@ def _made(
     exact.pricer, exact.mappings = result.setup.finisher(patience), None
     exact.fuse = False
     values, fused = exact.evaluate(row[None])[0], bool(phase.stacks)
+    spread = "" if fused or not np.isfinite(values).any() else spread_of(exact, row)
     if phase.fuse and any(found := stacks_for(phase, row)):
         exact.stacks = found
         other = exact.evaluate(row[None])[0]
@@ -178,9 +181,9 @@ def _made(
     best = values if better else before
     mapper = EXACT if better else ""
     candidate, base, granted = name
-    return Finished(
-        candidate, base, _plain(best), _plain(before), mapper, patience, fused and better, granted
-    )
+    fused &= better
+    spread = spread if better and not fused else ""
+    return Finished(candidate, base, _plain(best), _plain(before), mapper, patience, fused, granted, spread)
 
 
 def stacks_for(phase: Phase, row: NDArray[np.int64]) -> tuple[tuple[Stack, ...], ...]:

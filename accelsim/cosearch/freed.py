@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from accelsim.cosearch.chips import ChipSpace, FixedChip, unsearched
 from accelsim.cosearch.phase import Phase
 from accelsim.costing import NetworkMapping
+from accelsim.hardware.fields import DIMENSIONS
 from accelsim.hardware.freedom import Freedom, freedoms, with_freedoms
 
 if TYPE_CHECKING:
@@ -54,17 +55,26 @@ def on_base(phase: Phase, row: Genome, granted: Granted = ()) -> tuple[Phase, Ge
     return on, home
 
 
-def granted_by(result: SearchResult, found: Found, patience: int) -> list[Granted]:
-    """Freedoms that a design's mappings use: the first, the first two and so on, as in its report."""
+def granted_by(result: SearchResult, found: Found) -> list[Granted]:
+    """Freedoms that a design's mappings use: all, all but the last and so on, as its report takes them."""
     base, chip = result.setup.base, result.design(found).chip
     if (found.base and not found.granted) or not freedoms(base, chip):
         return []
-    used = spread_dims(result.mappings(found, result.setup.finisher(patience) if found.mapper else None))
-    wanted = freedoms(base, chip, tuple(used))
-    return [wanted[: n + 1] for n in range(len(wanted))]
+    used = result.finished[found.name].spread if found.name in result.finished else ""
+    wanted = freedoms(base, chip, tuple(used or spread_dims(result.mappings(found))))
+    return [wanted[: n + 1] for n in reversed(range(len(wanted)))]
 
 
 def spread_dims(design: Sequence[NetworkMapping]) -> set[str]:
     """Dimensions that a design's mappings spread over axes."""
-    levels = [level for one in design for _, part in one.cost.parts for level in part.mapping.levels]
-    return {dim for level in levels for dim, factor in level.spatial.values() if factor > 1}
+    return {dim for one in design for _, part in one.cost.parts for dim in part.mapping.spread}
+
+
+def spread_of(phase: Phase, row: Genome) -> str:
+    """The same of a genome's layers one by one, in the order N G K C P Q R S, as its pricer maps them.
+
+    That pricer is one of `Setup.finisher`, and has priced the genome.
+    """
+    runs = [run for one in phase.begun(row[None])[2].values() for run in one]
+    bits = [int(layer[-1]) for layers in phase.pricer.price(runs).details for layer in layers]
+    return "".join(dim for n, dim in enumerate(DIMENSIONS) if any(one >> n & 1 for one in bits))

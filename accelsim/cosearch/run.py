@@ -138,6 +138,7 @@ def configure(
         fuse=told,
         screen=screen,
         weights=weighed,
+        around=True,
     )
     load_strategy(Setup(config))
     return config

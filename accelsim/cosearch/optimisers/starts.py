@@ -26,7 +26,7 @@ def starts(phase: Phase, donors: Genomes, most: int) -> Genomes:
     Each has all else, as its network, from the one of `donors` with which its bound is best. None where no
     chip is searched.
     """
-    if not isinstance(phase.chips, ChipSpace) or not len(donors) or most < 1:
+    if not phase.around or not isinstance(phase.chips, ChipSpace) or not len(donors) or most < 1:
         return donors[:0]
     chips = around(phase.chips)
     if not len(chips):
