@@ -111,13 +111,27 @@ def _designs(result: SearchResult, patience: int) -> Iterator[Finished]:
     for found in result.front:
         if not found.base:
             yield from _on_base(result, found.index, (), patience)
-    # What comes of this is a design too, and may itself use less than it was granted.
-    known: dict[Name, list[Granted]] = {}
-    while any(found.name not in known for found in result.front):
-        found = next(found for found in result.front if found.name not in known)
-        known[found.name] = granted_by(result, found)
-        for granted in known[found.name]:
-            yield from _on_base(result, found.index, granted, patience)
+    yield from _with_freedoms(result, patience)
+
+
+def _with_freedoms(result: SearchResult, patience: int) -> Iterator[Finished]:
+    """Networks of the front on the base chip with the best design's freedoms, and with those of their own.
+
+    Until nothing new comes: what is found so may itself use less than it was granted.
+    """
+    own: dict[Name, list[Granted]] = {}
+    done: set[tuple[int, Granted]] = set()
+
+    def wanted() -> Iterator[tuple[int, Granted]]:
+        best = [found.granted for found in result.front[:1] if found.granted]
+        for found in result.front:
+            if found.name not in own:
+                own[found.name] = granted_by(result, found)
+            yield from ((found.index, granted) for granted in (*best, *own[found.name]))
+
+    while (chosen := next((one for one in wanted() if one not in done), None)) is not None:
+        done.add(chosen)
+        yield from _on_base(result, *chosen, patience)
 
 
 def _on_base(result: SearchResult, candidate: int, granted: Granted, patience: int) -> Iterator[Finished]:

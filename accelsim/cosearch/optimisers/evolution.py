@@ -110,7 +110,7 @@ class Evolution(Optimiser):
     """
 
     near = 0.5
-    settled = 0.25
+    settled = 0.125
     screened = 4
     crossed = 0.9
     mutated = 2.0
