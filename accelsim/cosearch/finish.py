@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from accelsim.cosearch.freed import Granted, granted_by, on_base, spread_of
+from accelsim.cosearch.freed import Granted, extended, granted_by, on_base, spread_of
 from accelsim.cosearch.goals import front
 from accelsim.cosearch.phase import Phase
 from accelsim.cosearch.screen import BOUNDED, MAPPED
@@ -115,19 +115,24 @@ def _designs(result: SearchResult, patience: int) -> Iterator[Finished]:
 
 
 def _with_freedoms(result: SearchResult, patience: int) -> Iterator[Finished]:
-    """Networks of the front on the base chip with the best design's freedoms, and with those of their own.
+    """Networks of the front on the base chip with freedoms of the best design, and of their own.
 
-    Until nothing new comes: what is found so may itself use less than it was granted.
+    The best's also with each freedom more that the space has. Until nothing new comes: what is found so may
+    take yet another, or use less than it was granted.
     """
     own: dict[Name, list[Granted]] = {}
     done: set[tuple[int, Granted]] = set()
 
     def wanted() -> Iterator[tuple[int, Granted]]:
-        best = [found.granted for found in result.front[:1] if found.granted]
-        for found in result.front:
+        for n, found in enumerate(result.front):
             if found.name not in own:
                 own[found.name] = granted_by(result, found)
-            yield from ((found.index, granted) for granted in (*best, *own[found.name]))
+            more = own[found.name]
+            best = result.front[0].granted
+            if n == 0:
+                most = best if found.base else (*more, ())[0]
+                more = [*more, *extended(result.genome(found.index)[0], most)]
+            yield from ((found.index, granted) for granted in ([best] if best else []) + more)
 
     while (chosen := next((one for one in wanted() if one not in done), None)) is not None:
         done.add(chosen)

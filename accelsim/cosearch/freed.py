@@ -56,13 +56,38 @@ def on_base(phase: Phase, row: Genome, granted: Granted = ()) -> tuple[Phase, Ge
 
 
 def granted_by(result: SearchResult, found: Found) -> list[Granted]:
-    """Freedoms that a design's mappings use: all, all but the last and so on, as its report takes them."""
+    """Freedoms that a design's mappings use, and that it has: all, all but the last and so on."""
     base, chip = result.setup.base, result.design(found).chip
     if (found.base and not found.granted) or not freedoms(base, chip):
         return []
     used = result.finished[found.name].spread if found.name in result.finished else ""
     wanted = freedoms(base, chip, tuple(used or spread_dims(result.mappings(found))))
-    return [wanted[: n + 1] for n in reversed(range(len(wanted)))]
+    return [turn[: n + 1] for turn in (wanted, found.granted) for n in reversed(range(len(turn)))]
+
+
+def extended(phase: Phase, granted: Granted) -> list[Granted]:
+    """These freedoms and one more each of those that chips of the space have, on all axes."""
+    chips = phase.chips
+    if not isinstance(chips, ChipSpace) or chips.array is None or chips.array.sizes_only:
+        return []
+    base, memory = chips.base, chips.array.memory
+    dims = chips.array.array.dims
+    free = [*dims, *(["G"] if {"K", "C"} & {*dims} else [])]
+    out = []
+    for dim in DIMENSIONS:
+        axes = [axis.axis for axis in memory.fanout if dim not in base.axis_dims(memory.name, axis.axis)]
+        if dim in free and axes and all(one.dim != dim for one in granted):
+            out.append(Freedom(dim, tuple((memory.name, axis) for axis in axes)))
+    ordered = tuple((one.name, "") for one in base.memories if base.orders(one.name))
+    if ordered and all(one.dim is not None or one.engine for one in granted):
+        out.append(Freedom(None, ordered))
+    return [tuple(sorted((*granted, one), key=_place)) for one in out]
+
+
+def _place(freedom: Freedom) -> tuple[int, str]:
+    """Where it stands among others, as `freedoms` has them."""
+    at = len(DIMENSIONS) if freedom.dim is None else DIMENSIONS.index(freedom.dim)
+    return at + bool(freedom.engine), freedom.engine
 
 
 def spread_dims(design: Sequence[NetworkMapping]) -> set[str]:
