@@ -50,7 +50,7 @@ class Finished:
     candidate  the one whose network, and unless `base` whose chip it is
     base       whether it is the base chip with the candidate's network
     values     a value a metric, under the better mappings; None where not known
-    before     the same under the search's own mappings
+    before     the same under the search's own mappings; with `granted`, where none are looked for, `values`
     mapper     whose mappings are better: EXACT, or "" for the search's own
     patience   candidates that the exact mapper looked at for a layer, at most
     fused      whether the better mappings of EXACT are of the search's stacks, each piece mapped anew
@@ -150,7 +150,7 @@ def _on_base(result: SearchResult, candidate: int, granted: Granted, patience: i
     name = (candidate, True, granted) if at is None else (at, False, ())
     if name not in result.finished and _may_enter(result, on, home):
         mapped = at is not None and result.feasible[at] and result.levels[at] == MAPPED
-        before = result.values[at] if mapped else on.evaluate(home[None])[0]
+        before = result.values[at] if mapped else None if granted else on.evaluate(home[None])[0]
         yield _made(result, on, home, before, name, patience)
 
 
@@ -179,7 +179,7 @@ def _may_enter(result: SearchResult, phase: Phase, row: NDArray[np.int64]) -> bo
 
 
 def _made(
-    result: SearchResult, phase: Phase, row: NDArray[np.int64], before: NDArray[np.float64],
+    result: SearchResult, phase: Phase, row: NDArray[np.int64], before: NDArray[np.float64] | None,
     name: Name, patience: int,
 ) -> Finished:  # fmt: skip
     exact = copy.copy(phase)
@@ -193,6 +193,7 @@ def _made(
         apart, together = result.setup.goals.costs(np.array([values, other])).tolist()
         if together < apart:
             values, fused = other, True
+    before = values if before is None else before
     rows = np.array([values, before])
     now, was = result.setup.goals.costs(rows)
     miss = np.maximum(phase.excess(rows), 0.0)
@@ -219,7 +220,8 @@ class Moved:
     """What finishing did.
 
     designs, at_home   how many were finished, and how many of those are the base chip
-    gains              before / after of the first objective that mappings decide, a number a design
+    gains              before / after of the first objective that mappings decide, a number a design that had
+                       mappings before
     best_before        the candidate that was best before, by the first objective
     swaps              pairs of designs whose order by the first objective changed, of `pairs`
     """
@@ -249,7 +251,7 @@ def moved(result: SearchResult) -> Moved | None:
     return Moved(
         len(done),
         len(done) - len(own),
-        tuple((before[:, column] / values[:, column]).tolist()),
+        tuple((before[:, column] / values[:, column])[[not d.granted for d in done]].tolist()),
         done[int(own[np.argmin(old[own])])].candidate,
         int(swaps.sum()),
         len(first),
