@@ -80,8 +80,8 @@ def _convert(model: Any, title: str, sizes: Sizes, allow_unknown: bool) -> Netwo
     for name, one in sparse.items():
         values.define(name, tuple(one.dims), one.values.data_type)
         graph.weight(name)
+    check = valid.NodeCheck(opsets, model.ir_version)
     try:
-        check = valid.NodeCheck(opsets, model.ir_version)
         Walk(graph, declared(source, not rebound), check)(live)
     except AccelsimError as fault:
         if graph.unknown and not allow_unknown and "not supported" not in str(fault):
@@ -90,6 +90,8 @@ def _convert(model: Any, title: str, sizes: Sizes, allow_unknown: bool) -> Netwo
     if graph.unknown and not allow_unknown:
         raise AccelsimError(refusal(graph))
     _say(graph, dead)
+    for op, version in sorted(check.early.items()):
+        graph.note(f"{op} came with opset {version}, but the file is of {opsets['']}: read as it was then")
     if model.ir_version > onnx.IR_VERSION:
         graph.note(
             f"the file is of IR version {model.ir_version}, but the onnx package here knows up to "

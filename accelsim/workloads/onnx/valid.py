@@ -14,7 +14,7 @@ import onnx
 from onnx import checker
 
 from accelsim.errors import AccelsimError, nearest
-from accelsim.workloads.onnx.values import STANDARD, inner_graphs, said
+from accelsim.workloads.onnx.values import STANDARD, inner_graphs, said, schema_of
 
 
 def opsets(model: Any) -> dict[str, int]:
@@ -83,16 +83,21 @@ class NodeCheck:
         self._context.opset_imports = versions
         self._context.ir_version = min(ir_version, onnx.IR_VERSION)
         self._versions = versions
+        self.early: dict[str, int] = {}
+        """Operators that are younger than the file says it is, with the version that brought them."""
 
     def __call__(self, node: Any) -> None:
         """Raise AccelsimError where the standard knows the operator, and this is none."""
         version = self._versions.get("", 1)
-        if node.domain not in STANDARD or not onnx.defs.has(node.op_type, version, ""):
+        schema = schema_of(node.op_type, version) if node.domain in STANDARD else None
+        if schema is None:
             return
-        schema = onnx.defs.get_schema(node.op_type, version, "")
         _check_count("input", node.input, schema.inputs, schema.max_input)
         _check_count("output", node.output, schema.outputs, schema.max_output)
         _check_attributes(node.attribute, schema.attributes)
+        if schema.since_version > version:
+            self.early[node.op_type] = int(schema.since_version)
+            return
         bare = type(node)()
         bare.CopyFrom(node)
         bare.domain = ""

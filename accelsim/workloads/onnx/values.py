@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import cache
 from math import prod
 from typing import Any
 
@@ -126,12 +127,9 @@ class Values:
         if node.op_type in ("Shape", "Size") and node.domain in STANDARD:
             self._measure(node)
             return ""
-        try:
-            schema = onnx.defs.get_schema(
-                node.op_type, self.opsets.get("" if node.domain in STANDARD else node.domain, 1),
-                "" if node.domain in STANDARD else node.domain,
-            )  # fmt: skip
-        except Exception:  # no schema: the operator's handler states the shape
+        domain = "" if node.domain in STANDARD else node.domain
+        schema = schema_of(node.op_type, self.opsets.get(domain, 1), domain)
+        if schema is None:  # the operator's handler states the shape
             return ""
         wrong = self._infer(node, schema)
         if not wrong and constant:
@@ -233,6 +231,18 @@ def inner_graphs(node: Any) -> Iterator[Any]:
         if attribute.HasField("g"):
             yield attribute.g
         yield from attribute.graphs
+
+
+@cache
+def schema_of(op: str, version: int, domain: str = "") -> Any:
+    """What the onnx package knows of an operator, None if nothing.
+
+    Of one that is younger than `version`, its first form: runtimes write some of them before their time.
+    """
+    if onnx.defs.has(op, version, domain):
+        return onnx.defs.get_schema(op, version, domain)
+    every = [s for s in onnx.defs.get_all_schemas_with_history() if (s.name, s.domain) == (op, domain)]
+    return min(every, key=lambda s: int(s.since_version), default=None)
 
 
 def said(fault: Exception) -> str:
