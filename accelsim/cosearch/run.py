@@ -14,8 +14,9 @@ import numpy as np
 
 from accelsim.accuracy import KNOWN, AccuracySource, check_source, load_source, source_file
 from accelsim.arguments import as_path
-from accelsim.cosearch.finish import PATIENCE
+from accelsim.cosearch.finish import PATIENCE, Finished
 from accelsim.cosearch.finish import finish as finish_designs
+from accelsim.cosearch.freed import on_base
 from accelsim.cosearch.goals import Goals, columns_of
 from accelsim.cosearch.metrics import METRICS, Metric
 from accelsim.cosearch.nets import SubnetSpace
@@ -444,14 +445,23 @@ def _replay(study: Study, strategy: Strategy, result: SearchResult) -> int:
 
 
 def _take_finished(study: Study, result: SearchResult) -> None:
-    """What is finished already. Raises AccelsimError where it is of candidates that there are not."""
+    """What is finished already. Raises AccelsimError where it is of candidates or axes that there are not."""
     for made in study.finished():
-        if not 0 <= made.candidate < len(result):
+        if not 0 <= made.candidate < len(result) or not _grantable(made, result):
             raise AccelsimError(
-                f"study {study.path}: is damaged: a finished design is of no candidate; restore a copy or "
-                "begin a new study"
+                f"study {study.path}: is damaged: a finished design is of no candidate or chip; restore a "
+                "copy or begin a new study"
             )
         result.finish(made)
+
+
+def _grantable(made: Finished, result: SearchResult) -> bool:
+    """Whether the base chip could have the freedoms of a finished design."""
+    phase, row = result.genome(made.candidate)
+    try:
+        return not made.granted or (made.base and on_base(phase, row, made.granted) is not None)
+    except (AccelsimError, LookupError, StopIteration, ValueError):
+        return False
 
 
 def _words(versions: dict[str, str]) -> str:
