@@ -305,7 +305,7 @@ def _regions(op: OnnxOperator) -> None:
             raise AccelsimError(f"{key} must be at least 1, but is {op.attributes[key]}")
 
 
-RULES: dict[str, Callable[[Operator], None]] = {
+RULES: dict[str, Callable[[OnnxOperator], None]] = {
     "Conv": _conv, "QLinearConv": lambda op: _conv(op, 3, 8),
     "ConvTranspose": _conv_transpose, "Gemm": _gemm,
     **dict.fromkeys(("QuantizeLinear", "DequantizeLinear"), _per_channel),
