@@ -11,7 +11,7 @@ from accelsim.errors import AccelsimError, nearest
 from accelsim.workloads.onnx.values import Shape, Values
 
 
-class Operator:
+class OnnxOperator:
     """A node with what is known of its operands; positions beyond them, and those left out, are None."""
 
     def __init__(self, values: Values, node: Any, attributes: dict[str, Any]) -> None:

@@ -10,7 +10,7 @@ from math import isfinite, prod
 from typing import Any
 
 from accelsim.errors import AccelsimError
-from accelsim.workloads.onnx.rule import Operator, axis_of, fits, spreads
+from accelsim.workloads.onnx.rule import OnnxOperator, axis_of, fits, spreads
 from accelsim.workloads.onnx.values import Values
 
 _REDUCTIONS = ("none", "add", "mul", "max", "min")
@@ -43,7 +43,7 @@ WORDS: dict[str, dict[str, tuple[str, ...]]] = {
 
 def check(values: Values, node: Any, attributes: dict[str, Any]) -> None:
     """Raise AccelsimError where an operator of the standard breaks a rule, as far as its values are known."""
-    one = Operator(values, node, attributes)
+    one = OnnxOperator(values, node, attributes)
     for key, known in WORDS.get(one.kind, {}).items():
         one.word(key, known)
     if one.kind in RULES:
@@ -53,19 +53,19 @@ def check(values: Values, node: Any, attributes: dict[str, Any]) -> None:
 # -- by operator -----------------------------------------------------------------------------------------
 
 
-def _conv(op: Operator, weight: int = 1, bias: int = 2) -> None:
+def _conv(op: OnnxOperator, weight: int = 1, bias: int = 2) -> None:
     filters = op.shape(weight)
     if filters:
         fits("the bias", op.shape(bias), [(filters[0],)])
 
 
-def _conv_transpose(op: Operator) -> None:
+def _conv_transpose(op: OnnxOperator) -> None:
     filters = op.shape(1)
     if filters and len(filters) > 1:
         fits("the bias", op.shape(2), [(filters[1] * op.attributes.get("group", 1),)])
 
 
-def _gemm(op: Operator) -> None:
+def _gemm(op: OnnxOperator) -> None:
     a, b = op.shape(0), op.shape(1)
     if a and b and len(a) == len(b) == 2 and not op.attributes.get("broadcast"):
         rows = a[1 if op.attributes.get("transA") else 0]
@@ -73,7 +73,7 @@ def _gemm(op: Operator) -> None:
         spreads("the bias", op.shape(2), (rows, columns))
 
 
-def _per_channel(op: Operator) -> None:
+def _per_channel(op: OnnxOperator) -> None:
     """Scales of QuantizeLinear and DequantizeLinear: one, one a position of an axis, or one a block."""
     shape, scale = op.shape(0), op.shape(1)
     if shape is None or scale is None:
@@ -91,7 +91,7 @@ def _per_channel(op: Operator) -> None:
         fits(f"the scale along axis {axis} of {list(shape)}", scale, [(shape[axis],)])
 
 
-def _positions(op: Operator) -> None:
+def _positions(op: OnnxOperator) -> None:
     """Indices of a look-up along an axis."""
     shape, at = op.shape(0), op.data(1)
     if shape is None:
@@ -104,7 +104,7 @@ def _positions(op: Operator) -> None:
         )
 
 
-def _elements(op: Operator) -> None:
+def _elements(op: OnnxOperator) -> None:
     """Look-ups by element: indices have the axes of the tensor, updates the shape of the indices."""
     _positions(op)
     shape, at = op.shape(0), op.shape(1)
@@ -114,14 +114,14 @@ def _elements(op: Operator) -> None:
         fits("updates", op.shape(2), [at])
 
 
-def _scatter_nd(op: Operator) -> None:
+def _scatter_nd(op: OnnxOperator) -> None:
     _positions_nd(op)
     shape, at = op.shape(0), op.shape(1)
     if shape is not None and at and at[-1] <= len(shape):
         fits("updates", op.shape(2), [(*at[:-1], *shape[at[-1] :])])
 
 
-def _positions_nd(op: Operator) -> None:
+def _positions_nd(op: OnnxOperator) -> None:
     """Indices of a look-up along several axes at once."""
     shape, at, over = op.shape(0), op.data(1), op.shape(1)
     if shape is None or not at or not over:
@@ -135,12 +135,12 @@ def _positions_nd(op: Operator) -> None:
             )
 
 
-def _range(op: Operator) -> None:
+def _range(op: OnnxOperator) -> None:
     if op.data(2) == [0]:
         raise AccelsimError("delta is 0, so it would never reach its limit")
 
 
-def _resize(op: Operator, scales: int, sizes: int | None = None) -> None:
+def _resize(op: OnnxOperator, scales: int, sizes: int | None = None) -> None:
     known = op.data(scales)
     known = op.attributes.get("scales") if known is None and op.kind == "Upsample" else known
     if any(not isfinite(x) or x <= 0 for x in known or ()):
@@ -150,25 +150,25 @@ def _resize(op: Operator, scales: int, sizes: int | None = None) -> None:
         raise AccelsimError(f"sizes must be at least 1, but got {wanted!r:.80}")
 
 
-def _split(op: Operator) -> None:
+def _split(op: OnnxOperator) -> None:
     parts = op.data(1) or op.attributes.get("split")
     if any(n < 0 for n in parts or ()):
         raise AccelsimError(f"split must have sizes of at least 0, but got {parts!r:.80}")
 
 
-def _one_axis(op: Operator) -> None:
+def _one_axis(op: OnnxOperator) -> None:
     if op.shape(1) is not None and len(op.shape(1) or ()) != 1:
         raise AccelsimError(f"input 2 must have one axis, but has shape {list(op.shape(1) or ())}")
 
 
-def _expand(op: Operator) -> None:
+def _expand(op: OnnxOperator) -> None:
     _one_axis(op)
     wanted = op.data(1)
     if any(n < 0 for n in wanted or ()):
         raise AccelsimError(f"shape must have sizes of at least 0, but got {wanted!r:.80}")
 
 
-def _pad(op: Operator) -> None:
+def _pad(op: OnnxOperator) -> None:
     shape, pads = op.shape(0), op.data(1) or op.attributes.get("pads")
     axes = op.data(3) if op.shape(3) else None
     if shape is None or pads is None:
@@ -183,7 +183,7 @@ def _pad(op: Operator) -> None:
             raise AccelsimError(f"pads {before} and {after} cannot reflect an axis of {n} positions")
 
 
-def _blocks(op: Operator) -> None:
+def _blocks(op: OnnxOperator) -> None:
     shape, size = op.shape(0), op.attributes.get("blocksize", 1)
     if shape is None or len(shape) != 4 or size < 1:
         return  # inference says so
@@ -194,19 +194,19 @@ def _blocks(op: Operator) -> None:
         raise AccelsimError(f"{shape[2]}x{shape[3]} positions do not split into blocks of {size}x{size}")
 
 
-def _topk(op: Operator) -> None:
+def _topk(op: OnnxOperator) -> None:
     known = op.data(1) or [op.attributes.get("k", 1)]
     if known[0] < 0:
         raise AccelsimError(f"K must be at least 0, but is {known[0]}")
 
 
-def _along(op: Operator) -> None:
+def _along(op: OnnxOperator) -> None:
     shape = op.shape(0)
     if shape is not None:
         axis_of(op.attributes.get("axis", -1), len(shape))
 
 
-def _layer_norm(op: Operator) -> None:
+def _layer_norm(op: OnnxOperator) -> None:
     _along(op)
     shape = op.shape(0)
     if shape is not None:
@@ -215,14 +215,14 @@ def _layer_norm(op: Operator) -> None:
             spreads(what, op.shape(k), shape[axis:])
 
 
-def _instance_norm(op: Operator) -> None:
+def _instance_norm(op: OnnxOperator) -> None:
     shape = op.shape(0)
     if shape is not None and len(shape) > 1:
         for k, what in ((1, "the scale"), (2, "the bias")):
             fits(what, op.shape(k), [(shape[1],)])
 
 
-def _group_norm(op: Operator) -> None:
+def _group_norm(op: OnnxOperator) -> None:
     shape, groups = op.shape(0), op.attributes.get("num_groups", 1)
     if shape is None or len(shape) < 2:
         return
@@ -232,24 +232,24 @@ def _group_norm(op: Operator) -> None:
         fits(what, op.shape(k), [(shape[1],), (groups,)])  # a value a group before opset 21
 
 
-def _prelu(op: Operator) -> None:
+def _prelu(op: OnnxOperator) -> None:
     shape, slope = op.shape(0), op.shape(1)
     if shape is not None and len(shape) > 1 and slope != (shape[1],):  # a value a channel before opset 7
         spreads("the slope", slope, shape)
 
 
-def _lrn(op: Operator) -> None:
+def _lrn(op: OnnxOperator) -> None:
     if op.attributes.get("size", 1) < 1:
         raise AccelsimError(f"size must be at least 1, but is {op.attributes['size']}")
 
 
-def _cumulative(op: Operator) -> None:
+def _cumulative(op: OnnxOperator) -> None:
     shape, axis = op.shape(0), op.data(1)
     if shape is not None and axis:
         axis_of(axis[0], len(shape))
 
 
-def _recurrent(op: Operator, gates: int) -> None:
+def _recurrent(op: OnnxOperator, gates: int) -> None:
     weights = op.shape(2)
     if weights and len(weights) == 3:
         ways, hidden = weights[0], weights[2]
@@ -265,7 +265,7 @@ def _recurrent(op: Operator, gates: int) -> None:
         fits("P, the peepholes,", op.shape(7), [(ways, 3 * hidden)])
 
 
-def _lengths(op: Operator) -> None:
+def _lengths(op: OnnxOperator) -> None:
     shape = op.shape(0)
     if shape is not None and len(shape) > 1:
         batch = axis_of(op.attributes.get("batch_axis", 1), len(shape), "batch_axis")
@@ -273,13 +273,13 @@ def _lengths(op: Operator) -> None:
         fits("sequence_lens", op.shape(1), [(shape[batch],)])
 
 
-def _unpool(op: Operator) -> None:
+def _unpool(op: OnnxOperator) -> None:
     shape = op.shape(0)
     if shape is not None:
         fits("I, the positions,", op.shape(1), [shape])
 
 
-def _deform(op: Operator) -> None:
+def _deform(op: OnnxOperator) -> None:
     x, filters, offset = op.shape(0), op.shape(1), op.shape(2)
     if x and filters and offset and len(x) == len(filters) == len(offset):
         groups = op.attributes.get("offset_group", 1)
@@ -287,7 +287,7 @@ def _deform(op: Operator) -> None:
         fits("offset without its map", offset[:2], [(x[0], channels)])
 
 
-def _boxes(op: Operator) -> None:
+def _boxes(op: OnnxOperator) -> None:
     boxes, scores = op.shape(0), op.shape(1)
     if boxes is None or scores is None:
         return
@@ -299,13 +299,13 @@ def _boxes(op: Operator) -> None:
         )
 
 
-def _regions(op: Operator) -> None:
+def _regions(op: OnnxOperator) -> None:
     for key in ("output_height", "output_width"):
         if op.attributes.get(key, 1) < 1:
             raise AccelsimError(f"{key} must be at least 1, but is {op.attributes[key]}")
 
 
-RULES: dict[str, Callable[[Operator], None]] = {
+RULES: dict[str, Callable[[OnnxOperator], None]] = {
     "Conv": _conv, "QLinearConv": lambda op: _conv(op, 3, 8),
     "ConvTranspose": _conv_transpose, "Gemm": _gemm,
     **dict.fromkeys(("QuantizeLinear", "DequantizeLinear"), _per_channel),
