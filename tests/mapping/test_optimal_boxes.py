@@ -25,10 +25,10 @@ from tests.mapping.test_optimal import machine, problem
 
 
 @numba.njit(error_model="numpy")
-def least(problem, holds, fan, memory, machine, spatial, options, found, pruned, box):
+def least(problem, machine, spatial, options, found, pruned, box):
     """The bound of a box, after it is shrunk; infinite where that leaves nothing."""
-    ws, iw = X.prepare(problem, holds, fan, memory, machine)
-    desk = new_desk(holds.shape[0], iw)
+    ws, iw = X.prepare(problem, machine)
+    desk = new_desk(len(machine.holds), iw)
     for d in range(L.NDIM):
         desk.corner[0, d] = desk.corner[1, d] = problem[d]
     fix(0, spatial, options.shape, desk, ws, iw)
