@@ -14,7 +14,7 @@ from accelsim.mapping.pairs import START, Machines, map_packed
 from accelsim.pack import pack_layer, pack_machine
 from accelsim.workloads.layer import Layer
 from cost_models.loopnest import layout as L
-from cost_models.mappers.records import Found, Pairs
+from cost_models.mappers.records import PairResult, Pairs
 
 if TYPE_CHECKING:
     from accelsim.hardware import Accelerator
@@ -60,12 +60,12 @@ def map_with_busy(
     return _figures(found), busy
 
 
-def _mapped(tasks: Sequence[Task], budget: int, start: int) -> tuple[Pairs, Machines, Found]:
+def _mapped(tasks: Sequence[Task], budget: int, start: int) -> tuple[Pairs, Machines, PairResult]:
     pairs, machines = pack((task.hardware, task.layer, task.resident, task.reserved_bits) for task in tasks)
     seeds = np.array([task.seed for task in tasks], np.uint64)
     found = map_packed(pairs, machines, budget, seeds, tasks[0].objective, start)
     return pairs, machines, found
 
 
-def _figures(found: Found) -> NDArray[np.float64]:
+def _figures(found: PairResult) -> NDArray[np.float64]:
     return np.column_stack([found.latency, found.energy, found.spent.sum(axis=1)])

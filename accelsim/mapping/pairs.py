@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from accelsim.mapping.encoding import OBJECTIVES
 from accelsim.pack import Machine
 from cost_models.mappers.records import Allowed, Pairs, Pool, Workspace
-from cost_models.mappers.records import Found as Found
+from cost_models.mappers.records import PairResult as PairResult
 
 START = 1000
 """Evaluations after which the greedy start stops, if it has not ended before."""
@@ -45,13 +45,13 @@ def map_pairs(
     *,
     reserved: NDArray[np.float64] | None = None,
     start: int = START,
-) -> Found:
+) -> PairResult:
     """Map P pairs by the genetic mapper; a pair's answer depends on it alone.
 
     `budget` is a pair's evaluations in all. The greedy start, which is the template mapping, comes first and
     always completes, within `start` evaluations; the genetic search, whose choices `seeds` decide, has what
     is left. So no budget gives a worse mapping than the template, and one that the start uses up, such as 0,
-    gives the template itself. `Found.spent` adds up to the budget, or to the start's if that is more.
+    gives the template itself. `PairResult.spent` adds up to the budget, or to the start's if that is more.
 
     problems  int64[P, PROBLEM_COLS], from `pack_layer`
     index     int64[P], row of `machines` of each pair
@@ -70,12 +70,12 @@ def map_packed(
     seeds: NDArray[np.uint64],
     objective: str = "edp",
     start: int = START,
-) -> Found:
+) -> PairResult:
     """`map_pairs`, of arrays that are made already."""
     from cost_models.mappers import pairs as kernel
 
     P, M = len(pairs.index), machines.machine.holds.shape[1]
-    found = Found.empty(P, M)
+    found = PairResult.empty(P, M)
     pool = Pool.empty(OBJECTIVES.index(objective), M, start, budget)
     space = Workspace.empty(M, P * max(budget, start))
     kernel.map_pairs(pairs, seeds, machines.machine, machines.allowed, pool, space, found)

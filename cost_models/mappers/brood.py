@@ -15,7 +15,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic as _intrinsic
 
-from cost_models._jit import step
+from cost_models._jit import inlined, step
 from cost_models.loopnest import layout as L
 from cost_models.loopnest import work as X
 from cost_models.loopnest.layout import PENDING
@@ -78,20 +78,20 @@ def ask(n, allowed, pool, space):
     if n == 1 or notes[FUNCTION] == 0 or space.iw[X.STARTS]:
         return
     for b in range(n):
-        realise(b, b, allowed.orders, pool.proposal, space)
+        realise(b, b, allowed.orders, pool.proposal, space.batch, space.scratch, space.iw)
     tile, order, axis_dim, axis_factor = space.batch
     _call(notes, tile, order, axis_dim, axis_factor, figures, space.ws, space.iw)
     notes[FRESH] = 0
 
 
-@step
+@inlined
 def tell(b, allowed, pool, space):
     """(cycles, pJ) of proposal `b` of those asked for, infinite if it does not fit."""
     notes, figures = space.brood
     if notes[STATUS + b] != PENDING:
         return figures[LATENCY + b], figures[ENERGY + b]
     ws = space.ws
-    realise(b, b, allowed.orders, pool.proposal, space)
+    realise(b, b, allowed.orders, pool.proposal, space.batch, space.scratch, space.iw)
     price(b, False, space.batch, ws, space.iw)
     return ws[X.RESULT + L.LATENCY], ws[X.RESULT + L.ENERGY]
 

@@ -68,10 +68,8 @@ def fits(m, ws, iw):
 
 
 @step
-def draw_axis(row, m, a, allowed, pool, space):
+def draw_axis(row, m, a, axes, proposal, scratch, state, iw):
     """Give an axis the dimension that uses it better, of two drawn; takes its part off `scratch`."""
-    proposal, state = pool.proposal, pool.state
-    scratch, iw = space.scratch, space.iw
     fan = X.FAN + L.FAN_COLS * (L.MAX_AXES * m + a)
     host = L.NDIM + iw[fan + L.LANES]
     room = min(iw[fan + L.AXIS_SIZE], scratch[host])
@@ -80,10 +78,10 @@ def draw_axis(row, m, a, allowed, pool, space):
     for _ in range(2):
         d = below(L.NDIM, state)
         for _ in range(L.NDIM):
-            if may(m, a, d, allowed, iw) and scratch[d] > 1:
+            if may(m, a, d, axes, iw) and scratch[d] > 1:
                 break
             d = (d + 1) & 7
-        if room > 1 and may(m, a, d, allowed, iw) and scratch[d] > 1:
+        if room > 1 and may(m, a, d, axes, iw) and scratch[d] > 1:
             used = scratch[d] / (-(-scratch[d] // room) * room)
             if used > most:
                 pick, most = d, used
@@ -99,9 +97,8 @@ def draw_axis(row, m, a, allowed, pool, space):
 
 
 @step
-def draw_axes(row, allowed, pool, space):
+def draw_axes(row, axes, proposal, scratch, state, iw):
     """Draw the dimensions of all axes, from the outermost memory inwards."""
-    proposal, scratch, iw = pool.proposal, space.scratch, space.iw
     for d in range(L.NDIM):
         scratch[d] = iw[X.PROBLEM + d]
     for m in range(iw[X.MEMORIES] & 7):
@@ -110,7 +107,7 @@ def draw_axes(row, allowed, pool, space):
             proposal[row, COLUMNS * m + PARTS + a] = 0
             scratch[L.NDIM + a] = iw[X.FAN + L.FAN_COLS * (L.MAX_AXES * m + a) + L.AXIS_SIZE]
         for a in range(iw[X.AXES + m]):
-            draw_axis(row, m, a, allowed, pool, space)
+            draw_axis(row, m, a, axes, proposal, scratch, state, iw)
 
 
 @inlined
@@ -142,10 +139,8 @@ def place_in(size, d, sizes):
 
 
 @step
-def grow(m, pool, space):
+def grow(m, sizes, scratch, state, ws, iw):
     """Double the tiles of memory `m` in turns, drawn at random, while they fit."""
-    sizes, state = pool.sizes, pool.state
-    scratch, ws, iw = space.scratch, space.ws, space.iw
     at = X.TILE + L.NDIM * m
     refused = 0  # bit d: the tile cannot grow as long as no other does
     for _ in range(_TURNS):
@@ -163,10 +158,8 @@ def grow(m, pool, space):
 
 
 @step
-def fill(row, first, pool, space):
+def fill(row, first, proposal, sizes, scratch, state, ws, iw):
     """Draw the tiles of the memories 1 .. `first`, which the proposal has below the memory above each."""
-    proposal, sizes, state = pool.proposal, pool.sizes, pool.state
-    scratch, ws, iw = space.scratch, space.ws, space.iw
     M = iw[X.MEMORIES] & 7
     for d in range(L.NDIM):
         scratch[d] = 1 if first == M - 1 else proposal[row, COLUMNS * first + TILE + d]
@@ -177,7 +170,7 @@ def fill(row, first, pool, space):
             ws[at + d] = scratch[d]
         leave_enough(row, m, proposal, scratch, iw)
         if uniform(state) < _EVEN:
-            grow(m, pool, space)
+            grow(m, sizes, scratch, state, ws, iw)
         d = below(L.NDIM, state)
         stride = 1 + 2 * below(4, state)
         for _ in range(L.NDIM):
@@ -207,11 +200,11 @@ def fill(row, first, pool, space):
 @step
 def draw(row, allowed, pool, space):
     """Draw a whole proposal."""
-    proposal = pool.proposal
-    M = space.iw[X.MEMORIES] & 7
-    draw_axes(row, allowed, pool, space)
+    proposal, state, scratch, iw = pool.proposal, pool.state, space.scratch, space.iw
+    M = iw[X.MEMORIES] & 7
+    draw_axes(row, allowed.axes, proposal, scratch, state, iw)
     for m in range(M):
-        proposal[row, COLUMNS * m + PLACE] = below(orders_of(m, allowed), pool.state)
+        proposal[row, COLUMNS * m + PLACE] = below(orders_of(m, allowed), state)
         for d in range(L.NDIM):
             proposal[row, COLUMNS * m + TILE + d] = 1
-    fill(row, M - 1, pool, space)
+    fill(row, M - 1, proposal, pool.sizes, scratch, state, space.ws, iw)

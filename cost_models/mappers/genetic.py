@@ -74,7 +74,7 @@ def advance(until, seed, allowed, pool, space):
         row = best_of(WHOLLY, pool)
     else:
         smallest(pool.proposal, space.iw)
-    realise(row, 0, allowed.orders, pool.proposal, space)
+    realise(row, 0, allowed.orders, pool.proposal, space.batch, space.scratch, space.iw)
     return price(0, False, space.batch, space.ws, space.iw)
 
 

@@ -64,7 +64,7 @@ def done(pool):
     return pool.counters[SPENT] >= pool.counters[LIMIT]
 
 
-@step
+@inlined
 def count(b, allowed, pool, space):
     """Count proposal `b` of those asked for as an evaluation, note what it costs; returns whether it fits."""
     cost, counters = pool.cost, pool.counters
@@ -78,7 +78,7 @@ def count(b, allowed, pool, space):
     return good
 
 
-@step
+@inlined
 def accept(b, allowed, pool, space):
     """Make proposal `b` of those asked for the incumbent if it is better; returns whether it was."""
     good = count(b, allowed, pool, space)
@@ -111,7 +111,7 @@ def next_tile(m, d, pool):
     d += 1
     while d < L.NDIM and pool.sizes[d, 1] == 1:
         d += 1
-    return d, place_of(INCUMBENT, m, d, pool) if d < L.NDIM else 0
+    return d, place_of(INCUMBENT, m, d, pool.proposal, pool.sizes) if d < L.NDIM else 0
 
 
 @step
@@ -202,7 +202,7 @@ def carry(allowed, pool, space):
             i += 1
             if a >= iw[X.AXES + m] or d == proposal[INCUMBENT, COLUMNS * m + DIM + a]:
                 continue
-            if d >= 0 and not may(m, a, d, allowed, iw):
+            if d >= 0 and not may(m, a, d, allowed.axes, iw):
                 continue
             copy(INCUMBENT, n, pool)
             proposal[n, COLUMNS * m + DIM + a] = d
@@ -226,10 +226,8 @@ def overfull(row, m, proposal, ws, iw):
 
 
 @step
-def give_way(row, m, d, pool, space):
+def give_way(row, m, d, proposal, sizes, ws, iw):
     """Shrink one tile of memory `m` and of those outside as far as it takes; returns whether they fit."""
-    proposal, sizes = pool.proposal, pool.sizes
-    ws, iw = space.ws, space.iw
     for x in range(m, -1, -1):
         at = COLUMNS * x + TILE + d
         if x < m:
@@ -237,9 +235,9 @@ def give_way(row, m, d, pool, space):
         if not overfull(row, x, proposal, ws, iw):
             continue
         # The first place in `sizes` that fits, between `low` (does not) and `high` (does, if any).
-        low, high = place_of(row, x, d, pool), sizes[d, 0]
+        low, high = place_of(row, x, d, proposal, sizes), sizes[d, 0]
         if x < m:
-            high = place_of(row, m, d, pool)
+            high = place_of(row, m, d, proposal, sizes)
         proposal[row, at] = sizes[d, high]
         if overfull(row, x, proposal, ws, iw):
             return False
@@ -260,7 +258,7 @@ def swap(m, allowed, pool, space):
     proposal, sizes = pool.proposal, pool.sizes
     n = 0
     for gain in range(L.NDIM):
-        k = place_of(INCUMBENT, m, gain, pool)
+        k = place_of(INCUMBENT, m, gain, proposal, sizes)
         last = 0
         for how in range(4):
             up = k - 1
@@ -280,11 +278,11 @@ def swap(m, allowed, pool, space):
                 copy(INCUMBENT, n, pool)
                 set_tile(n, m, gain, sizes[gain, up], proposal)
                 if not overfull(n, m, proposal, space.ws, space.iw):
-                    down = divisor(loss, place_of(n, m, loss, pool), 1, sizes)
+                    down = divisor(loss, place_of(n, m, loss, proposal, sizes), 1, sizes)
                     if down == 0 or how > 1:
                         continue
                     proposal[n, COLUMNS * m + TILE + loss] = sizes[loss, down]
-                if not give_way(n, m, loss, pool, space):
+                if not give_way(n, m, loss, proposal, sizes, space.ws, space.iw):
                     continue
                 n += 1
                 if n < B.BROOD:

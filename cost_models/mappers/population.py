@@ -91,7 +91,7 @@ def best_unlike(pool):
     return best
 
 
-@step
+@inlined
 def winner(pool):
     """A row of the population: the better of two."""
     one, two = FIRST + below(POPULATION, pool.state), FIRST + below(POPULATION, pool.state)

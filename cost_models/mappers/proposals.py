@@ -97,15 +97,14 @@ def widen(row, proposal, scratch, iw):
 
 
 @step
-def realise(row, b, orders, proposal, space):
-    """Write the mapping that comes closest to a proposal to row `b` of the batch.
+def realise(row, b, orders, proposal, batch, scratch, iw):
+    """Write the mapping that comes closest to a proposal to row `b` of a batch.
 
     Tiles never grow on their way in; an axis cuts its dimension into as few and as even parts as it can, and
     stays partly empty where the tile above is too small (`widen`). The last row of `tile` is scratch; axes
     that the machine does not have are left as they are.
     """
-    scratch, iw = space.scratch, space.iw
-    tile, order, axis_dim, axis_factor = space.batch
+    tile, order, axis_dim, axis_factor = batch
     M = iw[X.MEMORIES] & 7
     rest = tile.shape[0] - 1
     for d in range(L.NDIM):
@@ -170,10 +169,10 @@ def set_tile(row, m, d, size, proposal):
 
 
 @inlined
-def place_of(row, m, d, pool):
+def place_of(row, m, d, proposal, sizes):
     """Place in `sizes` of the tile of dimension `d` that memory `m` hands down."""
     k = 1
-    while k < pool.sizes[d, 0] and pool.sizes[d, k] > pool.proposal[row, COLUMNS * m + TILE + d]:
+    while k < sizes[d, 0] and sizes[d, k] > proposal[row, COLUMNS * m + TILE + d]:
         k += 1
     return k
 
@@ -200,6 +199,6 @@ def shared(m, a, iw):
 
 
 @inlined
-def may(m, a, d, allowed, iw):
+def may(m, a, d, axes, iw):
     """Whether an axis may carry a dimension that the layer has."""
-    return (allowed.axes[m, a] >> d) & 1 == 1 and iw[X.PROBLEM + d] > 1
+    return (axes[m, a] >> d) & 1 == 1 and iw[X.PROBLEM + d] > 1

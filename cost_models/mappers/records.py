@@ -33,7 +33,7 @@ class Pairs(NamedTuple):
     reserved: NDArray[np.float64]  # [P, M, 4] bits taken off the capacities; P = 0: none
 
 
-class Found(NamedTuple):
+class PairResult(NamedTuple):
     """Mappings of P pairs; where nothing fits, the smallest tiles."""
 
     status: NDArray[np.int32]  # [P] 0, or why not even the smallest tiles fit: see `layout`
@@ -43,7 +43,7 @@ class Found(NamedTuple):
     batch: Batch
 
     @classmethod
-    def empty(cls, P: int, M: int) -> Found:
+    def empty(cls, P: int, M: int) -> PairResult:
         """Room for `P`."""
         return cls(
             np.zeros(P, np.int32), np.empty(P), np.empty(P), np.zeros((P, 2), np.int64), Batch.empty(P, M)

@@ -39,9 +39,8 @@ _MUTATED, _EXCHANGED = 0, 1
 
 
 @step
-def cross(child, first, second, pool, iw):
+def cross(child, first, second, proposal, state, iw):
     """Write the child of two parents to row `child`."""
-    proposal, state = pool.proposal, pool.state
     M = iw[X.MEMORIES] & 7
     for m in range(M):
         axes = first if uniform(state) < 0.5 else second
@@ -83,7 +82,7 @@ def mutate(row, allowed, pool, space):
     m, d = any_tile(state, iw)
     what = uniform(state)
     if what < 0.3:  # another tile, near or far
-        k = place_of(row, m, d, pool)
+        k = place_of(row, m, d, proposal, sizes)
         far = 1 + below(3, state) if uniform(state) < 0.7 else 1 + below(sizes[d, 0], state)
         way = -1 if uniform(state) < 0.5 else 1
         to = max(1, min(sizes[d, 0], k + way * far))
@@ -101,7 +100,7 @@ def mutate(row, allowed, pool, space):
             size = np.int64(1) if m == M - 2 else proposal[row, COLUMNS * (m + 1) + TILE + d]
         proposal[row, COLUMNS * m + TILE + d] = size
     elif what < 0.65:  # tiles drawn anew
-        fill(row, 1 + below(M - 1, state), pool, space)
+        fill(row, 1 + below(M - 1, state), proposal, sizes, scratch, state, space.ws, iw)
     elif what < 0.8:
         m = below(M, state)
         proposal[row, COLUMNS * m + PLACE] = below(orders_of(m, allowed), state)
@@ -115,16 +114,15 @@ def mutate(row, allowed, pool, space):
         for a in range(L.MAX_AXES):
             scratch[L.NDIM + a] = iw[X.FAN + L.FAN_COLS * (L.MAX_AXES * m + a) + L.AXIS_SIZE]
         if iw[X.AXES + m] > 0:
-            draw_axis(row, m, below(iw[X.AXES + m], state), allowed, pool, space)
+            draw_axis(row, m, below(iw[X.AXES + m], state), allowed.axes, proposal, scratch, state, iw)
             widen(row, proposal, scratch, iw)
 
 
 @step
-def exchange(row, pool, iw):
+def exchange(row, proposal, sizes, state, iw):
     """Shrink a tile and enlarge another, of any memory: where ports bind, both or neither help."""
-    proposal, sizes, state = pool.proposal, pool.sizes, pool.state
     m, d = any_tile(state, iw)
-    k = place_of(row, m, d, pool)
+    k = place_of(row, m, d, proposal, sizes)
     for _ in range(1 + below(4, state)):
         k = max(k, divisor(d, k, 1, sizes))
     shrink(row, m, d, sizes[d, k], proposal, iw)
@@ -133,7 +131,7 @@ def exchange(row, pool, iw):
         size = iw[X.PROBLEM + d] if m == 0 else proposal[row, COLUMNS * (m - 1) + TILE + d]
         proposal[row, COLUMNS * m + TILE + d] = max(size, proposal[row, COLUMNS * m + TILE + d])
     else:
-        k = place_of(row, m, d, pool)
+        k = place_of(row, m, d, proposal, sizes)
         for _ in range(1 + below(3, state)):
             even = divisor(d, k, -1, sizes)
             k = even if even > 0 else k
@@ -166,7 +164,7 @@ def breed(b, share, allowed, pool, space):
     notes, state, iw = space.brood.notes, pool.state, space.iw
     one, two = winner(pool), winner(pool)
     notes[_PARENT + b] = two if better(two, one, pool) else one
-    cross(b, one, two, pool, iw)
+    cross(b, one, two, pool.proposal, state, iw)
     way = _EXCHANGED if uniform(state) < share else _MUTATED
     notes[_WAY + b] = way
     if way == _MUTATED and uniform(state) < _WIDENED:
@@ -176,6 +174,6 @@ def breed(b, share, allowed, pool, space):
         times += 1
     for _ in range(times):
         if way == _EXCHANGED:
-            exchange(b, pool, iw)
+            exchange(b, pool.proposal, pool.sizes, state, iw)
         else:
             mutate(b, allowed, pool, space)

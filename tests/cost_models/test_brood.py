@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 import accelsim
 from accelsim import pack
 from accelsim.mapping.encoding import allowed_on
-from accelsim.mapping.pairs import Found, Machines, map_pairs
+from accelsim.mapping.pairs import Machines, PairResult, map_pairs
 from cost_models.loopnest import layout as L
 from cost_models.mappers import brood
 from cost_models.mappers.records import Allowed
@@ -26,7 +26,7 @@ from tests.mapping.invented import invented as chip
 compiled = pytest.mark.skipif(bool(numba.config.DISABLE_JIT), reason="lanes are LLVM vectors")
 
 
-def both_ways(monkeypatch, *arguments, **options) -> tuple[Found, Found]:
+def both_ways(monkeypatch, *arguments, **options) -> tuple[PairResult, PairResult]:
     """Searched with mappings priced one at a time, and in lanes."""
     monkeypatch.setattr(brood, "_LOADED_AFTER", np.inf)
     alone = map_pairs(*arguments, **options)
@@ -35,7 +35,7 @@ def both_ways(monkeypatch, *arguments, **options) -> tuple[Found, Found]:
     return alone, map_pairs(*arguments, **options)
 
 
-def assert_same(one: Found, other: Found) -> None:
+def assert_same(one: PairResult, other: PairResult) -> None:
     for a, b in zip((*one[:-1], *one.batch), (*other[:-1], *other.batch), strict=True):
         np.testing.assert_array_equal(a, b)
 

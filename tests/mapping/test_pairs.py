@@ -9,7 +9,7 @@ import accelsim
 from accelsim.mapping.encoding import allowed_on
 from accelsim.mapping.mapper import Task, load_mapper
 from accelsim.mapping.mapping import Mapping
-from accelsim.mapping.pairs import START, Found, Machines, map_pairs
+from accelsim.mapping.pairs import START, Machines, PairResult, map_pairs
 from accelsim.mapping.template import template
 from accelsim.pack import Batch, pack_layer, pack_machine, price
 from cost_models.loopnest import layout as L
@@ -23,7 +23,7 @@ LAYERS = (
 )
 
 
-def solve(rows, budget=300, seeds=None, chips=CHIPS, **options) -> Found:
+def solve(rows, budget=300, seeds=None, chips=CHIPS, **options) -> PairResult:
     """Pairs (chip, layer) by number."""
     hardware = [accelsim.load_hardware(name) for name in chips]
     machines = Machines.stack([pack_machine(hw) for hw in hardware], [allowed_on(hw) for hw in hardware])

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 import accelsim
 from accelsim.mapping.encoding import allowed_on
 from accelsim.mapping.mapping import Mapping
-from accelsim.mapping.pairs import Found, Machines, map_pairs
+from accelsim.mapping.pairs import Machines, PairResult, map_pairs
 from accelsim.pack import pack_layer, pack_machine, price
 from accelsim.workloads.layer import Layer
 from tests.mapping.invented import INVENTED, invented
@@ -35,7 +35,7 @@ def layer(kind: str, pick) -> Layer:
     return Layer.conv2d(K=pick(1, 200), C=pick(1, 200), **window)
 
 
-def solve(hw, layers, budget, objective="edp", seed=0) -> Found:
+def solve(hw, layers, budget, objective="edp", seed=0) -> PairResult:
     machines = Machines.stack([pack_machine(hw)], [allowed_on(hw)])
     problems = np.stack([pack_layer(one) for one in layers])
     n = len(layers)

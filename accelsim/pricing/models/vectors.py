@@ -14,7 +14,7 @@ from accelsim.mapping.mapping import Mapping
 from accelsim.mapping.template import Objective
 from accelsim.pack import Batch
 from accelsim.pricing.ask import Answers, Ask
-from cost_models.mappers.records import Found
+from cost_models.mappers.records import PairResult
 
 
 def price(asks: Sequence[Ask], objective: Objective) -> Answers:
@@ -53,7 +53,7 @@ def _decoded(asks: Sequence[Ask]) -> tuple[Answers, Batch]:
     from cost_models.mappers.joint import price_vectors
 
     pairs, machines = pack([ask[:4] for ask in asks])
-    found = Found.empty(len(asks), machines.machine.holds.shape[1])
+    found = PairResult.empty(len(asks), machines.machine.holds.shape[1])
     vectors = np.array([ask.schedule for ask in asks], float)
     price_vectors(pairs, machines.machine, machines.allowed, vectors, found)
     return Answers(found.latency, found.energy, found.spent[:, 1].astype(float)), found.batch
