@@ -89,7 +89,7 @@ def test_no_mapping_costs_less_than_a_box_around_its_tiles(seed: int, tiles: Til
             union = smallest_unions(space, one.axis_dim[0], one.axis_factor[0])
             spatial = Spatial(one.axis_dim, one.axis_factor, union)
             options = Options(number, values, canonical_orders(hardware, packed))
-            arrays = (packed, *pack_machine(hardware), spatial, options)
+            arrays = (packed, pack_machine(hardware), spatial, options)
             at = places(one, values)
             wide = np.array([np.zeros_like(at), np.broadcast_to((values > 0).sum(axis=1) - 1, at.shape)])
             first = bound(arrays, 0, wide)
