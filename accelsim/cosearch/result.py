@@ -17,11 +17,11 @@ from accelsim.cosearch.apart import half_widths, surely_apart
 from accelsim.cosearch.chips import unsearched
 from accelsim.cosearch.finish import Finished, Name, stacks_for
 from accelsim.cosearch.freed import Granted, on_base
+from accelsim.cosearch.generation import Generation
 from accelsim.cosearch.goals import front
 from accelsim.cosearch.phase import Design, Phase, means
 from accelsim.cosearch.screen import BOUNDED, LEVELS, MAPPED, SKETCHED
 from accelsim.cosearch.setup import SearchConfig, Setup
-from accelsim.cosearch.study import Generation
 from accelsim.costing import mapped
 from accelsim.errors import AccelsimError, nearest
 from accelsim.fusion import Stack
