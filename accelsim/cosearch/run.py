@@ -12,12 +12,14 @@ from typing import Any
 
 import numpy as np
 
-from accelsim.accuracy import KNOWN, AccuracySource, source_file
+from accelsim.accuracy import KNOWN, AccuracySource, check_source, load_source, source_file
 from accelsim.arguments import as_path
-from accelsim.cosearch.finish import PATIENCE
+from accelsim.cosearch.finish import PATIENCE, Finished
 from accelsim.cosearch.finish import finish as finish_designs
+from accelsim.cosearch.freed import on_base
 from accelsim.cosearch.goals import Goals, columns_of
 from accelsim.cosearch.metrics import METRICS, Metric
+from accelsim.cosearch.nets import SubnetSpace
 from accelsim.cosearch.optimisers.base import OPTIMISERS, Optimiser
 from accelsim.cosearch.phase import DRAWS, Phase
 from accelsim.cosearch.result import SearchResult
@@ -109,6 +111,7 @@ def configure(
     way = Way.of(mapper, budget=budget, seed=seed)
     if not isinstance(accuracy, str):
         accuracy = KNOWN.name_of(accuracy)
+    check_source(accuracy)
     fixed = tuple(fix.replace(",", " ").split()) if isinstance(fix, str) else tuple(fix)
     told = told_fuse(fuse, loaded)
     if told is None:
@@ -116,6 +119,7 @@ def configure(
         told = "auto" if able and fuses(None, base, load_model(model, way)) else "none"
     if screen is None:
         screen = STRATEGIES.name_of(strategy) in WHOLE and screens(load_model(model, way))
+    accuracy_hash = file_hash(accuracy)
     config = SearchConfig(
         hardware=base.to_dict(),
         space=None if space is None else SPACES.name_of(space),
@@ -132,13 +136,16 @@ def configure(
         seed=seed,
         fix=tuple(dict.fromkeys(word for word in fixed if word != "network" or space is not None)),
         accuracy=accuracy,
-        accuracy_hash=file_hash(accuracy) if space is not None else "",
+        accuracy_hash=accuracy_hash if space is not None else "",
         model=MODELS.name_of(model),
         fuse=told,
         screen=screen,
         weights=weighed,
     )
-    load_strategy(Setup(config))
+    setup = Setup(config)
+    if isinstance(setup.nets, SubnetSpace) and source_file(accuracy)[1] and not setup.goals.uses_accuracy:
+        load_source(accuracy, setup.nets.space)
+    load_strategy(setup)
     return config
 
 
@@ -438,14 +445,23 @@ def _replay(study: Study, strategy: Strategy, result: SearchResult) -> int:
 
 
 def _take_finished(study: Study, result: SearchResult) -> None:
-    """What is finished already. Raises AccelsimError where it is of candidates that there are not."""
+    """What is finished already. Raises AccelsimError where it is of candidates or axes that there are not."""
     for made in study.finished():
-        if not 0 <= made.candidate < len(result):
+        if not 0 <= made.candidate < len(result) or not _grantable(made, result):
             raise AccelsimError(
-                f"study {study.path}: is damaged: a finished design is of no candidate; restore a copy or "
-                "begin a new study"
+                f"study {study.path}: is damaged: a finished design is of no candidate or chip; restore a "
+                "copy or begin a new study"
             )
         result.finish(made)
+
+
+def _grantable(made: Finished, result: SearchResult) -> bool:
+    """Whether the base chip could have the freedoms of a finished design."""
+    phase, row = result.genome(made.candidate)
+    try:
+        return not made.granted or (made.base and on_base(phase, row, made.granted) is not None)
+    except (AccelsimError, LookupError, StopIteration, ValueError):
+        return False
 
 
 def _words(versions: dict[str, str]) -> str:

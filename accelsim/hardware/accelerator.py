@@ -323,11 +323,6 @@ class Accelerator(Shown, Sourced):
         made._decided, made._silicon = self._decided, self._silicon or self.hash
         return made
 
-    @property
-    def engine_machines(self) -> tuple[Accelerator, ...]:
-        """The machine of each engine, in their order."""
-        return tuple(self._made.values())
-
     @cached_property
     def _made(self) -> dict[str, Accelerator]:
         return {engine.name: machine_of(self, engine) for engine in self.engines}

@@ -77,12 +77,6 @@ class Assembly:
             )
         return name
 
-    def free_name(self, name: str) -> str:
-        """The name itself, or with a number behind it where it is taken."""
-        if name and name not in self._taken and name != OUTSIDE:
-            return name
-        return self.new_name(None, f"{name}_" if name else "layer")
-
     def build(self, outputs: Iterable[Sources] = ()) -> Network:
         """The network. Without `outputs`, what no layer reads leaves the network."""
         chosen = sorted({i for sources in outputs for i, *_ in sources if i != INPUT})

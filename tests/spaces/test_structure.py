@@ -6,7 +6,7 @@ import pytest
 
 from accelsim.workloads.layer import Layer
 from accelsim.workloads.load import load_network
-from accelsim.workloads.spaces import load
+from accelsim.workloads.spaces import load, load_space
 
 MBV3 = "r224-d2.2.3.2.4-k35.77.353.33.5735-e34.66.346.33.6436"
 
@@ -113,6 +113,22 @@ def test_macro_identity() -> None:
     assert layer(net, "slot2.1.depthwise") == Layer.depthwise(C=192, P=8, Q=8, stride=2)
     assert "slot2.1.add" not in net.names
     assert load("nasbench_macro", "00010000").layers == load("nasbench_macro", "00001000").layers
+
+
+def test_fashion_block_dimensions() -> None:
+    """By hand: one grey channel, ten classes, maps of 14, 7, 4 and 4 at 28 pixels."""
+    net = load("fashion", "r28-d1.2.1-k5.35.3-e2.43.4")
+    assert net.input_shape == (1, 28, 28)
+    assert layer(net, "stem.conv") == Layer.conv2d(K=8, C=1, P=14, Q=14, R=3, S=3, stride=2)
+    assert layer(net, "stage1.1.expand") == Layer.conv2d(K=16, C=8, P=14, Q=14)
+    assert layer(net, "stage1.1.depthwise") == Layer.depthwise(C=16, P=7, Q=7, R=5, S=5, stride=2)
+    assert layer(net, "stage2.1.depthwise") == Layer.depthwise(C=48, P=4, Q=4, stride=2)
+    assert layer(net, "stage2.2.depthwise") == Layer.depthwise(C=48, P=4, Q=4, R=5, S=5)
+    assert layer(net, "stage2.2.project") == Layer.conv2d(K=16, C=48, P=4, Q=4)
+    assert layer(net, "stage3.1.depthwise") == Layer.depthwise(C=64, P=4, Q=4)
+    assert layer(net, "head.classifier") == Layer(K=10, C=24, op="gemm")
+    assert load("fashion", "largest").params == 37_218
+    assert load_space("fashion").size == 5 * (6 + 6**2 + 6**3) ** 3
 
 
 @pytest.mark.parametrize("resolution", [33, 63, 224, 225])

@@ -217,10 +217,10 @@ def test_if_with_a_constant_condition(tmp_path):
     m.node("If", ["c"], "y", then_branch=then, else_branch=other)
     net = m.read(tmp_path)
     assert (net.macs, net.params) == (112_896, 576)
-    m = Model(x=[1, 8, 16, 16], c=[1])
+    m = Model(x=[1, 8, 16, 16], flag=[1])
     m.weight("w", 8, 8, 3, 3)
     m.weight("v", 8, 8, 1, 1)
-    m.node("If", ["c"], "y", then_branch=then, else_branch=other)
+    m.node("If", ["flag"], "y", then_branch=then, else_branch=other)
     m.node("Fancy", ["y"], "odd", domain="my.own")
     said = "operators not supported: 1 If whose condition depends on data, 1 my.own.Fancy"
     with pytest.raises(AccelsimError, match=said):

@@ -1,8 +1,11 @@
 """Operators with operands that most models leave out: reads, writes and MACs worked out by hand."""
 
+import numpy as np
 import pytest
 
 pytest.importorskip("onnx")
+
+from onnx import numpy_helper
 
 from accelsim import AccelsimError, evaluate, load_network
 from accelsim.workloads import Layer
@@ -137,9 +140,11 @@ def test_recurrent_layers_with_and_without_states(op, gates, way, last, tmp_path
     state = [batch, ways, hidden] if last else [ways, batch, hidden]
     weights = steps * batch * width + batch  # inputs and lengths
     for given in (False, True):
-        m = Model(x=[batch, steps, width] if last else [steps, batch, width], l=[batch], h=state, c=state)
+        m = Model(
+            x=[batch, steps, width] if last else [steps, batch, width], lengths=[batch], h=state, c=state
+        )
         names = ["x", m.weight("w", ways, gates * hidden, width), m.weight("r", ways, gates * hidden, hidden)]
-        names += ["", "l", *(["h", *(["c"] if op == "LSTM" else [])] if given else [])]
+        names += ["", "lengths", *(["h", *(["c"] if op == "LSTM" else [])] if given else [])]
         m.node(op, names, op, ["y"], hidden_size=hidden, direction=way, layout=last)
         first = m.node("Gather", ["y", m.value("at", 0)], "first", axis=last)
         m.node("MatMul", [first, m.weight("v", hidden, 2)], "out")
@@ -228,6 +233,20 @@ def test_phases_of_a_dilated_transposed_convolution_read_the_image_once(tmp_path
     window = {"strides": [1, 1], "dilations": [1, 3], "pads": [0, 0, 0, 1]}
     m.node("ConvTranspose", ["x", m.weight("w", 1, 2, 1, 2)], "y", **window)
     assert m.read(tmp_path).input_elements == 15
+
+
+def test_a_known_condition_says_what_a_compress_keeps(tmp_path):
+    m = Model(x=[4, 8])
+    m.constants.append(numpy_helper.from_array(np.array([True, False, True]), "c"))
+    m.node("Compress", ["x", "c"], "y", axis=0)
+    assert m.read(tmp_path).output_elements == 2 * 8
+
+
+def test_a_norm_that_onnxruntime_writes_into_the_standards_domain(tmp_path):
+    m = Model(x=[4, 8])
+    m.node("SimplifiedLayerNormalization", ["x", m.weight("s", 8)], "y", axis=-1, epsilon=1e-6)
+    net = m.read(tmp_path)
+    assert (net.params, net.output_elements) == (8, 32)
 
 
 def test_phases_that_no_tap_reaches_cost_no_time(tmp_path):

@@ -11,6 +11,8 @@ from accelsim.workloads import Layer, NetworkBuilder, load_network
 from accelsim.workloads.network import INPUT, Edge
 
 FLOAT, INT = TensorProto.FLOAT, TensorProto.INT64
+KINDS = {"ids": INT, "lengths": TensorProto.INT32, "flag": TensorProto.BOOL, "text": TensorProto.STRING}
+"""Element types of inputs by name, where not FLOAT."""
 
 
 class Model:
@@ -18,7 +20,7 @@ class Model:
 
     def __init__(self, **inputs):
         self.inputs = [
-            helper.make_tensor_value_info(name, INT if name == "ids" else FLOAT, shape)
+            helper.make_tensor_value_info(name, KINDS.get(name, FLOAT), shape)
             for name, shape in inputs.items()
         ]
         self.nodes, self.constants = [], []
@@ -46,7 +48,7 @@ class Model:
             self.nodes,
             "g",
             self.inputs,
-            [helper.make_tensor_value_info(x, FLOAT, None) for x in outputs or (self.nodes[-1].output[0],)],
+            [onnx.ValueInfoProto(name=x) for x in outputs or (self.nodes[-1].output[0],)],
             self.constants,
         )
         path = tmp_path / "m.onnx"
@@ -295,19 +297,19 @@ def test_bad_sizes(model, arguments, message, tmp_path):
          "got [1, 1, 1]"),
         ("Conv", (16, 8, 3, 3), {"strides": [2]}, "strides must be 2 whole numbers of at least 1, but got"),
         ("Conv", (16, 8, 3, 3), {"strides": [0, 1]}, "strides must be 2 whole numbers of at least 1"),
-        ("Conv", (16, 8, 3, 3), {"strides": 2}, "strides must be 2 whole numbers of at least 1, but got 2"),
+        ("Conv", (16, 8, 3, 3), {"strides": 2}, "attribute strides must be of type INTS, but is INT"),
         ("Conv", (16, 8, 3, 3), {"dilations": [1, -1]}, "dilations must be 2 whole numbers of at least 1"),
         ("Conv", (16, 8, 3, 3), {"pads": [1, 1]}, "pads must be 4 whole numbers of at least 0, but got"),
         ("ConvTranspose", (8, 2, 4, 4), {"strides": [2, 2, 2]}, "strides must be 2 whole numbers"),
         ("Conv", (16, 8, 3), {}, "weights of shape [16, 8, 3] do not fit an input of shape [1, 8, 10, 12]"),
-        ("MaxPool", None, {}, "kernel_shape is missing"),
+        ("MaxPool", None, {}, "Required attribute 'kernel_shape' is missing"),
         ("MaxPool", None, {"kernel_shape": [3]}, "kernel_shape must be 2 whole numbers of at least 1"),
         ("AveragePool", None, {"kernel_shape": [0, 3]}, "kernel_shape must be 2 whole numbers of at least 1"),
         ("MaxPool", None, {"kernel_shape": [3, 3], "strides": [0, 1]}, "strides must be 2 whole numbers"),
         ("MaxPool", None, {"kernel_shape": [3, 3], "dilations": [1]}, "dilations must be 2 whole numbers"),
-        ("Conv", None, {}, "the weight input is missing"),
-        ("ConvTranspose", None, {}, "the weight input is missing"),
-        ("Gemm", None, {}, "the weight input is missing"),
+        ("Conv", None, {}, "input 2, W, is missing"),
+        ("ConvTranspose", None, {}, "input 2, W, is missing"),
+        ("Gemm", None, {}, "input 2, B, is missing"),
     ],
 )  # fmt: skip
 def test_windows_that_contradict_themselves(op, weights, attributes, message, tmp_path):
@@ -321,7 +323,7 @@ def test_windows_that_contradict_themselves(op, weights, attributes, message, tm
 def test_weight_input_left_empty(tmp_path):
     m = Model(x=[1, 8, 10, 12])
     m.node("Conv", ["x", "", m.weight("b", 8)], "odd")
-    with pytest.raises(AccelsimError, match=r"node 'odd' \(Conv\): the weight input is missing"):
+    with pytest.raises(AccelsimError, match=r"node 'odd' \(Conv\): input 2, W, is missing"):
         m.read(tmp_path)
 
 
@@ -356,13 +358,13 @@ def test_resolution_of_a_sequence(tmp_path):
 @pytest.mark.parametrize(
     ("op", "inputs", "message"),
     [
-        ("StringSplit", 1, "1 StringSplit"),
-        ("Convv", 2, r"1 Convv \(did you mean 'Conv'\?\); --allow-unknown prices"),
+        ("StringSplit", ["text"], "1 StringSplit"),
+        ("Convv", ["x", "x"], r"1 Convv \(did you mean 'Conv'\?\); --allow-unknown prices"),
     ],
 )
 def test_unknown_operators_are_named(op, inputs, message, tmp_path):
-    m = Model(x=[1, 8, 4, 4])
-    m.node(op, ["x"] * inputs, "odd")
+    m = Model(x=[1, 8, 4, 4], text=[2])
+    m.node(op, inputs, "odd", ["odd", "count"])
     with pytest.raises(AccelsimError, match=f"operators not supported: {message}"):
         m.read(tmp_path)
 

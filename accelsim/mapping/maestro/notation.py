@@ -15,7 +15,6 @@ from dataclasses import dataclass, field
 from accelsim.errors import AccelsimError
 from accelsim.workloads.layer import Layer
 
-CONV_DIMS = ("N", "G", "K", "C", "Y", "X", "R", "S")
 KERNEL_OF = {"Y": "R", "X": "S"}
 """The kernel dimension that slides over each input dimension."""
 

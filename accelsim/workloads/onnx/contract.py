@@ -7,6 +7,7 @@ broadcast, the shared heads of grouped-query attention) does not select it, so r
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from math import prod
 from typing import Any
@@ -200,6 +201,13 @@ def equation(graph: Graph, node: Any) -> tuple[list[str], str]:
     text = graph.attributes(node)["equation"].decode().replace(" ", "")
     left, arrow, out = text.partition("->")
     terms = left.split(",")
+    for term in (*terms, out):
+        if not re.fullmatch(r"[A-Za-z]*(\.\.\.)?[A-Za-z]*", term):
+            raise AccelsimError(f"equation {text!r:.80}: {term!r:.40} is not of letters and one '...'")
+    for label in out.replace("...", ""):
+        if label not in left or out.count(label) > 1:
+            why = "stands twice" if label in left else "is in no operand"
+            raise AccelsimError(f"equation {text!r:.80}: index {label!r} of the result {why}")
     if len(terms) != len(node.input):
         raise AccelsimError(
             f"equation {text!r} is for {len(terms)} operands, but there are {len(node.input)}"

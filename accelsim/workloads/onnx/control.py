@@ -5,10 +5,11 @@ Where data decides, the dearer branch of an If and one trip of a Loop stand for 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
+import onnx
 
 from accelsim.errors import AccelsimError
 from accelsim.workloads.onnx import parts as P
@@ -20,6 +21,8 @@ TRIPS = 10_000
 DEPTH = 4
 """Ifs within each other of which both branches are looked at."""
 
+ONNX_BOOL = int(onnx.TensorProto.BOOL)
+
 Walk = Callable[[Any], None]
 
 
@@ -28,6 +31,9 @@ def branch(graph: Graph, node: Any, walk: Walk) -> bool:
     known = graph.values.data(node.input[0])
     attributes = graph.attributes(node)
     branches = [attributes["then_branch"], attributes["else_branch"]]
+    _check_kinds(graph, node.input[:1], ONNX_BOOL)
+    for key, inner in zip(("then_branch", "else_branch"), branches):
+        _check_count(f"{key} makes", inner.output, len(node.output))
     decided = known is not None and known.size == 1
     if known is not None and decided:
         chosen = branches[0 if bool(known.ravel()[0]) else 1]
@@ -80,6 +86,9 @@ def loop(graph: Graph, node: Any, walk: Walk) -> bool:
     decided = trips is not None and start is not None
     trips, start = trips or [1], start or [1]
     state = list(node.input[2:])
+    _check_kinds(graph, node.input[1:2], ONNX_BOOL)
+    _check_count("its body takes", body.input, 2 + len(state))
+    _check_count("its body makes", body.output, 1 + len(node.output))
     names = [x.name for x in body.input]
     results = [x.name for x in body.output]
     gathered: list[list[str]] = [[] for _ in results[1 + len(state) :]]
@@ -120,6 +129,8 @@ def scan(graph: Graph, node: Any, walk: Walk) -> bool:
     attributes = graph.attributes(node)
     body, count = attributes["body"], attributes["num_scan_inputs"]
     state, sequences = list(node.input[: len(node.input) - count]), node.input[len(node.input) - count :]
+    _check_count("its body takes", body.input, len(node.input))
+    _check_count("its body makes", body.output, len(node.output))
     axes = attributes.get("scan_input_axes", [0] * count)
     ways = attributes.get("scan_input_directions", [0] * count)
     names = [x.name for x in body.input]
@@ -160,6 +171,17 @@ def scan(graph: Graph, node: Any, walk: Walk) -> bool:
         if name:
             stack(graph, name, several[::-1] if way else several, axis)
     return True
+
+
+def _check_count(what: str, found: Sequence[Any], wanted: int) -> None:
+    if len(found) != wanted:
+        raise AccelsimError(f"{what} {len(found)} tensors, but the operator asks for {wanted}")
+
+
+def _check_kinds(graph: Graph, names: Iterable[str], kind: int) -> None:
+    for name in filter(None, names):
+        if graph.values.kind(name) not in (0, kind):
+            raise AccelsimError(f"its condition {name!r} must be of type BOOL")
 
 
 def sequence_map(graph: Graph, node: Any, walk: Walk) -> bool:

@@ -204,6 +204,8 @@ def global_pool(graph: Graph, node: Any, last: bool = False) -> None:
     image = graph.shape(node.input[0])
     if last:
         image = channels_first(image)
+    if len(image) < 3:
+        raise AccelsimError(f"it pools a map of at least three axes, but its input has shape {list(image)}")
     ones = (1,) * (len(image) - 2)
     graph.agree(node.output[0], (image[0], *ones, image[1]) if last else (*image[:2], *ones))
     window = SlidingWindow(image[2:], ones, ones, ((0, 0),) * len(ones))

@@ -316,6 +316,11 @@ class Graph:
 
     def build(self, outputs: Sequence[str]) -> Network:
         """The network, with its notes."""
+        for name in outputs:
+            if name in self.parts and not self.elements(name):
+                raise AccelsimError(f"output {name!r} has shape {list(self.shape(name))}: it holds no data")
+        if not self.layers and all(x in self.constants for x in outputs):
+            raise AccelsimError("no output depends on an input: all are constants")
         if not self.layers:
             raise AccelsimError(
                 "the model has no operators that compute or move data: views and functions of single values "

@@ -13,6 +13,7 @@ from onnx import helper
 
 from accelsim.errors import AccelsimError
 from accelsim.workloads.network import Network
+from accelsim.workloads.onnx import valid
 from accelsim.workloads.onnx.graph import Graph
 from accelsim.workloads.onnx.sizes import Sizes, bind
 from accelsim.workloads.onnx.values import Values
@@ -48,6 +49,7 @@ def read(path: Path, sizes: Sizes, allow_unknown: bool) -> Network:
 def _convert(model: Any, title: str, sizes: Sizes, allow_unknown: bool) -> Network:
     if not model.graph.node:
         raise AccelsimError("the model has no operators; is the file damaged?")
+    opsets = valid.opsets(model)
     if model.functions:
         _check_functions(model)
         try:
@@ -55,6 +57,7 @@ def _convert(model: Any, title: str, sizes: Sizes, allow_unknown: bool) -> Netwo
         except Exception as fault:  # the checks inside onnx raise many types
             raise AccelsimError(f"inlining functions failed: {_line(fault)}") from None
     source = model.graph
+    valid.check_graph(source)
     sparse = {x.values.name: x for x in source.sparse_initializer}
     weights = {x.name for x in source.initializer} | set(sparse)
     inputs = [x for x in source.input if x.name not in weights]
@@ -63,7 +66,7 @@ def _convert(model: Any, title: str, sizes: Sizes, allow_unknown: bool) -> Netwo
     shapes, rebound = bind(inputs, sizes)
     outputs = [x.name for x in source.output]
     live, dead = ordered(source, outputs)
-    values = Values(model)
+    values = Values(opsets, model.ir_version)
     for x in inputs:
         values.define(x.name, shapes[x.name], x.type.tensor_type.elem_type)
         if not shapes[x.name] and x.name in sizes.inputs:  # a sampling rate, a switch: its value decides
@@ -77,8 +80,9 @@ def _convert(model: Any, title: str, sizes: Sizes, allow_unknown: bool) -> Netwo
     for name, one in sparse.items():
         values.define(name, tuple(one.dims), one.values.data_type)
         graph.weight(name)
+    check = valid.NodeCheck(opsets, model.ir_version)
     try:
-        Walk(graph, {} if rebound else declared(source))(live)
+        Walk(graph, declared(source, not rebound), check)(live)
     except AccelsimError as fault:
         if graph.unknown and not allow_unknown and "not supported" not in str(fault):
             raise AccelsimError(refusal(graph, f", and then {fault}")) from None
@@ -86,6 +90,13 @@ def _convert(model: Any, title: str, sizes: Sizes, allow_unknown: bool) -> Netwo
     if graph.unknown and not allow_unknown:
         raise AccelsimError(refusal(graph))
     _say(graph, dead)
+    for op, version in sorted(check.early.items()):
+        graph.note(f"{op} came with opset {version}, but the file is of {opsets['']}: read as it was then")
+    if model.ir_version > onnx.IR_VERSION:
+        graph.note(
+            f"the file is of IR version {model.ir_version}, but the onnx package here knows up to "
+            f"{onnx.IR_VERSION}: what is newer in it was not seen"
+        )
     return graph.build(outputs)
 
 

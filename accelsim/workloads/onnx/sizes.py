@@ -85,6 +85,10 @@ def _first(k: int, value: Any, sizes: Sizes, symbols: dict[str, int]) -> list[in
                 )
             out[axis] = fixed
             continue
+        if fixed is not None and fixed < -1:  # -1 is some exporters' symbol
+            raise AccelsimError(
+                f"input {value.name!r}: axis {axis} has size {fixed}, but a size is at least 1"
+            )
         if fixed == 0:
             raise AccelsimError(f"input {value.name!r}: axis {axis} has size 0, so it holds no data")
         symbol = _symbol(dim)

@@ -6,7 +6,9 @@ its reference evaluator where every input is known. So shape arithmetic of any k
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from functools import cache
 from math import prod
 from typing import Any
 
@@ -28,15 +30,20 @@ RANDOM = frozenset({
 })  # fmt: skip
 
 
+STANDARD = ("", "ai.onnx")
+"""Names of the standard's domain."""
+
+
 class Values:
     """What is known of each tensor by name."""
 
-    def __init__(self, model: Any) -> None:
-        self.opsets = {x.domain or "": x.version for x in model.opset_import}
-        self._imports = list(model.opset_import)
-        self._ir = model.ir_version
+    def __init__(self, opsets: dict[str, int], ir_version: int) -> None:
+        self.opsets = opsets
+        self._imports = [helper.make_opsetid(*one) for one in opsets.items()]
+        self._ir = ir_version
         self._types: dict[str, Any] = {}
         self._data: dict[str, NDArray[Any]] = {}
+        self._elsewhere: dict[str, str] = {}
         self.why: dict[str, str] = {}
 
     # -- what is known -------------------------------------------------------------------------------
@@ -96,6 +103,10 @@ class Values:
         shape = tuple(tensor.dims)
         self.define(tensor.name, shape, tensor.data_type)
         external = tensor.data_location == onnx.TensorProto.EXTERNAL
+        if external:
+            self._elsewhere[tensor.name] = next(
+                (x.value for x in tensor.external_data if x.key == "location"), "?"
+            )
         if not external and prod(shape) <= LIMIT and (_filled(tensor) or not prod(shape)):
             try:
                 self._data[tensor.name] = numpy_helper.to_array(tensor)
@@ -105,41 +116,62 @@ class Values:
                     f"{fault!s:.200}"
                 ) from None
 
-    def infer(self, node: Any, constant: bool) -> None:
-        """Shapes of a node's outputs, and their values if `constant` and every input is known."""
+    def infer(self, node: Any, constant: bool) -> str:
+        """Shapes of a node's outputs, and their values if `constant` and every input is known.
+
+        Gives what the standard finds wrong with the types and sizes of its operands, or nothing.
+        """
         for name in node.output:
             self._types.pop(name, None)
             self._data.pop(name, None)
-        if node.op_type in ("Shape", "Size") and node.domain in ("", "ai.onnx"):
+        if node.op_type in ("Shape", "Size") and node.domain in STANDARD:
             self._measure(node)
-            return
-        if constant and self._fold(node):
-            return
-        try:
-            schema = onnx.defs.get_schema(
-                node.op_type, self.opsets.get(node.domain, 1), "" if node.domain == "ai.onnx" else node.domain
-            )
-        except Exception:  # no schema: the operator's handler states the shape
-            return
+            return ""
+        domain = "" if node.domain in STANDARD else node.domain
+        schema = schema_of(node.op_type, self.opsets.get(domain, 1), domain)
+        if schema is None:  # the operator's handler states the shape
+            return ""
+        wrong = self._infer(node, schema)
+        if not wrong and constant:
+            self._fold(node)
+        return wrong
+
+    def _infer(self, node: Any, schema: Any) -> str:
         inputs = {x for x in node.input if x}
         types = {x: self._types[x] for x in inputs if x in self._types}
         if len(types) < len(inputs):
             lost = next(x for x in node.input if x and x not in types)
             why = self.why.get(lost, f"that of {lost!r} is")
             self.why.update((x, why) for x in node.output)
-            return
+            return ""
         known = {x: numpy_helper.from_array(self._data[x]) for x in inputs if x in self._data}
         try:
             found = shape_inference.infer_node_outputs(
                 schema, node, types, known, None, self._imports, self._ir
             )
         except Exception as fault:  # the checks inside onnx raise many types
-            text = " ".join(str(fault).split())
-            self.why.update((x, text[:200]) for x in node.output)
-            return
+            wrong = said(fault)
+            self.why.update((x, wrong) for x in node.output)
+            return wrong
         for name, kind in found.items():
             if name:
                 self._types[name] = kind
+                if sizes_of(kind) is None:
+                    self.why[name] = self._why(node)
+        return ""
+
+    def _why(self, node: Any) -> str:
+        """Why a result has no known shape though nothing is wrong."""
+        unshaped = next((x for x in node.input if x in self.why and self.find(x) is None), None)
+        if unshaped is not None:
+            return self.why[unshaped]
+        for x in node.input:
+            if x in self._elsewhere:
+                return (
+                    f"it follows from the value of {x!r}, in the file {self._elsewhere[x]!r:.80}, not opened"
+                )
+        unknown = [x for x in node.input[1:] if x and x not in self._data]
+        return f"it follows from the value of {unknown[0]!r}, which is data" if unknown else ""
 
     def _measure(self, node: Any) -> None:
         shape = self.shape(node.input[0])
@@ -149,11 +181,11 @@ class Values:
         part = {a.name: a.i for a in node.attribute}
         self.hold(node.output[0], np.array(shape[part.get("start", 0) : part.get("end")], np.int64))
 
-    def _fold(self, node: Any) -> bool:
+    def _fold(self, node: Any) -> None:
         if any(x and x not in self._data for x in node.input) or node.op_type in RANDOM:
-            return False
+            return
         if node.op_type in ("ConstantOfShape", "Expand", "Tile", "Range", "OneHot") and not self._small(node):
-            return False
+            return
         try:
             function = helper.make_function(
                 "accelsim", "fold", sorted({x for x in node.input if x}), [x for x in node.output if x],
@@ -163,12 +195,11 @@ class Values:
             with np.errstate(all="ignore"):
                 found = ReferenceEvaluator(function).run(None, feed, attributes={})
         except Exception:  # what the evaluator cannot do, shape inference may
-            return False
+            return
         for name, value in zip((x for x in node.output if x), found):
             if not isinstance(value, (np.ndarray, np.generic)):
-                return False
+                return
             self.hold(name, np.asarray(value))
-        return True
 
     def _small(self, node: Any) -> bool:
         """Whether the result of an operator that can make much of little stays small."""
@@ -200,6 +231,27 @@ def inner_graphs(node: Any) -> Iterator[Any]:
         if attribute.HasField("g"):
             yield attribute.g
         yield from attribute.graphs
+
+
+@cache
+def schema_of(op: str, version: int, domain: str = "") -> Any:
+    """What the onnx package knows of an operator, None if nothing.
+
+    Of one that is younger than `version`, its first form: runtimes write some of them before their time.
+    """
+    if onnx.defs.has(op, version, domain):
+        return onnx.defs.get_schema(op, version, domain)
+    every = [s for s in onnx.defs.get_all_schemas_with_history() if (s.name, s.domain) == (op, domain)]
+    return min(every, key=lambda s: int(s.since_version), default=None)
+
+
+def said(fault: Exception) -> str:
+    """What the onnx package finds wrong, in a line and without its frame."""
+    text = " ".join(str(fault).split()).partition(" ==> Context")[0]
+    text = re.sub(r"\[(Shape|Type)InferenceError\] ", "", text)
+    text = re.sub(r"(\w+) typestr: \w+, has unsupported type: (\S+)", r"\1 cannot be a \2", text)
+    text = re.sub(r"(\w+) has inconsistent type (\S+)", r"\1 is a \2, but other operands are not", text)
+    return text[:300].rstrip(". ") or type(fault).__name__
 
 
 def _filled(tensor: Any) -> bool:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from difflib import get_close_matches
 from typing import Any
 
 import networkx as nx
+from onnx import TensorProto
 
 from accelsim.errors import AccelsimError, nearest
-from accelsim.workloads.onnx import control, move
+from accelsim.workloads.onnx import control, move, rules
 from accelsim.workloads.onnx.graph import Graph
 from accelsim.workloads.onnx.table import CONSTANT_VIEWS, HANDLERS, MICROSOFT, REFUSED, SEQUENCES, handler
-from accelsim.workloads.onnx.values import RANDOM, Shape, inner_graphs, sizes_of
+from accelsim.workloads.onnx.values import RANDOM, STANDARD, Shape, inner_graphs, sizes_of
 
 UNDECIDED = {
     "If": ("whose condition depends on data", "the dearer branch"),
@@ -31,12 +32,17 @@ MEASURES = frozenset({"Shape", "Size"})
 """Their results are constants whatever they read."""
 
 
+Said = tuple[int, Shape | None]
+"""Element type and sizes that a file states for a tensor; 0 and None where it does not."""
+
+
 class Walk:
     """Adds operators to a graph; unknown ones are counted, and estimated so that the walk goes on."""
 
-    def __init__(self, graph: Graph, declared: dict[str, Shape]) -> None:
+    def __init__(self, graph: Graph, declared: dict[str, Said], check: Callable[[Any], None]) -> None:
         self.graph = graph
         self.declared = declared
+        self.check = check
 
     def __call__(self, nodes: Iterable[Any]) -> None:
         """Each operator in turn. Raises AccelsimError naming the node."""
@@ -54,7 +60,8 @@ class Walk:
 
     def _node(self, node: Any) -> None:
         graph = self.graph
-        standard = node.domain in ("", "ai.onnx")
+        standard = node.domain in STANDARD
+        self.check(node)
         if standard and node.op_type in CONTROL and any(inner_graphs(node)):
             first = len(graph.layers)
             if not CONTROL[node.op_type](graph, node, self):
@@ -77,8 +84,24 @@ class Walk:
         for name in node.output:
             graph.constants.discard(name)
             graph.parts.pop(name, None)
-        if not sequence:
-            graph.values.infer(node, constant)
+        wrong = "" if sequence else graph.values.infer(node, constant)
+        if standard and not wrong:
+            rules.check(graph.values, node, graph.attributes(node))
+        try:
+            self._known(node, constant)
+        except AccelsimError as fault:
+            if wrong and wrong in str(fault):
+                raise AccelsimError(wrong) from None
+            raise
+        except Exception:
+            if not wrong:
+                raise
+        if wrong:
+            raise AccelsimError(wrong)
+        self._agree(node)
+
+    def _known(self, node: Any, constant: bool) -> None:
+        graph = self.graph
         if constant:
             self._constant(node)
         else:
@@ -87,7 +110,6 @@ class Walk:
                 self._unknown(node)
             else:
                 found(graph, node)
-        self._agree(node)
 
     def _constant(self, node: Any) -> None:
         graph = self.graph
@@ -116,10 +138,14 @@ class Walk:
     def _agree(self, node: Any) -> None:
         """What the file says of a result must be what the operator makes."""
         for name in node.output:
-            said, made = self.declared.get(name), self.graph.values.find(name)
-            if said is not None and made is not None and said != made:
+            kind, shape = self.declared.get(name, (0, None))
+            type_made, made = self.graph.values.kind(name), self.graph.values.find(name)
+            if kind and type_made and kind != type_made:
+                found, said = (TensorProto.DataType.Name(k) for k in (type_made, kind))
+                raise AccelsimError(f"it makes {name!r} of type {found}, but the file says {said}")
+            if shape is not None and made is not None and shape != made:
                 raise AccelsimError(
-                    f"it makes {name!r} of shape {list(made)}, but the file says {list(said)}"
+                    f"it makes {name!r} of shape {list(made)}, but the file says {list(shape)}"
                 )
 
 
@@ -180,7 +206,7 @@ def ordered(graph: Any, outputs: Sequence[str]) -> tuple[list[Any], list[Any]]:
         for name in sorted(_reads(node) - maker.keys() - given, key=str):
             close = nearest(str(name), sorted(str(x) for x in {*maker, *given} - set(node.output)))
             raise AccelsimError(f"{place(node)} reads {name!r}, which nothing makes{close}")
-    dead = [graph.node[i] for i in order if i not in alive and any(graph.node[i].output)]
+    dead = [graph.node[i] for i in order if i not in alive]
     return live, dead
 
 
@@ -193,11 +219,12 @@ def _reads(node: Any) -> set[str]:
     return found
 
 
-def declared(graph: Any) -> dict[str, Shape]:
-    """Shapes that the file states for results."""
+def declared(graph: Any, shapes: bool) -> dict[str, Said]:
+    """Types that the file states for results, and with `shapes` their sizes too."""
     out = {}
     for value in (*graph.value_info, *graph.output):
-        shape = sizes_of(value.type)
-        if shape is not None and all(shape):
-            out[value.name] = shape
+        if value.type.WhichOneof("value") == "tensor_type":
+            shape = sizes_of(value.type) if shapes else None
+            known = shape is not None and min(shape, default=1) > 0
+            out[value.name] = (value.type.tensor_type.elem_type, shape if known else None)
     return out

@@ -102,6 +102,7 @@ def transposed_output(attributes: dict[str, Any], window: SlidingWindow, size: S
         for n, k, s, d, e in zip(size, window.kernel, window.stride, window.dilation, extra)
     ]
     stated = attributes.get("output_shape")
+    _check_extra(extra, window, "output_padding")
     if stated is None and window.pads is not None:
         made = tuple(n - a - b for n, (a, b) in zip(full, window.pads))
         before = tuple(a for a, _ in window.pads)
@@ -111,6 +112,9 @@ def transposed_output(attributes: dict[str, Any], window: SlidingWindow, size: S
         else:
             made = tuple(_sizes(attributes, "output_shape", axes))
         total = [n - m for n, m in zip(full, made)]
+        if stated is not None:
+            beyond = [max(e - t, 0) for e, t in zip(extra, total)]
+            _check_extra(beyond, window, f"output_shape {stated!r:.80} means output_padding, which")
         same_upper = window.pads is None and not window.lower
         before = tuple(max(t, 0) // 2 if same_upper else max(t, 0) - max(t, 0) // 2 for t in total)
     if min(made) < 1:
@@ -120,6 +124,15 @@ def transposed_output(attributes: dict[str, Any], window: SlidingWindow, size: S
     return before, made
 
 
+def _check_extra(extra: Iterable[int], window: SlidingWindow, what: str) -> None:
+    """Raise AccelsimError unless what is added to an output is less than its stride or dilation."""
+    most = [max(s, d) - 1 for s, d in zip(window.stride, window.dilation)]
+    if any(e > m for e, m in zip(extra, most)):
+        raise AccelsimError(
+            f"{what} must be less than stride or dilation, at most {most}, but is {list(extra)}"
+        )
+
+
 def _window(attributes: dict[str, Any], kernel: Shape, axes: int) -> SlidingWindow:
     auto = attributes.get("auto_pad", b"NOTSET")
     word = auto.decode(errors="replace") if isinstance(auto, bytes) else str(auto)
@@ -127,6 +140,10 @@ def _window(attributes: dict[str, Any], kernel: Shape, axes: int) -> SlidingWind
         raise AccelsimError(f"auto_pad: unknown word {word!r:.80}{nearest(word, AUTO_PAD)}")
     sizes = _sizes(attributes, "pads", 2 * axes, least=0, default=0)
     pads: tuple[tuple[int, int], ...] | None = tuple(zip(sizes[:axes], sizes[axes:]))
+    if word != "NOTSET" and any(sizes):
+        raise AccelsimError(
+            f"auto_pad {word} and pads {sizes!r:.80} contradict each other; state one of them"
+        )
     if word == "VALID":
         pads = ((0, 0),) * axes
     if word.startswith("SAME"):

@@ -26,6 +26,7 @@ SPACES = Registry(
         "ofa_mbv3_w1.2": f"{_HERE}.ofa_mbv3:ofa_mbv3_wide",
         "ofa_proxyless": f"{_HERE}.ofa_proxyless:ofa_proxyless",
         "ofa_resnet50": f"{_HERE}.ofa_resnet50:OfaResNet50",
+        "fashion": f"{_HERE}.fashion:fashion",
         "mcunet": f"{_HERE}.mcunet:McuNet",
         "nasbench_macro": f"{_HERE}.nasbench_macro:MacroSpace",
         "wdsr_x2": f"{_HERE}.wdsr:WdsrSpace",

@@ -23,7 +23,7 @@ from accelsim.workloads.spaces.subnet import Subnet
 __all__ = ["BlockGenes", "Depth", "Gene", "Genomes", "Space"]
 
 SMALLEST_RESOLUTION = 32
-"""Every space here divides the input by up to 32; below that the last maps are smaller than one pixel."""
+"""Most spaces divide the input by up to 32; below that the last maps are smaller than one pixel."""
 
 LARGEST_RESOLUTION = 4096
 
@@ -39,15 +39,18 @@ class Space(ABC):
     Two genomes are the same subnet exactly when their `canonical` rows are equal.
 
     A subclass states `genes` and `parts` and builds one part at a time; parts are built once and kept, so
-    layers, counts and networks of any number of subnets come from the same blocks.
+    layers, counts and networks of any number of subnets come from the same blocks. One that divides its input
+    by less may set `least_resolution` below 32 before it calls this class's constructor.
     """
+
+    least_resolution = SMALLEST_RESOLUTION
 
     def __init__(self, name: str, genes: Sequence[Gene], parts: Sequence[BlockGenes]) -> None:
         self.name = name
         self.genes = tuple(genes)
         self.parts = tuple(parts)
         for r in self.resolutions:
-            check_resolution(r, name)
+            check_resolution(r, name, self.least_resolution)
         self.lower = np.zeros(len(self.genes), np.int64)
         self.upper = np.array([len(x.values) - 1 for x in self.genes], np.int64)
         # A block's number is its part's first number plus its genes read as mixed-radix digits: a linear map.
@@ -254,11 +257,11 @@ class Space(ABC):
         return f"<Space {self.name}: {len(self.genes)} genes, {self.size:.3g} subnets>"
 
 
-def check_resolution(value: object, space: str) -> int:
-    """A whole number from 32 to 4096, or AccelsimError."""
-    if type(value) is not int or not SMALLEST_RESOLUTION <= value <= LARGEST_RESOLUTION:
+def check_resolution(value: object, space: str, least: int = SMALLEST_RESOLUTION) -> int:
+    """A whole number from `least` to 4096, or AccelsimError."""
+    if type(value) is not int or not least <= value <= LARGEST_RESOLUTION:
         raise AccelsimError(
-            f"{space}: resolution must be a whole number from {SMALLEST_RESOLUTION} to {LARGEST_RESOLUTION}, "
+            f"{space}: resolution must be a whole number from {least} to {LARGEST_RESOLUTION}, "
             f"but got {value!r}"
         )
     return value

@@ -16,7 +16,15 @@ from accelsim.errors import AccelsimError
 from accelsim.workloads.builder import NetworkBuilder
 from accelsim.workloads.network import Network
 from accelsim.workloads.spaces import genes as g
-from accelsim.workloads.spaces.base import BlockGenes, Depth, Gene, Genomes, Space, check_resolution
+from accelsim.workloads.spaces.base import (
+    SMALLEST_RESOLUTION,
+    BlockGenes,
+    Depth,
+    Gene,
+    Genomes,
+    Space,
+    check_resolution,
+)
 from accelsim.workloads.spaces.channels import divisible
 from accelsim.workloads.spaces.subnet import Subnet, fields, number, numbers
 from accelsim.workloads.tensor import Tensor
@@ -50,6 +58,8 @@ class Plan:
     first  output of the block without expansion
     final  output of the 1x1 convolution before global pooling, 0 where there is none
     mix    output of the 1x1 convolution after it (without BatchNorm and bias), 0 where there is none
+
+    `channels` are those of an input image; it is at least `least_resolution` high.
     """
 
     stem: int
@@ -58,6 +68,10 @@ class Plan:
     final: int
     mix: int = 0
     classes: int = 1000
+    kernels: tuple[int, ...] = KERNELS
+    expansions: tuple[int, ...] = EXPANSIONS
+    channels: int = 3
+    least_resolution: int = SMALLEST_RESOLUTION
 
 
 @dataclass(frozen=True)
@@ -84,6 +98,7 @@ class MBConvSpace(Space):
 
     def __init__(self, name: str, plan: Plan, resolutions: Sequence[int] = RESOLUTIONS) -> None:
         self.plan = plan
+        self.least_resolution = plan.least_resolution
         genes = [Gene("resolution", tuple(resolutions))]
         self._depth: list[int | None] = []
         for s, stage in enumerate(plan.stages):
@@ -105,14 +120,18 @@ class MBConvSpace(Space):
                         Depth(column, least) if column is not None and least else None,
                     )
                 )
-                genes.append(Gene(f"kernel{s + 1}.{b + 1}", KERNELS))
-                genes.append(Gene(f"expand{s + 1}.{b + 1}", EXPANSIONS))
+                genes.append(Gene(f"kernel{s + 1}.{b + 1}", plan.kernels))
+                genes.append(Gene(f"expand{s + 1}.{b + 1}", plan.expansions))
         parts.append(BlockGenes("head", (0,)))
         super().__init__(name, genes, parts)
 
     def at(self, *resolutions: int) -> MBConvSpace:
-        """The same space with other input resolutions, any from 32 to 4096."""
+        """The same space with other input resolutions, any from the plan's least to 4096."""
         return MBConvSpace(self.name, self.plan, resolutions)
+
+    def input_shape(self, resolution: int) -> tuple[int, int, int]:
+        """Channels, height and width of an input of a resolution."""
+        return self.plan.channels, resolution, resolution
 
     # -- genome and subnet ---------------------------------------------------------------------------
 
@@ -125,8 +144,8 @@ class MBConvSpace(Space):
             depth_column = self._depth[s]
             choice = row[depth_column] if depth_column is not None else 0
             if b < self.plan.stages[s].depths[choice]:
-                kernels[s].append(KERNELS[row[column]])
-                expansions[s].append(EXPANSIONS[row[column + 1]])
+                kernels[s].append(self.plan.kernels[row[column]])
+                expansions[s].append(self.plan.expansions[row[column + 1]])
         resolution = self.resolutions[row[0]]
         return MBConvSubnet(self.name, resolution, tuple(map(tuple, kernels)), tuple(map(tuple, expansions)))
 
@@ -169,7 +188,8 @@ class MBConvSpace(Space):
                     f"{self.name}: field {letter} of {text!r} must have one digit a block, in stages of "
                     f"{'.'.join(map(str, depths))} blocks as d says; write it like {example}"
                 )
-        resolution = check_resolution(number(found["r"], "resolution", self.name), self.name)
+        height = number(found["r"], "resolution", self.name)
+        resolution = check_resolution(height, self.name, self.least_resolution)
         return MBConvSubnet(self.name, resolution, stages[0], stages[1])
 
     def from_ofa(
@@ -207,7 +227,7 @@ class MBConvSpace(Space):
         plan, name = self.plan, self.parts[part].name
         size = halved(values[0])
         if name == "stem":
-            net = NetworkBuilder(name, 3, values[0], values[0], batch)
+            net = NetworkBuilder(name, *self.input_shape(values[0]), batch)
             x = net.conv(net.input, plan.stem, 3, 2, name="stem.conv")
             return net.build(mbconv(net, x, "first", plan.first, 3, 1, 1, False))
         if name == "head":
