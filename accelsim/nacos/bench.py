@@ -17,7 +17,7 @@ from accelsim.errors import AccelsimError, nearest
 from accelsim.nacos.clock import Clock
 from accelsim.nacos.manifest import Manifest, load_tables
 from accelsim.nacos.nets import SPACES
-from accelsim.nacos.schedules import OBJECTIVES, SCHEDULES, ChipSchedules, Costs, whole_front
+from accelsim.nacos.schedules import OBJECTIVES, SCHEDULES, ChipSchedules, NetCosts, whole_front
 from accelsim.nacos.tables import Tables
 from accelsim.nacos.tasks import BenchTask, Points, best_of, regret
 from accelsim.pricing.network import overhead_cycles, overhead_pj
@@ -68,7 +68,7 @@ class Bench:
         self.chips: tuple[str, ...] = tuple(manifest.chips)
         self.clock = Clock(self)
         self._schedules: dict[str, ChipSchedules] = {}
-        self._best: dict[tuple[str, str], Costs] = {}
+        self._best: dict[tuple[str, str], NetCosts] = {}
         space = self.nets.space
         self.accuracies = None
         if accuracy is not None:
@@ -167,7 +167,7 @@ class Bench:
 
     def totals(
         self, chip: str, schedule: str = "proved", objective: str = "edp", nets: Sequence[int] | None = None
-    ) -> Costs:
+    ) -> NetCosts:
         """Cycles and pJ float64[nets] of some networks, or of all; infinite where a layer has no mapping."""
         if schedule not in SCHEDULES:
             raise AccelsimError(f"schedule: no {schedule!r}{nearest(schedule, SCHEDULES)}")

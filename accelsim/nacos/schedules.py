@@ -25,7 +25,7 @@ SCHEDULES = ("proved", "template", *(f"q{percent}" for percent in PERCENTS))
 mapping below which N % of those that fit lie."""
 
 
-class Costs(NamedTuple):
+class NetCosts(NamedTuple):
     """Cycles and pJ, without the overhead of an inference."""
 
     latency: NDArray[np.float64]
@@ -43,10 +43,10 @@ class ChipSchedules:
         self.tables, self.first, self.layers, self.overhead = tables, chip * layers, layers, overhead
 
     @cached_property
-    def fronts(self) -> list[Costs]:
+    def fronts(self) -> list[NetCosts]:
         """Of each layer."""
         pairs = range(self.first, self.first + self.layers)
-        return [Costs(rows.latency, rows.energy) for rows in map(self.tables.of, pairs)]
+        return [NetCosts(rows.latency, rows.energy) for rows in map(self.tables.of, pairs)]
 
     @cached_property
     def walk(self) -> NDArray[np.int64]:
@@ -65,23 +65,23 @@ class ChipSchedules:
         return np.array(steps)
 
     @cached_property
-    def _walked(self) -> Costs:
+    def _walked(self) -> NetCosts:
         """[steps, layers]."""
         starts = self.tables.start[self.first : self.first + self.layers]
         rows = starts + self.walk
-        return Costs(self.tables.front.latency[rows], self.tables.front.energy[rows])
+        return NetCosts(self.tables.front.latency[rows], self.tables.front.energy[rows])
 
-    def along(self, counts: NDArray[np.int64]) -> Costs:
+    def along(self, counts: NDArray[np.int64]) -> NetCosts:
         """[nets, steps] of networks with the overhead of an inference."""
         latency, energy = (counts @ each.T + more for each, more in zip(self._walked, self.overhead))
-        return Costs(np.asarray(latency), np.asarray(energy))
+        return NetCosts(np.asarray(latency), np.asarray(energy))
 
-    def proved(self, counts: NDArray[np.int64], objective: str) -> tuple[Costs, NDArray[np.int64]]:
+    def proved(self, counts: NDArray[np.int64], objective: str) -> tuple[NetCosts, NDArray[np.int64]]:
         """The optimum of each network [nets], and the point of each layer's front int64[nets, layers]."""
         found = self.along(counts)
         best = np.argmin(found.of(objective), axis=1)
         rows = np.arange(len(counts))
-        return Costs(found.latency[rows, best], found.energy[rows, best]), self.walk[best]
+        return NetCosts(found.latency[rows, best], found.energy[rows, best]), self.walk[best]
 
     def stored(self, schedule: str) -> Rows:
         """The mapping of each layer under the template or a quantile."""
@@ -90,7 +90,7 @@ class ChipSchedules:
             return self.tables.template.take(pairs)
         return self.tables.drawn.take(pairs * len(PERCENTS) + PERCENTS.index(int(schedule[1:])))
 
-    def fixed(self, counts: NDArray[np.int64], schedule: str) -> Costs:
+    def fixed(self, counts: NDArray[np.int64], schedule: str) -> NetCosts:
         """[nets] under the template or a quantile; infinite where a layer has no such mapping."""
         rows = self.stored(schedule)
         with np.errstate(invalid="ignore"):
@@ -98,7 +98,7 @@ class ChipSchedules:
                 np.where(counts > 0, counts * each, 0.0).sum(axis=1) + more
                 for each, more in zip((rows.latency, rows.energy), self.overhead)
             ]
-        return Costs(*out)
+        return NetCosts(*out)
 
 
 def hull(latency: NDArray[np.float64], energy: NDArray[np.float64]) -> list[int]:
@@ -115,12 +115,12 @@ def hull(latency: NDArray[np.float64], energy: NDArray[np.float64]) -> list[int]
     return out
 
 
-def whole_front(fronts: Sequence[Costs], counts: NDArray[np.int64]) -> Costs:
+def whole_front(fronts: Sequence[NetCosts], counts: NDArray[np.int64]) -> NetCosts:
     """The exact latency-energy front of one network: sums of points of its layers' fronts that none beats.
 
     Layers that a network runs several times may be scheduled each in its own way.
     """
-    total = Costs(np.zeros(1), np.zeros(1))
+    total = NetCosts(np.zeros(1), np.zeros(1))
     for front, times in zip(fronts, counts.tolist()):
         for _ in range(times):
             latency = (total.latency[:, None] + front.latency).ravel()
@@ -129,5 +129,5 @@ def whole_front(fronts: Sequence[Costs], counts: NDArray[np.int64]) -> Costs:
             latency, energy = latency[order], energy[order]
             before = np.minimum.accumulate(np.r_[np.inf, energy[:-1]])
             keep = energy < before
-            total = Costs(latency[keep], energy[keep])
+            total = NetCosts(latency[keep], energy[keep])
     return total

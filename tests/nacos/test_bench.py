@@ -10,7 +10,7 @@ import pytest
 import accelsim
 from accelsim.errors import AccelsimError
 from accelsim.mapping.mapper import map_layer
-from accelsim.nacos.schedules import OBJECTIVES, SCHEDULES, Costs, hull, whole_front
+from accelsim.nacos.schedules import OBJECTIVES, SCHEDULES, NetCosts, hull, whole_front
 from accelsim.nacos.tasks import KEYS
 
 
@@ -52,7 +52,7 @@ def test_the_proved_schedule_is_the_best_of_all_choices() -> None:
         for _ in range(3):
             n = int(rng.integers(1, 5))
             latency, energy = (np.sort(rng.choice(30, n, replace=False) + 1.0) for _ in range(2))
-            fronts.append(Costs(latency, energy[::-1].copy()))
+            fronts.append(NetCosts(latency, energy[::-1].copy()))
         counts = rng.integers(0, 3, 3)
         picks = [f for f, times in zip(fronts, counts) for _ in range(times)]
         every = [
@@ -66,7 +66,7 @@ def test_the_proved_schedule_is_the_best_of_all_choices() -> None:
         made = _schedules(fronts, tuple(over))
         for objective in OBJECTIVES:
             best, chosen = made.proved(counts[None], objective)
-            values = Costs(*(np.array(x) + more for x, more in zip(zip(*every), over))).of(objective)
+            values = NetCosts(*(np.array(x) + more for x, more in zip(zip(*every), over))).of(objective)
             assert best.of(objective)[0] == pytest.approx(values.min(), rel=1e-12)
             again = sum(f.latency[k] * n for f, k, n in zip(fronts, chosen[0], counts)) + over[0]
             assert again == pytest.approx(best.latency[0])
@@ -109,8 +109,8 @@ def test_no_mapper_beats_the_proof(bench) -> None:
         front = bench.tables.of(bench.chips.index(chip) * len(bench.nets.layers) + n)
         for objective in OBJECTIVES:
             found = map_layer(bench.chip(chip), bench.nets.layers[n], "genetic", objective, 1000)
-            cost = Costs(np.array([found.cost.latency_cycles]), np.array([found.cost.energy_pj]))
-            best = Costs(front.latency, front.energy).of(objective).min()
+            cost = NetCosts(np.array([found.cost.latency_cycles]), np.array([found.cost.energy_pj]))
+            best = NetCosts(front.latency, front.energy).of(objective).min()
             assert cost.of(objective)[0] >= best * (1 - 1e-12)
 
 
