@@ -23,9 +23,9 @@ from accelsim.nacos.tasks import BenchTask, Points, best_of, regret
 from accelsim.pricing.network import overhead_cycles, overhead_pj
 
 if TYPE_CHECKING:
-    from accelsim.costing import NetworkCost
     from accelsim.hardware import Accelerator
     from accelsim.mapping.mapping import Mapping
+    from accelsim.network_cost import NetworkCost
 
 Schedule = str | Dict[str, Any]
 """A word of SCHEDULES, or mappings by layer name; layers not named are under the proved schedule."""
@@ -239,7 +239,8 @@ class Bench:
         self, i: int, chip: str, schedule: Schedule = "proved", *, objective: str = "edp"
     ) -> NetworkCost:
         """Price a schedule anew by the cost model: `accelsim.evaluate` of the network and its mappings."""
-        from accelsim.costing import NetworkCost, evaluate
+        from accelsim.costing import evaluate
+        from accelsim.network_cost import NetworkCost
 
         word = schedule if isinstance(schedule, str) else "proved"
         given: dict[str, Any] = {**self.mappings(i, chip, word, objective=objective)}
