@@ -16,7 +16,7 @@ from accelsim.workloads.spaces import Space
 
 __all__ = [
     "KINDS", "KNOWN", "SOURCES", "Accuracy", "AccuracyError", "AccuracySource", "AccuracyValue",
-    "load_source", "source_file",
+    "check_source", "load_source", "source_file",
 ]  # fmt: skip
 
 SOURCES = ("surrogate", "published", "predictor:FILE", "table:FILE")
@@ -40,16 +40,26 @@ def load_source(source: str | AccuracySource | type[AccuracySource], space: Spac
 
     Raises AccelsimError for an unknown source or a file that does not fit.
     """
+    found, file = check_source(source)
+    if isinstance(found, AccuracySource):
+        return found
+    made: AccuracySource = found.of(Path(file), space)
+    return made
+
+
+def check_source(source: str | AccuracySource | type[AccuracySource]) -> tuple[Any, str]:
+    """(what a source's name stands for, its file or ""). Raises AccelsimError for an unknown one, and where a
+    file is missing or one too many.
+    """  # fmt: skip
     name, file = source_file(source)
     found = KNOWN.load(name)
     if isinstance(found, AccuracySource):
-        return found
+        return found, file
     if found.takes_file and not file:
         raise AccelsimError(f"accuracy source {name!r} needs a file: write {name}:FILE")
     if file and not found.takes_file:
         raise AccelsimError(f"accuracy source {name!r} takes no file, but got {file!r}")
-    made: AccuracySource = found.of(Path(file), space)
-    return made
+    return found, file
 
 
 def source_file(source: str | AccuracySource | type[AccuracySource]) -> tuple[Any, str]:
