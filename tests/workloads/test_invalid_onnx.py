@@ -293,6 +293,27 @@ def test_a_function_of_another_opset_whose_operators_are_the_same(tmp_path):
     assert [x.op for x in load_network(path).layers] == ["eltwise"]
 
 
+@pytest.mark.parametrize(
+    ("inputs", "said", "note"),
+    [
+        (MAP, [1, 16, "h", "w"], None), (MAP, [1, 16, -1, 10], None), (MAP, [0, 1], None),
+        (("n", 8, 10, 12), [1, 16, 8, 10], None),
+        (("n", 8, 10, 12), ["n", 16, 8, 11], "1 results have other sizes than the file says: 'y' is"),
+        (("n", 8, 10, 12), ["n", 16], "'y' is [1, 16, 8, 10], not [?, 16]"),
+    ],
+)  # fmt: skip
+def test_sizes_of_results_with_symbols(inputs, said, note, tmp_path):
+    made = model([conv()], {"x": inputs}, FILTERS)
+    made.graph.output[0].CopyFrom(helper.make_tensor_value_info("y", 1, said))
+    path = tmp_path / "m.onnx"
+    path.write_bytes(made.SerializeToString())
+    notes = load_network(path).notes
+    assert notes == () if note is None else note in notes[0]
+    made = model([conv()], {"x": MAP}, FILTERS)
+    made.graph.output[0].CopyFrom(helper.make_tensor_value_info("y", 1, [1, 16, "h", 11]))
+    assert "it makes 'y' of shape [1, 16, 8, 10], but the file says [1, 16, ?, 11]" in refusal(made, tmp_path)
+
+
 def test_an_operator_before_its_time_is_read_as_it_came_and_said(tmp_path):
     """Runtimes write LayerNormalization into files of opset 13; what its own rule forbids stays forbidden."""
     norm = helper.make_node("LayerNormalization", ["x", "s"], ["y"], name="norm")
