@@ -29,7 +29,7 @@ def check_writable(path: Path | None) -> None:
     if path is None:
         return
     with _explained(path):
-        target = _target(path)
+        target = behind_links(path)
         clear_away(target)
         if target.is_dir():
             raise AccelsimError(f"{path}: is a folder")
@@ -71,7 +71,7 @@ def write_whole(path: Path, content: bytes | str) -> Path:
     """
     data = content.encode() if isinstance(content, str) else content
     with _explained(path):
-        target = _target(path)
+        target = behind_links(path)
         if _special(target):
             target.write_bytes(data)
             return path
@@ -140,8 +140,12 @@ def _lock(file: IO[bytes]) -> None:
     raise BlockingIOError
 
 
-def _target(path: Path) -> Path:
-    return Path(os.path.realpath(path)) if path.is_symlink() else path
+def behind_links(path: Path) -> Path:
+    """The file that a path leads to, there or not. Raises AccelsimError for links that lead in a circle."""
+    target = Path(os.path.realpath(path)) if path.is_symlink() else path
+    if target.is_symlink():
+        raise AccelsimError(f"{path}: is a link that leads back to itself")
+    return target
 
 
 def _special(path: Path) -> bool:
