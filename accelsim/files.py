@@ -113,13 +113,24 @@ class Lock:
                 raise AccelsimError(
                     f"{what}: another process is writing to it; wait for its end, or stop it"
                 ) from None
+        _held.add(self)
 
     def free(self) -> None:
         """Let go, and leave nothing behind."""
+        _held.discard(self)
         if not self._file.closed:
             with suppress(OSError):
                 self.path.unlink(missing_ok=True)
             self._file.close()
+
+
+_held: set[Lock] = set()
+
+
+def free_locks() -> None:
+    """Let go of all that this process holds, which is about to end."""
+    for lock in list(_held):
+        lock.free()
 
 
 def _lock(file: IO[bytes]) -> None:
