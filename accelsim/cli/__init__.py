@@ -19,6 +19,7 @@ from accelsim.cli import (  # noqa: F401 (each adds its commands)
     lut,
     map,
     memory,
+    nacos,
     network,
     report,
     search,

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from accelsim.cosearch.chips import ChipSpace, FixedChip, unsearched
 from accelsim.cosearch.phase import Phase
-from accelsim.costing import NetworkMapping
 from accelsim.hardware.freedom import Freedom, freedoms, with_freedoms
+from accelsim.network_cost import NetworkMapping
 
 if TYPE_CHECKING:
     from accelsim.cosearch.result import Found, SearchResult

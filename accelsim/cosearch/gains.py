@@ -15,9 +15,10 @@ from accelsim.cosearch.freed import spread_dims
 from accelsim.cosearch.metrics import mean
 from accelsim.cosearch.nets import SubnetSpace
 from accelsim.cosearch.setup import WHOLE
-from accelsim.costing import NetworkMapping, mapped
+from accelsim.costing import mapped
 from accelsim.hardware import Accelerator
 from accelsim.hardware.freedom import freedoms, with_freedoms
+from accelsim.network_cost import NetworkMapping
 from accelsim.pricing.models.loopnest import LoopNest
 from accelsim.pricing.network import NetworkPricer, Run
 

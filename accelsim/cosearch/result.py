@@ -17,18 +17,19 @@ from accelsim.cosearch.apart import half_widths, surely_apart
 from accelsim.cosearch.chips import unsearched
 from accelsim.cosearch.finish import Finished, Name, stacks_for
 from accelsim.cosearch.freed import Granted, on_base
+from accelsim.cosearch.generation import Generation
 from accelsim.cosearch.goals import front
 from accelsim.cosearch.phase import Design, Phase, means
 from accelsim.cosearch.screen import BOUNDED, LEVELS, MAPPED, SKETCHED
 from accelsim.cosearch.setup import SearchConfig, Setup
-from accelsim.cosearch.study import Generation
-from accelsim.costing import NetworkMapping, mapped
+from accelsim.costing import mapped
 from accelsim.errors import AccelsimError, nearest
 from accelsim.fusion import Stack
 from accelsim.hardware import Accelerator
 from accelsim.hardware.brief import brief
 from accelsim.hardware.freedom import with_freedoms
 from accelsim.mapping.mapping import MappingError
+from accelsim.network_cost import NetworkMapping
 from accelsim.pricing.models.loopnest import LoopNest
 from accelsim.pricing.network import NetworkPricer, Run
 from accelsim.shown import Shown

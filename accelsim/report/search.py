@@ -15,10 +15,10 @@ from accelsim.cosearch.goals import Goals
 from accelsim.cosearch.metrics import Metric, mean
 from accelsim.cosearch.phase import DRAWS
 from accelsim.cosearch.result import Found, SearchResult
-from accelsim.costing import NetworkCost, NetworkMapping
 from accelsim.hardware import Accelerator
 from accelsim.hardware.brief import size
 from accelsim.hardware.ports import ports_text
+from accelsim.network_cost import NetworkCost, NetworkMapping
 from accelsim.report.accuracies import accuracy_lines
 from accelsim.report.fusion import stacks_table
 from accelsim.report.grid import Grid, number, text

@@ -55,11 +55,8 @@ def _convert(model: Any, title: str, sizes: Sizes, allow_unknown: bool) -> Netwo
         raise AccelsimError("the model has no operators; is the file damaged?")
     opsets = valid.opsets(model)
     if model.functions:
-        _check_functions(model)
-        try:
-            model = onnx.inliner.inline_local_functions(model)
-        except Exception as fault:  # the checks inside onnx raise many types
-            raise AccelsimError(f"inlining functions failed: {_line(fault)}") from None
+        model = _inlined(model, opsets)
+        opsets = valid.opsets(model)
     source = model.graph
     valid.check_graph(source)
     sparse = {x.values.name: x for x in source.sparse_initializer}
@@ -102,6 +99,17 @@ def _convert(model: Any, title: str, sizes: Sizes, allow_unknown: bool) -> Netwo
             f"{onnx.IR_VERSION}: what is newer in it was not seen"
         )
     return graph.build(outputs)
+
+
+def _inlined(model: Any, opsets: dict[str, int]) -> Any:
+    """The model with its functions' operators in their calls' places."""
+    _check_functions(model)
+    for function in model.functions:
+        valid.align(function, opsets)
+    try:
+        return onnx.inliner.inline_local_functions(model)
+    except Exception as fault:  # the checks inside onnx raise many types
+        raise AccelsimError(f"inlining functions failed: {_line(fault)}") from None
 
 
 def _check_functions(model: Any) -> None:
