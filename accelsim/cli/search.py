@@ -285,10 +285,12 @@ def watching() -> Iterator[tuple[Event, Any]]:
     The first Ctrl-C ends the search after its generation, the second at once; so does the first while
     kernels are compiled.
     """
-    stop = Event()
+    from cost_models._jit import is_compiled
+
+    stop, cold = Event(), not is_compiled()
 
     def interrupt(*_: object) -> None:
-        if stop.is_set() or compiling():
+        if stop.is_set() or (cold and compiling()):
             abandoned.set()
             raise KeyboardInterrupt
         stop.set()
