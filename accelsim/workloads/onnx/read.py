@@ -82,8 +82,9 @@ def _convert(model: Any, title: str, sizes: Sizes, allow_unknown: bool) -> Netwo
         values.define(name, tuple(one.dims), one.values.data_type)
         graph.weight(name)
     check = valid.NodeCheck(opsets, model.ir_version)
+    walk = Walk(graph, declared(source), check, not rebound)
     try:
-        Walk(graph, declared(source, not rebound), check)(live)
+        walk(live)
     except AccelsimError as fault:
         if graph.unknown and not allow_unknown and "not supported" not in str(fault):
             raise AccelsimError(refusal(graph, f", and then {fault}")) from None
@@ -91,6 +92,11 @@ def _convert(model: Any, title: str, sizes: Sizes, allow_unknown: bool) -> Netwo
     if graph.unknown and not allow_unknown:
         raise AccelsimError(refusal(graph))
     _say(graph, dead)
+    if walk.others:
+        graph.note(
+            f"{len(walk.others)} results have other sizes than the file says: {walk.others[0]}; its inputs "
+            "have symbols, so its operators decide"
+        )
     for op, version in sorted(check.early.items()):
         graph.note(f"{op} came with opset {version}, but the file is of {opsets['']}: read as it was then")
     if model.ir_version > onnx.IR_VERSION:
