@@ -8,11 +8,11 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
-from pathlib import Path
 from typing import Any, get_args
 
 from accelsim.accuracy import load_source, source_file
 from accelsim.accuracy.quantised import quantised
+from accelsim.accuracy.torch_file import LARGEST
 from accelsim.cosearch.chips import ChipSpace, FixedChip
 from accelsim.cosearch.goals import Goals
 from accelsim.cosearch.mapgenes import MappingGenes
@@ -37,6 +37,7 @@ from accelsim.pricing.models import MODELS, CostModel, load_model
 from accelsim.pricing.models.loopnest import LoopNest
 from accelsim.pricing.network import Detail, NetworkPricer, Run, Tally
 from accelsim.pricing.way import Way
+from accelsim.text_file import read_bytes
 from accelsim.workloads.network import Network
 from accelsim.workloads.spaces import load_space
 
@@ -318,7 +319,4 @@ def file_hash(accuracy: str) -> str:
     _, file = source_file(accuracy)
     if not file:
         return ""
-    try:
-        return hashlib.sha256(Path(file).read_bytes()).hexdigest()
-    except OSError as fault:
-        raise AccelsimError(f"accuracy {accuracy}: cannot be read: {fault.strerror or fault}") from None
+    return hashlib.sha256(read_bytes(file, LARGEST, f"accuracy {accuracy}")).hexdigest()
