@@ -93,6 +93,8 @@ if TYPE_CHECKING:
 
 
 def __getattr__(name: str) -> Any:
+    if name == "nacos":
+        return import_module("accelsim.nacos")
     if name in _HOME:
         value = getattr(import_module(_HOME[name]), name)
         globals()[name] = value

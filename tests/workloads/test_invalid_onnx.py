@@ -62,7 +62,7 @@ OPERATORS = [
     ("Conv", "x w b", MAP, {**FILTERS, "b": (1, 16)}, {}, "the bias has shape [1, 16], but must have [16]"),
     ("Conv", "x w w w", MAP, FILTERS, {}, "it has 4 inputs, but at most 3"),
     ("Conv", " w", MAP, FILTERS, {}, "input 1, X, is missing"),
-    ("Conv", "x w", MAP, FILTERS, {"stride": [2, 2]}, "unknown attribute 'stride'; did you mean 'strides'?"),
+    ("Conv", "x w", MAP, FILTERS, {"stride": [2, 2]}, "no attribute 'stride' in opset 17; did you mean"),
     ("Conv", "x w", MAP, FILTERS, {"group": "two"}, "attribute group must be of type INT, but is STRING"),
     ("Conv", "x w", MAP, FILTERS, {"group": 0}, "in 0 groups"),
     ("Conv", "x w", MAP, FILTERS, {"auto_pad": "SAME_UPPER", "pads": [2] * 4}, "contradict each other"),
@@ -98,6 +98,9 @@ OPERATORS = [
     ("Resize", "x  s", MAP, {"s": [1.0, 1.0, 2.0, 2.0]}, {"mode": "best"}, "mode: unknown word 'best'"),
     ("Split", "x s", MAP, {"s": [9, -1]}, {"axis": 1}, "split must have sizes of at least 0, but got"),
     ("Expand", "x s", (1, 8), {"s": [-1, 8]}, {}, "shape must have sizes of at least 0"),
+    ("Reshape", "x s", ROWS, {"s": [2.0, 16.0]}, {}, "a value must be int64, but is float"),
+    ("Concat", "x w", ROWS, {"w": (4, 7)}, {"axis": 0}, "sizes 7 and 8 of axis 1 should be the same"),
+    ("Softmax", "x", ROWS, {}, {"num_outputs": 2}, "no attribute 'num_outputs' in opset 17; known: axis"),
     ("Reshape", "x s", ROWS, {"s": [[2, 16]]}, {}, "input 2 must have one axis, but has shape [1, 2]"),
     ("Reshape", "x s", ROWS, {"s": [-2, 16]}, {}, "Invalid dimension value: -2"),
     ("Pad", "x p", ROWS, {"p": [0, -5, 0, -5]}, {}, "leave less than nothing of 8 positions"),
@@ -166,6 +169,31 @@ def short(made):
     made.graph.initializer[0].raw_data = b"1234"
 
 
+def with_function(opset, op="Softmax"):
+    body = [helper.make_node("Relu", ["a"], ["b"]), helper.make_node(op, ["b"], ["c"])]
+    own = helper.make_function("own", "Fn", ["a"], ["c"], body, [helper.make_opsetid("", opset)])
+    made = model([helper.make_node("Fn", ["x"], ["y"], domain="own")], {"x": ROWS})
+    made.opset_import.add(domain="own", version=1)
+    made.functions.append(own)
+    return made
+
+
+def microsoft(op, operands, constants, **attributes):
+    node = helper.make_node(op, operands.split(), ["y"], name="odd", domain="com.microsoft", **attributes)
+    made = model([node], {"x": (1, 6, 32)}, constants)
+    made.opset_import.add(domain="com.microsoft", version=1)
+    return made
+
+
+def large(made):
+    """A weight that is not looked into, of another size than its data."""
+    made.graph.initializer[0].CopyFrom(constant("w", (600, 8, 4, 4)))
+    made.graph.initializer[0].dims[0] = 500
+
+
+BYTES = np.ones((16, 1, 16), np.uint8)
+NBITS = {"K": 32, "N": 16, "bits": 4, "block_size": 32}
+
 MODELS = {
     "opset 0": (model([conv()], {"x": MAP}, FILTERS, opset=0), "(opset), but the onnx package here"),
     "opset 999": (model([conv()], {"x": MAP}, FILTERS, opset=999), "a newer one may: pip install -U onnx"),
@@ -200,6 +228,29 @@ MODELS = {
     "a number decides": (decide(branch("t"), 1.0), "its condition 'c' must be of type BOOL"),
     "in a branch": (decide(branch("t", "Softmax", axis=8)), "node 't' (Softmax): 'axis' must be in [-4 , 3]"),
     "a branch hides": (decide(branch("x")), "two places make the tensor 'x': the graph around it and node 0"),
+    "long data": (changed(large), "its data does not fit its type and shape [500, 8, 4, 4]"),
+    "a default": (
+        changed(lambda m: m.graph.input.append(helper.make_tensor_value_info("w", 1, [16, 8, 5, 5]))),
+        "input 'w' of shape [16, 8, 5, 5] has a default of another type or shape, [16, 8, 3, 3]",
+    ),
+    "a function's opset": (with_function(12), "but the file of 17, where Relu has another version"),
+    "no such opset": (with_function(999), "it uses version 999 of the standard's operators"),
+    "no heads": (microsoft("MultiHeadAttention", "x x x", {}), "attribute num_heads is missing"),
+    "few weights": (
+        microsoft("MatMulNBits", "x w s", {"w": BYTES, "s": (16,)}, **{**NBITS, "N": 99}),
+        "weights of shape [16, 1, 16] do not hold 99 x 32 elements of 4 bits",
+    ),
+    "no bits": (
+        microsoft("MatMulNBits", "x w s", {"w": BYTES, "s": (16,)}, **{**NBITS, "bits": 0}),
+        "bits must be 2 to 8",
+    ),
+    "another sum": (
+        microsoft("SkipLayerNormalization", "x k g", {"k": (1, 7, 32), "g": (32,)}),
+        "shapes [1, 6, 32] and [1, 7, 32] do not add up",
+    ),
+    "other factors": (
+        microsoft("SkipLayerNormalization", "x x g", {"g": (31,)}), "'g' has shape [31], but must have [32]"
+    ),
     "nothing to do": (model([helper.make_node("Identity", ["w"], ["y"])], {"x": MAP}, FILTERS), "constants"),
     "no data": (
         model([helper.make_node("Slice", ["x", "s", "e"], ["y"])], {"x": MAP}, {"s": [1], "e": [1]}),
@@ -234,6 +285,33 @@ def test_what_reads_though_the_checker_of_models_refuses_it(tmp_path):
     net = load_network(path)
     assert [x.op for x in net.layers] == ["eltwise", "conv"]
     assert "the file is of IR version 999" in net.notes[-1]
+
+
+def test_a_function_of_another_opset_whose_operators_are_the_same(tmp_path):
+    path = tmp_path / "m.onnx"
+    path.write_bytes(with_function(15).SerializeToString())
+    assert [x.op for x in load_network(path).layers] == ["eltwise"]
+
+
+@pytest.mark.parametrize(
+    ("inputs", "said", "note"),
+    [
+        (MAP, [1, 16, "h", "w"], None), (MAP, [1, 16, -1, 10], None), (MAP, [0, 1], None),
+        (("n", 8, 10, 12), [1, 16, 8, 10], None),
+        (("n", 8, 10, 12), ["n", 16, 8, 11], "1 results have other sizes than the file says: 'y' is"),
+        (("n", 8, 10, 12), ["n", 16], "'y' is [1, 16, 8, 10], not [?, 16]"),
+    ],
+)  # fmt: skip
+def test_sizes_of_results_with_symbols(inputs, said, note, tmp_path):
+    made = model([conv()], {"x": inputs}, FILTERS)
+    made.graph.output[0].CopyFrom(helper.make_tensor_value_info("y", 1, said))
+    path = tmp_path / "m.onnx"
+    path.write_bytes(made.SerializeToString())
+    notes = load_network(path).notes
+    assert notes == () if note is None else note in notes[0]
+    made = model([conv()], {"x": MAP}, FILTERS)
+    made.graph.output[0].CopyFrom(helper.make_tensor_value_info("y", 1, [1, 16, "h", 11]))
+    assert "it makes 'y' of shape [1, 16, 8, 10], but the file says [1, 16, ?, 11]" in refusal(made, tmp_path)
 
 
 def test_an_operator_before_its_time_is_read_as_it_came_and_said(tmp_path):

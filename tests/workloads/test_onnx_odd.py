@@ -249,6 +249,15 @@ def test_a_norm_that_onnxruntime_writes_into_the_standards_domain(tmp_path):
     assert (net.params, net.output_elements) == (8, 32)
 
 
+def test_a_fused_sum_and_group_norm_reads_both_summands(tmp_path):
+    m = Model(x=[1, 6, 6, 8], z=[1, 6, 6, 8])
+    names = ["x", m.weight("g", 8), m.weight("b", 8), "z"]
+    m.node("SkipGroupNorm", names, "n", ["y", "sum"], groups=2, channels_last=1, **MS)
+    net = microsoft(tmp_path, m, "y", "sum", shape=[1, 6, 6, 8])
+    assert counts(net) == (0, 2 * 288, 0, 2 * 288, 2 * 288)
+    assert net.params == 16
+
+
 def test_phases_that_no_tap_reaches_cost_no_time(tmp_path):
     m = Model(x=[1, 1, 4, 4])
     m.node("ConvTranspose", ["x", m.weight("w", 1, 1, 2, 2)], "y", strides=[100_000, 100_000])

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import onnx
 from numpy.typing import NDArray
-from onnx import helper, numpy_helper, shape_inference
+from onnx import TensorProto, helper, numpy_helper, shape_inference
 from onnx.reference import ReferenceEvaluator
 
 from accelsim.errors import AccelsimError
@@ -102,11 +102,13 @@ class Values:
         """Take a weight: its shape, and its value if it is small and at hand."""
         shape = tuple(tensor.dims)
         self.define(tensor.name, shape, tensor.data_type)
-        external = tensor.data_location == onnx.TensorProto.EXTERNAL
+        external = tensor.data_location == TensorProto.EXTERNAL
         if external:
             self._elsewhere[tensor.name] = next(
                 (x.value for x in tensor.external_data if x.key == "location"), "?"
             )
+        elif _filled(tensor):
+            _check_size(tensor)
         if not external and prod(shape) <= LIMIT and (_filled(tensor) or not prod(shape)):
             try:
                 self._data[tensor.name] = numpy_helper.to_array(tensor)
@@ -249,15 +251,43 @@ def said(fault: Exception) -> str:
     """What the onnx package finds wrong, in a line and without its frame."""
     text = " ".join(str(fault).split()).partition(" ==> Context")[0]
     text = re.sub(r"\[(Shape|Type)InferenceError\] ", "", text)
-    text = re.sub(r"(\w+) typestr: \w+, has unsupported type: (\S+)", r"\1 cannot be a \2", text)
+    text = re.sub(r"(\w+) typestr: \S+, has unsupported type: (\S+)", r"\1 cannot be a \2", text)
     text = re.sub(r"(\w+) has inconsistent type (\S+)", r"\1 is a \2, but other operands are not", text)
+    text = re.sub(
+        r"ParseData type mismatch .*Expected:(\w+) Actual:(\w+)", r"a value must be \1, but is \2", text
+    )
+    text = re.sub(
+        r"Can't merge shape info.*Inferred=(\d+) Declared=(\d+) Dimension=(\d+)",
+        r"sizes \1 and \2 of axis \3 should be the same", text,
+    )  # fmt: skip
     return text[:300].rstrip(". ") or type(fault).__name__
 
 
-def _filled(tensor: Any) -> bool:
-    return bool(tensor.raw_data) or any(
-        len(getattr(tensor, field))
-        for field in (
-            "float_data", "int32_data", "int64_data", "double_data", "uint64_data", "string_data",
+def _check_size(tensor: Any) -> None:
+    """Raise AccelsimError unless a weight has as much data as its shape says."""
+    bits = _BITS.get(tensor.data_type)
+    if bits is None:
+        return
+    count = prod(tensor.dims)
+    size = -(-count * bits // 8)
+    fields = [len(getattr(tensor, x)) for x in _FIELDS if len(getattr(tensor, x))]
+    filled = fields in ([], [count if bits >= 8 else size])
+    if tensor.HasField("segment") or not filled or len(tensor.raw_data) not in (0, size):
+        raise AccelsimError(
+            f"weight {tensor.name!r:.80}: its data does not fit its type and shape {list(tensor.dims)}"
         )
-    )  # fmt: skip
+
+
+_BITS = {
+    1: 32, 2: 8, 3: 8, 4: 16, 5: 16, 6: 32, 7: 64, 9: 8, 10: 16, 11: 64, 12: 32, 13: 64, 16: 16, 17: 8, 18: 8,
+    19: 8, 20: 8, 21: 4, 22: 4, 23: 4, 24: 8, 25: 2, 26: 2,
+}  # fmt: skip
+"""Bits of an element in a file by `onnx.TensorProto` type."""
+
+_FIELDS = ("float_data", "int32_data", "int64_data", "double_data", "uint64_data", "string_data")
+
+
+def _filled(tensor: Any) -> bool:
+    return (
+        tensor.HasField("segment") or bool(tensor.raw_data) or any(len(getattr(tensor, x)) for x in _FIELDS)
+    )
