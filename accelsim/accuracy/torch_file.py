@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from accelsim.errors import AccelsimError
+from accelsim.text_file import read_bytes
 
 LARGEST = 256 * 2**20
 """Bytes: bigger files, or zip members, are refused."""
@@ -63,12 +64,7 @@ def load_tensors(path: str | Path) -> dict[str, NDArray[Any]]:
     Raises TorchFileError, also for a file that would call anything, and AccelsimError if it cannot be read.
     """
     path = Path(path)
-    try:
-        if path.stat().st_size > LARGEST:
-            raise TorchFileError(f"{path}: at most {LARGEST} bytes, but it has {path.stat().st_size}")
-        data = path.read_bytes()
-    except OSError as fault:
-        raise AccelsimError(f"{path}: cannot be read: {fault.strerror or fault}") from None
+    data = read_bytes(path, LARGEST, kind=TorchFileError)
     try:
         tree, storages = _zip(data) if data.startswith(b"PK\x03\x04") else _legacy(data)
         state = tree["state_dict"] if isinstance(tree, dict) and "state_dict" in tree else tree

@@ -13,9 +13,10 @@ from accelsim.cli.options import AsJson
 
 @app.command("list")
 def list_shipped(as_json: AsJson = False) -> None:
-    """List the shipped machines, networks, subnet spaces and metrics."""
+    """List the shipped machines, networks, subnet spaces, benchmarks and metrics."""
     from accelsim.cosearch.metrics import METRICS, load_metric
     from accelsim.hardware import hardware_names, load_hardware, microcontroller_names
+    from accelsim.nacos.nets import SPACES
     from accelsim.workloads.load import network_names
     from accelsim.workloads.spaces import space_names
 
@@ -25,6 +26,7 @@ def list_shipped(as_json: AsJson = False) -> None:
         names = {
             "accelerators": hardware_names(), "microcontrollers": microcontroller_names(),
             "networks": network_names(), "spaces": space_names(), "metrics": METRICS.names(),
+            "benchmarks": tuple(SPACES),
         }  # fmt: skip
         print(json.dumps({what: list(some) for what, some in names.items()}, indent=1))
         return
@@ -39,6 +41,7 @@ def list_shipped(as_json: AsJson = False) -> None:
         print(f"  {name:14} {sram:5,.0f} KiB SRAM, {flash:5,.0f} KiB Flash")
     print("networks:\n  " + "\n  ".join(network_names()))
     print("spaces:\n  " + "\n  ".join(space_names()))
+    print("benchmarks:\n  " + "\n  ".join(SPACES))
     print("metrics:")
     for metric in map(load_metric, METRICS.names()):
         print(f"  {metric.name:14} {metric.unit:4} --{metric.bound.replace('_', '-')}")

@@ -12,6 +12,7 @@ import onnx.inliner
 from onnx import helper
 
 from accelsim.errors import AccelsimError
+from accelsim.text_file import read_bytes
 from accelsim.workloads.network import Network
 from accelsim.workloads.onnx import valid
 from accelsim.workloads.onnx.graph import Graph
@@ -30,9 +31,12 @@ def read(path: Path, sizes: Sizes, allow_unknown: bool) -> Network:
     """The network of an .onnx file. Raises AccelsimError naming the file and the node."""
     try:
         size = path.stat().st_size
-        model = onnx.load(str(path), load_external_data=False) if size <= _MOST_BYTES else None
+        data = read_bytes(path, _MOST_BYTES) if size <= _MOST_BYTES else None
+        model = None if data is None else onnx.load_model_from_string(data)
     except OSError as fault:
-        raise AccelsimError(f"{path}: cannot read the model: {fault.strerror or fault}") from None
+        raise AccelsimError(f"{path}: cannot be read: {fault.strerror or fault}") from None
+    except AccelsimError:
+        raise
     except Exception as fault:  # protobuf's own errors differ from version to version
         raise AccelsimError(f"{path}: not an ONNX model, or a damaged one: {_line(fault)}") from None
     if model is None:
