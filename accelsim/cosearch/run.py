@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from accelsim.accuracy import KNOWN, AccuracySource, source_file
+from accelsim.accuracy import KNOWN, AccuracySource, default_source, source_file
 from accelsim.arguments import as_path
 from accelsim.cosearch.finish import PATIENCE
 from accelsim.cosearch.finish import finish as finish_designs
@@ -66,7 +66,7 @@ def configure(
     budget: int | None = None,
     seed: int = 0,
     fix: Sequence[str] | str = (),
-    accuracy: str | AccuracySource | type[AccuracySource] = "surrogate",
+    accuracy: str | AccuracySource | type[AccuracySource] | None = None,
     batch: int = 1,
     resolution: int | None = None,
     model: str | CostModel | type[CostModel] = "accelsim",
@@ -107,6 +107,8 @@ def configure(
     wanted = {**(limits or {}), **bounds}
     goals = Goals.of(objectives, {name: value for name, value in wanted.items() if value is not None})
     way = Way.of(mapper, budget=budget, seed=seed)
+    if accuracy is None:
+        accuracy = default_source(space.name if isinstance(space, Space) else str(space))
     if not isinstance(accuracy, str):
         accuracy = KNOWN.name_of(accuracy)
     fixed = tuple(fix.replace(",", " ").split()) if isinstance(fix, str) else tuple(fix)

@@ -8,10 +8,9 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
-from pathlib import Path
 from typing import Any, get_args
 
-from accelsim.accuracy import load_source, source_file
+from accelsim.accuracy import KNOWN, load_source, source_file
 from accelsim.accuracy.quantised import quantised
 from accelsim.cosearch.chips import ChipSpace, FixedChip
 from accelsim.cosearch.goals import Goals
@@ -300,11 +299,6 @@ def screens(model: CostModel) -> bool:
 
 
 def file_hash(accuracy: str) -> str:
-    """SHA-256 of the file of an accuracy source, "" for those without one."""
-    _, file = source_file(accuracy)
-    if not file:
-        return ""
-    try:
-        return hashlib.sha256(Path(file).read_bytes()).hexdigest()
-    except OSError as fault:
-        raise AccelsimError(f"accuracy {accuracy}: cannot be read: {fault.strerror or fault}") from None
+    """SHA-256 of what an accuracy source that is shipped answers from, "" where that cannot change."""
+    name, file = source_file(accuracy)
+    return str(KNOWN.load(name).fingerprint(file)) if file or name in KNOWN.home else ""
