@@ -22,8 +22,8 @@ _HOME = {
     "MemoryPlan": "accelsim.liveness",
     "Network": "accelsim.workloads.network",
     "NetworkBuilder": "accelsim.workloads.builder",
-    "NetworkCost": "accelsim.costing",
-    "NetworkMapping": "accelsim.costing",
+    "NetworkCost": "accelsim.network_cost",
+    "NetworkMapping": "accelsim.network_cost",
     "SearchResult": "accelsim.cosearch.result",
     "SweepTable": "accelsim.sweeps",
     "evaluate": "accelsim.costing",
@@ -76,7 +76,7 @@ __all__ = [
 if TYPE_CHECKING:
     from accelsim.cosearch.result import SearchResult
     from accelsim.cosearch.run import load_study, resume, search
-    from accelsim.costing import NetworkCost, NetworkMapping, evaluate, map_network
+    from accelsim.costing import evaluate, map_network
     from accelsim.errors import AccelsimError
     from accelsim.hardware import Accelerator, hardware_names, load_hardware
     from accelsim.liveness import MemoryPlan, memory_plan
@@ -84,6 +84,7 @@ if TYPE_CHECKING:
     from accelsim.mapping.mapper import MappingResult, map_layer, mapper_names
     from accelsim.mapping.mapping import Mapping, MappingError
     from accelsim.mapping.mapspace import MapSpace
+    from accelsim.network_cost import NetworkCost, NetworkMapping
     from accelsim.sweeps import SweepTable, sweep
     from accelsim.workloads.builder import NetworkBuilder
     from accelsim.workloads.layer import Layer
@@ -92,6 +93,8 @@ if TYPE_CHECKING:
 
 
 def __getattr__(name: str) -> Any:
+    if name == "nacos":
+        return import_module("accelsim.nacos")
     if name in _HOME:
         value = getattr(import_module(_HOME[name]), name)
         globals()[name] = value

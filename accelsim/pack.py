@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,10 @@ from accelsim.hardware.microcontroller import refuse
 from accelsim.hardware.sparsity import performed, weights_read
 from accelsim.workloads.layer import DIMS, Layer
 from cost_models.loopnest import layout as L
+from cost_models.loopnest.records import Batch as Batch
+from cost_models.loopnest.records import Counts as Counts
+from cost_models.loopnest.records import Machine as Machine
+from cost_models.loopnest.records import Prices
 
 if TYPE_CHECKING:
     from accelsim.hardware import Accelerator
@@ -20,39 +24,6 @@ if TYPE_CHECKING:
 
 TENSORS: tuple[Tensor, ...] = ("W", "I", "O")
 USERS = tuple(f"{way} {tensor}" for way in ("read", "write") for tensor in TENSORS)
-
-
-class Machine(NamedTuple):
-    """Kernel arrays of an accelerator, described in `cost_models.loopnest.layout`."""
-
-    holds: NDArray[np.int64]
-    fan: NDArray[np.int64]
-    memory: NDArray[np.float64]
-    machine: NDArray[np.float64]
-
-
-class Batch(NamedTuple):
-    """Kernel arrays of B mappings: see `cost_models.loopnest.price`."""
-
-    tile: NDArray[np.int32]
-    order: NDArray[np.int8]
-    axis_dim: NDArray[np.int8]
-    axis_factor: NDArray[np.int32]
-
-    @classmethod
-    def empty(cls, B: int, M: int) -> Batch:
-        """`B` mappings that split nothing, loops in the order N G K C P Q R S, no axis in use."""
-        order = np.broadcast_to(np.arange(L.NDIM, dtype=np.int8), (B, M, L.NDIM))
-        return cls(
-            np.ones((B, M, L.NDIM), np.int32),
-            order.copy(),
-            np.zeros((B, M, L.MAX_AXES), np.int8),
-            np.zeros((B, M, L.MAX_AXES), np.int32),
-        )
-
-    def take(self, rows: Any) -> Batch:
-        """The mappings in `rows` (any NumPy index that keeps the batch axis)."""
-        return Batch(*(np.ascontiguousarray(array[rows]) for array in self))
 
 
 def pack_layer(layer: Layer, resident: str = "") -> NDArray[np.int64]:
@@ -134,41 +105,21 @@ def _ports_of_users(ports: Sequence[Port]) -> list[int]:
     return out
 
 
-class Counts(NamedTuple):
-    """Everything the kernel counts for B mappings: see `cost_models.loopnest.layout`."""
-
-    status: NDArray[np.int32]
-    traffic: NDArray[np.float64]
-    bits: NDArray[np.float64]
-    used: NDArray[np.float64]
-    summary: NDArray[np.float64]
-
-
-def price(
-    problem: NDArray[np.int64], machine: Machine, batch: Batch
-) -> tuple[NDArray[np.int32], NDArray[np.float64], NDArray[np.float64]]:
+def price(problem: NDArray[np.int64], machine: Machine, batch: Batch) -> Prices:
     """(status, latency in cycles, energy in pJ) of B mappings; illegal ones get infinity."""
     from cost_models.lanes.batch import price_batch
 
-    B = len(batch.tile)
-    status, latency, energy = np.empty(B, np.int32), np.empty(B), np.empty(B)
-    price_batch(problem, *machine, *batch, status, latency, energy)
-    return status, latency, energy
+    out = Prices.empty(len(batch.tile))
+    price_batch(problem, machine, batch, out)
+    return out
 
 
 def count(problem: NDArray[np.int64], machine: Machine, batch: Batch) -> Counts:
     """Every count of B mappings."""
     from cost_models.loopnest.price import price_detail
 
-    B, M = batch.tile.shape[:2]
-    out = Counts(
-        np.zeros(B, np.int32),
-        np.zeros((B, M + 1, L.NTENSOR, L.TRAFFIC_COLS)),
-        np.zeros((B, M, L.NTENSOR, 2)),
-        np.zeros((B, M, L.NTENSOR)),
-        np.zeros((B, L.SUMMARY_COLS)),
-    )
-    price_detail(problem, *machine, *batch, *out)
+    out = Counts.empty(*batch.tile.shape[:2])
+    price_detail(problem, machine, batch, out)
     return out
 
 

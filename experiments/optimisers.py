@@ -19,11 +19,11 @@ from common import write
 from pymoo.indicators.hv import HV
 
 import accelsim
+from accelsim.cosearch.configure import configure
 from accelsim.cosearch.goals import front
 from accelsim.cosearch.optimisers.base import OPTIMISERS
 from accelsim.cosearch.optimisers.nsga2 import Nsga2
 from accelsim.cosearch.phase import Phase
-from accelsim.cosearch.run import configure
 from accelsim.cosearch.setup import Setup
 
 AFTER = (2, 10, 21, 43)

@@ -18,8 +18,9 @@ from typing import Any
 import numpy as np
 from common import write
 
+from accelsim.cosearch.loop import Progress
 from accelsim.cosearch.result import SearchResult
-from accelsim.cosearch.run import Progress, search
+from accelsim.cosearch.run import search
 
 CHIPS = ("nvdla_256", "eyeriss")
 SHARE = 0.99

@@ -22,11 +22,12 @@ import numpy as np
 from common import write
 
 import accelsim
+from accelsim.cosearch.configure import configure
 from accelsim.cosearch.goals import front
+from accelsim.cosearch.loop import generation
 from accelsim.cosearch.metrics import Edp
 from accelsim.cosearch.nets import ListedNets
 from accelsim.cosearch.result import SearchResult
-from accelsim.cosearch.run import configure, generation
 from accelsim.cosearch.setup import Setup
 from accelsim.cosearch.strategies import load_strategy
 from accelsim.engines import load_engine

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 import accelsim
-from accelsim.cosearch.run import Progress
+from accelsim.cosearch.loop import Progress
 
 POPULATION = 200
 MEMORY = 600 * 2**20

@@ -48,6 +48,7 @@ def offered(capsys, monkeypatch):
         ("search eyeriss --objectives peak", "peak_memory"),
         ("docs peers/t", "peers/timeloop"),
         ("schema mapp", "mapping"),
+        ("nacos query 11111111 exa", "example"),
     ],
 )
 def test_names_are_offered(words, one, offered) -> None:

@@ -51,6 +51,9 @@ def test_what_is_written_goes_by_out() -> None:
         ("evaluate", "shidiannao", "lenet5", "--mapper", "template"),
         ("sweep", "shidiannao", "lenet5", "--vary", "clock_mhz=500,1000", "--mapper", "template"),
         ("memory", "lenet5"),
+        ("nacos", "query", "00000000", "nvdla_64"),
+        ("nacos", "front", "--chip", "nvdla_64"),
+        ("nacos", "verify", "--rows", "5", "--pairs", "0"),
         (
             "search",
             "shidiannao",

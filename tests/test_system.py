@@ -89,6 +89,32 @@ def test_environments(environment, folder, tmp_path) -> None:
     assert "eyeriss" in done.stdout
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems bear no such limits")
+@pytest.mark.parametrize(("kind", "bytes_", "said"), [("AS", 400, "ulimit -v"), ("DATA", 200, "ulimit -d")])
+def test_too_little_memory_to_begin_with(kind, bytes_, said) -> None:
+    """SciPy's import waits for ever at some such limits, and aborts at others."""
+    import resource
+
+    limit = (bytes_ << 20, bytes_ << 20)
+    done = accel(
+        *LAYER, stdout=subprocess.PIPE,
+        before=lambda: resource.setrlimit(getattr(resource, f"RLIMIT_{kind}"), limit),
+    )  # fmt: skip
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+    assert f"limited to {bytes_} MiB ({said})" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("NUMBA_NUM_THREADS", "0"), ("NUMBA_OPT", "9"), (".numba_config.yaml", "a: [")]
+)
+def test_settings_of_numba_that_it_cannot_read(name, value, tmp_path) -> None:
+    if name.startswith("."):
+        (tmp_path / name).write_text(value)
+    done = accel("list", env={name: value}, cwd=tmp_path, stdout=subprocess.PIPE)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+    assert name in done.stderr
+
+
 ALONE = """
 import sys
 sys.path[:0] = {path!r}

@@ -16,7 +16,7 @@ from accelsim.workloads.spaces import Space
 
 __all__ = [
     "KINDS", "KNOWN", "SOURCES", "Accuracy", "AccuracyError", "AccuracySource", "AccuracyValue",
-    "default_source", "load_source", "source_file",
+    "check_source", "default_source", "load_source", "source_file",
 ]  # fmt: skip
 
 SOURCES = ("surrogate", "published", "one-shot", "one-shot:FOLDER", "predictor:FILE", "table:FILE")
@@ -44,14 +44,9 @@ def load_source(source: str | AccuracySource | type[AccuracySource], space: Spac
 
     Raises AccelsimError for an unknown source or a file that does not fit.
     """
-    name, file = source_file(source)
-    found = KNOWN.load(name)
+    found, file = check_source(source)
     if isinstance(found, AccuracySource):
         return found
-    if found.takes_file and not file and not found.file_optional:
-        raise AccelsimError(f"accuracy source {name!r} needs a file: write {name}:FILE")
-    if file and not found.takes_file:
-        raise AccelsimError(f"accuracy source {name!r} takes no file, but got {file!r}")
     where = Path(file)
     if file and where == Path():  # "." is the path of no text, too
         where = where.absolute()
@@ -59,9 +54,24 @@ def load_source(source: str | AccuracySource | type[AccuracySource], space: Spac
     return made
 
 
-def default_source(space: str) -> str:
+def check_source(source: str | AccuracySource | type[AccuracySource]) -> tuple[Any, str]:
+    """(what a source's name stands for, its file or ""). Raises AccelsimError for an unknown one, and where a
+    file is missing or one too many.
+    """  # fmt: skip
+    name, file = source_file(source)
+    found = KNOWN.load(name)
+    if isinstance(found, AccuracySource):
+        return found, file
+    if found.takes_file and not file and not found.file_optional:
+        raise AccelsimError(f"accuracy source {name!r} needs a file: write {name}:FILE")
+    if file and not found.takes_file:
+        raise AccelsimError(f"accuracy source {name!r} takes no file, but got {file!r}")
+    return found, file
+
+
+def default_source(space: Space | str | None) -> str:
     """The source that answers for a space unless another is asked for."""
-    return DEFAULTS.get(space, "surrogate")
+    return DEFAULTS.get(space.name if isinstance(space, Space) else str(space), "surrogate")
 
 
 def source_file(source: str | AccuracySource | type[AccuracySource]) -> tuple[Any, str]:

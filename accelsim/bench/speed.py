@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 
 from accelsim.bench.mappings import machine_of, random_batch
-from accelsim.pack import pack_layer
+from accelsim.pack import Batch, pack_layer
 from accelsim.workloads.layer import Layer
 from cost_models.loopnest import layout as L
+from cost_models.loopnest.records import Prices
 
 LAYERS = {
     "3x3": Layer.conv2d(K=128, C=64, P=28, Q=28, R=3, S=3),
@@ -40,8 +41,8 @@ def prepared(layer: str, memories: int, size: int, exact: bool) -> tuple[Any, ..
     """Arguments of `price_batch`: random mappings of a layer, with `exact` of tiles that divide."""
     problem, machine = pack_layer(LAYERS[layer]), MACHINES[memories]
     few = random_batch(problem, machine, min(size, SIZE), np.random.default_rng(1), exact)
-    batch = [np.ascontiguousarray(np.resize(a, (size, *a.shape[1:]))) for a in few]
-    return (problem, *machine, *batch, np.empty(size, np.int32), np.empty(size), np.empty(size))
+    batch = Batch(*(np.ascontiguousarray(np.resize(a, (size, *a.shape[1:]))) for a in few))
+    return problem, machine, batch, Prices.empty(size)
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ def bench(seconds: float = 10.0, progress: Callable[[int, int], None] | None = N
             arguments = prepared("3x3", 3, key, True)
         else:
             arguments = prepared(key[0], key[1], SIZE, key[2] == "dividing")
-        found[key] = len(arguments[-1]) / _best(price_batch, arguments, each)
+        found[key] = len(arguments[-1].status) / _best(price_batch, arguments, each)
         if progress is not None:
             progress(i + 1, len(keys))
     return Speed({key: found[key] for key in kinds}, {key: found[key] for key in BATCHES})
@@ -99,6 +100,6 @@ def _best(call: Callable[..., Any], arguments: tuple[Any, ...], seconds: float) 
         best = min(best, (time.process_time() - start) / times)
         if time.perf_counter() >= end:
             break
-    if (arguments[-3] != L.OK).any():
+    if (arguments[-1].status != L.OK).any():
         raise RuntimeError("a mapping of the benchmark is illegal")
     return max(float(best), 1e-9)

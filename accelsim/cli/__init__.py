@@ -19,6 +19,7 @@ from accelsim.cli import (  # noqa: F401 (each adds its commands)
     lut,
     map,
     memory,
+    nacos,
     network,
     report,
     search,
@@ -29,6 +30,7 @@ from accelsim.cli import (  # noqa: F401 (each adds its commands)
     warmup,
 )
 from accelsim.cli.app import app
+from accelsim.cli.environment import check_environment
 from accelsim.errors import AccelsimError, message_text
 
 
@@ -40,6 +42,7 @@ def main(arguments: list[str] | None = None) -> None:
     """
     _streams()
     try:
+        check_environment()
         code = _run(arguments)
         sys.stdout.flush()
     except AccelsimError as fault:

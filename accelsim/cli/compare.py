@@ -54,9 +54,10 @@ def compare(
     """Price networks on several machines and set them side by side."""
     import json
 
-    from accelsim.costing import NetworkCost, evaluate
+    from accelsim.costing import evaluate
     from accelsim.csv_text import csv_text
     from accelsim.hardware import hardware_names, load_hardware
+    from accelsim.network_cost import NetworkCost
     from accelsim.report import style
     from accelsim.report.compare import compare_figure, compare_rows, compare_table
     from accelsim.workloads import network_names

@@ -37,6 +37,15 @@ def spaces(incomplete: str) -> list[str]:
     return _starting(space_names(), incomplete)
 
 
+def bench_chips(incomplete: str) -> list[str]:
+    """Chips of the shipped benchmark."""
+    import json
+    from importlib import resources
+
+    text = resources.files("accelsim").joinpath("nacos/data/macro/manifest.json").read_text("utf-8")
+    return _starting(json.loads(text)["hashes"], incomplete)
+
+
 def pages(incomplete: str) -> list[str]:
     """Pages of the documentation."""
     from accelsim.cli.docs import find_pages

@@ -24,9 +24,9 @@ from accelsim.cli.options import (
 from accelsim.errors import AccelsimError
 
 if TYPE_CHECKING:
-    from accelsim.costing import NetworkCost
     from accelsim.devices import DeviceCost
     from accelsim.mapping.cost import LayerCost
+    from accelsim.network_cost import NetworkCost
 
 
 @app.command()
@@ -82,9 +82,9 @@ def evaluate(
     ] = False,
 ) -> None:
     """Price a network or a layer on an accelerator."""
-    from accelsim.costing import NetworkCost
     from accelsim.costing import evaluate as run
     from accelsim.hardware import load_hardware
+    from accelsim.network_cost import NetworkCost
     from accelsim.workloads.layer_text import parse_layer
 
     if (network is None) == (layer is None):
@@ -189,8 +189,8 @@ def _given(mapping: Path | None) -> dict[str, Any] | None:
 
 
 def _print(cost: LayerCost | NetworkCost | DeviceCost, as_json: bool, as_csv: bool, explain: bool) -> None:
-    from accelsim.costing import NetworkCost
     from accelsim.devices import DeviceCost
+    from accelsim.network_cost import NetworkCost
     from accelsim.report import tables
 
     if as_json:
@@ -224,7 +224,7 @@ def _print_accuracy(name: str, resolution: int | None) -> None:
     if resolution is not None:
         space = space.at(resolution)
     try:
-        source = load_source(default_source(space.name), space)
+        source = load_source(default_source(space), space)
         answer = source.accuracy(space.parse(encoding), space)
         print(f"top-1 {answer}: {answer.source}")
     except AccuracyError as fault:

@@ -33,8 +33,8 @@ from accelsim.cosearch.metrics import METRICS, load_metric
 from accelsim.errors import AccelsimError
 
 if TYPE_CHECKING:
+    from accelsim.cosearch.loop import Progress
     from accelsim.cosearch.result import SearchResult
-    from accelsim.cosearch.run import Progress
     from accelsim.workloads.network import Network
 
 Finish = Annotated[
@@ -163,7 +163,8 @@ def search(
     **bounds: float | None,
 ) -> None:
     """Search networks, mappings and accelerators together; every candidate is kept in a study file."""
-    from accelsim.cosearch.run import configure, search_configured
+    from accelsim.cosearch.configure import configure
+    from accelsim.cosearch.run import search_configured
 
     check_outputs(export, plot)
     given: Sequence[str | Network] | None = network or None

@@ -28,6 +28,7 @@ def design_files(result: SearchResult, found: Found) -> dict[str, dict[str, Any]
 
     design = result.design(found)
     stem = f"design_{found.index:05d}" + ("_base" if found.base else "")
+    stem += f"_{design.chip.hash[:8]}" if found.granted else ""
     files: dict[str, dict[str, Any]] = {f"{stem}.hardware.json": design.chip.to_dict()}
     several = len(design.networks) > 1
     names = []
@@ -49,6 +50,7 @@ def design_files(result: SearchResult, found: Found) -> dict[str, dict[str, Any]
         "hardware_hash": design.chip.hash,
         "candidate": found.index,
         "base": found.base,
+        "freedoms": [str(freedom) for freedom in found.granted],
         "mapper": found.mapper or result.config.mapper,
         "metrics": {name: None if value != value else value for name, value in found.metrics.items()},
         "hardware": f"{stem}.hardware.json",

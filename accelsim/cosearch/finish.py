@@ -3,8 +3,9 @@
 A search maps many candidates, each a little; what it reports deserves more. The front is finished, with the
 next best while it is short, as ranks may change. Where the search fused layers, its stacks get such mappings
 too, if they are then better than layers one by one. Then each network of the front runs on the base chip too,
-mapped with the same care, and takes the place of the design where that is better. Where the exact mapper
-does not help a whole network, as it works layer by layer, the search's own mapping stays.
+as it is and with the freedoms of the design, mapped with the same care, and takes the place of the design
+where that is better. Where the exact mapper does not help a whole network, as it works layer by layer, the
+search's own mapping stays.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from accelsim.cosearch.chips import ChipSpace
+from accelsim.cosearch.freed import Granted, granted_by, on_base
 from accelsim.cosearch.goals import front
 from accelsim.cosearch.phase import Phase
 from accelsim.cosearch.screen import BOUNDED, MAPPED
@@ -38,6 +39,9 @@ LEAST = 8
 
 EXACT = "optimal"
 
+Name = tuple[int, bool, Granted]
+"""Candidate, whether on the base chip, and with which freedoms."""
+
 
 @dataclass(frozen=True)
 class Finished:
@@ -50,6 +54,7 @@ class Finished:
     mapper     whose mappings are better: EXACT, or "" for the search's own
     patience   candidates that the exact mapper looked at for a layer, at most
     fused      whether the better mappings of EXACT are of the search's stacks, each piece mapped anew
+    granted    freedoms of the candidate's chip that the base chip has here
     """
 
     candidate: int
@@ -59,10 +64,17 @@ class Finished:
     mapper: str
     patience: int
     fused: bool = False
+    granted: Granted = ()
+
+    @property
+    def name(self) -> Name:
+        """What tells it from other designs."""
+        return self.candidate, self.base, self.granted
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON form; `fused` only where it says something, as older studies had none."""
-        return {key: value for key, value in asdict(self).items() if key != "fused" or value}
+        """JSON form; `fused` and `granted` only where they say something, as older studies had none."""
+        out = asdict(self)
+        return {key: value for key, value in out.items() if key not in ("fused", "granted") or value}
 
 
 def read_finished(text: str) -> list[Finished]:
@@ -91,21 +103,34 @@ def finish(
 
 def _designs(result: SearchResult, patience: int) -> Iterator[Finished]:
     for candidate in _pool(result):
-        if (candidate, False) not in result.finished:
+        if (candidate, False, ()) not in result.finished:
             phase, row = result.genome(candidate)
-            before = result.values[candidate]
-            yield _made(result, phase, row, before, (candidate, False), patience)
+            yield _made(result, phase, row, result.values[candidate], (candidate, False, ()), patience)
     for found in result.front:
-        phase, row = result.genome(found.index)
-        home = None if found.base else at_home(phase, row)
-        if home is None:
-            continue
-        at = result.evaluated(phase, home)  # the search itself may have come by
-        name = (found.index, True) if at is None else (at, False)
-        if name not in result.finished and _may_enter(result, phase, home):
-            mapped = at is not None and result.feasible[at] and result.levels[at] == MAPPED
-            before = result.values[at] if mapped else phase.evaluate(home[None])[0]
-            yield _made(result, phase, home, before, name, patience)
+        if not found.base:
+            yield from _on_base(result, found.index, (), patience)
+    # What comes of this is a design too, and may itself use less than it was granted.
+    known: dict[Name, list[Granted]] = {}
+    while any(found.name not in known for found in result.front):
+        found = next(found for found in result.front if found.name not in known)
+        known[found.name] = granted_by(result, found, patience)
+        for granted in known[found.name]:
+            yield from _on_base(result, found.index, granted, patience)
+
+
+def _on_base(result: SearchResult, candidate: int, granted: Granted, patience: int) -> Iterator[Finished]:
+    """A candidate's network on the base chip with some freedoms, if that is new and may enter the front."""
+    phase, row = result.genome(candidate)
+    placed = on_base(phase, row, granted)
+    if placed is None:
+        return
+    on, home = placed
+    at = None if granted else result.evaluated(phase, home)  # the search itself may have come by
+    name = (candidate, True, granted) if at is None else (at, False, ())
+    if name not in result.finished and _may_enter(result, on, home):
+        mapped = at is not None and result.feasible[at] and result.levels[at] == MAPPED
+        before = result.values[at] if mapped else on.evaluate(home[None])[0]
+        yield _made(result, on, home, before, name, patience)
 
 
 def _pool(result: SearchResult) -> list[int]:
@@ -122,17 +147,6 @@ def _pool(result: SearchResult) -> list[int]:
     return out
 
 
-def at_home(phase: Phase, row: NDArray[np.int64]) -> NDArray[np.int64] | None:
-    """The genome of the same network on the base chip; None where that is not in the envelope."""
-    if not isinstance(phase.chips, ChipSpace) or not phase.chips.holds_base:
-        return None
-    home = row[None].copy()
-    phase.genome.split(home)[1][:] = phase.chips.anchor()
-    if phase.chips.faults(phase.genome.split(home)[1])[0]:
-        return None
-    return np.asarray(home[0])
-
-
 def _may_enter(result: SearchResult, phase: Phase, row: NDArray[np.int64]) -> bool:
     """Whether the lower bounds leave room for the row in the front."""
     if phase.fuses:  # the bounds are of layers one by one
@@ -145,7 +159,7 @@ def _may_enter(result: SearchResult, phase: Phase, row: NDArray[np.int64]) -> bo
 
 def _made(
     result: SearchResult, phase: Phase, row: NDArray[np.int64], before: NDArray[np.float64],
-    name: tuple[int, bool], patience: int,
+    name: Name, patience: int,
 ) -> Finished:  # fmt: skip
     exact = copy.copy(phase)
     exact.pricer, exact.mappings = result.setup.finisher(patience), None
@@ -163,7 +177,10 @@ def _made(
     better = bool((now <= was).all() and (miss[0] <= miss[1]).all()) or not np.isfinite(was).all()
     best = values if better else before
     mapper = EXACT if better else ""
-    return Finished(*name, _plain(best), _plain(before), mapper, patience, fused and better)
+    candidate, base, granted = name
+    return Finished(
+        candidate, base, _plain(best), _plain(before), mapper, patience, fused and better, granted
+    )
 
 
 def stacks_for(phase: Phase, row: NDArray[np.int64]) -> tuple[tuple[Stack, ...], ...]:

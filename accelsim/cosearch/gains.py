@@ -11,12 +11,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from accelsim.cosearch.freed import spread_dims
 from accelsim.cosearch.metrics import mean
 from accelsim.cosearch.nets import SubnetSpace
 from accelsim.cosearch.setup import WHOLE
-from accelsim.costing import NetworkMapping, mapped
+from accelsim.costing import mapped
 from accelsim.hardware import Accelerator
 from accelsim.hardware.freedom import freedoms, with_freedoms
+from accelsim.network_cost import NetworkMapping
 from accelsim.pricing.models.loopnest import LoopNest
 from accelsim.pricing.network import NetworkPricer, Run
 
@@ -77,11 +79,11 @@ def gains(result: SearchResult, found: Found, design: Sequence[NetworkMapping]) 
     whole = first or networks
     fused = any(one.cost.stacks for one in design)
     add("mappings", found.mapper or config.mapper, edp(base, networks, searched), edp(base, whole, searched))
+    granted = found.granted if found.base else freedoms(base, chip, tuple(spread_dims(design)))
+    for n, freedom in enumerate(granted, 1):
+        free = edp(with_freedoms(base, granted[:n]), networks, searched)
+        add("freedom", str(freedom), free, edp(with_freedoms(base, [freedom]), whole, template))
     if not found.base:
-        granted = freedoms(base, chip, tuple(_spread(design)))
-        for n, freedom in enumerate(granted, 1):
-            free = edp(with_freedoms(base, granted[:n]), networks, searched)
-            add("freedom", str(freedom), free, edp(with_freedoms(base, [freedom]), whole, template))
         alone = None if freedoms(base, chip) else edp(chip, whole, template)
         widths = "widths, " if chip.precision_bits != base.precision_bits else ""
         after = edp(chip, networks, searched) if fused else _edp(design, config.weights)
@@ -98,12 +100,6 @@ def base_networks(result: SearchResult) -> tuple[Network, ...] | None:
     if not isinstance(nets, SubnetSpace):
         return None
     return (nets.space.to_network(nets.space.largest(), nets.batch),)
-
-
-def _spread(design: Sequence[NetworkMapping]) -> set[str]:
-    """Dimensions that its mappings spread over axes."""
-    levels = [level for one in design for _, part in one.cost.parts for level in part.mapping.levels]
-    return {dim for level in levels for dim, factor in level.spatial.values() if factor > 1}
 
 
 def _edp(costs: Sequence[NetworkMapping], weights: Sequence[float]) -> float:

@@ -16,18 +16,21 @@ from numpy.typing import NDArray
 from accelsim.accuracy import AccuracySource
 from accelsim.cosearch.apart import half_widths, surely_apart
 from accelsim.cosearch.chips import unsearched
-from accelsim.cosearch.finish import Finished, at_home, stacks_for
+from accelsim.cosearch.finish import Finished, Name, stacks_for
+from accelsim.cosearch.freed import Granted, on_base
+from accelsim.cosearch.generation import Generation
 from accelsim.cosearch.goals import front
 from accelsim.cosearch.phase import Design, Phase, means
 from accelsim.cosearch.screen import BOUNDED, LEVELS, MAPPED, SKETCHED
 from accelsim.cosearch.setup import SearchConfig, Setup
-from accelsim.cosearch.study import Generation
-from accelsim.costing import NetworkMapping, mapped
+from accelsim.costing import mapped
 from accelsim.errors import AccelsimError, nearest
 from accelsim.fusion import Stack
 from accelsim.hardware import Accelerator
 from accelsim.hardware.brief import brief
+from accelsim.hardware.freedom import with_freedoms
 from accelsim.mapping.mapping import MappingError
+from accelsim.network_cost import NetworkMapping
 from accelsim.pricing.models.loopnest import LoopNest
 from accelsim.pricing.network import NetworkPricer, Run
 from accelsim.shown import Shown
@@ -42,6 +45,7 @@ class Found:
     metrics  name -> value, in the metric's unit; NaN where not known
     network, hardware  label of the network, and the chip in a few words
     base     on the base chip instead of its own, which the search may not have come by
+    granted  freedoms of its own chip that the base chip has here
     mapper   whose mappings the metrics are of, where they are not the search's own
     level    what the metrics are, see `screen.LEVELS`
     """
@@ -56,6 +60,18 @@ class Found:
     base: bool = False
     mapper: str = ""
     level: str = "mapped"
+    granted: Granted = ()
+
+    @property
+    def name(self) -> Name:
+        """What tells it from other designs."""
+        return self.index, self.base, self.granted
+
+    @property
+    def where(self) -> str:
+        """On which chip, if not its own."""
+        free = f" with {', '.join(map(str, self.granted))}" if self.granted else ""
+        return f"the base chip{free}" if self.base else ""
 
 
 class SearchResult(Shown):
@@ -68,8 +84,8 @@ class SearchResult(Shown):
         self._phases: list[Phase] = []
         self.interrupted = False
         self.exhausted = False
-        self.finished: dict[tuple[int, bool], Finished] = {}
-        """Designs mapped anew, by candidate and whether it is its network on the base chip."""
+        self.finished: dict[Name, Finished] = {}
+        """Designs mapped anew, by candidate, whether it is its network on the base chip, and with what."""
         self.notes: tuple[str, ...] = ()
         self._apart = False
 
@@ -189,24 +205,24 @@ class SearchResult(Shown):
 
     def finish(self, made: Finished) -> None:
         """One design more is finished."""
-        self.finished[made.candidate, made.base] = made
+        self.finished[made.name] = made
         self.__dict__.pop("front", None)
 
     def found(self, index: int) -> Found:
         """Candidate number `index`, as finished if it is."""
-        made = self.finished.get((index, False))
+        made = self.finished.get((index, False, ()))
         return self._searched(index) if made is None else self._shown(made)
 
     def _shown(self, made: Finished) -> Found:
         plain = self._searched(made.candidate)
         values = [math.nan if value is None else value for value in made.values]
         metrics = dict(zip(self.setup.goals.metrics, values, strict=True))
-        chip = brief(self.setup.base) if made.base else plain.hardware
         feasible = self._meets(made) if made.base else plain.feasible
-        return replace(
-            plain, metrics=metrics, hardware=chip, base=made.base, mapper=made.mapper, feasible=feasible,
-            level=LEVELS[MAPPED],
+        found = replace(
+            plain, metrics=metrics, base=made.base, granted=made.granted, mapper=made.mapper,
+            feasible=feasible, level=LEVELS[MAPPED],
         )  # fmt: skip
+        return replace(found, hardware=brief(self.design(found).chip)) if made.base else found
 
     def _searched(self, index: int) -> Found:
         g, row = self._place(index)
@@ -288,10 +304,15 @@ class SearchResult(Shown):
         """Chip and networks of a candidate."""
         phase, row = self.genome(found.index)
         made = phase.design(row)
-        return made._replace(chip=unsearched(self.setup.base)) if found.base else made
+        if not found.base:
+            return made
+        base = unsearched(self.setup.base)
+        return made._replace(chip=with_freedoms(base, found.granted) if found.granted else base)
 
-    def mappings(self, found: Found) -> tuple[NetworkMapping, ...]:
+    def mappings(self, found: Found, pricer: NetworkPricer | None = None) -> tuple[NetworkMapping, ...]:
         """The mappings that the candidate was priced with, one set a network: found again, same seed.
+
+        pricer  what maps them, if not `pricer(found)`
 
         Raises AccelsimError for a candidate that was not mapped.
         """
@@ -300,14 +321,13 @@ class SearchResult(Shown):
             raise AccelsimError(
                 f"candidate {found.index}: was not mapped, as something known beats what its mappings can be"
             )
-        pricer = self.pricer(found)
-        home = at_home(phase, row) if found.base else None
-        row = row if home is None else home
+        pricer = pricer or self.pricer(found)
+        phase, row = (on_base(phase, row, found.granted) if found.base else None) or (phase, row)
         if not found.mapper:
             return tuple(mapped(run, pricer) for run in phase.runs(row))
         design = self.design(found)  # without the genes that mapped it before
         stacks: Sequence[tuple[Stack, ...]] = [()] * len(design.networks)
-        if self.finished[found.index, found.base].fused:
+        if self.finished[found.name].fused:
             stacks = stacks_for(phase, row)
         return tuple(
             mapped(Run(design.chip, net, stacks=one), pricer) for net, one in zip(design.networks, stacks)
@@ -317,7 +337,7 @@ class SearchResult(Shown):
         """What maps the candidate's layers as they were mapped."""
         phase, _ = self.genome(found.index)
         if found.mapper:
-            return NetworkPricer(self.setup.finisher(self.finished[found.index, found.base].patience).model)
+            return NetworkPricer(self.setup.finisher(self.finished[found.name].patience).model)
         if found.level == LEVELS[SKETCHED] and phase.sketcher is not None:
             return NetworkPricer(phase.sketcher.model)
         return NetworkPricer(self.setup.mapped(phase))

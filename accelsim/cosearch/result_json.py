@@ -45,7 +45,9 @@ def result_dict(result: SearchResult) -> dict[str, Any]:
         "limits_missed": result.missed(),
         "hypervolume": result.hypervolume(),
         "front": [
-            result.row(found) | {"base": found.base, "mapper": found.mapper or config.mapper}
+            result.row(found)
+            | {"base": found.base, "freedoms": [str(freedom) for freedom in found.granted]}
+            | {"mapper": found.mapper or config.mapper}
             for found in result.front
         ],
         "base": base,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import socket
+import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError
 from typing import Any
@@ -11,7 +13,26 @@ from accelsim.engines.base import Engine, R, T, deaf
 from accelsim.errors import AccelsimError
 
 RETRIES = 5
-TIMEOUT_S = 20
+TIMEOUT_S = 10
+GREETING = 2**20
+"""Bytes, more than with which any scheduler greets."""
+
+
+def _ask(address: str) -> None:
+    """Raise OSError or ValueError where nobody listens, or somebody who does not greet as schedulers do.
+
+    Dask itself tries again until its time is up, and waits for a greeting without end.
+    """
+    from distributed.comm.addressing import get_address_host_port, parse_address
+
+    scheme, _ = parse_address(address)
+    if scheme not in ("tcp", "tls"):
+        return
+    with socket.create_connection(get_address_host_port(address), TIMEOUT_S) as line:
+        if scheme == "tcp":  # a message begins with its length
+            head = line.recv(8, socket.MSG_WAITALL)
+            if len(head) < 8 or int.from_bytes(head, sys.byteorder) > GREETING:
+                raise ValueError("what answers there is no scheduler of Dask's")
 
 
 class DaskEngine(Engine):
@@ -34,7 +55,9 @@ class DaskEngine(Engine):
         self.workers = workers
         self._cluster: Any = None
         try:
-            if scheduler is None:
+            if scheduler is not None:
+                _ask(scheduler)
+            else:
                 with deaf():
                     self._cluster = LocalCluster(
                         n_workers=workers,
@@ -46,7 +69,8 @@ class DaskEngine(Engine):
                     )
             self._client = Client(self._cluster or scheduler, timeout=TIMEOUT_S)
         except (OSError, ValueError, TimeoutError) as fault:
-            raise AccelsimError(f"scheduler {scheduler}: cannot be reached: {fault}") from None
+            reason = getattr(fault, "strerror", None) or fault
+            raise AccelsimError(f"scheduler {scheduler}: cannot be reached: {reason}") from None
 
     def map(self, function: Callable[[T], R], chunks: Sequence[T]) -> list[R]:
         """See `Engine.map`. Raises AccelsimError if workers keep dying or the scheduler is lost."""

@@ -44,10 +44,10 @@ def load(path: Path | str, *, designs: int = 8) -> dict[str, Any]:
 def page_data(thing: Any, *, designs: int = 8, title: str = "sweep", live: bool = False) -> dict[str, Any]:
     """The data of a page: of a SearchResult, a SweepTable or its rows, a NetworkCost or its JSON."""
     from accelsim.cosearch.result import SearchResult
-    from accelsim.costing import NetworkCost
     from accelsim.explorer.cost import cost_page
     from accelsim.explorer.study import study_page
     from accelsim.explorer.table import table_page
+    from accelsim.network_cost import NetworkCost
     from accelsim.sweeps import SweepTable
 
     if isinstance(thing, SearchResult):

@@ -20,8 +20,8 @@ def study_page(result: SearchResult, *, designs: int = 8, live: bool = False) ->
     if not rows:
         return _empty(result, live)
     home = [found for found in result.front if found.base]
-    place = {(found.index, True): len(rows) + i for i, found in enumerate(home)}
-    front = [place.get((found.index, found.base), found.index) for found in result.front]
+    place = {found.name: len(rows) + i for i, found in enumerate(home)}
+    front = [place.get(found.name, found.index) for found in result.front]
     rows += [result.row(found) for found in home]
     names = list(rows[0])
     metrics = result.setup.goals.metrics
@@ -45,7 +45,7 @@ def study_page(result: SearchResult, *, designs: int = 8, live: bool = False) ->
         "columns": columns,
         "rows": [[_plain(row[name]) for name in names] for row in rows],
         "candidates": len(rows) - len(home),
-        "names": {at: f"{index} on the base chip" for (index, _), at in place.items()},
+        "names": {place[found.name]: f"{found.index} on {found.where}" for found in home},
         "front": front,
         "objectives": [metric[name] for name in goals.objectives],
         "maximise": [metric[name] for name in metric if metrics[name].maximise],
@@ -81,7 +81,7 @@ def _design(result: SearchResult, found: Found, metric: dict[str, str]) -> dict[
     design = result.design(found)
     costs = [mapped.cost.to_dict() for mapped in result.mappings(found)]
     return {
-        "title": f"Design {found.index}{' on the base chip' if found.base else ''}: {design.label}",
+        "title": f"Design {found.index}{f' on {found.where}' if found.base else ''}: {design.label}",
         "figures": {metric[name]: _plain(value) for name, value in found.metrics.items()},
         "chip": describe(design.chip),
         "costs": [cost_data(cost, i) for i, cost in enumerate(costs)],

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from accelsim.mapping.encoding import Allowed
+from accelsim.mapping.encoding import allowed_on
 from accelsim.pack import pack_layer, pack_machine
 from accelsim.workloads.layer import Layer
 from cost_models.loopnest import layout as L
@@ -62,6 +62,6 @@ def _bounded(
         # Where a chip leaves open what its memories hold, no way to hold is below the least of all.
         for way in engine.ways if engine.leaves_choice else (engine,):
             found = np.empty((2, int(mine.sum())))
-            bound_allowed(problems[mine], *pack_machine(way), Allowed.of(way).axes, found[0], found[1])
+            bound_allowed(problems[mine], pack_machine(way), allowed_on(way).axes, found[0], found[1])
             out[:, mine] = np.minimum(out[:, mine], found)
     return out

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from accelsim.mapping.encoding import Allowed, encode, score
+from accelsim.mapping.encoding import allowed_on, encode, score
 from accelsim.mapping.mapper import Mapper, Status, Task
 from accelsim.pack import Batch
 from cost_models.loopnest import layout as L
@@ -63,7 +63,7 @@ def _live_genes(task: Task) -> NDArray[np.intp]:
     """Places of the genes that can change the mapping of this layer on this chip."""
     from cost_models.mappers import genes as X
 
-    allowed = Allowed.of(task.hardware)
+    allowed = allowed_on(task.hardware)
     M = len(task.machine.holds)
     here = [d for d in range(L.NDIM) if task.problem[d] > 1]
     out: list[int] = []

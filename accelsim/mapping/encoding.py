@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from accelsim.pack import Batch
 from accelsim.workloads.layer import DIMS
 from cost_models.loopnest import layout as L
+from cost_models.mappers.records import Allowed
 
 if TYPE_CHECKING:
     from accelsim.hardware import Accelerator
@@ -24,26 +25,18 @@ STATIONARY = ("GKCRSNPQ", "NGKPQCRS", "NGCRSPQK", "GKCRSNQP", "NGKPQCSR", "NGKPQ
 input meets one or another loop first (docs/mappers.md, The space)."""
 
 
-class Allowed(NamedTuple):
-    """What the dataflow allows, as kernel arrays: see `cost_models.mappers.genes.score_batch`."""
-
-    axes: NDArray[np.int64]
-    orders: NDArray[np.int8]
-    norders: NDArray[np.int64]
-
-    @classmethod
-    def of(cls, hardware: Accelerator) -> Allowed:
-        """From the `dataflow` section."""
-        M = len(hardware.memories)
-        axes = np.zeros((M, L.MAX_AXES), np.int64)
-        allowed = [hardware.orders(memory.name) for memory in hardware.memories]
-        orders = np.zeros((M, max(len(STATIONARY), *map(len, allowed)), L.NDIM), np.int8)
-        for m, memory in enumerate(hardware.memories):
-            for a, axis in enumerate(memory.fanout):
-                axes[m, a] = sum(1 << DIMS.index(d) for d in hardware.axis_dims(memory.name, axis.axis))
-            for n, order in enumerate(allowed[m] or STATIONARY):
-                orders[m, n] = [DIMS.index(d) for d in order]
-        return cls(axes, orders, np.array([len(item) for item in allowed], np.int64))
+def allowed_on(hardware: Accelerator) -> Allowed:
+    """What the `dataflow` section allows, as kernel arrays."""
+    M = len(hardware.memories)
+    axes = np.zeros((M, L.MAX_AXES), np.int64)
+    allowed = [hardware.orders(memory.name) for memory in hardware.memories]
+    orders = np.zeros((M, max(len(STATIONARY), *map(len, allowed)), L.NDIM), np.int8)
+    for m, memory in enumerate(hardware.memories):
+        for a, axis in enumerate(memory.fanout):
+            axes[m, a] = sum(1 << DIMS.index(d) for d in hardware.axis_dims(memory.name, axis.axis))
+        for n, order in enumerate(allowed[m] or STATIONARY):
+            orders[m, n] = [DIMS.index(d) for d in order]
+    return Allowed(axes, orders, np.array([len(item) for item in allowed], np.int64))
 
 
 def encode(task: Task, batch: Batch) -> NDArray[np.float64]:
@@ -51,7 +44,7 @@ def encode(task: Task, batch: Batch) -> NDArray[np.float64]:
     from cost_models.mappers.genes import encode_one, width
 
     genes: NDArray[np.float64] = np.empty((1, width(task.machine.fan)))
-    encode_one(task.problem, *task.machine, *batch, genes)
+    encode_one(task.problem, task.machine, batch, genes)
     return genes.ravel()
 
 
@@ -64,7 +57,7 @@ def score(
     batch = Batch.empty(len(genes), len(task.machine.holds))
     cost = np.empty(len(genes))
     score_batch(
-        task.problem, *task.machine, *Allowed.of(task.hardware), genes, by_index,
-        OBJECTIVES.index(task.objective), *batch, cost,
+        task.problem, task.machine, allowed_on(task.hardware), genes, by_index,
+        OBJECTIVES.index(task.objective), batch, cost,
     )  # fmt: skip
     return batch, cost

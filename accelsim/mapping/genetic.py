@@ -9,11 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from accelsim.mapping.cost import price_mapping
-from accelsim.mapping.encoding import OBJECTIVES, Allowed
+from accelsim.mapping.encoding import OBJECTIVES, allowed_on
 from accelsim.mapping.mapper import Mapper, MappingResult, Status, Task
 from accelsim.mapping.mapping import Mapping
 from accelsim.mapping.pairs import START
 from accelsim.pack import Batch
+from cost_models.mappers.records import Pool, Workspace
 
 _CHUNK = 1000  # evaluations between two looks at `cancelled`
 
@@ -29,39 +30,31 @@ class GeneticMapper(Mapper):
 
     def map(self, task: Task) -> MappingResult | None:
         """Best mapping found, the one of `map_pairs`; None if not even the smallest tiles fit."""
-        from cost_models.mappers.brood import BROOD, memory
-        from cost_models.mappers.genetic import ROWS, search_on
-        from cost_models.mappers.greedy import BEGUN, SPENT, TALLY
-        from cost_models.mappers.wishes import SIZES, WISH
+        from cost_models.mappers.genetic import search_on
+        from cost_models.mappers.greedy import BEGUN, SPENT
 
-        M = len(task.machine.holds)
-        sizes, wish = np.zeros((8, SIZES), np.int64), np.zeros((ROWS, M * WISH), np.int64)
-        cost, tally, state = np.zeros((ROWS, 4)), np.zeros(TALLY, np.int64), np.zeros(1, np.uint64)
-        batch = Batch.empty(BROOD + 1, M)
+        M, budget = len(task.machine.holds), task.evaluations
+        pool = Pool.empty(OBJECTIVES.index(task.objective), M, START, budget)
+        space = Workspace.empty(M, max(budget, START))
+        allowed, seed = allowed_on(task.hardware), np.uint64(task.seed)
         status: Status = "budget"
-        budget = task.evaluations
-        brood = memory(max(budget, START))
         until = 0
         while True:
-            fault = search_on(
-                task.problem, *task.machine, *Allowed.of(task.hardware), OBJECTIVES.index(task.objective),
-                START, until, budget, np.uint64(task.seed), sizes, wish, cost, tally, state, *batch, *brood,
-            )  # fmt: skip
-            if fault:
+            if search_on(task.problem, task.machine, allowed, pool, space, until, seed):
                 return None
-            if tally[SPENT] >= budget:
+            if pool.counters[SPENT] >= budget:
                 break
-            if tally[SPENT] < until:  # a single point: nothing to vary
+            if pool.counters[SPENT] < until:  # a single point: nothing to vary
                 status = "done"
                 break
             if task.cancelled():
                 status = "cancelled"
                 break
-            until = min(budget, int(tally[SPENT]) + _CHUNK)
-        mapping = Mapping.from_arrays(task.hardware, task.layer, batch)
+            until = min(budget, int(pool.counters[SPENT]) + _CHUNK)
+        mapping = Mapping.from_arrays(task.hardware, task.layer, space.batch)
         found = price_mapping(task.hardware, task.layer, mapping, resident=task.resident)
-        begun = int(tally[BEGUN])
-        searched = int(tally[SPENT]) - begun
+        begun = int(pool.counters[BEGUN])
+        searched = int(pool.counters[SPENT]) - begun
         return MappingResult(
             mapping, found, searched, begun, status, self.name, task.objective, task.seed, None
         )

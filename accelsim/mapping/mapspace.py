@@ -7,7 +7,7 @@ loop orders that differ in what they do. Capacity is no part of it: a member may
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import product
 from math import prod
 from typing import TYPE_CHECKING, Any, get_args
@@ -28,7 +28,7 @@ from accelsim.mapping.optimal_space import (
 )
 from accelsim.pack import Batch, pack_layer
 from accelsim.workloads.layer import DIMS, Layer
-from cost_models.exact.records import Spatial
+from cost_models.exact.records import Factors, Spatial
 from cost_models.loopnest import layout as L
 
 if TYPE_CHECKING:
@@ -234,12 +234,19 @@ class MapSpace:
         """One chain of tiles of a dimension, all equally likely."""
         factors, size = self.spatial.factors(b, d), self.sizes[d]
         whole, chain = size, []
-        for m, some in enumerate(factors):
-            ways = [
-                (union, rest, count_chains(rest, factors[m + 1 :], self.tiles, size))
-                for union, rest in unions(whole, size, some, self.tiles).items()
-            ]
-            weights = np.array([float(way[2]) for way in ways])
-            union, whole, _ = ways[rng.choice(len(ways), p=weights / weights.sum())]
+        for m in range(len(factors)):
+            ways, shares = _next_tiles(whole, size, factors[m:], self.tiles)
+            union, whole = ways[int(shares.searchsorted(rng.random(), side="right"))]
             chain.append(union)
         return tuple(chain)
+
+
+@lru_cache(maxsize=65536)
+def _next_tiles(
+    whole: int, size: int, factors: Factors, tiles: Tiles
+) -> tuple[list[tuple[int, int]], NDArray[np.float64]]:
+    """(union tile, what an instance gets) of the next memory, and the share of chains up to each."""
+    ways = list(unions(whole, size, factors[0], tiles).items())
+    counts = np.array([float(count_chains(rest, factors[1:], tiles, size)) for _, rest in ways])
+    shares = (counts / counts.sum()).cumsum()
+    return ways, shares / shares[-1]

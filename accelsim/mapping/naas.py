@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from accelsim.mapping.encoding import OBJECTIVES, Allowed, score
+from accelsim.mapping.encoding import OBJECTIVES, allowed_on, score
 from accelsim.mapping.mapper import Mapper, Status, Task
 from accelsim.pack import Batch
+from cost_models.mappers.records import Vectors
 
 _CHUNK = 1000  # evaluations between two looks at `cancelled`
 
@@ -21,19 +22,12 @@ class ImportanceGeneticMapper(Mapper):
 
     def search(self, task: Task, start: Batch) -> tuple[Batch, int, Status, Any]:
         """The best individual after the evaluations that the start left."""
-        from cost_models.mappers.encoded import POPULATION, begin, evolve
-        from cost_models.mappers.genes import width
+        from cost_models.mappers.encoded import begin, evolve
 
-        M = len(task.machine.holds)
-        genes = np.zeros((POPULATION + 1, width(task.machine.fan)))
-        cost = np.zeros(POPULATION + 1)
-        tiles = np.ones((POPULATION + 1, M, 8), np.int32)
-        state = np.zeros(1, np.uint64)
-        allowed = Allowed.of(task.hardware)
-        n = begin(
-            task.problem, *task.machine, *start, task.evaluations, task.start == "template",
-            np.uint64(task.seed), genes, cost, state,
-        )  # fmt: skip
+        problem, machine, allowed = task.problem, task.machine, allowed_on(task.hardware)
+        vectors = Vectors.empty(OBJECTIVES.index(task.objective), self.by_index, machine.fan)
+        started, seed = task.start == "template", np.uint64(task.seed)
+        n = begin(problem, machine, start, task.evaluations, started, seed, vectors)
         done = 0
         status: Status = "budget"
         while done < task.evaluations:
@@ -41,17 +35,14 @@ class ImportanceGeneticMapper(Mapper):
                 status = "cancelled"
                 break
             until = min(task.evaluations, done + _CHUNK)
-            done = evolve(
-                task.problem, *task.machine, *allowed, n, genes, cost, tiles, done, until,
-                self.by_index, OBJECTIVES.index(task.objective), state,
-            )  # fmt: skip
+            done = evolve(problem, machine, allowed, n, vectors, done, until)
             if done < until:  # a single point: nothing to vary
                 status = "done"
                 break
-        best = int(np.argmin(cost[:n]))
-        if not cost[best] < task.score(start)[0]:
+        best = int(np.argmin(vectors.cost[:n]))
+        if not vectors.cost[best] < task.score(start)[0]:
             return start, done, status, None
-        return score(task, genes[best : best + 1], self.by_index)[0], done, status, None
+        return score(task, vectors.genes[best : best + 1], self.by_index)[0], done, status, None
 
 
 class IndexGeneticMapper(ImportanceGeneticMapper):

@@ -199,7 +199,7 @@ class Search:
         waiting = Waiting.empty(_FEW_BOXES, self.M)
         while True:
             left = search(
-                self.problem, *self.machine, self.spatial, self.glance, ranked, options, _MOST_BOXES, waiting,
+                self.problem, self.machine, self.spatial, self.glance, ranked, options, _MOST_BOXES, waiting,
                 self.counters, self.found,
             )  # fmt: skip
             if left == np.inf:
@@ -225,7 +225,7 @@ class Search:
         from cost_models.exact.spread import list_spreads
 
         self.spatial, self.glance, beaten, whole = list_spreads(
-            self.problem, *self.machine, self.axes, shape, self.floor, self.found, most, self.stop
+            self.problem, self.machine, self.axes, shape, self.floor, self.found, most, self.stop
         )
         self.by_spatial += beaten
         return bool(whole)
@@ -235,7 +235,7 @@ class Search:
         from cost_models.loopnest.roofline import bound_batch
 
         latency, energy = np.empty(1), np.empty(1)
-        bound_batch(self.problem[None], *self.machine, latency, energy)
+        bound_batch(self.problem[None], self.machine, latency, energy)
         leak = float(self.machine.machine[L.LEAK_PJ])
         return np.array([latency[0], energy[0] - leak * latency[0]]) * (1.0 - 1e-12)
 

@@ -212,7 +212,7 @@ def spatial_choices(hardware: Accelerator, layer: Layer, tiles: Tiles, most: int
 
     found = Incumbent.nothing(ANY, 1, len(hardware.memories))
     spatial, *_, whole = list_spreads(
-        pack_layer(layer), *pack_machine(hardware), axis_sets(hardware), SHAPES.index(tiles), np.zeros(2),
+        pack_layer(layer), pack_machine(hardware), axis_sets(hardware), SHAPES.index(tiles), np.zeros(2),
         found, most, np.zeros(3, np.int64),
     )  # fmt: skip
     if not whole:

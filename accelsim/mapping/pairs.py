@@ -7,8 +7,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from accelsim.mapping.encoding import OBJECTIVES, Allowed
-from accelsim.pack import Batch, Machine
+from accelsim.mapping.encoding import OBJECTIVES
+from accelsim.pack import Machine
+from cost_models.mappers.records import Allowed, Pairs, Pool, Workspace
+from cost_models.mappers.records import PairResult as PairResult
 
 START = 1000
 """Evaluations after which the greedy start stops, if it has not ended before."""
@@ -31,22 +33,6 @@ class Machines(NamedTuple):
                 np.stack([x.axes for x in allowed]), np.stack(orders), np.stack([x.norders for x in allowed])
             ),
         )
-
-
-class PairResult(NamedTuple):
-    """What was found for P pairs.
-
-    status   int32[P], 0, or why not even the smallest tiles fit: see `cost_models.loopnest.layout`
-    latency  float64[P] in cycles; energy float64[P] in pJ; infinite where nothing fits
-    spent    int64[P, 2], evaluations of the greedy start and of the search after it
-    batch    the P mappings; the smallest tiles where nothing fits
-    """
-
-    status: NDArray[np.int32]
-    latency: NDArray[np.float64]
-    energy: NDArray[np.float64]
-    spent: NDArray[np.int64]
-    batch: Batch
 
 
 def map_pairs(
@@ -72,16 +58,25 @@ def map_pairs(
     seeds     uint64[P]
     reserved  float64[P, M, 4], bits taken off each memory's parts for W, I, O and off its whole
     """
-    from cost_models.mappers import pairs as kernel
-    from cost_models.mappers.brood import memory
+    none = np.empty((0, machines.machine.holds.shape[1], 4))
+    pairs = Pairs(problems, index, none if reserved is None else reserved)
+    return map_packed(pairs, machines, budget, seeds, objective, start)
 
-    P, M = len(index), machines.machine.holds.shape[1]
-    out = PairResult(
-        np.empty(P, np.int32), np.empty(P), np.empty(P), np.empty((P, 2), np.int64), Batch.empty(P, M)
-    )
-    bits = np.empty((0, M, 4)) if reserved is None else reserved
-    kernel.map_pairs(
-        problems, index, seeds, bits, *machines.machine, *machines.allowed, budget, start,
-        OBJECTIVES.index(objective), *memory(P * max(budget, start)), *out[:-1], *out.batch,
-    )  # fmt: skip
-    return out
+
+def map_packed(
+    pairs: Pairs,
+    machines: Machines,
+    budget: int,
+    seeds: NDArray[np.uint64],
+    objective: str = "edp",
+    start: int = START,
+) -> PairResult:
+    """`map_pairs`, of arrays that are made already."""
+    from cost_models.mappers import pairs as kernel
+
+    P, M = len(pairs.index), machines.machine.holds.shape[1]
+    found = PairResult.empty(P, M)
+    pool = Pool.empty(OBJECTIVES.index(objective), M, start, budget)
+    space = Workspace.empty(M, P * max(budget, start))
+    kernel.map_pairs(pairs, seeds, machines.machine, machines.allowed, pool, space, found)
+    return found

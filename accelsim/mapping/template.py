@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from accelsim.mapping.encoding import Allowed
+from accelsim.mapping.encoding import allowed_on
 from accelsim.mapping.pairs import START, Machines, map_pairs
 from accelsim.pack import Batch, pack_layer, pack_machine
 from accelsim.workloads.layer import Layer
@@ -35,7 +35,7 @@ def template(
     """
 
     hardware = hardware.for_layer(layer)
-    machines = Machines.stack([pack_machine(hardware)], [Allowed.of(hardware)])
+    machines = Machines.stack([pack_machine(hardware)], [allowed_on(hardware)])
     found = map_pairs(
         pack_layer(layer, resident)[None],
         machines,

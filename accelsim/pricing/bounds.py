@@ -51,14 +51,14 @@ def _of_machine(chip: Accelerator, problems: NDArray[np.int64]) -> NDArray[np.fl
     """(cycles, pJ) float64[n, 2] of n problems; what the memories hold is settled."""
     from cost_models.loopnest.roofline import bound_batch
 
-    arrays = pack_machine(chip)
+    machine = pack_machine(chip)
     latency, energy = np.empty(len(problems)), np.empty(len(problems))
-    bound_batch(problems, *arrays, latency, energy)
-    if not arrays.machine[L.UNIT_RATE]:
+    bound_batch(problems, machine, latency, energy)
+    if not machine.machine[L.UNIT_RATE]:
         multiplies = problems[:, L.HAS_MACS] != 0  # others have a unit as wide as the array
-        compute = _compute(chip, problems, arrays.machine)
+        compute = _compute(chip, problems, machine.machine)
         slower = np.where(multiplies, np.maximum(latency, compute), latency)
-        energy += arrays.machine[L.LEAK_PJ] * (slower - latency)
+        energy += machine.machine[L.LEAK_PJ] * (slower - latency)
         latency = slower
     return np.column_stack([latency, energy])
 

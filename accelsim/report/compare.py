@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from accelsim.costing import NetworkCost
+from accelsim.network_cost import NetworkCost
 from accelsim.report.grid import Grid, number, text
 from accelsim.report.style import INK, face, new_figure, tidy
 from accelsim.report.text import quantity

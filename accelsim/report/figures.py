@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from accelsim.costing import NetworkCost
 from accelsim.mapping.cost import LayerCost
+from accelsim.network_cost import NetworkCost
 from accelsim.pricing.network import at_work
 from accelsim.report.style import bar_width, check_path, face, layer_ticks, new_figure, save, tidy
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from accelsim.costing import NetworkCost
 from accelsim.fusion import StackCost
+from accelsim.network_cost import NetworkCost
 from accelsim.report.grid import Grid, number, plain, text
 from accelsim.report.text import quantity
 

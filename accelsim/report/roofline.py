@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from accelsim.costing import NetworkCost
 from accelsim.errors import AccelsimError, nearest
 from accelsim.hardware import Accelerator
 from accelsim.mapping.cost import LayerCost
+from accelsim.network_cost import NetworkCost
 from accelsim.report.figures import title_of
 from accelsim.report.style import FAINT, INK, MARKERS, STYLES, new_figure, tidy
 

@@ -15,10 +15,10 @@ from accelsim.cosearch.goals import Goals
 from accelsim.cosearch.metrics import Metric, mean
 from accelsim.cosearch.phase import DRAWS
 from accelsim.cosearch.result import Found, SearchResult
-from accelsim.costing import NetworkCost, NetworkMapping
 from accelsim.hardware import Accelerator
 from accelsim.hardware.brief import size
 from accelsim.hardware.ports import ports_text
+from accelsim.network_cost import NetworkCost, NetworkMapping
 from accelsim.report.accuracies import accuracy_lines
 from accelsim.report.fusion import stacks_table
 from accelsim.report.grid import Grid, number, text
@@ -112,9 +112,14 @@ def finished_lines(result: SearchResult) -> list[str]:
             f"of {found.pairs} pairs of them {found.swaps} changed their order by {goals.objectives[0]}; "
             f"the best is {'the same' if same else f'another, it was {found.best_before}'}"
         )
-    home = sum(found.base for found in result.front)
-    if home:
-        lines.append(f"{home} of the front are the base chip itself, which no chip found improves on there")
+    home = [found for found in result.front if found.base]
+    if own := sum(not found.granted for found in home):
+        lines.append(f"{own} of the front are the base chip itself, which no chip found improves on there")
+    if freed := len(home) - sum(not found.granted for found in home):
+        lines.append(
+            f"{freed} of the front are the base chip with freedoms of a design (bf), whose sizes and ports "
+            "cost more than they gain there"
+        )
     return lines
 
 
@@ -163,7 +168,7 @@ def front_table(result: SearchResult) -> Grid:
     for i in shown:
         found = front[i]
         table.add_row(
-            f"{found.index}{'b' if found.base else ''}",
+            f"{found.index}{'b' if found.base else ''}{'f' if found.granted else ''}",
             *(_cell(metrics[name], found.metrics[name]) for name in known),
             found.hardware,
             *([found.network.partition(":")[2] or found.network] if several else []),
@@ -194,6 +199,8 @@ def design_parts(result: SearchResult, found: Found) -> list[RenderableType]:
     """One design: the chip drawn, beside the base chip, its energy, its most expensive layer's loop nest."""
     design = result.design(found)
     on_base = f" on {result.setup.base.name} itself" if found.base else ""
+    if found.granted:
+        on_base = f" on {found.where}"
     mapped = result.mappings(found)
     parts: list[RenderableType] = [
         Text(f"Design {found.index}: {design.label}{on_base}", style="bold"),

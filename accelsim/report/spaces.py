@@ -27,7 +27,7 @@ def space_rows(
     space = load_space(name)
     source: AccuracySource | None = None
     try:
-        found = load_source(accuracy or default_source(space.name), space)
+        found = load_source(accuracy or default_source(space), space)
         space, source = found.restrict(space), found
     except AccuracyError:
         if accuracy:

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from accelsim.costing import NetworkCost
     from accelsim.fusion import StackCost
+    from accelsim.network_cost import NetworkCost
 
 MOST_STACKS = 4
 """Stacks drawn, those of most energy."""

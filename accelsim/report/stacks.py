@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from accelsim.costing import NetworkCost
 from accelsim.mapping.cost import LayerCost
+from accelsim.network_cost import NetworkCost
 from accelsim.report.figures import title_of
 from accelsim.report.style import (
     INK,

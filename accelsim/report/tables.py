@@ -8,9 +8,9 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from accelsim.costing import NetworkCost
 from accelsim.csv_text import csv_text
 from accelsim.mapping.cost import LayerCost
+from accelsim.network_cost import NetworkCost
 from accelsim.report.grid import Grid, number, plain, text
 from accelsim.report.text import quantity
 

@@ -47,6 +47,7 @@ def schema() -> Schema:
         "network": TEXT,
         "hardware": said("The chip in a few words.", TEXT),
         "base": said("On the base chip itself.", {"type": "boolean"}),
+        "freedoms": said("That the base chip has here, of the candidate's own chip.", items(TEXT)),
         "mapper": said("Whose mappings the figures are of.", TEXT),
     }
     found: Schema = {
@@ -117,6 +118,7 @@ def design() -> Schema:
         "hardware_hash": _HASH,
         "candidate": whole(0),
         "base": {"type": "boolean"},
+        "freedoms": items(TEXT),
         "mapper": TEXT,
         "metrics": table(NUMBER_OR_NULL),
         "hardware": said("File beside this one.", TEXT),

@@ -14,8 +14,8 @@ from accelsim.workloads.load import load_network, network_names
 from accelsim.workloads.network import Network
 
 if TYPE_CHECKING:
-    from accelsim.costing import NetworkCost
     from accelsim.hardware import Accelerator
+    from accelsim.network_cost import NetworkCost
 
 
 def report(data: Path | None) -> Report:

@@ -12,7 +12,7 @@ from accelsim.validation.result import Case, Report, within
 from accelsim.workloads.layer import Layer
 
 if TYPE_CHECKING:
-    from accelsim.costing import NetworkCost
+    from accelsim.network_cost import NetworkCost
 
 KIB = 1024
 ATOM = 16
@@ -165,8 +165,9 @@ def dynamic_mj(cost: NetworkCost, macs: float) -> float:
 
 def _real(known: dict[str, Any]) -> tuple[list[Case], tuple[str, ...]]:
     """Our own estimate of speed, area and power, and what it says about the vendor's."""
-    from accelsim.costing import NetworkCost, evaluate
+    from accelsim.costing import evaluate
     from accelsim.hardware import load_hardware
+    from accelsim.network_cost import NetworkCost
     from accelsim.workloads.load import load_network
 
     cases = []

@@ -104,7 +104,7 @@ def chain(b, spatial, options, desk, counters, found, ws, iw, exact_ws, exact_iw
     `turn` int64[M]: 0 where a memory begins, 1: new union tiles, else the next order + 1.
     """
     shape, orders = options.shape, options.orders
-    sums, turn, tile, order = desk.sums, desk.turn, desk.tile, desk.order
+    sums, turn, tile, order = desk.sums, desk.turn, desk.batch.tile, desk.batch.order
     stop, nodes, pruned = counters.stop, counters.nodes, counters.pruned
     M = iw[X.MEMORIES] & 7
     _begin(desk, ws, iw)
@@ -161,7 +161,7 @@ def chain(b, spatial, options, desk, counters, found, ws, iw, exact_ws, exact_iw
             for d in range(L.NDIM):
                 tile[0, M - 1, d] = np.int32(ws[X.UNION + L.NDIM * (M - 1) + d])
             nodes[TRIED] += 1
-            if price(0, False, tile, order, desk.dims, desk.factors, exact_ws, exact_iw) == L.OK:
+            if price(0, False, desk.batch, exact_ws, exact_iw) == L.OK:
                 keep(b, tile, order, found, stop, exact_ws)
             else:
                 pruned[BY_KERNEL] += 1

@@ -19,7 +19,7 @@ from cost_models.exact.best import BY_BOUND, BY_SIZE, EDP, FRONT, hopeless, scor
 from cost_models.exact.steps import box_steps
 from cost_models.loopnest import layout as L
 from cost_models.loopnest import work as X
-from cost_models.loopnest.nest import free_of
+from cost_models.loopnest.nest import free_of, merging
 from cost_models.loopnest.ports import busiest
 
 # `fixed` float64[FIXED]: what a spatial choice costs by itself, and what the MACs put on the ports
@@ -70,23 +70,19 @@ def _fill(t, p, c, level, inside, rows, share, ws, iw):
     Of loops of `level` itself that is so for the set `inside`. `level` = c: every loop refills.
     """
     free = free_of(t)
-    apart = iw[X.NO_REDUCTION if t == L.O else X.NO_MULTICAST]
-    split = iw[X.SPLIT]
-    relaxed = iw[X.INEXACT] & X.RELAXED
-    child = ws[X.SIZE + t]
-    parent = child
-    distinct = child
+    one_for_all = merging(t, iw)
+    child = parent = distinct = ws[X.SIZE + t]
     for d in range(L.NDIM):
         if not (free >> d) & 1:
             continue
         start = level if (inside >> d) & 1 else level + 1
         fills = ws[X.TILES + L.NDIM * start + d]
         merged = fills
-        if split & (X.EVERY_MEMORY << d):
+        if iw[X.SPLIT] & (X.EVERY_MEMORY << d):
             shared = False
             for m in range(c):
                 at = L.NDIM * m + d
-                merges = m >= p and (split >> at) & 1 and not (apart >> at) & 1
+                merges = m >= p and (one_for_all >> at) & 1 == 1
                 shared |= merges
                 if m < p:
                     distinct *= ws[X.FACTOR + at]
@@ -100,7 +96,7 @@ def _fill(t, p, c, level, inside, rows, share, ws, iw):
                 fills = max(fills, B.instances(d, c, ws, iw))
             if not shared:
                 merged = fills
-        if relaxed:
+        if iw[X.INEXACT] & X.RELAXED:
             fills = np.ceil(B.ROUNDING * fills)
             merged = np.ceil(B.ROUNDING * merged)
         child *= fills

@@ -23,7 +23,7 @@ from cost_models.loopnest import layout as L
 from cost_models.loopnest import work as X
 from cost_models.loopnest.capacity import tile_words
 from cost_models.loopnest.inputs import rows
-from cost_models.loopnest.nest import FREE_O, free_of
+from cost_models.loopnest.nest import FREE_O, free_of, merging
 from cost_models.loopnest.ports import busiest, clear_loads, ramps
 from cost_models.loopnest.price import charge
 from cost_models.loopnest.tiles import over
@@ -67,25 +67,21 @@ def transfer(t, p, c, child_rows, parent_rows, ws, iw):
     `child_rows` and `parent_rows`: words of the inputs' rows and columns.
     """
     free = free_of(t)
-    apart = iw[X.NO_REDUCTION if t == L.O else X.NO_MULTICAST]
-    split = iw[X.SPLIT]
-    relaxed = iw[X.INEXACT] & X.RELAXED
-    child = ws[X.SIZE + t]
-    parent = child
-    distinct = child
+    one_for_all = merging(t, iw)
+    child = parent = distinct = ws[X.SIZE + t]
     for d in range(L.NDIM):
         if not (free >> d) & 1:
             continue
         fills = ws[X.TILES + L.NDIM * c + d] / ws[INSIDE + d]
         merged = 1.0
-        if split & (X.EVERY_MEMORY << d):
+        if iw[X.SPLIT] & (X.EVERY_MEMORY << d):
             for m in range(c):
                 at = L.NDIM * m + d
                 if m < p:
                     distinct *= ws[X.FACTOR + at]
-                elif (split >> at) & 1 and not (apart >> at) & 1:
+                elif (one_for_all >> at) & 1 == 1:
                     merged *= ws[X.FACTOR + at]
-        if relaxed:
+        if iw[X.INEXACT] & X.RELAXED:
             child *= np.ceil(ROUNDING * fills)
             parent *= np.ceil(ROUNDING * fills / merged)
         else:

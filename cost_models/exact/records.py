@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cost_models.loopnest import layout as L
+from cost_models.loopnest.records import Batch
 
 Factors = tuple[tuple[int, ...], ...]
 
@@ -103,7 +104,4 @@ class Desk(NamedTuple):
     sums: NDArray[np.float64]  # see `chain`, as what follows
     loads: NDArray[np.float64]
     turn: NDArray[np.int64]
-    tile: NDArray[np.int32]
-    order: NDArray[np.int8]
-    dims: NDArray[np.int8]
-    factors: NDArray[np.int32]
+    batch: Batch  # the mapping at trial

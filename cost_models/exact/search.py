@@ -20,6 +20,7 @@ from cost_models.exact.records import Desk
 from cost_models.exact.spread import spread
 from cost_models.loopnest import layout as L
 from cost_models.loopnest import work as X
+from cost_models.loopnest.records import Batch
 
 _NARROW = 512  # free slots below which boxes are searched depth first: one more for each cut on the way down
 
@@ -37,10 +38,12 @@ def new_desk(M, iw):
         sums=np.zeros((SUMS, M)),
         loads=np.zeros((M, PORTS * iw[X.KINDS])),
         turn=np.zeros(M, np.int64),
-        tile=np.ones((1, M, L.NDIM), np.int32),
-        order=np.zeros((1, M, L.NDIM), np.int8),
-        dims=np.zeros((1, M, L.MAX_AXES), np.int8),
-        factors=np.zeros((1, M, L.MAX_AXES), np.int32),
+        batch=Batch(
+            np.ones((1, M, L.NDIM), np.int32),
+            np.zeros((1, M, L.NDIM), np.int8),
+            np.zeros((1, M, L.MAX_AXES), np.int8),
+            np.zeros((1, M, L.MAX_AXES), np.int32),
+        ),
     )
 
 
@@ -106,9 +109,7 @@ def _where(key, b, spatial, whole, box, options, desk, counters, found, ws, iw):
 
 
 @kernel
-def search(
-    problem, holds, fan, memory, machine, spatial, bounds, ranked, options, most, waiting, counters, found
-):  # fmt: skip
+def search(problem, machine, spatial, bounds, ranked, options, most, waiting, counters, found):
     """Search choices `ranked` int64[S] of `spatial`, by rising `bounds` float64[S]; improves `found`.
 
     most      boxes that there may be room for at most
@@ -117,14 +118,14 @@ def search(
     Returns what nothing that is left to do is below, infinite when done. It ends before that as `stop`
     says, or to be called again with longer arrays.
     """
-    M = holds.shape[0]
-    ws, iw = X.prepare(problem, holds, fan, memory, machine)
-    exact_ws, exact_iw = X.prepare(problem, holds, fan, memory, machine)
+    M = len(machine.holds)
+    ws, iw = X.prepare(problem, machine)
+    exact_ws, exact_iw = X.prepare(problem, machine)
     desk = new_desk(M, iw)
     whole = np.zeros((2, M, L.NDIM), np.int64)
     box = np.zeros((2, M, L.NDIM), np.int64)
     for d in range(L.NDIM):
-        desk.order[0, M - 1, d] = options.orders[M - 1, 0, d]
+        desk.batch.order[0, M - 1, d] = options.orders[M - 1, 0, d]
         desk.corner[0, d] = desk.corner[1, d] = problem[d]
     boxes, owner, keys, links, state = waiting
     stop, nodes, pruned = counters
@@ -171,8 +172,8 @@ def search(
                 put_tile(c, desk.corner, 2 * c, False, ws, iw)
             for m in range(M):
                 for a in range(L.MAX_AXES):
-                    desk.dims[0, m, a] = spatial.dim[b, m, a]
-                    desk.factors[0, m, a] = spatial.factor[b, m, a]
+                    desk.batch.axis_dim[0, m, a] = spatial.dim[b, m, a]
+                    desk.batch.axis_factor[0, m, a] = spatial.factor[b, m, a]
             if chain(b, spatial, options, desk, counters, found, ws, iw, exact_ws, exact_iw):
                 Q.give_back(slot, links, state)
             else:

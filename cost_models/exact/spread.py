@@ -169,9 +169,7 @@ def _again(shape, allowed, spatial, ws, iw):
 
 
 @kernel
-def list_spreads(
-    problem, holds, fan, memory, machine, allowed, shape, floor, found, most, stop
-):  # fmt: skip
+def list_spreads(problem, machine, allowed, shape, floor, found, most, stop):
     """Spatial choices that may be worth a look, ways that differ in nothing that costs taken about once.
 
     allowed    int64[M, A], bit d: the axis may carry dimension d
@@ -183,8 +181,9 @@ def list_spreads(
     Returns (`Spatial`, bounds on the objective float64[S], how many were hopeless, whether these are all):
     the list is cut short once stop[NOW] is not 0.
     """
-    ws, iw = X.prepare(problem, holds, fan, memory, machine)
-    M = holds.shape[0]
+    ws, iw = X.prepare(problem, machine)
+    fan = machine.fan
+    M = len(fan)
     leak = ws[X.MACHINE + L.LEAK_PJ]
     place = np.zeros((_SLOTS, 2), np.int64)
     slots = 0

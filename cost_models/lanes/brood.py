@@ -13,6 +13,7 @@ from cost_models.lanes.price import price_eight
 from cost_models.lanes.vectors import LANES
 from cost_models.loopnest import layout as L
 from cost_models.loopnest import work as X
+from cost_models.loopnest.records import Batch, Prices
 
 NUMBERS_SIZE = LANES * V.VS_SIZE
 SETS_SIZE = LANES * V.BS_SIZE
@@ -40,8 +41,11 @@ def price_addressed(
     bs = carray(sets, SETS_SIZE)
     if fresh:
         set_out(vs, iw)
-    return np.int64(price_eight(
-        0, carray(tile, (LANES, M, L.NDIM)), carray(order, (LANES, M, L.NDIM)),
-        carray(axis_dim, (LANES, M, L.MAX_AXES)), carray(axis_factor, (LANES, M, L.MAX_AXES)),
-        carray(status, LANES), carray(latency, LANES), carray(energy, LANES), vs, bs, ws, iw,
-    ))  # fmt: skip
+    batch = Batch(
+        carray(tile, (LANES, M, L.NDIM)),
+        carray(order, (LANES, M, L.NDIM)),
+        carray(axis_dim, (LANES, M, L.MAX_AXES)),
+        carray(axis_factor, (LANES, M, L.MAX_AXES)),
+    )
+    prices = Prices(carray(status, LANES), carray(latency, LANES), carray(energy, LANES))
+    return np.int64(price_eight(0, batch, prices, vs, bs, ws, iw))

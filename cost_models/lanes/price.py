@@ -18,19 +18,19 @@ from cost_models.lanes.traffic import tensor
 from cost_models.lanes.vectors import LANES, lanes_of, load, most, put, select, spread
 from cost_models.loopnest import layout as L
 from cost_models.loopnest import work as X
-
-PENDING = -1
+from cost_models.loopnest.layout import PENDING
 
 
 @step
-def price_eight(b, tile, order, axis_dim, axis_factor, status, latency, energy, vs, bs, ws, iw):
-    """Price mappings b .. b + 7 of a batch; returns how many lanes stay PENDING."""
+def price_eight(b, batch, prices, vs, bs, ws, iw):
+    """Price mappings b .. b + 7 of a batch; returns whether some stay PENDING."""
+    status, latency, energy = prices
     M = iw[X.MEMORIES] & 7
-    bad = geometry(b, tile, axis_dim, axis_factor, vs, bs, ws, iw)
+    bad = geometry(b, batch.tile, batch.axis_dim, batch.axis_factor, vs, bs, ws, iw)
     if lanes_of(bad) == (1 << LANES) - 1:
         put(status, b, spread(PENDING))
         return True
-    arrange(b, order, vs, bs, iw)
+    arrange(b, batch.order, vs, bs, iw)
     verdict = space(vs, bs, ws, iw)
     rest = halo(vs, bs, ws, iw)
     clear_loads(vs, iw)
@@ -76,27 +76,22 @@ def price_eight(b, tile, order, axis_dim, axis_factor, status, latency, energy, 
 
 
 @kernel
-def price_lanes(
-    problem, holds, fan, memory, machine, tile, order, axis_dim, axis_factor,
-    status, latency, energy,
-):  # fmt: skip
+def price_lanes(problem, machine, batch, prices):
     """As `loopnest.price_batch`, but for mappings whose status stays PENDING; returns whether there are any.
 
     The batch has at least eight mappings.
     """
-    ws, iw = X.prepare(problem, holds, fan, memory, machine)
+    ws, iw = X.prepare(problem, machine)
+    B = len(prices.status)
     if iw[X.STARTS]:  # transfers that take time to start are left to the scalar kernel
-        for b in range(tile.shape[0]):
-            status[b] = PENDING
+        for b in range(B):
+            prices.status[b] = PENDING
         return True
     vs = np.zeros(LANES * V.VS_SIZE)
     bs = np.zeros(LANES * V.BS_SIZE, np.int64)
     set_out(vs, iw)
     left = False
-    B = tile.shape[0]
     for b in range(0, B, LANES):
         # The last eight overlap those before where they must.
-        left |= price_eight(
-            min(b, B - LANES), tile, order, axis_dim, axis_factor, status, latency, energy, vs, bs, ws, iw
-        )
+        left |= price_eight(min(b, B - LANES), batch, prices, vs, bs, ws, iw)
     return left

@@ -76,6 +76,7 @@ CYCLES = 12  # of compute: steps and folds, or for operators without MACs those 
 SUMMARY_COLS = 13
 
 # status: int32, code + 256 * memory + 65536 * (dimension, tensor or axis)
+PENDING = -1  # not priced yet: left to `price`
 OK = 0
 BAD_TILE = 1  # 1 <= U <= T does not hold (index = dimension)
 BAD_FACTOR = 2  # factor above the axis size (index = axis)

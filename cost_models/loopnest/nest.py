@@ -27,6 +27,13 @@ def free_of(t):
     return FREE_W if t == L.W else FREE_I if t == L.I else FREE_O
 
 
+@inlined
+def merging(t, iw):
+    """Fan-outs, see `work.SPLIT`, one transfer of `t` over which serves all parts of a free dimension."""
+    apart = iw[X.NO_REDUCTION if t == L.O else X.NO_MULTICAST]
+    return iw[X.SPLIT] & ~apart & (X.EVERY_MEMORY * free_of(t))
+
+
 @step
 def _fault(code, m, index, need, have, ws):
     ws[X.RESULT + L.NEED] = need

@@ -3,10 +3,10 @@
 docs/cost_model.md derives what is counted; `layout` names the columns of all arrays. One generic kernel
 serves 2 to 6 memories and any array; nothing is allocated per mapping.
 
-A mapping is one row of four arrays: `tile` int32[B, M, 8] (union tile per memory and dimension), `order`
-int8[B, M, 8] (dimensions, outermost first, a permutation), `axis_dim` int8[B, M, A] and `axis_factor`
-int32[B, M, A] (dimension and factor of each array axis, A = `layout.MAX_AXES`; a factor below 2 leaves one
-unused). The kernels trust them to be in range: `accelsim.pack` checks.
+A mapping is one row of the four arrays of a `Batch`: `tile` int32[B, M, 8] (union tile per memory and
+dimension), `order` int8[B, M, 8] (dimensions, outermost first, a permutation), `axis_dim` int8[B, M, A] and
+`axis_factor` int32[B, M, A] (dimension and factor of each array axis, A = `layout.MAX_AXES`; a factor below 2
+leaves one unused). The kernels trust them to be in range: `accelsim.pack` checks.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from cost_models.loopnest import layout as L
 from cost_models.loopnest import work as X
 from cost_models.loopnest.capacity import space
 from cost_models.loopnest.inputs import rows, rows_alike
-from cost_models.loopnest.nest import FREE_O, arrange, folds, free_of, free_tiles, geometry, steps
+from cost_models.loopnest.nest import FREE_O, arrange, folds, free_of, free_tiles, geometry, merging, steps
 from cost_models.loopnest.ports import add_load, add_starts, busiest, clear_loads, ramps, save_bits
 
 _ALL = (1 << L.NDIM) - 1
@@ -68,9 +68,8 @@ def _tensor(t, detail, ws, iw):
     """
     M = iw[X.MEMORIES] & 7
     free = free_of(t)
-    apart = iw[X.NO_REDUCTION if t == L.O else X.NO_MULTICAST]
     reduced = iw[X.SPLIT] & (X.EVERY_MEMORY * FREE_O)
-    merging = iw[X.SPLIT] & ~apart & (X.EVERY_MEMORY * free)
+    one_for_all = merging(t, iw)
     size = ws[X.SIZE + t]
     hops = 0.0
     p = 0
@@ -94,7 +93,7 @@ def _tensor(t, detail, ws, iw):
             outside = 0
         child = size * free_tiles(t, level, outside, c, 0, ws, iw)
         parent = child
-        shared = merging & X.fans(p, c)
+        shared = one_for_all & X.fans(p, c)
         if shared:
             parent = size * free_tiles(t, level, outside, c, shared, ws, iw)
         psum = 0.0
@@ -136,7 +135,7 @@ def _tensor(t, detail, ws, iw):
 
 
 @step
-def price(b, detail, tile, order, axis_dim, axis_factor, ws, iw):
+def price(b, detail, batch, ws, iw):
     """Price mapping `b` of a batch; return its status and leave all results in `ws`, described in `work`.
 
     `detail` also fills BITS and the FILLS column of the traffic. `ws` and `iw` come from `work.prepare`. An
@@ -145,10 +144,10 @@ def price(b, detail, tile, order, axis_dim, axis_factor, ws, iw):
     M = iw[X.MEMORIES] & 7
     ws[X.RESULT + L.LATENCY] = np.inf
     ws[X.RESULT + L.ENERGY] = np.inf
-    status = geometry(b, tile, axis_dim, axis_factor, ws, iw)
+    status = geometry(b, batch.tile, batch.axis_dim, batch.axis_factor, ws, iw)
     if status != L.OK:
         return status
-    arrange(b, order, ws, iw)
+    arrange(b, batch.order, ws, iw)
     status = space(ws, iw)
     if status != L.OK:
         return status
@@ -204,32 +203,24 @@ def price(b, detail, tile, order, axis_dim, axis_factor, ws, iw):
 
 
 @kernel
-def price_batch(
-    problem, holds, fan, memory, machine, tile, order, axis_dim, axis_factor,
-    status, latency, energy,
-):  # fmt: skip
-    """Price a batch of mappings of one layer on one machine.
-
-    Fills `status` int32[B], `latency` float64[B] (cycles) and `energy` float64[B] (pJ); illegal mappings
-    get infinity.
-    """
-    ws, iw = X.prepare(problem, holds, fan, memory, machine)
-    for b in range(tile.shape[0]):
-        status[b] = price(b, False, tile, order, axis_dim, axis_factor, ws, iw)
+def price_batch(problem, machine, batch, prices):
+    """Fill the prices of a batch of mappings of one layer on one machine."""
+    status, latency, energy = prices
+    ws, iw = X.prepare(problem, machine)
+    for b in range(len(status)):
+        status[b] = price(b, False, batch, ws, iw)
         latency[b] = ws[X.RESULT + L.LATENCY]
         energy[b] = ws[X.RESULT + L.ENERGY]
 
 
 @kernel
-def price_detail(
-    problem, holds, fan, memory, machine, tile, order, axis_dim, axis_factor,
-    status, traffic, bits, used, summary,
-):  # fmt: skip
-    """As `price_batch`, with every count in arrays of B rows, described in `layout`."""
-    M = holds.shape[0]
-    ws, iw = X.prepare(problem, holds, fan, memory, machine)
-    for b in range(tile.shape[0]):
-        status[b] = price(b, True, tile, order, axis_dim, axis_factor, ws, iw)
+def price_detail(problem, machine, batch, counts):
+    """As `price_batch`, with every count."""
+    status, traffic, bits, used, summary = counts
+    M = len(machine.holds)
+    ws, iw = X.prepare(problem, machine)
+    for b in range(len(status)):
+        status[b] = price(b, True, batch, ws, iw)
         for t in range(L.NTENSOR):
             for m in range(M + 1):
                 for i in range(L.TRAFFIC_COLS):

@@ -87,16 +87,17 @@ def _words(problem, t):
 
 
 @step
-def _width(m, i, memory, machine):
+def _width(m, i, machine):
     """Bits in memory `m` of tensor `i`, or of a partial sum."""
-    own = memory[m, L.WIDTH + i]
-    return machine[L.BITS_W + i] if own == 0.0 else own
+    own = machine.memory[m, L.WIDTH + i]
+    return machine.machine[L.BITS_W + i] if own == 0.0 else own
 
 
 @step
-def _load(problem, holds, fan, memory, machine, load):
+def _load(problem, machine, load):
     """Fill `load` [child kind, memory, READ / WRITE, tensor] with the fewest bits any mapping moves."""
-    M = holds.shape[0]
+    holds, fan, memory, _ = machine
+    M = len(holds)
     points = 1.0
     for d in range(L.NDIM):
         points *= problem[d]
@@ -123,31 +124,32 @@ def _load(problem, holds, fan, memory, machine, load):
                     above = 1.0
                     for m in range(p):
                         above *= _share(fan, m, L.AXIS_SIZE)
-                    wide = _width(p, L.PSUM, memory, machine)
-                    narrow = min(wide, _width(p, t, memory, machine))
+                    wide = _width(p, L.PSUM, machine)
+                    narrow = min(wide, _width(p, t, machine))
                     load[kind, p, L.READ, t] += max(0.0, parent - size * min(copies, above)) * wide
                     load[kind, p, L.WRITE, t] += (parent - size) * wide + size * narrow
                     if c < M:
-                        narrow = min(_width(c, L.PSUM, memory, machine), _width(c, t, memory, machine))
+                        narrow = min(_width(c, L.PSUM, machine), _width(c, t, machine))
                         load[kind, c, L.READ, t] += size * narrow
                 else:
-                    load[kind, p, L.READ, t] += parent * _width(p, t, memory, machine)
+                    load[kind, p, L.READ, t] += parent * _width(p, t, machine)
                     if c < M:
-                        load[kind, c, L.WRITE, t] += size * _width(c, t, memory, machine)
+                        load[kind, c, L.WRITE, t] += size * _width(c, t, machine)
             p = c
     return points
 
 
 @step
-def _bounds(problem, holds, fan, memory, machine, allowed, load):
+def _bounds(problem, machine, allowed, load):
     """(cycles, pJ) of one problem; `load` is scratch."""
-    M = holds.shape[0]
+    _, fan, memory, numbers = machine
+    M = len(fan)
     for k in range(M):
         for m in range(M):
             for t in range(L.NTENSOR):
                 load[k, m, L.READ, t] = load[k, m, L.WRITE, t] = 0.0
-    points = _load(problem, holds, fan, memory, machine, load)
-    energy = points * machine[L.MAC_PJ] if problem[L.HAS_MACS] else 0.0
+    points = _load(problem, machine, load)
+    energy = points * numbers[L.MAC_PJ] if problem[L.HAS_MACS] else 0.0
     exposed = 0.0
     overlapped = 0.0
     for k in range(M):
@@ -170,35 +172,34 @@ def _bounds(problem, holds, fan, memory, machine, allowed, load):
                 at_work *= _lanes(problem, fan, allowed, m)
             # Operators without MACs have a unit as wide as the array.
             cycles = np.ceil(points / (at_work if problem[L.HAS_MACS] else instances) * (1.0 - 1e-12))
-            if machine[L.UNIT_RATE] > 0.0:
-                cycles = np.ceil(points / machine[L.UNIT_RATE])
+            if numbers[L.UNIT_RATE] > 0.0:
+                cycles = np.ceil(points / numbers[L.UNIT_RATE])
             elif problem[L.HAS_MACS]:
-                cycles *= 1.0 + machine[L.EXTRA_CYCLES]
+                cycles *= 1.0 + numbers[L.EXTRA_CYCLES]
             overlapped = max(slowest, cycles)
         else:
             exposed += slowest
-    latency = overlapped + exposed + machine[L.LAYER_CYCLES]
-    return latency, energy + machine[L.LEAK_PJ] * latency
+    latency = overlapped + exposed + numbers[L.LAYER_CYCLES]
+    return latency, energy + numbers[L.LEAK_PJ] * latency
 
 
 @kernel
-def bound_batch(problem, holds, fan, memory, machine, latency, energy):
+def bound_batch(problem, machine, latency, energy):
     """Lower bounds for a batch of problems on one machine, whatever its axes split.
 
-    `problem` is int64[B, PROBLEM_COLS], the machine's arrays are those of `loopnest.price_batch`; fills
-    `latency` float64[B] (cycles) and `energy` float64[B] (pJ).
+    `problem` is int64[B, PROBLEM_COLS]; fills `latency` float64[B] (cycles) and `energy` float64[B] (pJ).
     """
-    M = holds.shape[0]
+    M = len(machine.holds)
     load = np.zeros((M, M, 2, L.NTENSOR))
     allowed = np.full((M, L.MAX_AXES), (1 << L.NDIM) - 1)
     for b in range(problem.shape[0]):
-        latency[b], energy[b] = _bounds(problem[b], holds, fan, memory, machine, allowed, load)
+        latency[b], energy[b] = _bounds(problem[b], machine, allowed, load)
 
 
 @kernel
-def bound_allowed(problem, holds, fan, memory, machine, allowed, latency, energy):
+def bound_allowed(problem, machine, allowed, latency, energy):
     """As `bound_batch`, each axis splitting what `allowed` int64[M, A] says, a bit a dimension."""
-    M = holds.shape[0]
+    M = len(machine.holds)
     load = np.zeros((M, M, 2, L.NTENSOR))
     for b in range(problem.shape[0]):
-        latency[b], energy[b] = _bounds(problem[b], holds, fan, memory, machine, allowed, load)
+        latency[b], energy[b] = _bounds(problem[b], machine, allowed, load)

@@ -144,15 +144,16 @@ def line_up(memory, ws, iw):
 
 
 @step
-def place(problem, holds, fan, memory, machine, ws, iw):
+def place(problem, machine, ws, iw):
     """Put one problem and one machine into work arrays, as `prepare` does."""
+    holds, fan, memory, numbers = machine
     M = holds.shape[0]
     iw[MEMORIES] = M
     # Plain loops: slices take seconds to compile.
     for i in range(L.PROBLEM_COLS):
         iw[PROBLEM + i] = problem[i]
     for i in range(L.MACHINE_COLS):
-        ws[MACHINE + i] = machine[i]
+        ws[MACHINE + i] = numbers[i]
     for m in range(M):
         for t in range(L.NTENSOR):
             iw[HOLDS + L.NTENSOR * m + t] = holds[m, t]
@@ -163,7 +164,7 @@ def place(problem, holds, fan, memory, machine, ws, iw):
             ws[MEMORY + L.MEM_COLS * m + i] = memory[m, i]
         for i in range(L.PSUM + 1):
             if memory[m, L.WIDTH + i] == 0.0:
-                ws[MEMORY + L.MEM_COLS * m + L.WIDTH + i] = machine[L.BITS_W + i]
+                ws[MEMORY + L.MEM_COLS * m + L.WIDTH + i] = numbers[L.BITS_W + i]
     line_up(memory, ws, iw)
     ws[PES] = 1.0
     iw[KINDS] = 0
@@ -207,12 +208,9 @@ def place(problem, holds, fan, memory, machine, ws, iw):
 
 
 @kernel
-def prepare(problem, holds, fan, memory, machine):
-    """(ws, iw) for mappings of one problem on one machine; every later call modifies them in place.
-
-    Arguments are the arrays described in `layout`.
-    """
+def prepare(problem, machine):
+    """(ws, iw) for mappings of one problem on one machine; every later call modifies them in place."""
     ws = np.zeros(WS_SIZE)
     iw = np.zeros(IW_SIZE, np.int64)
-    place(problem, holds, fan, memory, machine, ws, iw)
+    place(problem, machine, ws, iw)
     return ws, iw

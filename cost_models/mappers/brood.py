@@ -1,4 +1,4 @@
-"""Broods: eight wishes priced together, by a function of `lanes.brood` where one is there, else one by one.
+"""Broods: eight proposals priced together, by a function of `lanes.brood` where there is one, else in turn.
 
 That function is machine code of its own, which the kernels of the searches call by its address: they compile
 no slower for it, and short searches, which end before it would be compiled, do without. The results
@@ -14,25 +14,26 @@ import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic as _intrinsic
-from numpy.typing import NDArray
 
-from cost_models._jit import step
+from cost_models._jit import inlined, step
 from cost_models.loopnest import layout as L
 from cost_models.loopnest import work as X
+from cost_models.loopnest.layout import PENDING
 from cost_models.loopnest.price import price
-from cost_models.mappers.wishes import grant
+from cost_models.mappers.proposals import realise
+from cost_models.mappers.records import Brood
 
 BROOD = 8
 
-# brood: int64[], made by `memory`
+# Brood.notes, made by `memory`
 FUNCTION = 0  # address of the function that prices eight mappings, 0 = none
 FRESH = 1  # whether it has not seen the problem at hand
-STATUS = 2  # [BROOD] of each mapping
-ASKED = STATUS + BROOD  # [BROOD, ASKS] what a search wants to know of each wish
+STATUS = 2  # [BROOD] of each mapping; PENDING: left to `loopnest.price`
+ASKED = STATUS + BROOD  # [BROOD, ASKS] what a search wants to know of each proposal
 ASKS = 4
 SETS = ASKED + ASKS * BROOD  # `bs` of `lanes.nest`
 
-# figures: float64[]
+# Brood.figures
 LATENCY = 0  # [BROOD] cycles, infinite if the mapping is illegal
 ENERGY = LATENCY + BROOD  # [BROOD] pJ
 NUMBERS = ENERGY + BROOD  # `vs` of `lanes.nest`
@@ -43,14 +44,12 @@ _COMPILED_AFTER = 8_000_000
 _LOADED_AFTER = 300_000
 """The same where it is on disk already."""
 
-PENDING = -1  # status of a mapping that is left to `loopnest.price`
-
 intrinsic: Any = _intrinsic  # its type has the context as an argument, which no caller gives
 
 
 @intrinsic
-def _call(typingctx, brood, tile, order, axis_dim, axis_factor, figures, ws, iw):
-    """Call the function at brood[FUNCTION] with the addresses of what the arrays hold."""
+def _call(typingctx, notes, tile, order, axis_dim, axis_factor, figures, ws, iw):
+    """Call the function at notes[FUNCTION] with the addresses of what the arrays hold."""
 
     def codegen(context, builder, sig, args):
         def at(i, offset=0):
@@ -64,47 +63,51 @@ def _call(typingctx, brood, tile, order, axis_dim, axis_factor, figures, ws, iw)
         function = builder.inttoptr(builder.load(at(0, FUNCTION)), form.as_pointer())
         return builder.call(function, [fresh, *data])
 
-    return types.int64(brood, tile, order, axis_dim, axis_factor, figures, ws, iw), codegen
+    return types.int64(notes, tile, order, axis_dim, axis_factor, figures, ws, iw), codegen
 
 
 @step
-def ask(n, wish, orders, scratch, tile, order, axis_dim, axis_factor, brood, figures, ws, iw):
-    """Price wishes 0 .. n - 1, at most BROOD of them, as far as that pays; `tell` does the rest.
+def ask(n, allowed, pool, space):
+    """Price proposals 0 .. n - 1, at most BROOD of them, as far as that pays; `tell` does the rest.
 
-    The arrays of the mappings have BROOD rows, `tile` one more; their other rows mean nothing.
+    The other rows of the batch mean nothing.
     """
+    notes, figures = space.brood
     for b in range(n):
-        brood[STATUS + b] = PENDING
-    if n == 1 or brood[FUNCTION] == 0 or iw[X.STARTS]:
+        notes[STATUS + b] = PENDING
+    if n == 1 or notes[FUNCTION] == 0 or space.iw[X.STARTS]:
         return
     for b in range(n):
-        grant(b, b, wish, orders, scratch, tile, order, axis_dim, axis_factor, iw)
-    _call(brood, tile, order, axis_dim, axis_factor, figures, ws, iw)
-    brood[FRESH] = 0
+        realise(b, b, allowed.orders, pool.proposal, space.batch, space.scratch, space.iw)
+    tile, order, axis_dim, axis_factor = space.batch
+    _call(notes, tile, order, axis_dim, axis_factor, figures, space.ws, space.iw)
+    notes[FRESH] = 0
 
 
-@step
-def tell(b, wish, orders, scratch, tile, order, axis_dim, axis_factor, brood, figures, ws, iw):
-    """(cycles, pJ) of wish `b` of those asked for, infinite if it does not fit."""
-    if brood[STATUS + b] != PENDING:
+@inlined
+def tell(b, allowed, pool, space):
+    """(cycles, pJ) of proposal `b` of those asked for, infinite if it does not fit."""
+    notes, figures = space.brood
+    if notes[STATUS + b] != PENDING:
         return figures[LATENCY + b], figures[ENERGY + b]
-    grant(b, b, wish, orders, scratch, tile, order, axis_dim, axis_factor, iw)
-    price(b, False, tile, order, axis_dim, axis_factor, ws, iw)
+    ws = space.ws
+    realise(b, b, allowed.orders, pool.proposal, space.batch, space.scratch, space.iw)
+    price(b, False, space.batch, ws, space.iw)
     return ws[X.RESULT + L.LATENCY], ws[X.RESULT + L.ENERGY]
 
 
-def memory(mappings: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """(brood, figures) for searches that will price so many mappings."""
+def memory(mappings: int) -> Brood:
+    """For searches that will price so many mappings."""
     global _asked
     _asked += mappings
     if not numba.config.DISABLE_JIT and _asked >= _LOADED_AFTER:  # type: ignore[attr-defined]
         from cost_models.lanes.brood import NUMBERS_SIZE, SETS_SIZE, price_addressed
 
         if _asked >= _COMPILED_AFTER or price_addressed.is_kept():
-            brood = np.zeros(SETS + SETS_SIZE, np.int64)
-            brood[FUNCTION] = price_addressed.address
-            return brood, np.zeros(NUMBERS + NUMBERS_SIZE)
-    return np.zeros(SETS, np.int64), np.zeros(NUMBERS)
+            notes = np.zeros(SETS + SETS_SIZE, np.int64)
+            notes[FUNCTION] = price_addressed.address
+            return Brood(notes, np.zeros(NUMBERS + NUMBERS_SIZE))
+    return Brood(np.zeros(SETS, np.int64), np.zeros(NUMBERS))
 
 
 _asked = 0

@@ -24,8 +24,9 @@ from cost_models.mappers.genes import (
     SCRATCH,
     axis_gene,
     decode,
-    encode,
+    encode_one,
     objective_of,
+    two_rows,
 )
 
 POPULATION = 48
@@ -41,8 +42,9 @@ def population(budget):
 
 
 @step
-def _mutate(row, genes, tiles, parent, by_index, state, iw):
+def _mutate(row, parent, vectors, iw):
     """Change one gene of a dimension that the layer has: a tile, a place in an order, or an axis."""
+    genes, state = vectors.genes, vectors.state
     M = iw[X.MEMORIES] & 7
     d = below(L.NDIM, state)
     while iw[X.PROBLEM + d] == 1:
@@ -52,9 +54,9 @@ def _mutate(row, genes, tiles, parent, by_index, state, iw):
     if what < 0.6 and M > 1:
         m = below(M - 1, state)
         at = BLOCK * m + RATIO + d
-        most = np.int64(tiles[parent, m, d])
+        most = np.int64(vectors.tiles[parent, m, d])
         inner = 1 + below(most, state)
-        if most > 1 and not by_index and uniform(state) < 0.7:
+        if most > 1 and not vectors.by_index and uniform(state) < 0.7:
             # A trip count that divides evenly, of a few tries.
             for _ in range(6):
                 inner = 1 + below(most, state)
@@ -76,8 +78,9 @@ def _mutate(row, genes, tiles, parent, by_index, state, iw):
 
 
 @step
-def _cross(row, first, second, genes, state, iw):
+def _cross(row, first, second, vectors, iw):
     """Write a child of two parents to `row`."""
+    genes, state = vectors.genes, vectors.state
     M = iw[X.MEMORIES] & 7
     for m in range(M):
         orders = first if uniform(state) < 0.5 else second
@@ -102,8 +105,9 @@ def _winner(n, cost, state):
 
 
 @step
-def populate(n, started, seed, genes, cost, state):
+def populate(n, started, seed, vectors):
     """Draw `n` individuals: row 0 stays; if it is a good `start`, some resemble it; the rest is random."""
+    genes, cost, state = vectors.genes, vectors.cost, vectors.state
     state[0] = mixed(seed)
     for i in range(n + 1):
         cost[i] = np.inf
@@ -117,14 +121,12 @@ def populate(n, started, seed, genes, cost, state):
 
 
 @step
-def generations(
-    n, done, budget, by_index, objective, allowed, orders, norders, genes, cost, tiles, state, scratch,
-    tile, order, axis_dim, axis_factor, ws, iw,
-):  # fmt: skip
+def generations(n, done, budget, allowed, vectors, batch, scratch, ws, iw):
     """Spend evaluations `done` .. `budget` - 1 on a population of `n`; returns those spent in all.
 
-    Arguments as in `evolve` and `genes.decode`.
+    `batch` and `scratch` as in `genes.decode`.
     """
+    genes, cost, state = vectors.genes, vectors.cost, vectors.state
     M = iw[X.MEMORIES] & 7
     work = False
     for d in range(L.NDIM):
@@ -136,17 +138,15 @@ def generations(
                 return done
             row = n
             first, second = _winner(n, cost, state), _winner(n, cost, state)
-            _cross(row, first, second, genes, state, iw)
+            _cross(row, first, second, vectors, iw)
             times = 1
             while times < 4 and uniform(state) < 0.5:
                 times += 1
             for _ in range(times):
-                _mutate(row, genes, tiles, first, by_index, state, iw)
-        decode(
-            row, genes, by_index, allowed, orders, norders, scratch, tile, order, axis_dim, axis_factor, iw
-        )
-        price(0, False, tile, order, axis_dim, axis_factor, ws, iw)
-        value = objective_of(objective, ws)
+                _mutate(row, first, vectors, iw)
+        decode(row, genes, vectors.by_index, allowed, batch, scratch, iw)
+        price(0, False, batch, ws, iw)
+        value = objective_of(vectors.objective, ws)
         done += 1
         target = row
         if row == n:
@@ -165,51 +165,27 @@ def generations(
             for d in range(L.NDIM):
                 split = 1
                 for a in range(L.MAX_AXES):
-                    if axis_factor[0, m, a] > 1 and axis_dim[0, m, a] == d:
-                        split *= axis_factor[0, m, a]
-                tiles[target, m, d] = -(-tile[1, m, d] // split)
+                    if batch.axis_factor[0, m, a] > 1 and batch.axis_dim[0, m, a] == d:
+                        split *= batch.axis_factor[0, m, a]
+                vectors.tiles[target, m, d] = -(-batch.tile[1, m, d] // split)
     return done
 
 
 @kernel
-def begin(
-    problem, holds, fan, memory, machine, tile, order, axis_dim, axis_factor, budget, started, seed, genes,
-    cost, state,
-):  # fmt: skip
-    """Prepare `evolve` from the mapping in row 0 of the arrays; returns the individuals, at most POPULATION.
-
-    Fills genes float64[POPULATION + 1, width(fan)], cost float64[POPULATION + 1] and state uint64[1].
-    """
-    _, iw = X.prepare(problem, holds, fan, memory, machine)
-    t = np.ones((2, holds.shape[0], L.NDIM), np.int32)
-    t[0] = tile[0]
-    encode(0, genes, np.zeros(SCRATCH, np.int64), t, order, axis_dim, axis_factor, iw)
+def begin(problem, machine, batch, budget, started, seed, vectors):
+    """Prepare `evolve` from the mapping in row 0 of a batch; returns how many individuals there are."""
+    encode_one(problem, machine, batch, vectors.genes)
     n = population(budget)
-    populate(n, started, seed, genes, cost, state)
+    populate(n, started, seed, vectors)
     return n
 
 
 @kernel
-def evolve(
-    problem, holds, fan, memory, machine, allowed, orders, norders, n, genes, cost, tiles, done, budget,
-    by_index, objective, state,
-):  # fmt: skip
+def evolve(problem, machine, allowed, n, vectors, done, budget):
     """Spend evaluations `done` .. `budget` - 1 on a population of `n`, which keeps its state between calls.
 
-    genes   float64[POPULATION + 1, width(fan)], row `n` is scratch; rows to start with are priced first
-    cost    float64[POPULATION + 1]
-    tiles   int32[POPULATION + 1, M, 8], what a tile of the individual may have at most
-    state   uint64[1], of the random numbers, not 0
-    Others as in `genes.score_batch`. Returns the evaluations spent in all.
+    Rows to start with are priced first. Returns the evaluations spent in all.
     """
-    ws, iw = X.prepare(problem, holds, fan, memory, machine)
-    M = holds.shape[0]
-    tile = np.ones((2, M, L.NDIM), np.int32)
-    order = np.zeros((1, M, L.NDIM), np.int8)
-    axis_dim = np.zeros((1, M, L.MAX_AXES), np.int8)
-    axis_factor = np.zeros((1, M, L.MAX_AXES), np.int32)
-    scratch = np.zeros(SCRATCH, np.int64)
-    return generations(
-        n, done, budget, by_index, objective, allowed, orders, norders, genes, cost, tiles,
-        state, scratch, tile, order, axis_dim, axis_factor, ws, iw,
-    )  # fmt: skip
+    ws, iw = X.prepare(problem, machine)
+    one, scratch = two_rows(len(machine.holds)), np.zeros(SCRATCH, np.int64)
+    return generations(n, done, budget, allowed, vectors, one, scratch, ws, iw)

@@ -12,7 +12,18 @@ from cost_models.loopnest import layout as L
 from cost_models.loopnest import work as X
 from cost_models.loopnest.capacity import tile_words
 from cost_models.mappers.chance import below, uniform
-from cost_models.mappers.wishes import DIM, PARTS, PLACE, SCRATCH, TILE, WISH, may, shared, split
+from cost_models.mappers.proposals import (
+    COLUMNS,
+    DIM,
+    PARTS,
+    PLACE,
+    SCRATCH,
+    TILE,
+    may,
+    orders_of,
+    shared,
+    split,
+)
 
 MOST = SCRATCH - L.NDIM  # [8] of `scratch`: the largest tiles that leave enough for the axes above
 
@@ -57,7 +68,7 @@ def fits(m, ws, iw):
 
 
 @step
-def draw_axis(row, m, a, allowed, wish, scratch, state, iw):
+def draw_axis(row, m, a, axes, proposal, scratch, state, iw):
     """Give an axis the dimension that uses it better, of two drawn; takes its part off `scratch`."""
     fan = X.FAN + L.FAN_COLS * (L.MAX_AXES * m + a)
     host = L.NDIM + iw[fan + L.LANES]
@@ -67,48 +78,48 @@ def draw_axis(row, m, a, allowed, wish, scratch, state, iw):
     for _ in range(2):
         d = below(L.NDIM, state)
         for _ in range(L.NDIM):
-            if may(m, a, d, allowed, iw) and scratch[d] > 1:
+            if may(m, a, d, axes, iw) and scratch[d] > 1:
                 break
             d = (d + 1) & 7
-        if room > 1 and may(m, a, d, allowed, iw) and scratch[d] > 1:
+        if room > 1 and may(m, a, d, axes, iw) and scratch[d] > 1:
             used = scratch[d] / (-(-scratch[d] // room) * room)
             if used > most:
                 pick, most = d, used
-    wish[row, WISH * m + DIM + a] = pick
-    wish[row, WISH * m + PARTS + a] = 0
+    proposal[row, COLUMNS * m + DIM + a] = pick
+    proposal[row, COLUMNS * m + PARTS + a] = 0
     if pick >= 0:
         if shared(m, a, iw) and uniform(state) < _FEWER:
             room = 1 + below(room - 1, state)
-            wish[row, WISH * m + PARTS + a] = room
+            proposal[row, COLUMNS * m + PARTS + a] = room
         each = -(-scratch[pick] // room)
         scratch[host] //= -(-scratch[pick] // each)
         scratch[pick] = each
 
 
 @step
-def draw_axes(row, allowed, wish, scratch, state, iw):
+def draw_axes(row, axes, proposal, scratch, state, iw):
     """Draw the dimensions of all axes, from the outermost memory inwards."""
     for d in range(L.NDIM):
         scratch[d] = iw[X.PROBLEM + d]
     for m in range(iw[X.MEMORIES] & 7):
         for a in range(L.MAX_AXES):
-            wish[row, WISH * m + DIM + a] = -1
-            wish[row, WISH * m + PARTS + a] = 0
+            proposal[row, COLUMNS * m + DIM + a] = -1
+            proposal[row, COLUMNS * m + PARTS + a] = 0
             scratch[L.NDIM + a] = iw[X.FAN + L.FAN_COLS * (L.MAX_AXES * m + a) + L.AXIS_SIZE]
         for a in range(iw[X.AXES + m]):
-            draw_axis(row, m, a, allowed, wish, scratch, state, iw)
+            draw_axis(row, m, a, axes, proposal, scratch, state, iw)
 
 
 @inlined
-def leave_enough(row, m, wish, scratch, iw):
+def leave_enough(row, m, proposal, scratch, iw):
     """Note the largest tiles of memory `m` that leave enough of each dimension for the axes above."""
     for d in range(L.NDIM):
         scratch[MOST + d] = iw[X.PROBLEM + d]
     for x in range(m):
         for a in range(iw[X.AXES + x]):
-            d = wish[row, WISH * x + DIM + a]
+            d = proposal[row, COLUMNS * x + DIM + a]
             if d >= 0:
-                wanted = wish[row, WISH * x + PARTS + a]
+                wanted = proposal[row, COLUMNS * x + PARTS + a]
                 size = iw[X.FAN + L.FAN_COLS * (L.MAX_AXES * x + a) + L.AXIS_SIZE]
                 lanes = min(size, wanted) if wanted > 0 else size
                 scratch[MOST + d] = -(-scratch[MOST + d] // lanes)
@@ -147,17 +158,17 @@ def grow(m, sizes, scratch, state, ws, iw):
 
 
 @step
-def fill(row, first, sizes, wish, scratch, state, ws, iw):
-    """Draw the tiles of the memories 1 .. `first`, which the wish has below the memory above each."""
+def fill(row, first, proposal, sizes, scratch, state, ws, iw):
+    """Draw the tiles of the memories 1 .. `first`, which the proposal has below the memory above each."""
     M = iw[X.MEMORIES] & 7
     for d in range(L.NDIM):
-        scratch[d] = 1 if first == M - 1 else wish[row, WISH * first + TILE + d]
+        scratch[d] = 1 if first == M - 1 else proposal[row, COLUMNS * first + TILE + d]
     for m in range(first, 0, -1):
-        split(row, m, wish, scratch, iw)
+        split(row, m, proposal, scratch, iw)
         at = X.TILE + L.NDIM * m
         for d in range(L.NDIM):
             ws[at + d] = scratch[d]
-        leave_enough(row, m, wish, scratch, iw)
+        leave_enough(row, m, proposal, scratch, iw)
         if uniform(state) < _EVEN:
             grow(m, sizes, scratch, state, ws, iw)
         d = below(L.NDIM, state)
@@ -183,16 +194,17 @@ def fill(row, first, sizes, wish, scratch, state, ws, iw):
             scratch[d] = max(scratch[d], sizes[d, high])
             ws[at + d] = scratch[d]
         for d in range(L.NDIM):
-            wish[row, WISH * (m - 1) + TILE + d] = scratch[d]
+            proposal[row, COLUMNS * (m - 1) + TILE + d] = scratch[d]
 
 
 @step
-def draw(row, allowed, sizes, wish, norders, free, scratch, state, ws, iw):
-    """Draw a whole wish; `free` rows of `orders` are there where any goes."""
+def draw(row, allowed, pool, space):
+    """Draw a whole proposal."""
+    proposal, state, scratch, iw = pool.proposal, pool.state, space.scratch, space.iw
     M = iw[X.MEMORIES] & 7
-    draw_axes(row, allowed, wish, scratch, state, iw)
+    draw_axes(row, allowed.axes, proposal, scratch, state, iw)
     for m in range(M):
-        wish[row, WISH * m + PLACE] = below(norders[m] if norders[m] > 0 else free, state)
+        proposal[row, COLUMNS * m + PLACE] = below(orders_of(m, allowed), state)
         for d in range(L.NDIM):
-            wish[row, WISH * m + TILE + d] = 1
-    fill(row, M - 1, sizes, wish, scratch, state, ws, iw)
+            proposal[row, COLUMNS * m + TILE + d] = 1
+    fill(row, M - 1, proposal, pool.sizes, scratch, state, space.ws, iw)

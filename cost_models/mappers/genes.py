@@ -20,6 +20,7 @@ from cost_models._jit import inlined, kernel, step
 from cost_models.loopnest import layout as L
 from cost_models.loopnest import work as X
 from cost_models.loopnest.price import price
+from cost_models.loopnest.records import Batch
 
 ORDER = 0
 RATIO = ORDER + L.NDIM
@@ -52,8 +53,9 @@ axis_gene = inlined(place_of_axis)
 
 
 @step
-def _order(i, m, genes, by_index, orders, norders, order):
+def _order(i, m, genes, by_index, allowed, order):
     """Loop order of memory `m`: by importance, or the closest one to that which the dataflow allows."""
+    orders, norders = allowed.orders, allowed.norders
     at = BLOCK * m + ORDER
     if norders[m] > 0:
         best = 0
@@ -94,8 +96,9 @@ def _order(i, m, genes, by_index, orders, norders, order):
 
 
 @step
-def _axis(i, m, a, genes, by_index, allowed, scratch, axis_dim, axis_factor, iw):
+def _axis(i, m, a, genes, by_index, allowed, batch, scratch, iw):
     """Dimension and factor of one axis; takes them off `scratch`."""
+    axes, axis_dim, axis_factor = allowed.axes, batch.axis_dim, batch.axis_factor
     fan = X.FAN + L.FAN_COLS * (L.MAX_AXES * m + a)
     at = axis_gene(m, a, iw[X.MEMORIES] & 7)
     axis_dim[0, m, a] = 0
@@ -104,7 +107,7 @@ def _axis(i, m, a, genes, by_index, allowed, scratch, axis_dim, axis_factor, iw)
     most = -1.0
     many = 0
     for d in range(L.NDIM):
-        if (allowed[m, a] >> d) & 1 and scratch[d] > 1:
+        if (axes[m, a] >> d) & 1 and scratch[d] > 1:
             many += 1
             if genes[i, at + d] > most:
                 pick, most = d, genes[i, at + d]
@@ -113,7 +116,7 @@ def _axis(i, m, a, genes, by_index, allowed, scratch, axis_dim, axis_factor, iw)
     if by_index:
         skip = min(many - 1, np.int64(genes[i, at] * many))
         for d in range(L.NDIM):
-            if (allowed[m, a] >> d) & 1 and scratch[d] > 1:
+            if (axes[m, a] >> d) & 1 and scratch[d] > 1:
                 if skip == 0:
                     pick = d
                 skip -= 1
@@ -134,23 +137,22 @@ def _axis(i, m, a, genes, by_index, allowed, scratch, axis_dim, axis_factor, iw)
 
 
 @step
-def decode(
-    i, genes, by_index, allowed, orders, norders, scratch, tile, order, axis_dim, axis_factor, iw
-):  # fmt: skip
-    """Write the mapping of individual `i` to row 0 of the arrays that `loopnest.price` takes.
+def decode(i, genes, by_index, allowed, batch, scratch, iw):
+    """Write the mapping of individual `i` to row 0 of a batch; row 1 of its tiles is scratch.
 
     Only capacity can make it illegal. Tiles are evened out: no larger than their trip count asks for.
     """
+    tile, axis_dim, axis_factor = batch.tile, batch.axis_dim, batch.axis_factor
     M = iw[X.MEMORIES] & 7
     for d in range(L.NDIM):
         scratch[d] = iw[X.PROBLEM + d]
         tile[1, 0, d] = scratch[d]  # instance tile of the memory at hand
     for m in range(M):
-        _order(i, m, genes, by_index, orders, norders, order)
+        _order(i, m, genes, by_index, allowed, batch.order)
         for a in range(L.MAX_AXES):
             scratch[L.NDIM + a] = iw[X.FAN + L.FAN_COLS * (L.MAX_AXES * m + a) + L.AXIS_SIZE]
         for a in range(iw[X.AXES + m]):
-            _axis(i, m, a, genes, by_index, allowed, scratch, axis_dim, axis_factor, iw)
+            _axis(i, m, a, genes, by_index, allowed, batch, scratch, iw)
         for d in range(L.NDIM):
             whole = tile[1, m, d]
             most = scratch[d]
@@ -177,11 +179,12 @@ def decode(
 
 
 @step
-def encode(i, genes, scratch, tile, order, axis_dim, axis_factor, iw):
+def encode(i, genes, batch, scratch, iw):
     """Write to row `i` of `genes` a vector that decodes to the mapping in row 0, or to one close to it.
 
-    Row 1 of `tile` is scratch.
+    Row 1 of its tiles is scratch.
     """
+    tile, order, axis_dim, axis_factor = batch
     M = iw[X.MEMORIES] & 7
     for d in range(L.NDIM):
         tile[1, 0, d] = iw[X.PROBLEM + d]
@@ -231,41 +234,42 @@ def objective_of(kind, ws):
 
 
 @kernel
-def score_batch(
-    problem, holds, fan, memory, machine, allowed, orders, norders, genes, by_index, objective,
-    tile, order, axis_dim, axis_factor, cost,
-):  # fmt: skip
-    """Decode and price B vectors: fills the arrays of B mappings and `cost` float64[B].
-
-    allowed  int64[M, A], bit d: the axis may carry dimension d
-    orders   int8[M, n, 8] and norders int64[M]: the loop orders that the dataflow allows, 0 = any
-    genes    float64[B, width(fan)]
-    """
-    ws, iw = X.prepare(problem, holds, fan, memory, machine)
-    M = holds.shape[0]
-    t = np.empty((2, M, L.NDIM), np.int32)
-    o = np.zeros((1, M, L.NDIM), np.int8)
-    ad = np.zeros((1, M, L.MAX_AXES), np.int8)
-    af = np.zeros((1, M, L.MAX_AXES), np.int32)
-    scratch = np.zeros(SCRATCH, np.int64)
-    for b in range(genes.shape[0]):
-        decode(b, genes, by_index, allowed, orders, norders, scratch, t, o, ad, af, iw)
-        price(0, False, t, o, ad, af, ws, iw)
-        cost[b] = objective_of(objective, ws)
-        for m in range(M):
-            for d in range(L.NDIM):
-                tile[b, m, d] = t[0, m, d]
-                order[b, m, d] = o[0, m, d]
-            for a in range(L.MAX_AXES):
-                axis_dim[b, m, a] = ad[0, m, a]
-                axis_factor[b, m, a] = af[0, m, a]
+def two_rows(M):
+    """A batch of a mapping, and of the scratch that `decode` and `encode` take."""
+    return Batch(
+        np.ones((2, M, L.NDIM), np.int32),
+        np.zeros((1, M, L.NDIM), np.int8),
+        np.zeros((1, M, L.MAX_AXES), np.int8),
+        np.zeros((1, M, L.MAX_AXES), np.int32),
+    )
 
 
 @kernel
-def encode_one(problem, holds, fan, memory, machine, tile, order, axis_dim, axis_factor, genes):
+def score_batch(problem, machine, allowed, genes, by_index, objective, batch, cost):
+    """Decode and price `genes` float64[B, width(fan)]: fills a batch of B mappings and `cost` float64[B]."""
+    tile, order, axis_dim, axis_factor = batch
+    ws, iw = X.prepare(problem, machine)
+    M = len(machine.holds)
+    one = two_rows(M)
+    scratch = np.zeros(SCRATCH, np.int64)
+    for b in range(genes.shape[0]):
+        decode(b, genes, by_index, allowed, one, scratch, iw)
+        price(0, False, one, ws, iw)
+        cost[b] = objective_of(objective, ws)
+        for m in range(M):
+            for d in range(L.NDIM):
+                tile[b, m, d] = one.tile[0, m, d]
+                order[b, m, d] = one.order[0, m, d]
+            for a in range(L.MAX_AXES):
+                axis_dim[b, m, a] = one.axis_dim[0, m, a]
+                axis_factor[b, m, a] = one.axis_factor[0, m, a]
+
+
+@kernel
+def encode_one(problem, machine, batch, genes):
     """Fill `genes` float64[1, width(fan)] from the mapping in row 0: see `encode`."""
-    _, iw = X.prepare(problem, holds, fan, memory, machine)
-    M = holds.shape[0]
-    t = np.ones((2, M, L.NDIM), np.int32)
-    t[0] = tile[0]
-    encode(0, genes, np.zeros(SCRATCH, np.int64), t, order, axis_dim, axis_factor, iw)
+    _, iw = X.prepare(problem, machine)
+    tile = two_rows(len(machine.holds)).tile
+    tile[0] = batch.tile[0]
+    one = Batch(tile, batch.order, batch.axis_dim, batch.axis_factor)
+    encode(0, genes, one, np.zeros(SCRATCH, np.int64), iw)

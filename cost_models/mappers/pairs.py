@@ -11,109 +11,83 @@ from cost_models._jit import kernel, step
 from cost_models.loopnest import layout as L
 from cost_models.loopnest import work as X
 from cost_models.loopnest.price import price
-from cost_models.mappers.brood import BROOD
-from cost_models.mappers.genetic import ROWS, advance
-from cost_models.mappers.greedy import BEGUN, SPENT, TALLY
-from cost_models.mappers.wishes import SCRATCH, SIZES, WISH
+from cost_models.loopnest.records import Machine
+from cost_models.mappers.genetic import advance
+from cost_models.mappers.greedy import BEGUN, BUDGET, SPENT
+from cost_models.mappers.records import Allowed
+
+
+@kernel
+def place_pair(p, pairs, machines, ws, iw):
+    """Put pair `p`, less what is reserved, into work arrays."""
+    h = pairs.index[p]
+    one = Machine(machines.holds[h], machines.fan[h], machines.memory[h], machines.machine[h])
+    X.place(pairs.problem[p], one, ws, iw)
+    if len(pairs.reserved):
+        for m in range(iw[X.MEMORIES] & 7):
+            for i in range(L.CAPACITY_ALL + 1):
+                ws[X.MEMORY + L.MEM_COLS * m + L.CAPACITY + i] -= pairs.reserved[p, m, i]
 
 
 @step
-def reserve(p, reserved, ws, iw):
-    """Take the bits that others keep from pair `p` off the capacities."""
-    for m in range(iw[X.MEMORIES] & 7):
-        for i in range(L.CAPACITY_ALL + 1):
-            ws[X.MEMORY + L.MEM_COLS * m + L.CAPACITY + i] -= reserved[p, m, i]
-
-
-@step
-def save(p, tile, order, axis_dim, axis_factor, out_tile, out_order, out_dim, out_factor, iw):
-    """Copy the mapping in row 0 to row `p` of the answers."""
+def save(p, batch, found, iw):
+    """Copy the mapping in row 0 to row `p` of those found."""
     for m in range(iw[X.MEMORIES] & 7):
         for d in range(L.NDIM):
-            out_tile[p, m, d] = tile[0, m, d]
-            out_order[p, m, d] = order[0, m, d]
+            found.tile[p, m, d] = batch.tile[0, m, d]
+            found.order[p, m, d] = batch.order[0, m, d]
         for a in range(L.MAX_AXES):
-            out_dim[p, m, a] = axis_dim[0, m, a]
-            out_factor[p, m, a] = axis_factor[0, m, a]
+            found.axis_dim[p, m, a] = batch.axis_dim[0, m, a]
+            found.axis_factor[p, m, a] = batch.axis_factor[0, m, a]
 
 
 @kernel
-def map_pairs(
-    problem, index, seed, reserved, holds, fan, memory, machine, allowed, orders, norders, budget, start,
-    objective, brood, figures, status, latency, energy, spent, tile, order, axis_dim, axis_factor,
-):  # fmt: skip
-    """Map P pairs, each with `budget` evaluations in all: the greedy start, then the genetic search.
+def map_pairs(pairs, seed, machines, allowed, pool, space, found):
+    """Map P pairs, each with the evaluations of `pool` in all: the greedy start, then the genetic search.
 
-    The start always completes, within `start` evaluations; the search has what it leaves of the budget, so
-    that a budget that the start uses up gives the start's mapping.
+    The start always completes, within its evaluations; the search has what it leaves of the budget, so that a
+    budget that the start uses up gives the start's mapping.
 
-    problem   int64[P, PROBLEM_COLS]; index int64[P], the machine of each pair; seed uint64[P]
-    reserved  float64[P, M, 4], bits taken off the capacities; P = 0: none
-    holds int64[H, M, 3], fan int64[H, M, A, FAN_COLS], memory float64[H, M, MEM_COLS],
-    machine float64[H, MACHINE_COLS]: see `layout`
-    allowed int64[H, M, A], orders int8[H, M, n, 8], norders int64[H, M]: see `genes.score_batch`; where any
-    order goes, the first `greedy.FREE_ORDERS` rows are those that the greedy start tries
-    brood, figures: `brood.memory`
-
-    Filled: status int32[P], latency float64[P] in cycles, energy float64[P] in pJ, spent int64[P, 2], the
-    evaluations of the start and of the search, and the mappings tile int32[P, M, 8], order int8[P, M, 8],
-    axis_dim int8[P, M, A], axis_factor int32[P, M, A]. Where nothing fits, status is that of the smallest
-    tiles, which then are the mapping, and the costs are infinite.
+    seed               uint64[P]
+    machines, allowed  of H machines
+    pool, space        memory for one search after the other
     """
-    M = holds.shape[1]
-    ws = np.zeros(X.WS_SIZE)
-    iw = np.zeros(X.IW_SIZE, np.int64)
-    t = np.ones((BROOD + 1, M, L.NDIM), np.int32)
-    o = np.zeros((BROOD, M, L.NDIM), np.int8)
-    ad = np.zeros((BROOD, M, L.MAX_AXES), np.int8)
-    af = np.zeros((BROOD, M, L.MAX_AXES), np.int32)
-    scratch = np.zeros(SCRATCH, np.int64)
-    sizes = np.zeros((L.NDIM, SIZES), np.int64)
-    wish = np.zeros((ROWS, M * WISH), np.int64)
-    cost = np.zeros((ROWS, 4))
-    tally = np.zeros(TALLY, np.int64)
-    state = np.zeros(1, np.uint64)
-    for p in range(len(index)):
-        h = index[p]
-        X.place(problem[p], holds[h], fan[h], memory[h], machine[h], ws, iw)
-        if len(reserved):
-            reserve(p, reserved, ws, iw)
-        for m in range(M):
+    batch, counters, ws, iw = space.batch, pool.counters, space.ws, space.iw
+    for p in range(len(pairs.index)):
+        h = pairs.index[p]
+        place_pair(p, pairs, machines, ws, iw)
+        for m in range(machines.holds.shape[1]):
             for a in range(L.MAX_AXES):
-                ad[0, m, a] = af[0, m, a] = 0
-        tally[SPENT] = 0
-        status[p] = advance(
-            objective, start, budget, budget, seed[p], allowed[h], sizes, wish, cost, tally, orders[h],
-            norders[h], state, scratch, t, o, ad, af, brood, figures, ws, iw,
-        )  # fmt: skip
-        spent[p, 0] = tally[BEGUN]
-        spent[p, 1] = tally[SPENT] - tally[BEGUN]
-        latency[p] = ws[X.RESULT + L.LATENCY]
-        energy[p] = ws[X.RESULT + L.ENERGY]
-        save(p, t, o, ad, af, tile, order, axis_dim, axis_factor, iw)
+                batch.axis_dim[0, m, a] = batch.axis_factor[0, m, a] = 0
+        counters[SPENT] = 0
+        terms = Allowed(allowed.axes[h], allowed.orders[h], allowed.norders[h])
+        found.status[p] = advance(pool.counters[BUDGET], seed[p], terms, pool, space)
+        found.spent[p, 0] = counters[BEGUN]
+        found.spent[p, 1] = counters[SPENT] - counters[BEGUN]
+        found.latency[p] = ws[X.RESULT + L.LATENCY]
+        found.energy[p] = ws[X.RESULT + L.ENERGY]
+        save(p, batch, found.batch, iw)
 
 
 @kernel
-def busy_pairs(
-    problem, index, holds, fan, memory, machine, tile, order, axis_dim, axis_factor, busy
-):  # fmt: skip
+def busy_pairs(pairs, machines, batch, busy):
     """How long P mappings of as many (layer, machine) pairs keep each user of each memory busy.
 
-    Arguments as in `map_pairs`. Fills busy float64[P, M, NUSER], cycles of one instance: bits only, what
-    transfers take to start left out; nothing where the mapping is illegal.
+    Fills busy float64[P, M, NUSER], cycles of one instance: bits only, what transfers take to start left out;
+    nothing where the mapping is illegal.
     """
-    M = holds.shape[1]
+    M = machines.holds.shape[1]
     ws = np.zeros(X.WS_SIZE)
     iw = np.zeros(X.IW_SIZE, np.int64)
-    for p in range(len(index)):
-        h = index[p]
-        X.place(problem[p], holds[h], fan[h], memory[h], machine[h], ws, iw)
-        if price(p, True, tile, order, axis_dim, axis_factor, ws, iw) != L.OK:
+    for p in range(len(pairs.index)):
+        h = pairs.index[p]
+        place_pair(p, pairs, machines, ws, iw)
+        if price(p, True, batch, ws, iw) != L.OK:
             continue
         instances = 1.0
         for m in range(M):
             for user in range(L.NUSER):
                 bits = ws[X.BITS + 2 * (L.NTENSOR * m + user % L.NTENSOR) + user // L.NTENSOR]
-                busy[p, m, user] = bits / instances * memory[h, m, L.READ_CPB + user]
+                busy[p, m, user] = bits / instances * machines.memory[h, m, L.READ_CPB + user]
             for a in range(L.MAX_AXES):
-                instances *= max(1, axis_factor[p, m, a])
+                instances *= max(1, batch.axis_factor[p, m, a])

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 
 import accelsim
-from accelsim.mapping.encoding import Allowed
+from accelsim.mapping.encoding import allowed_on
 from accelsim.mapping.optimal import optimal
 from accelsim.mapping.pairs import Machines, map_pairs
 from accelsim.pack import Batch, pack_layer, pack_machine
 from cost_models.loopnest.price import price_batch
+from cost_models.loopnest.records import Prices
 from cost_models.mappers import brood
 
 LAYERS = {
@@ -42,7 +43,7 @@ def test_search_against_pricing(benchmark, monkeypatch, lanes, hardware, layer, 
     for after in ("_COMPILED_AFTER", "_LOADED_AFTER"):
         monkeypatch.setattr(brood, after, 0 if lanes else np.inf)
     hw, pairs = accelsim.load_hardware(hardware), 20
-    machines = Machines.stack([pack_machine(hw)], [Allowed.of(hw)])
+    machines = Machines.stack([pack_machine(hw)], [allowed_on(hw)])
     problem = pack_layer(LAYERS[layer])
     arguments = (np.tile(problem, (pairs, 1)), machines, np.zeros(pairs, np.int64), budget)
     seeds = np.arange(pairs).astype(np.uint64)
@@ -53,9 +54,9 @@ def test_search_against_pricing(benchmark, monkeypatch, lanes, hardware, layer, 
     found = search()
     spent = int(found.spent.sum())
     many = Batch(*(np.resize(a, (spent, *a.shape[1:])) for a in found.batch))
-    told = np.empty(spent, np.int32), np.empty(spent), np.empty(spent)
+    told = Prices.empty(spent)
     one = least_time(search)
-    other = least_time(lambda: price_batch(problem, *pack_machine(hw), *many, *told))
+    other = least_time(lambda: price_batch(problem, pack_machine(hw), many, told))
     benchmark(search)
     benchmark.extra_info |= {"us_per_evaluation": 1e6 * one / spent, "times_the_pricing": one / other}
     if benchmark.enabled:

@@ -250,6 +250,8 @@ def without_seconds(text: str) -> str:
         (("--network", "lenet5", "--scheduler", "tcp://x:1"), "scheduler"),
         (("--space", "ofa_mbv3", "--resolution", "13"), "13"),
         (("--space", "ofa_mbv3", "--accuracy", "table:nowhere.csv"), "nowhere.csv"),
+        (("--space", "ofa_mbv3", "--objectives", "edp", "--accuracy", "nonsense"), "nonsense"),
+        (("--network", "lenet5", "--accuracy", "table:nowhere.csv"), "nowhere.csv"),
         (("--space", "nasbench_macro"), "nasbench_macro"),
         (("--network", "lenet5", "--study", "no/such/folder/a.study"), "no/such/folder must exist"),
         (("--network", "lenet5", "--study", "."), "is a folder"),

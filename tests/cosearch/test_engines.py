@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -192,6 +193,32 @@ def test_bad_engines(options, words, monkeypatch) -> None:
         load_engine(**options)
     assert all(word in str(fault.value) for word in words)
     assert "\n" not in str(fault.value)
+
+
+def test_what_is_no_scheduler(monkeypatch) -> None:
+    """Who refuses is not asked again; who is silent, or says something else, is not waited for."""
+    monkeypatch.setattr("accelsim.engines.dask.TIMEOUT_S", 20)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"tcp://127.0.0.1:{server.getsockname()[1]}"
+
+        def speak() -> None:
+            line, _ = server.accept()
+            line.sendall(b"HTTP/1.1 400 Bad Request")
+            line.close()
+
+        speaker = threading.Thread(target=speak)
+        speaker.start()
+        with pytest.raises(AccelsimError, match="no scheduler of Dask's"):
+            load_engine("dask", scheduler=address)
+        speaker.join()
+        monkeypatch.setattr("accelsim.engines.dask.TIMEOUT_S", 0.2)
+        with pytest.raises(AccelsimError, match="timed out"):
+            load_engine("dask", scheduler=address)
+    monkeypatch.setattr("accelsim.engines.dask.TIMEOUT_S", 20)
+    began = time.monotonic()
+    with pytest.raises(AccelsimError, match="refused"):
+        load_engine("dask", scheduler=address)
+    assert time.monotonic() - began < 15
 
 
 def test_without_dask(monkeypatch) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,15 +14,24 @@ import pytest
 
 import accelsim
 from accelsim import AccelsimError
-from accelsim.cosearch.export import design_files
-from accelsim.cosearch.finish import EXACT, LEAST, Finished, at_home, moved
+from accelsim.cosearch.export import design_files, export
+from accelsim.cosearch.finish import EXACT, LEAST, Finished, moved
+from accelsim.cosearch.freed import at_home, spread_dims
+from accelsim.cosearch.gains import gains
 from accelsim.cosearch.run import resume
 from accelsim.cosearch.screen import MAPPED
+from accelsim.cosearch.study import Study
+from accelsim.explorer.study import study_page
+from accelsim.hardware.freedom import Freedom, freedoms, with_freedoms
 from accelsim.mapping.optimal import OptimalMapper
 from accelsim.report.search import search_report
 from tests.cosearch.small import SUBNETS, TINY, same, tiny
 
 FINISH = 2000
+INVENTED = accelsim.load_hardware("nvdla_64").to_dict()
+"""NVDLA's parts in an envelope of which most is worse."""
+INVENTED |= {"name": "invented", "search": INVENTED["search"] | {"max_pes": 64}}
+INVENTED["search"]["buffers"]["CBUF"]["min"] = 64
 SEARCHED = [name for name in accelsim.hardware_names() if accelsim.load_hardware(name).search is not None]
 
 
@@ -47,7 +58,7 @@ def test_the_search_itself_is_the_same(plain, done) -> None:
 
 def test_no_design_gets_worse_and_some_get_better(plain, done) -> None:
     column = plain.setup.goals.column["edp"]
-    for (candidate, base), made in done.finished.items():
+    for (candidate, base, _), made in done.finished.items():
         assert made.values[column] <= made.before[column]
         if not base:
             assert made.before[column] == plain.values[candidate, column]
@@ -59,6 +70,7 @@ def test_mappings_and_exports_price_to_what_is_reported(done) -> None:
     best = done.best
     assert best.mapper == EXACT
     files = json.loads(json.dumps(design_files(done, best)))
+    assert not best.granted
     stem = f"design_{best.index:05d}" + ("_base" if best.base else "")
     assert files[f"{stem}.json"]["mapper"] == EXACT
     network = accelsim.Network.from_dict(files[f"{stem}.network.json"])
@@ -76,6 +88,112 @@ def test_never_worse_than_the_base_chip(name, seed) -> None:
     network = accelsim.Network.from_dict(options["networks"])
     for mapper in ("template", "genetic", OptimalMapper(FINISH)):
         assert found.best.metrics["edp"] <= edp(base, network, mapper) * (1 + 1e-12), mapper
+    assert_nothing_named_is_better(found)
+
+
+def assert_nothing_named_is_better(found) -> None:
+    """No step of the gains that a report tells of a design of the front."""
+    base = found.setup.base
+    for item in found.front:
+        mapped = found.mappings(item)
+        for step in gains(found, item, mapped):
+            assert item.metrics["edp"] <= step.edp_js * (1 + 1e-12), (item.where, step)
+        chip, (network,), _ = found.design(item)
+        free = with_freedoms(base, freedoms(base, chip, tuple(spread_dims(mapped))))
+        assert item.metrics["edp"] <= edp(free, network, OptimalMapper(FINISH)) * (1 + 1e-12), item.where
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_never_worse_than_the_base_chip_with_a_designs_freedoms(seed) -> None:
+    """On an invented machine whose own sizes are better than most of its envelope."""
+    found = accelsim.search(
+        INVENTED, networks=tiny(), budget=20, population=3, evaluations=6, seed=seed, optimiser="random",
+        finish=FINISH,
+    )  # fmt: skip
+    assert_nothing_named_is_better(found)
+
+
+@pytest.fixture(scope="module")
+def freed(tmp_path_factory):
+    """A search whose best design is the base chip with freedoms of one that it came by."""
+    path = tmp_path_factory.mktemp("freed") / "a.study"
+    found = accelsim.search(
+        INVENTED, networks=tiny(), budget=20, population=3, evaluations=6, optimiser="random", finish=FINISH,
+        seed=1, study=path,
+    )  # fmt: skip
+    assert found.best.granted
+    return found
+
+
+def test_a_base_with_freedoms_is_a_design_like_any(freed, tmp_path) -> None:
+    """In the study, in JSON, as files that price to the same figures, and on the page."""
+    best = freed.best
+    again = accelsim.load_study(freed.path)
+    assert again.front == freed.front
+    assert again.finished == freed.finished
+    (row,) = [row for row in again.to_dict()["front"] if row["freedoms"]][:1]
+    assert row["base"]
+    assert row["edp_js"] == best.metrics["edp"]
+    assert not [row for row in again.to_rows() if row["edp_js"] == best.metrics["edp"]]  # no candidate has it
+    folder = tmp_path / "designs"
+    written = export(again, folder)
+    assert len(written) == len(set(written))
+    (file,) = [
+        p for p in written if p.name.startswith(f"design_{best.index:05d}_base_") and p.name.count(".") == 1
+    ]
+    stem = file.name.removesuffix(".json")
+    told = json.loads(file.read_text())
+    assert told["freedoms"] == [str(freedom) for freedom in best.granted]
+    chip = accelsim.load_hardware(folder / f"{stem}.hardware.json")
+    assert chip.hash == told["hardware_hash"] == with_freedoms(freed.setup.base, best.granted).hash
+    network = accelsim.load_network(folder / f"{stem}.network.json")
+    cost = accelsim.evaluate(chip, network, json.loads((folder / f"{stem}.mapping.json").read_text()))
+    assert cost.edp_js == best.metrics["edp"]
+    page = study_page(again)
+    at = page["front"][0]
+    assert at >= page["candidates"]
+    assert page["names"][at] == f"{best.index} on {best.where}"
+    assert page["designs"][at]["figures"]["edp_js"] == best.metrics["edp"]
+
+
+def test_what_it_is_told(freed) -> None:
+    from rich.console import Console
+
+    console = Console(width=160, record=True)
+    console.print(search_report(freed))
+    text = console.export_text()
+    assert f"{freed.best.index}bf" in text
+    assert "the base chip with freedoms of a design" in text
+    assert str(freed.best.granted[0]) in text
+
+
+def test_freedoms_that_the_base_chip_cannot_have_are_refused(freed, tmp_path) -> None:
+    """Whoever wrote the file sealed it, too."""
+    made = freed.finished[freed.best.name]
+    for place in (("none", "x"), (made.granted[0].places[0][0], "none")):
+        path = tmp_path / f"{place[0]}.study"
+        accelsim.search(
+            INVENTED, networks=tiny(), budget=20, population=3, evaluations=3, finish=0, study=path
+        )
+        with Study.open(path, write=True) as study:
+            study.keep(replace(made, candidate=0, granted=(Freedom("K", (place,)),)))
+        with pytest.raises(AccelsimError, match="no candidate or chip"):
+            accelsim.load_study(path)
+
+
+def test_a_tight_area_keeps_freedoms_out(freed) -> None:
+    """Where multiplexers take area, which a base at its limit has none left for."""
+    best = freed.best
+    chip = freed.design(best).chip
+    room = (freed.setup.base.area_mm2 + chip.area_mm2) / 2
+    assert freed.setup.base.area_mm2 < room < chip.area_mm2
+    data = copy.deepcopy(INVENTED)
+    data["search"]["max_area_mm2"] = room
+    found = accelsim.search(
+        data, networks=tiny(), budget=20, population=3, evaluations=6, optimiser="random", finish=FINISH,
+        seed=1,
+    )  # fmt: skip
+    assert all(found.design(item).chip.area_mm2 <= room for item in found.front)
 
 
 def test_never_worse_on_an_invented_chip() -> None:
@@ -191,7 +309,7 @@ def test_the_base_chip_keeps_the_searchs_mappings_where_these_are_better(options
     assert home is not None
     values = tuple(None if v != v else v for v in phase.evaluate(home[None])[0].tolist())
     found.finish(Finished(index, True, values, values, "", 3))
-    item = found._shown(found.finished[index, True])
+    item = found._shown(found.finished[index, True, ()])
     (mapped,) = found.mappings(item)
     assert mapped.cost.latency_s == pytest.approx(item.metrics["latency"], rel=1e-12)
     assert mapped.cost.energy_pj * 1e-12 == pytest.approx(item.metrics["energy"], rel=1e-12)

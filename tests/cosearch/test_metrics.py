@@ -10,9 +10,10 @@ import pytest
 
 import accelsim
 from accelsim import AccelsimError, search
+from accelsim.cosearch.configure import configure
 from accelsim.cosearch.export import to_csv
 from accelsim.cosearch.metrics import ALWAYS, METRICS, load_metric
-from accelsim.cosearch.run import configure, load_study, resume
+from accelsim.cosearch.run import load_study, resume
 from accelsim.workloads.capacity import fisher
 from tests.command import run
 from tests.cosearch import own_metric

@@ -9,8 +9,10 @@ import pytest
 
 import accelsim
 from accelsim import AccelsimError
+from accelsim.cosearch.configure import configure
 from accelsim.cosearch.export import design_files
-from accelsim.cosearch.run import configure, generation, resume, search
+from accelsim.cosearch.loop import generation
+from accelsim.cosearch.run import resume, search
 from accelsim.cosearch.setup import Setup
 from accelsim.cosearch.strategies import load_strategy, strategy_names
 from tests.cosearch.small import DEVICE, MACRO, SUBNETS, TINY, same, tiny

@@ -19,8 +19,11 @@ import pytest
 
 import accelsim
 from accelsim import AccelsimError
-from accelsim.cosearch.run import configure, resume
-from accelsim.cosearch.study import FORMAT, Study, _digest, _reseal
+from accelsim.cosearch.configure import configure
+from accelsim.cosearch.generation import digest_of
+from accelsim.cosearch.run import resume
+from accelsim.cosearch.study import Study
+from accelsim.cosearch.study_file import FORMAT, reseal
 from tests.command import run
 from tests.cosearch.small import TINY, same
 
@@ -281,7 +284,7 @@ def test_a_disk_that_is_full_from_the_start_keeps_nothing(tmp_path, monkeypatch)
     def full(*_: object) -> None:
         raise sqlite3.OperationalError("database or disk is full")
 
-    monkeypatch.setattr("accelsim.cosearch.study._filled", full)
+    monkeypatch.setattr("accelsim.cosearch.study.filled", full)
     with pytest.raises(AccelsimError, match="disk is full"):
         accelsim.search(**TINY, evaluations=8, study=tmp_path / "a.study")
     assert list(tmp_path.iterdir()) == []
@@ -440,8 +443,8 @@ def test_forged(study, statement, kind) -> None:
         db.execute(statement)
         for n, *head in db.execute("SELECT * FROM generations ORDER BY n").fetchall():
             rows = db.execute("SELECT * FROM candidates WHERE generation = ? ORDER BY row", (n,)).fetchall()
-            db.execute("UPDATE generations SET digest = ? WHERE n = ?", (_digest((n, *head[:-1]), rows), n))
-        _reseal(db)
+            db.execute("UPDATE generations SET digest = ? WHERE n = ?", (digest_of((n, *head[:-1]), rows), n))
+        reseal(db)
     db.close()
     assert ("does not belong" if kind == "search" else "is not what was written") in (
         opens_cleanly(study) or ""
@@ -459,7 +462,7 @@ def test_forged_configurations(study, change, capsys) -> None:
         digest = hashlib.sha256(text.encode()).hexdigest()
         db.execute("UPDATE meta SET value = ? WHERE key = 'config'", (json.dumps(data),))
         db.execute("UPDATE meta SET value = ? WHERE key = 'config_hash'", (digest,))
-        _reseal(db)
+        reseal(db)
     db.close()
     assert opens_cleanly(study)
     assert run(capsys, "study", "list", str(study.parent))[0] == 0

@@ -14,10 +14,11 @@ from hypothesis import strategies as st
 
 import accelsim
 from accelsim import pack
-from accelsim.mapping.encoding import Allowed
+from accelsim.mapping.encoding import allowed_on
 from accelsim.mapping.pairs import Machines, PairResult, map_pairs
 from cost_models.loopnest import layout as L
 from cost_models.mappers import brood
+from cost_models.mappers.records import Allowed
 from tests.cost_models.test_lanes import LARGE, LAYERS, invented
 from tests.mapping.invented import INVENTED
 from tests.mapping.invented import invented as chip
@@ -76,7 +77,7 @@ def test_machines(monkeypatch, name) -> None:
     hw = chip(name) if name in INVENTED else accelsim.load_hardware(name)
     layers = [*LAYERS.values(), LARGE]
     machines = Machines.stack(
-        [pack.pack_machine(hw.for_layer(layer)) for layer in layers], [Allowed.of(hw)] * len(layers)
+        [pack.pack_machine(hw.for_layer(layer)) for layer in layers], [allowed_on(hw)] * len(layers)
     )
     problems = np.stack([pack.pack_layer(layer) for layer in layers])
     index = np.arange(len(layers))
@@ -91,6 +92,7 @@ import numpy as np
 import accelsim
 from accelsim.mapping.template import template
 from cost_models.mappers import brood
+from cost_models.mappers.records import Allowed
 from tests.cost_models.test_lanes import LAYERS
 brood.BROOD = int(sys.argv[1])
 for name in ("3x3", "depthwise", "gemm"):

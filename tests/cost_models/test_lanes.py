@@ -15,6 +15,7 @@ from accelsim.hardware import hardware_names
 from cost_models.lanes.batch import FEW, price_batch
 from cost_models.loopnest import layout as L
 from cost_models.loopnest import price as loopnest
+from cost_models.loopnest.records import Prices
 
 pytestmark = pytest.mark.skipif(bool(numba.config.DISABLE_JIT), reason="lanes are LLVM vectors")
 
@@ -95,14 +96,13 @@ def batch_of(problem, machine: pack.Machine, rng: np.random.Generator, exact: bo
 
 def agree(problem, machine: pack.Machine, batch: pack.Batch) -> int:
     """Compare; return how many mappings were done eight at a time."""
-    from cost_models.lanes.price import PENDING, price_lanes
+    from cost_models.lanes.price import price_lanes
 
     size = len(batch.tile)
-    true = np.empty(size, np.int32), np.empty(size), np.empty(size)
-    told = np.empty(size, np.int32), np.empty(size), np.empty(size)
-    loopnest.price_batch(problem, *machine, *batch, *true)
-    left = price_lanes(problem, *machine, *batch, *told)
-    done = told[0] != PENDING
+    true, told = Prices.empty(size), Prices.empty(size)
+    loopnest.price_batch(problem, machine, batch, true)
+    left = price_lanes(problem, machine, batch, told)
+    done = told.status != L.PENDING
     assert left == (not done.all())
     for name, a, b in zip(("status", "latency", "energy"), told, true):
         wrong = np.flatnonzero(done & (a != b))
@@ -149,15 +149,14 @@ def test_a_batch_is_what_its_mappings_are(size) -> None:
     problem = pack.pack_layer(LAYERS["3x3"])
     machine = invented(np.random.default_rng(3), 3)
     batch = batch_of(problem, machine, rng, False, size)
-    true = np.empty(size, np.int32), np.empty(size), np.empty(size)
-    told = np.empty(size, np.int32), np.empty(size), np.empty(size)
-    loopnest.price_batch(problem, *machine, *batch, *true)
-    price_batch(problem, *machine, *batch, *told)
+    true, told = Prices.empty(size), Prices.empty(size)
+    loopnest.price_batch(problem, machine, batch, true)
+    price_batch(problem, machine, batch, told)
     assert {0, L.CAPACITY_OVER} < set(true[0] & 255)
     for a, b in zip(told, true):
         np.testing.assert_array_equal(a, b)
     turned = batch.take(slice(None, None, -1))
-    price_batch(problem, *machine, *turned, *told)
+    price_batch(problem, machine, turned, told)
     for a, b in zip(told, true):
         np.testing.assert_array_equal(a[::-1], b)
 

@@ -10,6 +10,7 @@ from accelsim.pack import bare_machine, pack_layer
 from accelsim.workloads.layer import Layer
 from cost_models.loopnest import layout as L
 from cost_models.loopnest.price import price_batch
+from cost_models.loopnest.records import Batch, Prices
 from cost_models.loopnest.roofline import bound_batch
 
 
@@ -40,7 +41,7 @@ MACHINES = {
 
 def bounds(problem, machine):
     latency, energy = np.empty(1), np.empty(1)
-    bound_batch(problem[None], *machine, latency, energy)
+    bound_batch(problem[None], machine, latency, energy)
     return latency[0], energy[0]
 
 
@@ -51,13 +52,12 @@ def test_no_mapping_beats_the_bounds(layer, machine):
     for resident in ("", "I", "WO"):
         problem = pack_layer(LAYERS[layer], resident)
         batch = random_batch(problem, MACHINES[machine], 2000, rng)
-        status = np.empty(2000, np.int32)
-        latency, energy = np.empty(2000), np.empty(2000)
-        price_batch(problem, *MACHINES[machine], *batch, status, latency, energy)
-        assert (status == L.OK).all()
+        prices = Prices.empty(2000)
+        price_batch(problem, MACHINES[machine], batch, prices)
+        assert (prices.status == L.OK).all()
         least, cheapest = bounds(problem, MACHINES[machine])
-        assert 0 < least <= latency.min() * (1 + 1e-12)
-        assert 0 < cheapest <= energy.min() * (1 + 1e-12)
+        assert 0 < least <= prices.latency.min() * (1 + 1e-12)
+        assert 0 < cheapest <= prices.energy.min() * (1 + 1e-12)
 
 
 def test_the_bounds_are_reached_when_everything_fits():
@@ -68,10 +68,10 @@ def test_the_bounds_are_reached_when_everything_fits():
     tile[0, 0] = problem[:8]
     order = np.arange(8, dtype=np.int8)[None, None].repeat(2, 1)
     unused = np.zeros((1, 2, L.MAX_AXES), np.int8), np.zeros((1, 2, L.MAX_AXES), np.int32)
-    status, latency, energy = np.empty(1, np.int32), np.empty(1), np.empty(1)
+    prices = Prices.empty(1)
     machine.machine[L.LEAK_PJ] = 0.0
-    price_batch(problem, *machine, tile, order, *unused, status, latency, energy)
-    assert bounds(problem, machine)[1] == pytest.approx(energy[0], rel=1e-12)
+    price_batch(problem, machine, Batch(tile, order, *unused), prices)
+    assert bounds(problem, machine)[1] == pytest.approx(prices.energy[0], rel=1e-12)
 
 
 def test_bounds_by_hand():

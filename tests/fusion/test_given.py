@@ -86,7 +86,7 @@ def test_designs_are_finished_with_their_stacks():
     assert any(made.values[column] < made.before[column] for made in done)
     for one in found.front:
         (cost,) = (x.cost for x in found.mappings(one))
-        assert bool(cost.stacks) or not found.finished[one.index, one.base].fused
+        assert bool(cost.stacks) or not found.finished[one.name].fused
         assert cost.edp_js == pytest.approx(one.metrics["edp"], rel=1e-12)
 
 

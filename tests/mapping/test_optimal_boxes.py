@@ -25,10 +25,10 @@ from tests.mapping.test_optimal import machine, problem
 
 
 @numba.njit(error_model="numpy")
-def least(problem, holds, fan, memory, machine, spatial, options, found, pruned, box):
+def least(problem, machine, spatial, options, found, pruned, box):
     """The bound of a box, after it is shrunk; infinite where that leaves nothing."""
-    ws, iw = X.prepare(problem, holds, fan, memory, machine)
-    desk = new_desk(holds.shape[0], iw)
+    ws, iw = X.prepare(problem, machine)
+    desk = new_desk(len(machine.holds), iw)
     for d in range(L.NDIM):
         desk.corner[0, d] = desk.corner[1, d] = problem[d]
     fix(0, spatial, options.shape, desk, ws, iw)
@@ -89,7 +89,7 @@ def test_no_mapping_costs_less_than_a_box_around_its_tiles(seed: int, tiles: Til
             union = smallest_unions(space, one.axis_dim[0], one.axis_factor[0])
             spatial = Spatial(one.axis_dim, one.axis_factor, union)
             options = Options(number, values, canonical_orders(hardware, packed))
-            arrays = (packed, *pack_machine(hardware), spatial, options)
+            arrays = (packed, pack_machine(hardware), spatial, options)
             at = places(one, values)
             wide = np.array([np.zeros_like(at), np.broadcast_to((values > 0).sum(axis=1) - 1, at.shape)])
             first = bound(arrays, 0, wide)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import accelsim
-from accelsim.mapping.encoding import Allowed
+from accelsim.mapping.encoding import allowed_on
 from accelsim.mapping.mapper import Task, load_mapper
 from accelsim.mapping.mapping import Mapping
 from accelsim.mapping.pairs import START, Machines, PairResult, map_pairs
@@ -26,7 +26,7 @@ LAYERS = (
 def solve(rows, budget=300, seeds=None, chips=CHIPS, **options) -> PairResult:
     """Pairs (chip, layer) by number."""
     hardware = [accelsim.load_hardware(name) for name in chips]
-    machines = Machines.stack([pack_machine(hw) for hw in hardware], [Allowed.of(hw) for hw in hardware])
+    machines = Machines.stack([pack_machine(hw) for hw in hardware], [allowed_on(hw) for hw in hardware])
     problems = np.stack([pack_layer(LAYERS[layer]) for _, layer in rows])
     index = np.array([chip for chip, _ in rows], np.int64)
     seeds = np.arange(len(rows)) if seeds is None else np.array(seeds)

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import accelsim
-from accelsim.mapping.encoding import Allowed
+from accelsim.mapping.encoding import allowed_on
 from accelsim.mapping.mapping import Mapping
 from accelsim.mapping.pairs import Machines, PairResult, map_pairs
 from accelsim.pack import pack_layer, pack_machine, price
@@ -36,7 +36,7 @@ def layer(kind: str, pick) -> Layer:
 
 
 def solve(hw, layers, budget, objective="edp", seed=0) -> PairResult:
-    machines = Machines.stack([pack_machine(hw)], [Allowed.of(hw)])
+    machines = Machines.stack([pack_machine(hw)], [allowed_on(hw)])
     problems = np.stack([pack_layer(one) for one in layers])
     n = len(layers)
     return map_pairs(problems, machines, np.zeros(n, int), budget, np.full(n, seed, np.uint64), objective)

@@ -116,7 +116,7 @@ def test_time_and_energy_agree() -> None:
         true, counts, problem, machine = both(case, prices)
         told = counts.summary[0]
         agree(case, told, true, prices["leak"])
-        bound_batch(problem[None], *machine, *bound)
+        bound_batch(problem[None], machine, *bound)
         assert bound[0][0] <= told[L.LATENCY] * (1 + 1e-12), (number, case, prices)
         assert bound[1][0] <= told[L.ENERGY] * (1 + 1e-12), (number, case, prices)
 

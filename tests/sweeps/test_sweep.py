@@ -11,7 +11,7 @@ import pytest
 
 import accelsim
 from accelsim.hardware.resize import resized
-from accelsim.mapping.encoding import Allowed
+from accelsim.mapping.encoding import allowed_on
 from accelsim.mapping.pairs import Machines, map_pairs
 from accelsim.pack import pack_layer, pack_machine
 from accelsim.sweeps.run import Interrupted
@@ -50,7 +50,7 @@ def test_rows_agree_with_map_network(mapper) -> None:
 def test_genetic_rows_are_sums_of_single_pairs() -> None:
     table = accelsim.sweep("eyeriss", "lenet5", ["clock_mhz=100,200"], budget=600, seed=3)
     hw = accelsim.load_hardware("eyeriss")
-    machines = Machines.stack([pack_machine(hw)], [Allowed.of(hw)])
+    machines = Machines.stack([pack_machine(hw)], [allowed_on(hw)])
     found = [
         map_pairs(pack_layer(x)[None], machines, np.zeros(1, int), 600, np.full(1, 3, np.uint64))
         for x in accelsim.load_network("lenet5").layers

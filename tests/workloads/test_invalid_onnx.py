@@ -82,6 +82,14 @@ OPERATORS = [
     ("Gather", "x i", MAP, {"i": [1, 9]}, {"axis": 1}, "index 9 is out of range: axis 1 of [1, 8, 10, 12]"),
     ("Gather", "w i", MAP, {"w": (10, 8), "i": -11}, {}, "index -11 is out of range: axis 0 of [10, 8]"),
     ("GatherND", "x i", MAP, {"i": [[0, 9]]}, {}, "index 9 is out of range: axis 1"),
+    ("GatherElements", "x i", ROWS, {"i": [1, 2]}, {}, "indices of shape [2] must have as many axes"),
+    ("ScatterElements", "x i u", ROWS, {"i": [[1]], "u": (1, 2)}, {}, "updates has shape [1, 2], but must"),
+    ("ScatterElements", "x i u", ROWS, {"i": [[1]], "u": (1, 1)}, {"reduction": "sum"}, "unknown word 'sum'"),
+    ("ScatterND", "x i u", ROWS, {"i": [[1]], "u": (8,)}, {}, "updates has shape [8], but must have [1, 8]"),
+    ("ReverseSequence", "x l", ROWS, {"l": [1, 2]}, {}, "sequence_lens has shape [2], but must have [8]"),
+    ("DeformConv", "x w o", MAP, {"w": (4, 8, 3, 3), "o": (1, 17, 8, 10)}, {}, "offset without its map has"),
+    ("MaxUnpool", "x i", MAP, {"i": [[[[1]]]]}, {"kernel_shape": [2, 2]}, "I, the positions, has shape"),
+    ("STFT", "x t  l", (1, 32, 1), {"t": 0, "l": 8}, {}, "frames of 8 in steps of 0 do not fit 32 samples"),
     ("GatherElements", "x i", ROWS, {"i": [[8]]}, {"axis": 1}, "index 8 is out of range"),
     ("Range", "a b d", MAP, {"a": 0.0, "b": 9.0, "d": 0.0}, {}, "delta is 0, so it would never reach its"),
     *[("Resize", "x  s", MAP, {"s": [1.0, 1.0, v, 2.0]}, {}, "scales must be finite and more than 0")
@@ -104,6 +112,8 @@ OPERATORS = [
     ("GlobalMaxPool", "x", (8,), {}, {}, "it pools a map of at least three axes"),
     ("LSTM", "x w r b", (3, 1, 2), {"w": (1, 16, 2), "r": (1, 16, 4), "b": (1, 31)}, {"hidden_size": 4},
      "the bias has shape [1, 31], but must have [1, 32]"),
+    ("GRU", "x w r   h", (3, 1, 2), {"w": (1, 12, 2), "r": (1, 12, 4), "h": (1, 2, 4)}, {"hidden_size": 4},
+     "initial_h has shape [1, 2, 4], but must have [1, 1, 4]"),
     ("NonMaxSuppression", "x s", (1, 6, 5), {"s": (1, 2, 6)}, {}, "boxes must have shape [batches, boxes"),
     ("NonMaxSuppression", "x s", (1, 6, 4), {"s": (1, 2, 7)}, {}, "scores must have shape [1, classes, 6]"),
     ("Einsum", "x w", ROWS, {"w": (8, 3)}, {"equation": "ij,jk->iq"}, "'q' of the result is in no operand"),
@@ -156,6 +166,31 @@ def short(made):
     made.graph.initializer[0].raw_data = b"1234"
 
 
+def with_function(opset, op="Softmax"):
+    body = [helper.make_node("Relu", ["a"], ["b"]), helper.make_node(op, ["b"], ["c"])]
+    own = helper.make_function("own", "Fn", ["a"], ["c"], body, [helper.make_opsetid("", opset)])
+    made = model([helper.make_node("Fn", ["x"], ["y"], domain="own")], {"x": ROWS})
+    made.opset_import.add(domain="own", version=1)
+    made.functions.append(own)
+    return made
+
+
+def microsoft(op, operands, constants, **attributes):
+    node = helper.make_node(op, operands.split(), ["y"], name="odd", domain="com.microsoft", **attributes)
+    made = model([node], {"x": (1, 6, 32)}, constants)
+    made.opset_import.add(domain="com.microsoft", version=1)
+    return made
+
+
+def large(made):
+    """A weight that is not looked into, of another size than its data."""
+    made.graph.initializer[0].CopyFrom(constant("w", (600, 8, 4, 4)))
+    made.graph.initializer[0].dims[0] = 500
+
+
+BYTES = np.ones((16, 1, 16), np.uint8)
+NBITS = {"K": 32, "N": 16, "bits": 4, "block_size": 32}
+
 MODELS = {
     "opset 0": (model([conv()], {"x": MAP}, FILTERS, opset=0), "(opset), but the onnx package here"),
     "opset 999": (model([conv()], {"x": MAP}, FILTERS, opset=999), "a newer one may: pip install -U onnx"),
@@ -190,6 +225,29 @@ MODELS = {
     "a number decides": (decide(branch("t"), 1.0), "its condition 'c' must be of type BOOL"),
     "in a branch": (decide(branch("t", "Softmax", axis=8)), "node 't' (Softmax): 'axis' must be in [-4 , 3]"),
     "a branch hides": (decide(branch("x")), "two places make the tensor 'x': the graph around it and node 0"),
+    "long data": (changed(large), "its data does not fit its type and shape [500, 8, 4, 4]"),
+    "a default": (
+        changed(lambda m: m.graph.input.append(helper.make_tensor_value_info("w", 1, [16, 8, 5, 5]))),
+        "input 'w' of shape [16, 8, 5, 5] has a default of another type or shape, [16, 8, 3, 3]",
+    ),
+    "a function's opset": (with_function(12), "but the file of 17, where Relu has another version"),
+    "no such opset": (with_function(999), "it uses version 999 of the standard's operators"),
+    "no heads": (microsoft("MultiHeadAttention", "x x x", {}), "attribute num_heads is missing"),
+    "few weights": (
+        microsoft("MatMulNBits", "x w s", {"w": BYTES, "s": (16,)}, **{**NBITS, "N": 99}),
+        "weights of shape [16, 1, 16] do not hold 99 x 32 elements of 4 bits",
+    ),
+    "no bits": (
+        microsoft("MatMulNBits", "x w s", {"w": BYTES, "s": (16,)}, **{**NBITS, "bits": 0}),
+        "bits must be 2 to 8",
+    ),
+    "another sum": (
+        microsoft("SkipLayerNormalization", "x k g", {"k": (1, 7, 32), "g": (32,)}),
+        "shapes [1, 6, 32] and [1, 7, 32] do not add up",
+    ),
+    "other factors": (
+        microsoft("SkipLayerNormalization", "x x g", {"g": (31,)}), "'g' has shape [31], but must have [32]"
+    ),
     "nothing to do": (model([helper.make_node("Identity", ["w"], ["y"])], {"x": MAP}, FILTERS), "constants"),
     "no data": (
         model([helper.make_node("Slice", ["x", "s", "e"], ["y"])], {"x": MAP}, {"s": [1], "e": [1]}),
@@ -224,6 +282,24 @@ def test_what_reads_though_the_checker_of_models_refuses_it(tmp_path):
     net = load_network(path)
     assert [x.op for x in net.layers] == ["eltwise", "conv"]
     assert "the file is of IR version 999" in net.notes[-1]
+
+
+def test_a_function_of_another_opset_whose_operators_are_the_same(tmp_path):
+    path = tmp_path / "m.onnx"
+    path.write_bytes(with_function(15).SerializeToString())
+    assert [x.op for x in load_network(path).layers] == ["eltwise"]
+
+
+def test_an_operator_before_its_time_is_read_as_it_came_and_said(tmp_path):
+    """Runtimes write LayerNormalization into files of opset 13; what its own rule forbids stays forbidden."""
+    norm = helper.make_node("LayerNormalization", ["x", "s"], ["y"], name="norm")
+    path = tmp_path / "m.onnx"
+    path.write_bytes(model([norm], {"x": ROWS}, {"s": (8,)}, opset=13).SerializeToString())
+    net = load_network(path)
+    assert net.layers[0].output_elements == 32
+    assert "LayerNormalization came with opset 17, but the file is of 13" in net.notes[0]
+    said = refusal(model([norm], {"x": ROWS}, {"s": (7,)}, opset=13), tmp_path)
+    assert "the scale of shape [7] does not broadcast to [8]" in said
 
 
 def test_the_command_says_it_in_a_line(tmp_path, capsys):

@@ -168,7 +168,7 @@ def test_axes_of_timeloops_own_shape_follow_its_strides(tmp_path):
         ("yaml", ZIGZAG.replace("[104, 96, 80]", "[104, 96]"), r"\[1\]: loop_dims and loop_sizes"),
         ("yaml", REVERSED, r"\[0\]: index 'oy' has no size in loop_dims; relations must give input indices"),
         ("yaml", "a: 1", "neither a Timeloop problem"),
-        ("m", "Layer x {}", r"no Network"),
+        ("m", "Layer x {}", "line 1: expected Constant or one Network { ... }, got 'Layer'"),
         ("m", MAESTRO.replace("DSCONV", "DSCON"), "line 6: layer DW: Type 'DSCON'; did you mean 'DSCONV'"),
         ("m", MAESTRO.replace("K: 4, ", ""), "layer G: dimension K is missing"),
         ("m", MAESTRO.replace("R: F", "R: H"), "CONV1: Dimensions R must be a number or a Constant, but got"),

@@ -1,8 +1,11 @@
 """Operators with operands that most models leave out: reads, writes and MACs worked out by hand."""
 
+import numpy as np
 import pytest
 
 pytest.importorskip("onnx")
+
+from onnx import numpy_helper
 
 from accelsim import AccelsimError, evaluate, load_network
 from accelsim.workloads import Layer
@@ -230,6 +233,29 @@ def test_phases_of_a_dilated_transposed_convolution_read_the_image_once(tmp_path
     window = {"strides": [1, 1], "dilations": [1, 3], "pads": [0, 0, 0, 1]}
     m.node("ConvTranspose", ["x", m.weight("w", 1, 2, 1, 2)], "y", **window)
     assert m.read(tmp_path).input_elements == 15
+
+
+def test_a_known_condition_says_what_a_compress_keeps(tmp_path):
+    m = Model(x=[4, 8])
+    m.constants.append(numpy_helper.from_array(np.array([True, False, True]), "c"))
+    m.node("Compress", ["x", "c"], "y", axis=0)
+    assert m.read(tmp_path).output_elements == 2 * 8
+
+
+def test_a_norm_that_onnxruntime_writes_into_the_standards_domain(tmp_path):
+    m = Model(x=[4, 8])
+    m.node("SimplifiedLayerNormalization", ["x", m.weight("s", 8)], "y", axis=-1, epsilon=1e-6)
+    net = m.read(tmp_path)
+    assert (net.params, net.output_elements) == (8, 32)
+
+
+def test_a_fused_sum_and_group_norm_reads_both_summands(tmp_path):
+    m = Model(x=[1, 6, 6, 8], z=[1, 6, 6, 8])
+    names = ["x", m.weight("g", 8), m.weight("b", 8), "z"]
+    m.node("SkipGroupNorm", names, "n", ["y", "sum"], groups=2, channels_last=1, **MS)
+    net = microsoft(tmp_path, m, "y", "sum", shape=[1, 6, 6, 8])
+    assert counts(net) == (0, 2 * 288, 0, 2 * 288, 2 * 288)
+    assert net.params == 16
 
 
 def test_phases_that_no_tap_reaches_cost_no_time(tmp_path):

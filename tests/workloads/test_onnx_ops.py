@@ -11,7 +11,7 @@ from accelsim.workloads import Layer, NetworkBuilder, load_network
 from accelsim.workloads.network import INPUT, Edge
 
 FLOAT, INT = TensorProto.FLOAT, TensorProto.INT64
-KINDS = {"ids": INT, "lengths": TensorProto.INT32, "flag": TensorProto.BOOL}
+KINDS = {"ids": INT, "lengths": TensorProto.INT32, "flag": TensorProto.BOOL, "text": TensorProto.STRING}
 """Element types of inputs by name, where not FLOAT."""
 
 
@@ -358,13 +358,13 @@ def test_resolution_of_a_sequence(tmp_path):
 @pytest.mark.parametrize(
     ("op", "inputs", "message"),
     [
-        ("StringSplit", 1, "1 StringSplit"),
-        ("Convv", 2, r"1 Convv \(did you mean 'Conv'\?\); --allow-unknown prices"),
+        ("StringSplit", ["text"], "1 StringSplit"),
+        ("Convv", ["x", "x"], r"1 Convv \(did you mean 'Conv'\?\); --allow-unknown prices"),
     ],
 )
 def test_unknown_operators_are_named(op, inputs, message, tmp_path):
-    m = Model(x=[1, 8, 4, 4])
-    m.node(op, ["x"] * inputs, "odd")
+    m = Model(x=[1, 8, 4, 4], text=[2])
+    m.node(op, inputs, "odd", ["odd", "count"])
     with pytest.raises(AccelsimError, match=f"operators not supported: {message}"):
         m.read(tmp_path)
 

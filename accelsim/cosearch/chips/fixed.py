@@ -11,13 +11,13 @@ from accelsim.hardware.search_space import Widths
 
 
 class FixedChip:
-    """The given accelerator and no other."""
+    """The given accelerator and no other; `key` tells it from others that are priced beside it."""
 
     genes: tuple[PartGene, ...] = ()
     widths: tuple[Widths, ...] = ()
 
-    def __init__(self, base: Accelerator) -> None:
-        self.base = base
+    def __init__(self, base: Accelerator, key: bytes = b"") -> None:
+        self.base, self.key = base, key
 
     def canonical(self, rows: Genomes) -> Genomes:
         """The rows."""
@@ -33,7 +33,7 @@ class FixedChip:
 
     def keys(self, rows: Genomes) -> list[bytes]:
         """Always the same."""
-        return [b""] * len(rows)
+        return [self.key] * len(rows)
 
     def accelerators(self, rows: Genomes) -> list[Accelerator]:
         """Always the one."""

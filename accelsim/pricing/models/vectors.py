@@ -14,6 +14,7 @@ from accelsim.mapping.mapping import Mapping
 from accelsim.mapping.template import Objective
 from accelsim.pack import Batch
 from accelsim.pricing.ask import Answers, Ask
+from cost_models.mappers.records import PairResult
 
 
 def price(asks: Sequence[Ask], objective: Objective) -> Answers:
@@ -51,11 +52,8 @@ def _best(asks: Sequence[Ask], objective: Objective) -> tuple[Answers, list[Ask]
 def _decoded(asks: Sequence[Ask]) -> tuple[Answers, Batch]:
     from cost_models.mappers.joint import price_vectors
 
-    problems, machines, index, reserved = pack([ask[:4] for ask in asks])
-    n, M = len(asks), machines.machine.holds.shape[1]
-    latency, energy, spent, batch = np.empty(n), np.empty(n), np.empty(n, np.int64), Batch.empty(n, M)
-    price_vectors(
-        problems, index, np.empty((0, M, 4)) if reserved is None else reserved, *machines.machine,
-        *machines.allowed, np.array([ask.schedule for ask in asks], float), latency, energy, spent, *batch,
-    )  # fmt: skip
-    return Answers(latency, energy, spent.astype(float)), batch
+    pairs, machines = pack([ask[:4] for ask in asks])
+    found = PairResult.empty(len(asks), machines.machine.holds.shape[1])
+    vectors = np.array([ask.schedule for ask in asks], float)
+    price_vectors(pairs, machines.machine, machines.allowed, vectors, found)
+    return Answers(found.latency, found.energy, found.spent[:, 1].astype(float)), found.batch

@@ -14,8 +14,9 @@ import csv
 import io
 import re
 from collections.abc import Callable
+from itertools import zip_longest
 
-from accelsim.errors import AccelsimError
+from accelsim.errors import AccelsimError, nearest
 from accelsim.workloads.layer import Layer
 
 Row = dict[str, str]
@@ -25,6 +26,10 @@ _CONV = {
     "r": ("filterheight", "filterh"), "s": ("filterwidth", "filterw"), "c": ("channels", "channel"),
     "k": ("numfilter", "numfilters", "filters"),
 }  # fmt: skip
+
+
+_NAMES = ("layername", "layer", "name")
+_SIDES = ("strideheight", "stridewidth", "strideh", "stridew")
 
 
 def read(text: str) -> list[Layer]:
@@ -38,12 +43,17 @@ def read(text: str) -> list[Layer]:
     if not rows:
         raise AccelsimError("the table is empty")
     head = [re.sub(r"[^a-z0-9]", "", cell.lower()) for cell in rows[0][1]]
-    make = _kind(head)
+    make = _kind(head, rows[0][0], rows[0][1][0])
+    try:
+        _check_head(head, _KNOWN[make])
+    except AccelsimError as fault:
+        raise AccelsimError(f"line {rows[0][0]}: {fault}") from None
     out = []
     for line, cells in rows[1:]:
-        row = {key: cell for key, cell in zip(head, cells) if key}
         try:
-            out.append(make(row))
+            if any(cells[len(head) :]) or any(c for key, c in zip(head, cells) if not key):
+                raise AccelsimError(f"it has more cells than the header: {', '.join(cells):.120}")
+            out.append(make({key: cell for key, cell in zip_longest(head, cells, fillvalue="") if key}))
         except AccelsimError as fault:
             raise AccelsimError(f"line {line}: {fault}") from None
     if not out:
@@ -51,27 +61,38 @@ def read(text: str) -> list[Layer]:
     return out
 
 
-def _kind(head: list[str]) -> Callable[[Row], Layer]:
+def _kind(head: list[str], line: int, first: str) -> Callable[[Row], Layer]:
     if any(x in head for x in _CONV["height"]):
         return _convolution
     if {"m", "n", "k"} <= set(head):
         return _product
     if {"k", "c", "y", "x", "r", "s"} <= set(head):
         return _confuciux
+    between = next((x for x in ("\t", ";") if len(head) == 1 and x in first), "")
+    if between:
+        raise AccelsimError(f"line {line}: cells must be separated by commas, but the header has {between!r}")
     raise AccelsimError(
-        "line 1: the header fits no known table: SCALE-Sim's (Layer name, IFMAP Height, ...; or Layer, M, N, "
-        "K) or ConfuciuX's (K, C, Y, X, R, S, T)"
+        f"line {line}: the header fits no known table: SCALE-Sim's (Layer name, IFMAP Height, ...; or Layer, "
+        "M, N, K) or ConfuciuX's (K, C, Y, X, R, S, T)"
     )
 
 
+def _check_head(head: list[str], known: tuple[str, ...]) -> None:
+    for key in filter(None, head):
+        if key not in known:
+            raise AccelsimError(f"column {key!r:.80} has no meaning in this table{nearest(key, known)}")
+        if head.count(key) > 1:
+            raise AccelsimError(f"column {key!r:.80} stands twice")
+
+
 def _name(row: Row) -> str:
-    return row.get("layername") or row.get("layer") or row.get("name") or ""
+    return next((row[key] for key in _NAMES if row.get(key)), "")
 
 
 def _number(row: Row, *keys: str, default: int | None = None) -> int:
     for key in keys:
         if row.get(key):
-            if not re.fullmatch(r"\d{1,12}(\.0*)?", row[key]):
+            if not re.fullmatch(r"[0-9]{1,12}(\.0*)?", row[key]):
                 raise AccelsimError(f"{key} must be a whole number, but got {row[key]!r:.40}")
             return int(float(row[key]))
     if default is None:
@@ -81,10 +102,11 @@ def _number(row: Row, *keys: str, default: int | None = None) -> int:
 
 def _convolution(row: Row) -> Layer:
     size = {key: _number(row, *names) for key, names in _CONV.items()}
-    both = _number(row, "strides", "stride", default=0)
-    strides = [_number(row, f"stride{x}", f"stride{x[0]}", default=both or 1) for x in ("height", "width")]
-    if min(strides) < 1:
-        raise AccelsimError("strides must be at least 1")
+    if any(row.get(key) for key in _SIDES):
+        strides = [_number(row, f"stride{x}", f"stride{x[0]}") for x in ("height", "width")]
+    else:
+        strides = [_number(row, "strides", "stride")] * 2
+    _check_strides(*strides)
     made = []
     for n, k, s, what in (
         (size["height"], size["r"], strides[0], "height"),
@@ -99,21 +121,39 @@ def _convolution(row: Row) -> Layer:
     )  # fmt: skip
 
 
+def _check_strides(*strides: int) -> None:
+    if min(strides) < 1:
+        raise AccelsimError(f"strides must be at least 1, but got {min(strides)}")
+
+
 def _product(row: Row) -> Layer:
     return Layer.gemm(M=_number(row, "m"), N=_number(row, "n"), K=_number(row, "k"), name=_name(row))
 
 
 def _confuciux(row: Row) -> Layer:
     k, c, y, x, r, s = (_number(row, key) for key in "kcyxrs")
-    kind = _number(row, "t", "type", default=1)
+    kind = _number(row, "t", "type", default=None if {"t", "type"} & set(row) else 1)
     if kind == 3:
+        if (x, r, s) != (1, 1, 1):
+            raise AccelsimError(f"a matrix product (t = 3) has x, r and s of 1, but got {x}, {r}, {s}")
         return Layer.gemm(M=k, K=c, N=y, name=_name(row))
     if kind not in (1, 2):
         raise AccelsimError(f"t must be 1 (convolution), 2 (depthwise) or 3 (matrix product), but got {kind}")
     if y < r or x < s:
         raise AccelsimError(f"the input {y}x{x} is smaller than the filter {r}x{s}")
-    stride = _number(row, "stride", default=1)
+    stride = _number(row, "stride", "strides", default=1)
+    _check_strides(stride)
     p, q = (y - r) // stride + 1, (x - s) // stride + 1
     if kind == 2:
+        if k not in (1, c):
+            raise AccelsimError(f"a depthwise layer (t = 2) has a k of 1 or of c, {c}, but got {k}")
         return Layer.depthwise(C=c, P=p, Q=q, R=r, S=s, stride=stride, name=_name(row))
     return Layer.conv2d(K=k, C=c, P=p, Q=q, R=r, S=s, stride=stride, name=_name(row))
+
+
+_KNOWN: dict[Callable[[Row], Layer], tuple[str, ...]] = {
+    _convolution: (*_NAMES, *(x for names in _CONV.values() for x in names), "strides", "stride", *_SIDES),
+    _product: (*_NAMES, "m", "n", "k"),
+    _confuciux: (*_NAMES, *"kcyxrst", "type", "stride", "strides"),
+}
+"""Columns of each table."""

@@ -52,6 +52,13 @@ def quantised_bits(kind: int) -> int:
     return BITS.get(kind, 32) if kind in QUANTISED else 0
 
 
+class Attributes(dict[str, Any]):
+    """Of an operator, which must have what is asked for without a default."""
+
+    def __missing__(self, key: str) -> Any:
+        raise AccelsimError(f"attribute {key} is missing")
+
+
 class Operand(NamedTuple):
     """What a layer reads: parts of a tensor of `shape`, None where that is not known."""
 
@@ -171,8 +178,8 @@ class Graph:
         return total
 
     def attributes(self, node: Any) -> dict[str, Any]:
-        """Attributes by name."""
-        return {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
+        """Attributes by name; one that is asked for and not there raises AccelsimError."""
+        return Attributes((a.name, onnx.helper.get_attribute_value(a)) for a in node.attribute)
 
     # -- results -------------------------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from math import prod
 from typing import Any
 
+from accelsim.errors import AccelsimError
 from accelsim.workloads.layer import Layer
 from accelsim.workloads.network import Selection
 from accelsim.workloads.onnx import convolve as W
@@ -14,8 +15,9 @@ from accelsim.workloads.onnx import parts as P
 from accelsim.workloads.onnx import views as V
 from accelsim.workloads.onnx.combine import join
 from accelsim.workloads.onnx.contract import check_inner, product_of
-from accelsim.workloads.onnx.graph import Graph
+from accelsim.workloads.onnx.graph import BITS, Graph
 from accelsim.workloads.onnx.move import move
+from accelsim.workloads.onnx.rule import fits
 from accelsim.workloads.onnx.window import SlidingWindow, check_broadcast, pool_window, weighted_window
 from accelsim.workloads.region import whole
 
@@ -61,7 +63,13 @@ def matmul_nbits(graph: Graph, node: Any) -> None:
     check_inner(shape[-1], inner)
     graph.agree(node.output[0], (*shape[:-1], out))
     n, p = (shape[0], prod(shape[1:-1])) if len(shape) > 2 else (1, prod(shape[:-1]))
-    bits = attributes.get("bits", 4)
+    bits, block = attributes.get("bits", 4), attributes["block_size"]
+    if not 2 <= bits <= 8 or block < 1 or inner < 1:
+        raise AccelsimError(f"bits must be 2 to 8 and block_size at least 1, but are {bits} and {block}")
+    if graph.elements(w) * BITS.get(graph.values.kind(w), 32) < out * inner * bits:
+        raise AccelsimError(
+            f"weights of shape {list(graph.shape(w))} do not hold {out} x {inner} elements of {bits} bits"
+        )
     layer = Layer(n, 1, out, inner, p, op="gemm", name=graph.name(node))
     held = [Selection(w, whole(inner * out))]
     i = graph.emit(
@@ -142,14 +150,21 @@ def qlinear_concat(graph: Graph, node: Any) -> None:
 
 def skip_norm(graph: Graph, node: Any) -> None:
     """Sum of two tensors and its normalisation; the sum may be a result too."""
-    x, skip = node.input[:2]
+    grouped = node.op_type == "SkipGroupNorm"  # which has the factors before the other summand
+    x, skip = node.input[0], node.input[3 if grouped else 1]
+    sums = (0, 1 if grouped else 3)
     shape = graph.shape(x)
     for k, y in enumerate(node.output):
-        if y and k in (0, 3):
+        if y and k in sums:
             graph.values.define(y, shape, graph.values.kind(x))
+    if graph.elements(skip) not in (prod(shape), prod(shape[1:])):
+        raise AccelsimError(f"shapes {list(shape)} and {list(graph.shape(skip))} do not add up")
+    factors = [t for t in node.input[1:] if t and t != skip]
+    for t in factors:
+        fits(f"{t!r}", graph.shape(t), [shape[-1:], shape[1:2]])  # a value a feature, or a channel
     operands = sum(graph.elements(t) == prod(shape) for t in (x, skip))
-    params = graph.params(t for t in node.input[2:] if t and not graph.activation(t))
-    outputs = [y for k, y in enumerate(node.output) if y and k in (0, 3)]
+    params = graph.params(t for t in factors if not graph.activation(t))
+    outputs = [y for k, y in enumerate(node.output) if y and k in sums]
     layer = replace(graph.elementwise(node, operands), K=len(outputs))
     i = graph.emit(layer, graph.data(node.input), params=params)
     for k, y in enumerate(outputs):

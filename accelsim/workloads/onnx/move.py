@@ -251,6 +251,8 @@ def traffic(graph: Graph, node: Any) -> None:
     outputs = [y for y in node.output if y]
     if node.op_type == "NonMaxSuppression":
         _boxes(graph, node)
+    if node.op_type == "Compress":
+        _kept(graph, node)
     for y in outputs:
         graph.shape(y)
     reads = P.elements(tuple(p for x in data for p in graph.read(x)))
@@ -262,9 +264,20 @@ def _boxes(graph: Graph, node: Any) -> None:
     limit = graph.values.ints(node.input[2]) if len(node.input) > 2 and node.input[2] else [0]
     if limit is None:
         limit = [boxes[1]]
-    count = scores[0] * scores[1] * min(limit[0], boxes[1])
+    count = scores[0] * scores[1] * min(max(limit[0], 0), boxes[1])
     graph.values.define(node.output[0], (count, 3), 7)
     graph.note("NonMaxSuppression keeps as many boxes as it may; what follows it is an upper bound")
+
+
+def _kept(graph: Graph, node: Any) -> None:
+    """What a Compress keeps, where its condition is known."""
+    shape, kept = graph.shape(node.input[0]), graph.values.ints(node.input[1])
+    axis = graph.attributes(node).get("axis")
+    if kept is None:
+        return
+    count = sum(map(bool, kept[: prod(shape) if axis is None else shape[axis]]))
+    made = (count,) if axis is None else (*shape[:axis], count, *shape[axis % len(shape) + 1 :])
+    graph.values.define(node.output[0], made, graph.values.kind(node.input[0]))
 
 
 def nonzero(graph: Graph, node: Any) -> None:
@@ -299,6 +312,8 @@ def stft(graph: Graph, node: Any) -> None:
         known = list(graph.shape(node.input[2]))
     if step is None or known is None:
         raise AccelsimError("the step or the length of its frames is not known")
+    if step[0] < 1 or not 1 <= known[0] <= shape[1]:
+        raise AccelsimError(f"frames of {known[0]} in steps of {step[0]} do not fit {shape[1]} samples")
     frames = (shape[1] - known[0]) // step[0] + 1
     count = known[0] // 2 + 1 if graph.attributes(node).get("onesided", 1) else known[0]
     # Inference takes a missing `onesided` for 0, the operator's default is 1.

@@ -51,11 +51,8 @@ def _convert(model: Any, title: str, sizes: Sizes, allow_unknown: bool) -> Netwo
         raise AccelsimError("the model has no operators; is the file damaged?")
     opsets = valid.opsets(model)
     if model.functions:
-        _check_functions(model)
-        try:
-            model = onnx.inliner.inline_local_functions(model)
-        except Exception as fault:  # the checks inside onnx raise many types
-            raise AccelsimError(f"inlining functions failed: {_line(fault)}") from None
+        model = _inlined(model, opsets)
+        opsets = valid.opsets(model)
     source = model.graph
     valid.check_graph(source)
     sparse = {x.values.name: x for x in source.sparse_initializer}
@@ -80,8 +77,8 @@ def _convert(model: Any, title: str, sizes: Sizes, allow_unknown: bool) -> Netwo
     for name, one in sparse.items():
         values.define(name, tuple(one.dims), one.values.data_type)
         graph.weight(name)
+    check = valid.NodeCheck(opsets, model.ir_version)
     try:
-        check = valid.NodeCheck(opsets, model.ir_version)
         Walk(graph, declared(source, not rebound), check)(live)
     except AccelsimError as fault:
         if graph.unknown and not allow_unknown and "not supported" not in str(fault):
@@ -90,12 +87,25 @@ def _convert(model: Any, title: str, sizes: Sizes, allow_unknown: bool) -> Netwo
     if graph.unknown and not allow_unknown:
         raise AccelsimError(refusal(graph))
     _say(graph, dead)
+    for op, version in sorted(check.early.items()):
+        graph.note(f"{op} came with opset {version}, but the file is of {opsets['']}: read as it was then")
     if model.ir_version > onnx.IR_VERSION:
         graph.note(
             f"the file is of IR version {model.ir_version}, but the onnx package here knows up to "
             f"{onnx.IR_VERSION}: what is newer in it was not seen"
         )
     return graph.build(outputs)
+
+
+def _inlined(model: Any, opsets: dict[str, int]) -> Any:
+    """The model with its functions' operators in their calls' places."""
+    _check_functions(model)
+    for function in model.functions:
+        valid.align(function, opsets)
+    try:
+        return onnx.inliner.inline_local_functions(model)
+    except Exception as fault:  # the checks inside onnx raise many types
+        raise AccelsimError(f"inlining functions failed: {_line(fault)}") from None
 
 
 def _check_functions(model: Any) -> None:

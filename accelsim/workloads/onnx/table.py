@@ -98,6 +98,7 @@ HANDLERS: dict[str, Handler] = {
     "DynamicQuantizeLinear": M.dynamic_quantize, "BatchNormalization": M.batch_norm,
     **dict.fromkeys(("Gather", "GatherElements"), M.gather), "NonZero": M.nonzero, "DFT": M.dft,
     "STFT": M.stft, "CausalConvWithState": T.causal_conv, "LinearAttention": T.linear_attention,
+    "SimplifiedLayerNormalization": M.same_shape,  # of onnxruntime, which writes it into this domain
     **SEQUENCES,
 }  # fmt: skip
 """Operators of the standard domain."""

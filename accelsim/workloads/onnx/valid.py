@@ -7,14 +7,14 @@ data, operators in another order and result types left out, all of which read we
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import onnx
 from onnx import checker
 
 from accelsim.errors import AccelsimError, nearest
-from accelsim.workloads.onnx.values import STANDARD, inner_graphs, said
+from accelsim.workloads.onnx.values import STANDARD, inner_graphs, said, schema_of, sizes_of
 
 
 def opsets(model: Any) -> dict[str, int]:
@@ -27,19 +27,52 @@ def opsets(model: Any) -> dict[str, int]:
                 f"it imports operators of {domain or 'the standard'!r} in versions {found[domain]} and "
                 f"{one.version}"
             )
-    newest = onnx.defs.onnx_opset_version()
     version = found.get("", 1 if model.ir_version < 3 else None)
     if version is None and any(node.domain in STANDARD for node in model.graph.node):
         raise AccelsimError(
             "it does not say which version of the standard's operators it uses (opset_import)"
         )
-    if version is not None and not 1 <= version <= newest:
+    if version is not None:
+        _check_version(version)
+    return found if version is None else {**found, "": version}
+
+
+def _check_version(version: int) -> None:
+    newest = onnx.defs.onnx_opset_version()
+    if not 1 <= version <= newest:
         hint = "; a newer one may: pip install -U onnx" if version > newest else ""
         raise AccelsimError(
             f"it uses version {version} of the standard's operators (opset), but the onnx package here, "
             f"{onnx.__version__}, knows 1 to {newest}{hint}"
         )
-    return found if version is None else {**found, "": version}
+
+
+def align(function: Any, versions: dict[str, int]) -> None:
+    """A function's operators at the file's version, as inlining needs it.
+
+    Raises AccelsimError where one of them is another operator there.
+    """
+    for one in function.opset_import:
+        own = one.version
+        wanted = versions.setdefault("", own) if one.domain in STANDARD else own
+        if own == wanted:
+            continue
+        _check_version(own)
+        for node in _all_nodes(function.node):
+            before, after = (schema_of(node.op_type, v) for v in (own, wanted))
+            if node.domain in STANDARD and before and after and before.since_version != after.since_version:
+                raise AccelsimError(
+                    f"function {function.name!r:.80} is of opset {own}, but the file of {wanted}, where "
+                    f"{node.op_type} has another version"
+                )
+        one.version = wanted
+
+
+def _all_nodes(nodes: Iterable[Any]) -> Iterator[Any]:
+    for node in nodes:
+        yield node
+        for inner in inner_graphs(node):
+            yield from _all_nodes(inner.node)
 
 
 def check_graph(graph: Any, outer: Iterable[str] = ()) -> None:
@@ -57,8 +90,9 @@ def check_graph(graph: Any, outer: Iterable[str] = ()) -> None:
         claim(tensor.name, f"weight {k}")
         _check_type(tensor.data_type, f"weight {tensor.name!r:.80}")
     for k, x in enumerate(graph.input):
-        if makers.get(x.name, "").startswith("weight"):
-            continue  # a weight may be said as an input with a default, as all were before IR 4
+        if makers.get(x.name, "").startswith("weight"):  # an input with a default, as all were before IR 4
+            _check_default(x, weights[int(makers[x.name].removeprefix("weight "))])
+            continue
         claim(x.name, f"input {k}")
         if x.type.WhichOneof("value") == "tensor_type":
             _check_type(x.type.tensor_type.elem_type, f"input {x.name!r:.80}")
@@ -67,6 +101,15 @@ def check_graph(graph: Any, outer: Iterable[str] = ()) -> None:
             check_graph(inner, makers)
         for name in filter(None, node.output):
             claim(name, f"node {k} ({node.op_type})")
+
+
+def _check_default(value: Any, tensor: Any) -> None:
+    kind, shape = value.type.tensor_type.elem_type, sizes_of(value.type)
+    if kind not in (0, tensor.data_type) or (shape is not None and shape != tuple(tensor.dims)):
+        raise AccelsimError(
+            f"input {value.name!r:.80} of shape {list(shape or ())} has a default of another type or shape, "
+            f"{list(tensor.dims)}"
+        )
 
 
 def _check_type(kind: int, what: str) -> None:
@@ -83,16 +126,21 @@ class NodeCheck:
         self._context.opset_imports = versions
         self._context.ir_version = min(ir_version, onnx.IR_VERSION)
         self._versions = versions
+        self.early: dict[str, int] = {}
+        """Operators that are younger than the file says it is, with the version that brought them."""
 
     def __call__(self, node: Any) -> None:
         """Raise AccelsimError where the standard knows the operator, and this is none."""
         version = self._versions.get("", 1)
-        if node.domain not in STANDARD or not onnx.defs.has(node.op_type, version, ""):
+        schema = schema_of(node.op_type, version) if node.domain in STANDARD else None
+        if schema is None:
             return
-        schema = onnx.defs.get_schema(node.op_type, version, "")
         _check_count("input", node.input, schema.inputs, schema.max_input)
         _check_count("output", node.output, schema.outputs, schema.max_output)
         _check_attributes(node.attribute, schema.attributes)
+        if schema.since_version > version:
+            self.early[node.op_type] = int(schema.since_version)
+            return
         bare = type(node)()
         bare.CopyFrom(node)
         bare.domain = ""

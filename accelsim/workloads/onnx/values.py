@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import cache
 from math import prod
 from typing import Any
 
 import numpy as np
 import onnx
 from numpy.typing import NDArray
-from onnx import helper, numpy_helper, shape_inference
+from onnx import TensorProto, helper, numpy_helper, shape_inference
 from onnx.reference import ReferenceEvaluator
 
 from accelsim.errors import AccelsimError
@@ -101,11 +102,13 @@ class Values:
         """Take a weight: its shape, and its value if it is small and at hand."""
         shape = tuple(tensor.dims)
         self.define(tensor.name, shape, tensor.data_type)
-        external = tensor.data_location == onnx.TensorProto.EXTERNAL
+        external = tensor.data_location == TensorProto.EXTERNAL
         if external:
             self._elsewhere[tensor.name] = next(
                 (x.value for x in tensor.external_data if x.key == "location"), "?"
             )
+        elif _filled(tensor):
+            _check_size(tensor)
         if not external and prod(shape) <= LIMIT and (_filled(tensor) or not prod(shape)):
             try:
                 self._data[tensor.name] = numpy_helper.to_array(tensor)
@@ -126,12 +129,9 @@ class Values:
         if node.op_type in ("Shape", "Size") and node.domain in STANDARD:
             self._measure(node)
             return ""
-        try:
-            schema = onnx.defs.get_schema(
-                node.op_type, self.opsets.get("" if node.domain in STANDARD else node.domain, 1),
-                "" if node.domain in STANDARD else node.domain,
-            )  # fmt: skip
-        except Exception:  # no schema: the operator's handler states the shape
+        domain = "" if node.domain in STANDARD else node.domain
+        schema = schema_of(node.op_type, self.opsets.get(domain, 1), domain)
+        if schema is None:  # the operator's handler states the shape
             return ""
         wrong = self._infer(node, schema)
         if not wrong and constant:
@@ -235,6 +235,18 @@ def inner_graphs(node: Any) -> Iterator[Any]:
         yield from attribute.graphs
 
 
+@cache
+def schema_of(op: str, version: int, domain: str = "") -> Any:
+    """What the onnx package knows of an operator, None if nothing.
+
+    Of one that is younger than `version`, its first form: runtimes write some of them before their time.
+    """
+    if onnx.defs.has(op, version, domain):
+        return onnx.defs.get_schema(op, version, domain)
+    every = [s for s in onnx.defs.get_all_schemas_with_history() if (s.name, s.domain) == (op, domain)]
+    return min(every, key=lambda s: int(s.since_version), default=None)
+
+
 def said(fault: Exception) -> str:
     """What the onnx package finds wrong, in a line and without its frame."""
     text = " ".join(str(fault).split()).partition(" ==> Context")[0]
@@ -244,10 +256,31 @@ def said(fault: Exception) -> str:
     return text[:300].rstrip(". ") or type(fault).__name__
 
 
-def _filled(tensor: Any) -> bool:
-    return bool(tensor.raw_data) or any(
-        len(getattr(tensor, field))
-        for field in (
-            "float_data", "int32_data", "int64_data", "double_data", "uint64_data", "string_data",
+def _check_size(tensor: Any) -> None:
+    """Raise AccelsimError unless a weight has as much data as its shape says."""
+    bits = _BITS.get(tensor.data_type)
+    if bits is None:
+        return
+    count = prod(tensor.dims)
+    size = -(-count * bits // 8)
+    fields = [len(getattr(tensor, x)) for x in _FIELDS if len(getattr(tensor, x))]
+    filled = fields in ([], [count if bits >= 8 else size])
+    if tensor.HasField("segment") or not filled or len(tensor.raw_data) not in (0, size):
+        raise AccelsimError(
+            f"weight {tensor.name!r:.80}: its data does not fit its type and shape {list(tensor.dims)}"
         )
-    )  # fmt: skip
+
+
+_BITS = {
+    1: 32, 2: 8, 3: 8, 4: 16, 5: 16, 6: 32, 7: 64, 9: 8, 10: 16, 11: 64, 12: 32, 13: 64, 16: 16, 17: 8, 18: 8,
+    19: 8, 20: 8, 21: 4, 22: 4, 23: 4, 24: 8, 25: 2, 26: 2,
+}  # fmt: skip
+"""Bits of an element in a file by `onnx.TensorProto` type."""
+
+_FIELDS = ("float_data", "int32_data", "int64_data", "double_data", "uint64_data", "string_data")
+
+
+def _filled(tensor: Any) -> bool:
+    return (
+        tensor.HasField("segment") or bool(tensor.raw_data) or any(len(getattr(tensor, x)) for x in _FIELDS)
+    )

@@ -1,0 +1,202 @@
+"""The loop over generations: what the study knows is told again, then asked, evaluated, kept and told."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from accelsim.cosearch.finish import Finished
+from accelsim.cosearch.finish import finish as finish_designs
+from accelsim.cosearch.freed import on_base
+from accelsim.cosearch.generation import Generation
+from accelsim.cosearch.goals import columns_of
+from accelsim.cosearch.phase import DRAWS, Phase
+from accelsim.cosearch.result import SearchResult
+from accelsim.cosearch.screen import screened
+from accelsim.cosearch.setup import Setup
+from accelsim.cosearch.strategies.base import Strategy, load_strategy
+from accelsim.cosearch.study import Study
+from accelsim.engines.base import Engine
+from accelsim.errors import AccelsimError
+from accelsim.mapping.mapper import Cancel, as_question
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How a search stands after a generation."""
+
+    generation: int
+    generations: int
+    result: SearchResult
+    last: Generation
+    candidates_per_s: float
+
+
+Watch = Callable[[Progress], None]
+
+
+def setup_of(study: Study, engine: Engine | None = None) -> Setup:
+    """Of a study's configuration; without an engine only to look at it."""
+    try:
+        columns = columns_of(study.metrics, going_on=engine is not None)
+    except AccelsimError as fault:
+        raise AccelsimError(f"study {study.path}: {fault}") from None
+    return Setup(study.config, engine, columns)
+
+
+def check_fits(study: Study, known: Generation, phase: Phase) -> None:
+    """Raise AccelsimError where a generation is none of the search that its study names."""
+    genome, limits = phase.genome, len(study.config.limits) + 1
+    fits = (
+        known.phase == phase.name
+        and known.rows.shape == (len(known.values), len(genome.genes))
+        and bool(((known.rows >= 0) & (known.rows <= genome.upper)).all())
+        and known.values.shape[1] == len(study.metrics)
+        and known.excess.shape == (len(known.values), limits)
+    )
+    if not fits:
+        raise AccelsimError(
+            f"study {study.path}: is damaged: a generation of phase {known.phase!r:.40} does not belong to "
+            "its search; restore a copy or begin a new study"
+        )
+
+
+def go_on(
+    study: Study,
+    engine: Engine,
+    evaluations: int,
+    cancel: Cancel | None,
+    watch: Watch | None,
+    patience: int,
+    new: bool = False,
+) -> SearchResult:
+    """Search on until there are so many candidates, then finish the designs of the front.
+
+    patience  see `finish`; new  whether a study without a generation may go
+    """
+    with study:
+        study.lock()
+        setup = setup_of(study, engine)
+        strategy = load_strategy(setup)
+        generations = math.ceil(evaluations / study.config.population)
+        result = SearchResult(setup, study.path)
+        stop = as_question(cancel)
+        n = _replay(study, strategy, result)
+        take_finished(study, result)
+        if evaluations > study.evaluations:
+            study.extend(evaluations)
+        while n < generations and not result.exhausted:
+            if stop():
+                result.interrupted = True
+                break
+            made = generation(strategy, setup)
+            if made is None:
+                result.exhausted = True
+                break
+            done = time.perf_counter()
+            study.write(n, made)
+            result.add(made, strategy.phase)
+            strategy.tell(made.rows, made.values)
+            setup.clock["keeping and learning"] += time.perf_counter() - done
+            n += 1
+            if watch is not None:
+                watch(Progress(n, generations, result, made, len(made.rows) / max(made.seconds, 1e-9)))
+        result.notes = strategy.notes()
+        if result.exhausted and not len(result.generations):
+            if new:
+                study.discard()
+            raise impossible(strategy)
+        if not result.interrupted:
+            began = time.perf_counter()
+            result.interrupted = finish_designs(result, patience, stop, study.keep)
+            setup.clock["finishing"] += time.perf_counter() - began
+        return result
+
+
+def _replay(study: Study, strategy: Strategy, result: SearchResult) -> int:
+    """Tell a strategy all that the study knows; returns the number of generations."""
+    n = 0
+    for n, known in enumerate(study.generations(), 1):
+        rows = strategy.ask()
+        if known.rows.shape != rows.shape or not np.array_equal(known.rows, rows):
+            raise AccelsimError(
+                f"study {study.path}: cannot go on as it began: generation {n} comes out otherwise. It was "
+                f"begun with {_words(study.versions)}; resume it with these versions"
+            )
+        result.add(known, strategy.phase)
+        strategy.tell(rows, known.values)
+    return n
+
+
+def take_finished(study: Study, result: SearchResult) -> None:
+    """What is finished already. Raises AccelsimError where it is of candidates or axes that there are not."""
+    for made in study.finished():
+        if not 0 <= made.candidate < len(result) or not _grantable(made, result):
+            raise AccelsimError(
+                f"study {study.path}: is damaged: a finished design is of no candidate or chip; restore a "
+                "copy or begin a new study"
+            )
+        result.finish(made)
+
+
+def _grantable(made: Finished, result: SearchResult) -> bool:
+    """Whether the base chip could have the freedoms of a finished design."""
+    phase, row = result.genome(made.candidate)
+    try:
+        return not made.granted or (made.base and on_base(phase, row, made.granted) is not None)
+    except (AccelsimError, LookupError, StopIteration, ValueError):
+        return False
+
+
+def _words(versions: dict[str, str]) -> str:
+    return ", ".join(f"{name} {version}" for name, version in versions.items())
+
+
+def generation(strategy: Strategy, setup: Setup) -> Generation | None:
+    """The next generation, evaluated; None if there is nothing left to evaluate."""
+    began = time.perf_counter()
+    phase, spent = strategy.phase, setup.tally
+    before = Counter(phase.rejected)
+    rows = strategy.ask()
+    if not len(rows):
+        return None
+    asked = time.perf_counter()
+    if strategy.phase is not phase:
+        phase, before = strategy.phase, Counter()
+    values, levels = screened(phase, rows)
+    now = setup.tally
+    mapping = now.seconds - spent.seconds
+    setup.clock["mapping"] += mapping
+    setup.clock["decoding genomes"] += time.perf_counter() - asked - mapping
+    setup.clock["proposing"] += asked - began
+    return Generation(
+        phase.name,
+        rows,
+        values,
+        phase.excess(values),
+        *phase.labels(rows),
+        levels,
+        time.perf_counter() - began,
+        now.layers - spent.layers,
+        now.pairs - spent.pairs,
+        now.mappings - spent.mappings,
+        dict(phase.rejected - before),
+        strategy.optimiser.state(),
+    )
+
+
+def impossible(strategy: Strategy) -> AccelsimError:
+    """Why nothing could be evaluated at all."""
+    rejected = strategy.phase.rejected
+    total = sum(rejected.values()) or 1
+    shares = ", ".join(f"{name} {count / total:.0%}" for name, count in rejected.most_common())
+    return AccelsimError(
+        f"search: none of {total} random candidates lies within the envelope of {strategy.setup.base.name} "
+        f"(at least {DRAWS} in a row): {shares or 'nothing was drawn'}. Widen that budget in the "
+        "`search` section, or lower the ranges' minima"
+    )

@@ -1,0 +1,209 @@
+"""`build`: make the tables of a benchmark, chip by chip; what was interrupted goes on."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from shutil import rmtree
+from typing import TYPE_CHECKING, Any
+
+from accelsim import __version__
+from accelsim.engines.threads import ThreadEngine
+from accelsim.errors import AccelsimError
+from accelsim.files import Lock, check_folder, make_folder, write_whole
+from accelsim.json_text import format_json, read_json
+from accelsim.mapping.mapper import Cancel, as_question
+from accelsim.nacos.chips import bases, draws
+from accelsim.nacos.manifest import CONTRACT, Manifest, write_tables
+from accelsim.nacos.nets import Nets
+from accelsim.nacos.pair import tabulate
+from accelsim.nacos.tables import Tables
+
+if TYPE_CHECKING:
+    from accelsim.hardware import Accelerator
+
+DATA = "1"
+"""Version of the shipped tables: append-only, a changed row is another version."""
+
+MAX_NODES = 500_000
+SHIPPED = 16
+"""Times as many for a shipped chip."""
+
+DRAWS = 64
+CHIPS = 32
+TRIES = 10
+"""Draws looked at, for each chip that a base should have."""
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Built:
+    """What `build` did: the manifest of the tables, and their pairs and mappings."""
+
+    manifest: Manifest
+    pairs: int
+    mappings: int
+
+
+def build(
+    out: Path | str,
+    space: str = "macro",
+    *,
+    chips: int = CHIPS,
+    seed: int = 0,
+    max_nodes: int = MAX_NODES,
+    draws: int = DRAWS,
+    workers: int = 1,
+    cancel: Cancel | None = None,
+    progress: Progress | None = None,
+) -> Built | None:
+    """Write `tables.npz` and `manifest.json` to a folder; None where `cancel` asked to stop.
+
+    chips      in all: the shipped ones that keep nothing between layers, then draws from each in turn
+    max_nodes  boxes of tiles after which a front is given up, 16 times as many on a shipped chip; a chip
+               with such a front is left out
+    draws      random mappings a pair
+    progress   called with (chips done, chips in all)
+
+    Chips that are done lie in OUT.part until all are; the same call goes on there. The tables depend neither
+    on interruptions nor on `workers`, threads. Raises AccelsimError for bad input.
+    """
+    out = Path(out)
+    for name, value, least in (("chips", chips, 1), ("seed", seed, 0), ("max_nodes", max_nodes, 1),
+                               ("draws", draws, 1), ("workers", workers, 1)):  # fmt: skip
+        if value < least:
+            raise AccelsimError(f"{name}: must be a whole number from {least}, but got {value}")
+    check_folder(out)
+    nets = Nets(space)
+    part = out.with_name(out.name + ".part")
+    make_folder(part)
+    lock = Lock(part / "lock", str(part))
+    try:
+        work = _Work(part, nets, max_nodes, draws, seed, as_question(cancel))
+        work.question()
+        engine = ThreadEngine(workers)
+        try:
+            found = work.chips(engine, chips, progress)
+        finally:
+            engine.close()
+        if found is None:
+            return None
+        tables = Tables.join([made for _, made in found.values()])
+        manifest = Manifest(
+            space, DATA, seed, max_nodes, draws, [layer.to_dict() for layer in nets.layers],
+            {name: chip.to_dict() for name, (chip, _) in found.items()},
+            {name: chip.hash for name, (chip, _) in found.items()},
+            {base: names for base, names in work.left_out.items() if names}, tables.digest(), __version__,
+        )  # fmt: skip
+        make_folder(out)
+        write_tables(out, manifest, tables)
+    finally:
+        lock.free()
+    rmtree(part, ignore_errors=True)
+    return Built(manifest, tables.pairs, sum(len(r.latency) for r in (tables.front, tables.template)))
+
+
+class _Work:
+    """Chips of one question, each kept as a file once it is known."""
+
+    def __init__(
+        self, part: Path, nets: Nets, max_nodes: int, draws: int, seed: int, stopped: Callable[[], bool]
+    ) -> None:
+        self.part, self.nets, self.seed, self.stopped = part, nets, seed, stopped
+        self.max_nodes, self.draws = max_nodes, draws
+        self.left_out: dict[str, list[str]] = {}
+
+    def question(self) -> None:
+        """Raise AccelsimError where the folder holds parts of other tables."""
+        path = self.part / "question.json"
+        asked: dict[str, Any] = {
+            "space": self.nets.name, "max_nodes": self.max_nodes, "draws": self.draws, "seed": self.seed,
+            "contract": CONTRACT,
+        }  # fmt: skip
+        if path.exists() and read_json(path) != asked:
+            raise AccelsimError(
+                f"{self.part} holds parts of other tables ({json.dumps(read_json(path))}); go on with those, "
+                "or delete the folder"
+            )
+        write_whole(path, format_json(asked))
+
+    def chips(
+        self, engine: ThreadEngine, wanted: int, progress: Progress | None
+    ) -> dict[str, tuple[Accelerator, Tables]] | None:
+        """So many chips, bases in turn."""
+        names = bases()[:wanted]
+        share = math.ceil(wanted / len(names)) * TRIES
+        sources = {name: iter(draws(name, self.seed)) for name in names}
+        tried = dict.fromkeys(names, 0)
+        self.left_out = {name: [] for name in names}
+        found: dict[str, dict[str, tuple[Accelerator, Tables]]] = {name: {} for name in names}
+        count = 0
+        while count < wanted and sources:
+            for base in [*sources]:
+                if count == wanted or base not in sources:
+                    break
+                while (one := next(sources[base], None)) is not None and tried[base] < share:
+                    name, chip = one
+                    tried[base] += 1
+                    made = self._chip(engine, name, chip)
+                    if self.stopped():
+                        return None
+                    if made is not None:
+                        found[base][name] = chip, made
+                        count += 1
+                        break
+                    self.left_out[base].append(name)
+                else:
+                    del sources[base]
+                if progress is not None:
+                    progress(count, wanted)
+        if count < wanted:
+            raise AccelsimError(
+                f"chips: only {count} have fronts that are proved within {self.max_nodes} nodes each; "
+                "ask for fewer, or give more nodes"
+            )
+        return {name: pair for some in found.values() for name, pair in some.items()}
+
+    def _chip(self, engine: ThreadEngine, name: str, chip: Accelerator) -> Tables | None:
+        """Tables of all layers on a chip; None where one is not proved, or where it was asked to stop."""
+        path = self.part / f"{name}.npz"
+        if path.exists():
+            data = path.read_bytes()
+            return Tables.from_bytes(data, str(path)) if data else None
+        failed: list[bool] = []
+
+        def stop() -> bool:
+            return bool(failed) or self.stopped()
+
+        # The largest first: where a chip is to fail, it fails soon. The answer depends on no order.
+        layers = self.nets.layers
+        order = sorted(range(len(layers)), key=lambda i: (-layers[i].points, i))
+        most = self.max_nodes * (1 if "-" in name else SHIPPED)
+        one = partial(_one, chip, most, self.draws, self.seed, stop, failed)
+        found = dict(zip(order, engine.map(one, [layers[i] for i in order])))
+        if self.stopped():
+            return None
+        whole = [made for i in range(len(layers)) if (made := found[i]) is not None]
+        if len(whole) < len(layers):
+            write_whole(path, b"")
+            return None
+        tables = Tables.join(whole)
+        write_whole(path, tables.to_bytes())
+        return tables
+
+
+def _one(
+    chip: Accelerator, max_nodes: int, draws: int, seed: int, stop: Callable[[], bool], failed: list[bool],
+    layer: Any,
+) -> Tables | None:  # fmt: skip
+    if stop():
+        return None
+    made = tabulate(chip, layer, max_nodes=max_nodes, draws=draws, seed=seed, cancel=stop)
+    if made is None:
+        failed.append(True)
+    return made

@@ -1,0 +1,217 @@
+"""Trust: shipped tables are what cost model and exact mapper say today; foreign ones are refused."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+import accelsim
+from accelsim.errors import AccelsimError
+from accelsim.nacos import create
+from accelsim.nacos.build import build
+from accelsim.nacos.chips import adds_up, bases, draws
+from accelsim.nacos.manifest import MANIFEST, TABLES
+from accelsim.nacos.nets import Nets
+from accelsim.nacos.tables import PERCENTS, Tables
+from accelsim.nacos.verify import _reprove, verify
+
+SHIPPED = Path(accelsim.__file__).parent / "nacos" / "data" / "macro"
+
+
+def test_rows_and_proofs_are_what_they_were(bench) -> None:
+    """If this fails the contract has changed: raise CONTRACT and make the tables anew."""
+    found = verify(bench, rows=400, pairs=4, seed=1)
+    assert (found.rows, found.pairs, found.faults) == (400, 4, [])
+
+
+def test_a_changed_row_is_found(bench) -> None:
+    tables = bench.tables
+    energy = np.nextafter(tables.template.energy, np.inf)
+    broken = accelsim.nacos.Bench(
+        bench.manifest,
+        Tables(**{**tables.__dict__, "template": tables.template._replace(energy=energy)}),
+    )
+    found = verify(broken, rows=200, pairs=0)
+    assert 0 < len(found.faults) < 100
+    assert all(fault.startswith("template row") for fault in found.faults)
+
+
+def test_a_front_with_a_point_too_few_is_found(bench) -> None:
+    tables = bench.tables
+    pair = int(np.argmax(np.diff(tables.start) > 1))
+    keep = np.arange(len(tables.front.latency)) != tables.start[pair]
+    start = tables.start - (np.arange(len(tables.start)) > pair)
+    broken = accelsim.nacos.Bench(
+        bench.manifest, Tables(**{**tables.__dict__, "front": tables.front.take(keep), "start": start})
+    )
+    assert _reprove(bench, pair) == ""
+    assert _reprove(broken, pair) == "proved again, it has another front"
+
+
+def test_nothing_random_or_default_beats_the_proof(bench) -> None:
+    tables = bench.tables
+    for pair in range(tables.pairs):
+        front = tables.of(pair)
+        rows = slice(pair * len(PERCENTS), (pair + 1) * len(PERCENTS))
+        for latency, energy in (
+            (tables.template.latency[[pair]], tables.template.energy[[pair]]),
+            (tables.drawn.latency[rows], tables.drawn.energy[rows]),
+        ):
+            # A mapping beats a front if it beats the point that is next below it in latency.
+            inside = np.searchsorted(front.latency, latency, "right") - 1
+            finite = np.isfinite(latency)
+            assert (inside[finite] >= 0).all()
+            assert (energy[finite] >= front.energy[inside[finite]]).all()
+        assert (front.latency >= tables.bound[pair, 0] * (1 - 1e-12)).all()
+        assert (front.energy >= tables.bound[pair, 1] * (1 - 1e-12)).all()
+        assert (np.diff(front.latency) > 0).all()
+        assert (np.diff(front.energy) < 0).all()
+
+
+def test_quantiles_rise(bench) -> None:
+    tables = bench.tables
+    edp = (tables.drawn.latency * tables.drawn.energy).reshape(-1, len(PERCENTS))
+    some = edp[tables.fits > 0]
+    assert np.isfinite(some).all()
+    assert (np.diff(some, axis=1) >= 0).all()
+    assert np.isinf(edp[tables.fits == 0]).all()
+    assert tables.fits.max() <= bench.manifest.draws
+
+
+def test_shipped_chips_are_those_that_ship(bench) -> None:
+    for name in bench.chips:
+        assert adds_up(bench.chip(name))
+        assert name.split("-")[0] in bases()
+        if "-" not in name:
+            assert bench.chip(name).hash == accelsim.load_hardware(name).hash
+    drawn = [pair for pair, _ in zip(draws("nvdla_256", bench.manifest.seed), range(6))]
+    known = {*bench.chips, *bench.manifest.left_out["nvdla_256"]}
+    assert {name for name, _ in drawn} <= known
+    for name, chip in drawn:
+        assert name not in bench.chips or bench.chip(name).hash == chip.hash
+    other = [name for (name, _), _ in zip(draws("nvdla_256", bench.manifest.seed + 1), range(3))]
+    assert not set(other[1:]) & known
+
+
+def test_tables_survive_the_file(bench) -> None:
+    again = Tables.from_bytes(bench.tables.to_bytes(), "x", bench.tables.digest())
+    for name, array in bench.tables.arrays().items():
+        assert np.array_equal(again.arrays()[name], array), name
+
+
+@pytest.fixture
+def copy(tmp_path) -> Path:
+    return Path(shutil.copytree(SHIPPED, tmp_path / "copy"))
+
+
+def _change(folder: Path, **values) -> None:
+    path = folder / MANIFEST
+    path.write_text(json.dumps(json.loads(path.read_text()) | values))
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"contract": 2}, "version 2 of the cost model's contract"),
+        ({"format": 9}, "format must be 1"),
+        ({"sha256": {TABLES: "0" * 64}}, "SHA-256 is not the one in the manifest"),
+        ({"layers": []}, "its layers are not those"),
+        ({"hashes": {}}, "every chip needs a hash"),
+        ({"space": "micro"}, "no benchmark 'micro'"),
+        ({"percents": [1]}, "percents must be"),
+        ({"chips": 3}, "is no manifest"),
+    ],
+)
+def test_foreign_manifests_are_refused(copy, change, words) -> None:
+    create(copy)
+    _change(copy, **change)
+    with pytest.raises(AccelsimError, match=words):
+        create(copy)
+
+
+def test_another_chip_is_refused(copy) -> None:
+    chips = json.loads((copy / MANIFEST).read_text())["chips"]
+    name = next(iter(chips))
+    chips[name]["clock_mhz"] = 1.0
+    _change(copy, chips=chips)
+    with pytest.raises(AccelsimError, match="its hash differs"):
+        create(copy)
+
+
+@pytest.mark.parametrize("at", [0, 40, 1000, 5000, -60, -1])
+def test_a_flipped_byte_is_refused_or_harmless(copy, bench, at) -> None:
+    path = copy / TABLES
+    data = bytearray(path.read_bytes())
+    data[at] ^= 0xFF
+    path.write_bytes(data)
+    try:
+        found = create(copy).tables.digest()
+    except AccelsimError as fault:
+        found = str(fault)
+    assert "damaged" in found or found == bench.tables.digest()  # a byte of the container that nobody reads
+
+
+def test_cut_and_missing_tables_are_refused(copy) -> None:
+    path = copy / TABLES
+    path.write_bytes(path.read_bytes()[:-3000])
+    with pytest.raises(AccelsimError, match="damaged"):
+        create(copy)
+    path.unlink()
+    with pytest.raises(AccelsimError, match="cannot be read"):
+        create(copy)
+    with pytest.raises(AccelsimError, match="no folder of tables"):
+        create(copy / "nowhere")
+
+
+def test_an_interrupted_build_goes_on_and_gives_the_same(tmp_path, monkeypatch) -> None:
+    """Small: of each layer only what takes few nodes is asked for."""
+    monkeypatch.setattr("accelsim.nacos.build.bases", lambda: ("nvdla_64",))
+    few = {"chips": 2, "draws": 4, "max_nodes": 100_000, "seed": 5}
+    monkeypatch.setattr("accelsim.nacos.build.SHIPPED", 1)
+    nets = SimpleNamespace(name="macro", layers=Nets("macro").layers[:5])
+    monkeypatch.setattr("accelsim.nacos.build.Nets", lambda _: nets)
+    asked = []
+    from accelsim.nacos import build as module
+    from accelsim.nacos.pair import tabulate
+
+    def quick(chip, layer, **options):
+        asked.append(layer)
+        return tabulate(chip, _small(layer), **options)
+
+    monkeypatch.setattr(module, "tabulate", quick)
+    whole = build(tmp_path / "a", **few)
+    calls = len(asked)
+    assert build(tmp_path / "b", **few, cancel=lambda: len(asked) > calls + 7) is None
+    assert (tmp_path / "b.part").is_dir()
+    assert not (tmp_path / "b").exists()
+    with pytest.raises(AccelsimError, match="parts of other tables"):
+        build(tmp_path / "b", **few | {"seed": 6})
+    asked.clear()
+    again = build(tmp_path / "b", **few, workers=2)
+    assert len(asked) < calls
+    assert again.manifest.tables == whole.manifest.tables
+    assert not (tmp_path / "b.part").exists()
+    other = build(tmp_path / "c", **few | {"seed": 6})
+    assert other.manifest.tables != whole.manifest.tables
+    more = build(tmp_path / "d", **few | {"draws": 9})
+    assert more.manifest.tables != whole.manifest.tables
+
+
+def _small(layer):
+    """The same kind of layer, its sizes at most 2."""
+    import dataclasses
+
+    sizes = {d: min(v, 2) for d, v in layer.dims.items()}
+    return dataclasses.replace(layer, **sizes)
+
+
+def test_chips_with_unproved_fronts_are_left_out(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr("accelsim.nacos.build.SHIPPED", 1)
+    monkeypatch.setattr("accelsim.nacos.build.bases", lambda: ("nvdla_64",))
+    with pytest.raises(AccelsimError, match="only 0 have fronts"):
+        build(tmp_path / "a", chips=1, max_nodes=1)
