@@ -29,7 +29,7 @@ def check_writable(path: Path | None) -> None:
     if path is None:
         return
     with _explained(path):
-        target = _target(path)
+        target = behind_links(path)
         clear_away(target)
         if target.is_dir():
             raise AccelsimError(f"{path}: is a folder")
@@ -71,7 +71,7 @@ def write_whole(path: Path, content: bytes | str) -> Path:
     """
     data = content.encode() if isinstance(content, str) else content
     with _explained(path):
-        target = _target(path)
+        target = behind_links(path)
         if _special(target):
             target.write_bytes(data)
             return path
@@ -113,13 +113,24 @@ class Lock:
                 raise AccelsimError(
                     f"{what}: another process is writing to it; wait for its end, or stop it"
                 ) from None
+        _held.add(self)
 
     def free(self) -> None:
         """Let go, and leave nothing behind."""
+        _held.discard(self)
         if not self._file.closed:
             with suppress(OSError):
                 self.path.unlink(missing_ok=True)
             self._file.close()
+
+
+_held: set[Lock] = set()
+
+
+def free_locks() -> None:
+    """Let go of all that this process holds, which is about to end."""
+    for lock in list(_held):
+        lock.free()
 
 
 def _lock(file: IO[bytes]) -> None:
@@ -140,8 +151,12 @@ def _lock(file: IO[bytes]) -> None:
     raise BlockingIOError
 
 
-def _target(path: Path) -> Path:
-    return Path(os.path.realpath(path)) if path.is_symlink() else path
+def behind_links(path: Path) -> Path:
+    """The file that a path leads to, there or not. Raises AccelsimError for links that lead in a circle."""
+    target = Path(os.path.realpath(path)) if path.is_symlink() else path
+    if target.is_symlink():
+        raise AccelsimError(f"{path}: is a link that leads back to itself")
+    return target
 
 
 def _special(path: Path) -> bool:

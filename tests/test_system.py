@@ -6,9 +6,12 @@ import csv
 import io
 import json
 import os
+import socket
 import subprocess
 import sys
 import tempfile
+import threading
+import time
 from pathlib import Path
 
 import numba
@@ -20,6 +23,7 @@ from accelsim.cli.app import console
 from accelsim.csv_text import csv_text
 from accelsim.errors import MOST
 from accelsim.files import Lock, check_writable, write_whole
+from accelsim.text_file import read_bytes
 from cost_models import _jit
 from tests.command import run
 
@@ -288,6 +292,31 @@ def test_one_writer(tmp_path) -> None:
     first.free()
     Lock(path, "x").free()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_no_file_is_not_waited_for(tmp_path, capsys) -> None:
+    """A pipe that nobody writes to, devices without an end, a socket, a folder."""
+    pipe, link = tmp_path / "pipe.json", tmp_path / "zero.json"
+    os.mkfifo(pipe)
+    link.symlink_to("/dev/zero")
+    assert read_bytes(pipe, 10) == b""
+    with socket.socket(socket.AF_UNIX) as name:
+        name.bind(str(tmp_path / "socket.json"))
+    for file, said in (
+        (pipe, "JSON"), (link, "it is a device"), (tmp_path / "socket.json", "No such device"),
+        (tmp_path, "folder"),
+    ):  # fmt: skip
+        with pytest.raises(AccelsimError):
+            read_bytes(file, 10) or accelsim.load_network(file)
+        code, out, err = run(capsys, "evaluate", "example", "lenet5", "--mapping", str(file))
+        assert (code, out, err.count("\n")) == (2, "", 1), said
+    net = json.dumps(accelsim.load_network("lenet5").to_dict())
+    writer = threading.Thread(target=pipe.write_text, args=(net,))
+    with open(pipe, "rb", opener=lambda path, flags: os.open(path, flags | os.O_NONBLOCK)):
+        writer.start()  # it has the pipe open, and waits for a reader
+        time.sleep(0.1)
+        assert read_bytes(pipe, 10**6).decode() == net
+    writer.join()
 
 
 # -- text from outside -----------------------------------------------------------------------------------

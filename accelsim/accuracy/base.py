@@ -12,10 +12,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from accelsim.errors import AccelsimError
+from accelsim.text_file import read_bytes
 from accelsim.workloads.spaces import Space, Subnet, load_space
 from accelsim.workloads.spaces.genes import Genomes
 
 ONE_SHOT = "one-shot"
+
+LARGEST = 256 * 2**20
+"""Bytes: bigger files, or zip members, are refused."""
 
 KINDS = ("measured", "published", "predicted", "surrogate", ONE_SHOT, f"unranked {ONE_SHOT}")
 """measured: a test of these weights; published: a paper or repository states it, often after fine-tuning;
@@ -87,15 +91,15 @@ class AccuracySource(ABC):
         return ""
 
     @classmethod
-    def fingerprint(cls, file: str) -> str:
+    def fingerprint(cls, file: str, name: str = "") -> str:
         """SHA-256 of what the answers come from, if it may change: here the file, "" without one.
 
-        A study that goes on with another one is refused. Raises AccelsimError for a file that cannot be read.
+        A study that goes on with another one is refused. `name` is the source's in messages. Raises
+        AccelsimError for a file that cannot be read.
         """
-        try:
-            return hashlib.sha256(Path(file).read_bytes()).hexdigest() if file else ""
-        except OSError as fault:
-            raise AccelsimError(f"accuracy {file}: cannot be read: {fault.strerror or fault}") from None
+        if not file:
+            return ""
+        return hashlib.sha256(read_bytes(file, LARGEST, f"accuracy {name or file}")).hexdigest()
 
     @abstractmethod
     def kinds(self, space: Space) -> tuple[str, ...]:

@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from accelsim.accuracy.base import ONE_SHOT, AccuracyError, AccuracySource, nearest_space
+from accelsim.accuracy.base import LARGEST, ONE_SHOT, AccuracyError, AccuracySource, nearest_space
 from accelsim.accuracy.fashion_mnist import Labelled, held_out_files, read_folder
 from accelsim.accuracy.kept import KeptCounts
-from accelsim.errors import AccelsimError
+from accelsim.text_file import read_bytes
 from accelsim.workloads.spaces import Space
 from accelsim.workloads.spaces.genes import Genomes
 
@@ -66,14 +66,11 @@ class OneShotSource(AccuracySource):
         return f"{SPACE}: {evidence()}"
 
     @classmethod
-    def fingerprint(cls, file: str) -> str:
+    def fingerprint(cls, file: str, name: str = "") -> str:
         """SHA-256 of the weights and the images."""
         digest = hashlib.sha256("".join(manifest()["sha256"].values()).encode())
         for path in held_out_files(Path(file)) if file else ():
-            try:
-                digest.update(path.read_bytes())
-            except OSError as fault:
-                raise AccelsimError(f"{path}: cannot be read: {fault.strerror or fault}") from None
+            digest.update(read_bytes(path, LARGEST))
         return digest.hexdigest()
 
     def kinds(self, space: Space) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ validation set here; what each line below was calibrated on stands beside it.
 
 from __future__ import annotations
 
+import io
 import zipfile
 from collections.abc import Callable
 from itertools import pairwise
@@ -16,9 +17,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from accelsim.accuracy.base import AccuracyError, AccuracySource, nearest_space
-from accelsim.accuracy.torch_file import LARGEST, load_tensors
+from accelsim.accuracy.base import LARGEST, AccuracyError, AccuracySource, nearest_space
+from accelsim.accuracy.torch_file import load_tensors
 from accelsim.errors import AccelsimError
+from accelsim.text_file import read_bytes
 from accelsim.workloads.spaces import Space
 from accelsim.workloads.spaces.genes import Genomes
 
@@ -176,19 +178,18 @@ MOST_ARRAYS = 1000
 
 
 def _npz(path: Path) -> dict[str, NDArray[Any]]:
+    data = io.BytesIO(read_bytes(path, LARGEST))
     try:
-        with zipfile.ZipFile(path) as members:  # np.load would unpack a megabyte to gigabytes
+        with zipfile.ZipFile(data) as members:  # np.load would unpack a megabyte to gigabytes
             parts = members.infolist()
             if sum(info.file_size for info in parts) > LARGEST:
                 raise AccelsimError(f"{path}: its arrays take more than {LARGEST} bytes")
             if len(parts) > MOST_ARRAYS:
                 raise AccelsimError(f"{path}: has more than {MOST_ARRAYS} arrays")
-        with np.load(path, allow_pickle=False) as archive:
+        with np.load(data, allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files}
     except AccelsimError:
         raise
-    except OSError as fault:
-        raise AccelsimError(f"{path}: cannot be read: {fault.strerror or fault}") from None
     except Exception as fault:  # a damaged archive can raise nearly anything
         raise AccelsimError(f"{path}: not a .npz file of plain arrays ({fault})") from None
 

@@ -20,10 +20,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from accelsim.accuracy.base import LARGEST
 from accelsim.errors import AccelsimError
-
-LARGEST = 256 * 2**20
-"""Bytes: bigger files, or zip members, are refused."""
+from accelsim.text_file import read_bytes
 
 MOST_OPCODES = 200_000
 """Of one pickle: those of real checkpoints have some thousands."""
@@ -63,12 +62,7 @@ def load_tensors(path: str | Path) -> dict[str, NDArray[Any]]:
     Raises TorchFileError, also for a file that would call anything, and AccelsimError if it cannot be read.
     """
     path = Path(path)
-    try:
-        if path.stat().st_size > LARGEST:
-            raise TorchFileError(f"{path}: at most {LARGEST} bytes, but it has {path.stat().st_size}")
-        data = path.read_bytes()
-    except OSError as fault:
-        raise AccelsimError(f"{path}: cannot be read: {fault.strerror or fault}") from None
+    data = read_bytes(path, LARGEST, kind=TorchFileError)
     try:
         tree, storages = _zip(data) if data.startswith(b"PK\x03\x04") else _legacy(data)
         state = tree["state_dict"] if isinstance(tree, dict) and "state_dict" in tree else tree

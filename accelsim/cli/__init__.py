@@ -29,9 +29,10 @@ from accelsim.cli import (  # noqa: F401 (each adds its commands)
     validate,
     warmup,
 )
-from accelsim.cli.app import app
+from accelsim.cli.app import abandoned, app
 from accelsim.cli.environment import check_environment
 from accelsim.errors import AccelsimError, message_text
+from accelsim.files import free_locks
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -54,13 +55,22 @@ def main(arguments: list[str] | None = None) -> None:
             raise
         code = _give_up_output(141)
     except KeyboardInterrupt:
-        code = 130
+        code = _say("stopped", 130)
     except MemoryError:
         code = _say("there is not enough memory for this", 2)
     except OSError as fault:
         where = f"{fault.filename}: " if fault.filename is not None else ""
         code = _give_up_output(_say(f"{where}{fault.strerror or fault}", 2))
+    if abandoned.is_set() and arguments is None:
+        _leave(code)
     raise SystemExit(code)
+
+
+def _leave(code: int) -> None:
+    """End without waiting for threads and workers; these end with this process, wherever they are."""
+    free_locks()
+    _give_up_output(code)
+    os._exit(code)
 
 
 def _run(arguments: list[str] | None) -> int:

@@ -9,13 +9,29 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
+import typer.core
 
 from accelsim.cli import complete
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+
+class Commands(typer.core.TyperGroup):
+    """Ctrl-C ends a command in one line; what a KeyboardInterrupt says is added to it."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command of a context."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as stop:
+            exec("")  # Python forgets that one went through generated code, and would end by the signal
+            print(f"accelsim: stopped{stop}", file=sys.stderr)
+            raise typer.Exit(130) from None
+
+
 app = typer.Typer(
+    cls=Commands,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     help="Price, map and jointly search networks and accelerators.",
@@ -86,14 +102,35 @@ def console() -> Console:
     )
 
 
+STOP_S = 2.0
+"""Seconds that work of no use any more may take to end after Ctrl-C."""
+
+abandoned = threading.Event()
+"""Whether a thread, or a worker that it waits for, is still at work that nobody wants."""
+
 _Result = TypeVar("_Result")
 
 
-def until_stopped(work: Callable[[threading.Event], _Result]) -> tuple[_Result, bool]:
-    """(what `work` returns, whether Ctrl-C asked it to stop by setting the event); a second one ends it all.
+def compiling() -> bool:
+    """Whether a kernel is being compiled, which hears of no stop."""
+    if "numba" not in sys.modules:
+        return False
+    from numba.core.compiler_lock import global_compiler_lock
+
+    lock: Any = global_compiler_lock._lock
+    if lock._is_owned() or not lock.acquire(blocking=False):
+        return True
+    lock.release()
+    return False
+
+
+def until_stopped(work: Callable[[threading.Event], _Result], useless: bool = False) -> tuple[_Result, bool]:
+    """(what `work` returns, whether Ctrl-C asked it to stop by setting the event); a second one ends it all,
+    and so do STOP_S after the first where a part of the work is `useless`, or kernels are being compiled.
+    Raises KeyboardInterrupt then: the work may still go on, and `abandoned` is set.
 
     The work runs in a thread of its own, so that the signal is heard while a kernel runs.
-    """
+    """  # fmt: skip
     stop, ended = threading.Event(), threading.Event()
     out: list[_Result] = []
     faults: list[BaseException] = []
@@ -113,11 +150,16 @@ def until_stopped(work: Callable[[threading.Event], _Result]) -> tuple[_Result, 
     before = signal.signal(signal.SIGINT, ask)
     try:
         threading.Thread(target=run, daemon=True).start()
-        ended.wait()
+        while not ended.wait(0.5):
+            if stop.is_set() and not ended.wait(STOP_S) and (useless or compiling()):
+                raise KeyboardInterrupt
+    except KeyboardInterrupt:
+        abandoned.set()
+        raise
     finally:
         signal.signal(signal.SIGINT, before)
     if faults:
-        raise faults[0]
+        raise KeyboardInterrupt if useless and stop.is_set() else faults[0]
     return out[0], stop.is_set()
 
 

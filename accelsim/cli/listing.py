@@ -13,10 +13,11 @@ from accelsim.cli.options import AsJson
 
 @app.command("list")
 def list_shipped(as_json: AsJson = False) -> None:
-    """List the shipped machines, networks, subnet spaces, sources of accuracy and metrics."""
+    """List the shipped machines, networks, subnet spaces, sources of accuracy, benchmarks and metrics."""
     from accelsim.accuracy import KNOWN
     from accelsim.cosearch.metrics import METRICS, load_metric
     from accelsim.hardware import hardware_names, load_hardware, microcontroller_names
+    from accelsim.nacos.nets import SPACES
     from accelsim.workloads.load import network_names
     from accelsim.workloads.spaces import space_names
 
@@ -26,9 +27,9 @@ def list_shipped(as_json: AsJson = False) -> None:
 
         names = {
             "accelerators": hardware_names(), "microcontrollers": microcontroller_names(),
-            "networks": network_names(), "spaces": space_names(), "accuracies": KNOWN.names(),
+            "networks": network_names(), "spaces": space_names(), "metrics": METRICS.names(),
+            "benchmarks": tuple(SPACES), "accuracies": KNOWN.names(),
             "unranked": [name for name, said in standing.items() if "unranked" in said],
-            "metrics": METRICS.names(),
         }  # fmt: skip
         print(json.dumps({what: list(some) for what, some in names.items()}, indent=1))
         return
@@ -46,6 +47,7 @@ def list_shipped(as_json: AsJson = False) -> None:
     print("accuracies:")
     for name, said in standing.items():
         print(f"  {name:14} {said}".rstrip())
+    print("benchmarks:\n  " + "\n  ".join(SPACES))
     print("metrics:")
     for metric in map(load_metric, METRICS.names()):
         print(f"  {metric.name:14} {metric.unit:4} --{metric.bound.replace('_', '-')}")

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from accelsim.cli import complete
-from accelsim.cli.app import Hardware, app, progress
+from accelsim.cli.app import Hardware, app, progress, until_stopped
 from accelsim.cli.options import (
     Budget,
     EngineName,
@@ -56,10 +56,13 @@ def lut(
     check_suffix(output, (".json",))
     hw = load_hardware(hardware)
     with progress("pricing blocks") as tick:
-        table = build_table(
-            hw, space, mapper=mapper, objective=objective, budget=budget, seed=seed, model=model,
-            resolutions=tuple(resolution or ()), subnets=check, engine=engine, workers=workers,
-            scheduler=scheduler, progress=tick,
+        table, _ = until_stopped(
+            lambda stop: build_table(
+                hw, space, mapper=mapper, objective=objective, budget=budget, seed=seed, model=model,
+                resolutions=tuple(resolution or ()), subnets=check, engine=engine, workers=workers,
+                scheduler=scheduler, cancel=stop, progress=tick,
+            ),
+            useless=True,
         )  # fmt: skip
     write_whole(output, format_json(table.to_dict(), 160))
     print(f"{output}: {table.space.num_blocks} blocks of {table.space.name} on {hw.name}, mapper {mapper}")

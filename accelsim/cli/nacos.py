@@ -9,6 +9,7 @@ import typer
 
 from accelsim.cli import complete
 from accelsim.cli.app import Wide, app, console, progress, until_stopped
+from accelsim.cli.look import with_look
 from accelsim.cli.options import AsJson, ObjectiveName, Seed
 from accelsim.errors import AccelsimError
 
@@ -167,6 +168,57 @@ def verify(
         )
     if found.faults:
         raise AccelsimError("; ".join(found.faults[:3]))
+
+
+@nacos.command()
+@with_look
+def score(
+    optimisers: Annotated[
+        str, typer.Option(help="Of random, local, nsga2, nested, sequential, blockwise; default: all.")
+    ] = "",
+    chip: ChipChoice = None,
+    objectives: Annotated[str | None, typer.Option(help="Two or more, as in `accelsim nacos front`.")] = None,
+    seeds: Annotated[int, typer.Option(help="Runs of each optimiser.", min=1)] = 10,
+    mappings: Annotated[int, typer.Option(help="Priced for each layer on each chip.", min=1)] = 500,
+    mapper: Annotated[
+        str | None,
+        typer.Option(
+            "--mapper",
+            help="Searches really, as genetic; default: a draw from the tables' random mappings.",
+            autocompletion=complete.mappers,
+        ),
+    ] = None,
+    tables: Folder = None,
+    space: SpaceName = "macro",
+    accuracy: AccuracyFrom = None,
+    plot: Annotated[Path | None, typer.Option(help="Draw .png, .svg or .pdf: regret over the clock.")] = None,
+    wide: Wide = False,
+    as_json: AsJson = False,
+    as_csv: AsCsv = False,
+) -> None:
+    """Score the shipped optimisers: regret after 1, 3, 10 and 30 % of the space, median and quartiles."""
+    from accelsim.nacos.optimisers import OPTIMISERS
+    from accelsim.nacos.score import score as run
+    from accelsim.report import figures
+    from accelsim.report.nacos import score_figure, score_table
+
+    if plot is not None:
+        figures.check_path(plot)
+    bench = _open(tables, space, accuracy, as_json, as_csv)
+    with progress("scoring") as tick:
+        found = run(
+            bench, optimisers.split(",") if optimisers else [*OPTIMISERS], chip=chip,
+            objectives=objectives.split(",") if objectives else None, seeds=seeds, mappings=mappings,
+            mapper=mapper, progress=tick,
+        )  # fmt: skip
+    if plot is not None:
+        figures.save(score_figure(found), plot)
+    if as_json:
+        _json({"data": bench.manifest.data, "about": found.brief(), "rows": found.to_rows()})
+    elif as_csv:
+        _csv(found.to_rows())
+    else:
+        console().print(score_table(found))
 
 
 def _open(tables: Path | None, space: str, accuracy: str | None, as_json: bool, as_csv: bool) -> Any:

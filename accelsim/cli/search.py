@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from accelsim.cli import complete
-from accelsim.cli.app import Hardware, Wide, app, console
+from accelsim.cli.app import Hardware, Wide, abandoned, app, compiling, console
 from accelsim.cli.look import with_look
 from accelsim.cli.network import AllowUnknown, Dims, Shapes, load_all
 from accelsim.cli.options import (
@@ -285,12 +285,16 @@ def resume_hint(result: SearchResult) -> str:
 def watching() -> Iterator[tuple[Event, Any]]:
     """(event that Ctrl-C sets, function to call after each generation): a live line on a terminal.
 
-    The first Ctrl-C ends the search after its generation, the second at once.
+    The first Ctrl-C ends the search after its generation, the second at once; so does the first while
+    kernels are compiled.
     """
-    stop = Event()
+    from cost_models._jit import is_compiled
+
+    stop, cold = Event(), not is_compiled()
 
     def interrupt(*_: object) -> None:
-        if stop.is_set():
+        if stop.is_set() or (cold and compiling()):
+            abandoned.set()
             raise KeyboardInterrupt
         stop.set()
         print("\nfinishing this generation; press Ctrl-C again to stop at once", file=sys.stderr)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from accelsim.cli import complete
-from accelsim.cli.app import Hardware, Wide, app, console, progress
+from accelsim.cli.app import Hardware, Wide, app, console, progress, until_stopped
 from accelsim.cli.look import with_look
 from accelsim.cli.network import AllowUnknown, Dims, Shapes, load_all
 from accelsim.cli.options import (
@@ -84,15 +84,17 @@ def sweep(
     given = load_all(networks, batch, resolution, dims, shapes, allow_unknown)
     try:
         with progress("pricing machines") as tick:
-            table = run(
-                hardware, given, vary, mapper=mapper, objective=objective or ["edp"], budget=budget,
-                seed=seed, model=model, fuse=fuse, engine=engine, workers=workers, scheduler=scheduler,
-                out=output, fresh=fresh, progress=tick,
+            table, _ = until_stopped(
+                lambda stop: run(
+                    hardware, given, vary, mapper=mapper, objective=objective or ["edp"], budget=budget,
+                    seed=seed, model=model, fuse=fuse, engine=engine, workers=workers, scheduler=scheduler,
+                    out=output, fresh=fresh, cancel=stop, progress=tick,
+                ),
+                useless=True,
             )  # fmt: skip
     except KeyboardInterrupt:
         left = f"; the same command goes on from {output}.part" if output is not None else ""
-        typer.echo(f"accelsim: stopped{left}", err=True)
-        raise SystemExit(130) from None
+        raise KeyboardInterrupt(left) from None
     if not table.ok.rows:
         raise AccelsimError(f"no point of the sweep works: {table.rows[0]['status']}")
     if plot is not None:

@@ -113,6 +113,7 @@ def configure(
         fuse=told,
         screen=screen,
         weights=weighed,
+        around=True,
     )
     setup = Setup(config)
     if isinstance(setup.nets, SubnetSpace) and source_file(accuracy)[1] and not setup.goals.uses_accuracy:

@@ -86,6 +86,7 @@ class SearchResult(Shown):
         self.exhausted = False
         self.finished: dict[Name, Finished] = {}
         """Designs mapped anew, by candidate, whether it is its network on the base chip, and with what."""
+        self._freed: dict[Granted, Accelerator] = {(): unsearched(setup.base)}
         self.notes: tuple[str, ...] = ()
         self._apart = False
 
@@ -222,7 +223,7 @@ class SearchResult(Shown):
             plain, metrics=metrics, base=made.base, granted=made.granted, mapper=made.mapper,
             feasible=feasible, level=LEVELS[MAPPED],
         )  # fmt: skip
-        return replace(found, hardware=brief(self.design(found).chip)) if made.base else found
+        return replace(found, hardware=brief(self.chip_at_home(made.granted))) if made.base else found
 
     def _searched(self, index: int) -> Found:
         g, row = self._place(index)
@@ -306,8 +307,13 @@ class SearchResult(Shown):
         made = phase.design(row)
         if not found.base:
             return made
-        base = unsearched(self.setup.base)
-        return made._replace(chip=with_freedoms(base, found.granted) if found.granted else base)
+        return made._replace(chip=self.chip_at_home(found.granted))
+
+    def chip_at_home(self, granted: Granted) -> Accelerator:
+        """The base chip with some freedoms."""
+        if granted not in self._freed:
+            self._freed[granted] = with_freedoms(self._freed[()], granted)
+        return self._freed[granted]
 
     def mappings(self, found: Found, pricer: NetworkPricer | None = None) -> tuple[NetworkMapping, ...]:
         """The mappings that the candidate was priced with, one set a network: found again, same seed.

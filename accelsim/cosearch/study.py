@@ -31,8 +31,9 @@ class Study:
         metrics: Sequence[Record],
     ) -> None:
         self._db = connection
-        self._lock: sqlite3.Connection | None = None
+        self._lock: files.Lock | None = None
         self.path = path
+        self._file = None if path is None else files.behind_links(path)
         self.config = config
         self.metrics = tuple(metrics)
 
@@ -55,37 +56,52 @@ class Study:
             "metrics": json.dumps([record._asdict() for record in metrics]),
         }
         meta["seal"] = seal(meta, 0, config.hash)
-        temporary = None if path is None else files.temporary(path)
-        if path is None or temporary is None:
+        if path is None:
             return cls(filled(connect(None, "rwc"), metrics, meta), path, config, metrics)
+        real = files.behind_links(path)
+        temporary = files.temporary(real)
         try:
             with explained(path):
-                files.clear_away(path)
+                files.clear_away(real)
                 with closing(connect(temporary, "rwc")) as db:
                     filled(db, metrics, meta)
-            os.link(temporary, path)  # there from one moment to the next, and never in the place of another
+            os.link(temporary, real)  # there from one moment to the next, and never in the place of another
         except FileExistsError:
             raise AccelsimError(f"study {path}: exists already; resume it or choose another name") from None
         except OSError:  # a file system without links
-            temporary.rename(path)
+            temporary.rename(real)
         finally:
             with suppress(OSError):
                 temporary.unlink(missing_ok=True)
-        files.settle_folder(path.parent)
+        files.settle_folder(real.parent)
         return cls.open(path, write=True)
 
     @classmethod
     def open(cls, path: Path, write: bool = False) -> Study:
         """An existing study. Raises AccelsimError for what is no study, is damaged or of a newer version."""
+        real = files.behind_links(path)
         if not path.is_file():
-            what = "is a folder" if path.is_dir() else "no such file"
+            what = (
+                "is a folder"
+                if path.is_dir()
+                else "is a pipe or a device"
+                if path.exists()
+                else "no such file"
+            )
             raise AccelsimError(f"study {path}: {what}")
+        if write:
+            files.clear_away(real)
+            if real.stat().st_nlink > 1:  # each name would have a log of its own
+                raise AccelsimError(
+                    f"study {path}: has other names (hard links), under which it could be written to at the "
+                    "same time; go on with a copy"
+                )
         if write and not os.access(path, os.W_OK):  # SQLite would find out too, and leave files beside it
             raise AccelsimError(
                 f"study {path}: may not be written; make the file writable, or choose another with --study"
             )
         with explained(path):
-            db = connect(path, "rw" if write else "ro")
+            db = connect(real, "rw" if write else "ro")
             try:
                 config, metrics = checked(path, db)
                 if write:
@@ -101,37 +117,25 @@ class Study:
 
         Raises AccelsimError if another process writes to the study.
         """
-        if self.path is None or self._lock is not None:
+        if self._file is None or self._lock is not None:
             return
-        guard = self.path.with_name(self.path.name + ".lock")
+        self._lock = files.Lock(self._file.with_name(self._file.name + ".lock"), f"study {self.path}")
         with explained(self.path):
-            self._lock = sqlite3.connect(guard, timeout=0.0, isolation_level=None, check_same_thread=False)
-            try:
-                self._lock.execute("BEGIN EXCLUSIVE")
-            except sqlite3.OperationalError as fault:
-                self._lock.close()
-                self._lock = None
-                if "locked" not in str(fault):
-                    raise
-                raise AccelsimError(
-                    f"study {self.path}: another process is writing to it; wait for its end, or stop it"
-                ) from None
             self._db.execute("BEGIN IMMEDIATE")  # a file that cannot be written says so now
             self._db.execute("ROLLBACK")
 
     def close(self) -> None:
         """Free the file."""
         self._db.close()
-        if self._lock is not None and self.path is not None:
-            self.path.with_name(self.path.name + ".lock").unlink(missing_ok=True)
-            self._lock.close()
+        if self._lock is not None:
+            self._lock.free()
             self._lock = None
 
     def discard(self) -> None:
         """Close a study and delete it."""
         self.close()
-        if self.path is not None:
-            self.path.unlink(missing_ok=True)
+        if self._file is not None:
+            self._file.unlink(missing_ok=True)
 
     def __enter__(self) -> Study:
         return self

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -11,6 +12,9 @@ from typing import TypeVar, cast
 
 from accelsim.errors import AccelsimError
 from accelsim.names import Registry
+
+QUIET = "ignore:resource_tracker"
+"""It clears up after a command that does not end in order, and need not tell."""
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -26,7 +30,11 @@ def deaf() -> Iterator[None]:
         return
     from multiprocessing import resource_tracker
 
-    resource_tracker.ensure_running()  # it clears the mask where it is started
+    sys.warnoptions.append(QUIET)
+    try:
+        resource_tracker.ensure_running()  # it clears the mask where it is started
+    finally:
+        sys.warnoptions.remove(QUIET)
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
@@ -68,11 +76,17 @@ class Engine(ABC):
     def close(self) -> None:
         """Free the workers."""
 
+    def abandon(self) -> None:  # noqa: B027 (nothing, for most)
+        """Leave, without waiting for what is being done; workers may end with this process only."""
+
     def __enter__(self) -> Engine:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self.close()
+    def __exit__(self, kind: object, *_: object) -> None:
+        if kind is KeyboardInterrupt:
+            self.abandon()
+        else:
+            self.close()
 
 
 ENGINES = Registry(

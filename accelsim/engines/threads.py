@@ -46,3 +46,8 @@ class ThreadEngine(Engine):
         """Free the threads."""
         if self._pool is not None:
             self._pool.shutdown(cancel_futures=True)
+
+    def abandon(self) -> None:
+        """See `Engine.abandon`."""
+        if self._pool is not None:
+            self._pool.shutdown(wait=False, cancel_futures=True)

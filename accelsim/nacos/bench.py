@@ -113,6 +113,10 @@ class Bench:
             )  # fmt: skip
         return self._schedules[chip]
 
+    def overhead(self, chip: str) -> tuple[float, float]:
+        """Cycles and pJ of an inference beyond its layers."""
+        return self._schedule(chip).overhead
+
     # -- figures -------------------------------------------------------------------------------------
 
     def query_by_index(

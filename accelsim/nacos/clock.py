@@ -50,7 +50,7 @@ class Clock:
             key = chip, n, mappings, seed, mapper
             if key not in self._known:
                 if mapper is None:
-                    self._known[key], spent = self._sampled(made.first + n, mappings, seed), mappings
+                    self._known[key], spent = self.sampled(made.first + n, mappings, seed), mappings
                 else:
                     found = map_layer(bench.chip(chip), bench.nets.layers[n], mapper, "edp", mappings, seed)
                     self._known[key] = found.cost.latency_cycles, found.cost.energy_pj
@@ -67,7 +67,7 @@ class Clock:
         word = f"best of {mappings}" if mapper is None else f"{mapper} {mappings}"
         return row | {"schedule": word} | bench._figures(chip, latency, energy), cost, dict(self.total)
 
-    def _sampled(self, pair: int, mappings: int, seed: int) -> tuple[float, float]:
+    def sampled(self, pair: int, mappings: int, seed: int) -> tuple[float, float]:
         """Cycles and pJ of the better of the template and the best of so many random mappings."""
         tables = self.bench.tables
         rng = np.random.default_rng([seed, pair, mappings])

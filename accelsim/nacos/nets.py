@@ -56,8 +56,24 @@ class Nets:
         return self.space.params(self.rows)
 
     @cached_property
-    def _numbers(self) -> dict[bytes, int]:
-        return {row.tobytes(): i for i, row in enumerate(self.rows)}
+    def _table(self) -> NDArray[np.int64]:
+        """Number of the network of every genome, by its genes."""
+        choices = [len(gene.values) for gene in self.space.genes]
+        every = np.stack(np.unravel_index(np.arange(np.prod(choices)), choices), axis=1)
+        numbers = {row.tobytes(): i for i, row in enumerate(self.rows)}
+        same = self.space.canonical(every)
+        return np.array([numbers[row.tobytes()] for row in same]).reshape(choices)
+
+    @cached_property
+    def neighbours(self) -> tuple[NDArray[np.int64], ...]:
+        """For each network those that differ from it in one gene, rising."""
+        near = []
+        for column, gene in enumerate(self.space.genes):
+            for value in range(len(gene.values)):
+                rows = self.rows.copy()
+                rows[:, column] = value
+                near.append(self.numbers(rows))
+        return tuple(np.setdiff1d(some, [i]) for i, some in enumerate(np.stack(near, axis=1)))
 
     def arch(self, i: int) -> str:
         """The code of a network; `index` reads it back."""
@@ -66,11 +82,11 @@ class Nets:
     def index(self, arch: str) -> int:
         """Number of the network that a code stands for; several codes may be one. Raises AccelsimError."""
         subnet = self.space.parse(arch.removeprefix(f"{self.space.name}:"))
-        return self.index_of(self.space.encode(subnet))
+        return int(self.numbers(self.space.encode(subnet)[None])[0])
 
-    def index_of(self, genome: NDArray[np.int64]) -> int:
-        """Number of the network of a genome [genes]."""
-        return self._numbers[self.space.canonical(genome)[0].tobytes()]
+    def numbers(self, genomes: NDArray[np.int64]) -> NDArray[np.int64]:
+        """[n] numbers of the networks of genomes [n, genes]."""
+        return np.asarray(self._table[tuple(genomes.T)])
 
     def network(self, i: int) -> Network:
         """The network itself."""

@@ -111,9 +111,12 @@ class BenchTask:
 
     def hypervolume(self, points: NDArray[np.float64]) -> float:
         """Of values [n, objectives]."""
+        return self.hypervolume_of(self.costs(points))
+
+    def hypervolume_of(self, costs: NDArray[np.float64]) -> float:
+        """Of costs [n, objectives], as `costs` makes them."""
         from moocore import hypervolume
 
-        costs = self.costs(points)
         costs = costs[(costs < self.reference).all(axis=1)]  # not a number is less than nothing
         if not len(costs):
             return 0.0

@@ -109,6 +109,7 @@ def design() -> Schema:
             "model": TEXT,
             "fuse": {"anyOf": [TEXT, items(said("As in a mapping file.", {"type": "object"}))]},
             "screen": {"type": "boolean"},
+            "around": {"type": "boolean"},
         },
         "required": needs,
     }

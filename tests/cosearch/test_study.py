@@ -225,6 +225,41 @@ def test_two_writers(study, capsys) -> None:
     assert len(resume(study, 32)) == 32
 
 
+def test_a_link_to_a_study_is_the_study(study, whole, capsys) -> None:
+    """What is still in its log is read, too; one lock for all names; a link may be there before its study."""
+    link, early = study.with_name("link.study"), study.with_name("early.study")
+    link.symlink_to(study)
+    early.symlink_to("new.study")
+    with Study.open(link, write=True) as first:
+        first.lock()
+        first.extend(EVALUATIONS + 8)
+        assert study.with_name("a.study-wal").stat().st_size > 0
+        with Study.open(link) as opened:
+            assert opened.evaluations == EVALUATIONS + 8
+        for name in (study, link):
+            message = fails("study", "resume", str(name), "--evaluations", "32", capsys=capsys)
+            assert "another process is writing to it" in message
+    assert len(resume(link)) == EVALUATIONS + 8
+    assert len(accelsim.load_study(study)) == EVALUATIONS + 8
+    assert same(accelsim.search(**TINY, evaluations=EVALUATIONS, study=early), whole)
+    assert early.is_symlink()
+    assert same(accelsim.load_study(study.with_name("new.study")), whole)
+
+
+def test_what_a_study_may_not_be(study, finished, tmp_path, capsys) -> None:
+    """A link to itself, a pipe, and to be written to one of several hard links, which SQLite cannot tell."""
+    circle, pipe, other = (tmp_path / name for name in ("circle.study", "pipe.study", "other.study"))
+    circle.symlink_to(circle)
+    os.mkfifo(pipe)
+    other.hardlink_to(study)
+    for path, said in ((circle, "leads back to itself"), (pipe, "is a pipe")):
+        assert said in fails("study", "show", str(path), capsys=capsys)
+        assert said in fails(*COMMAND, "--study", str(path), capsys=capsys)
+    assert "hard links" in fails("study", "resume", str(study), "--evaluations", "32", capsys=capsys)
+    assert study.read_bytes() == finished
+    assert len(accelsim.load_study(other)) == EVALUATIONS
+
+
 def test_two_that_begin_at_once(tmp_path) -> None:
     config = configure("eyeriss", networks="lenet5")
     with Study.create(tmp_path / "a.study", config, 8), pytest.raises(AccelsimError, match="exists already"):

@@ -12,6 +12,7 @@ import onnx.inliner
 from onnx import helper
 
 from accelsim.errors import AccelsimError
+from accelsim.text_file import read_bytes
 from accelsim.workloads.network import Network
 from accelsim.workloads.onnx import valid
 from accelsim.workloads.onnx.graph import Graph
@@ -30,9 +31,12 @@ def read(path: Path, sizes: Sizes, allow_unknown: bool) -> Network:
     """The network of an .onnx file. Raises AccelsimError naming the file and the node."""
     try:
         size = path.stat().st_size
-        model = onnx.load(str(path), load_external_data=False) if size <= _MOST_BYTES else None
+        data = read_bytes(path, _MOST_BYTES) if size <= _MOST_BYTES else None
+        model = None if data is None else onnx.load_model_from_string(data)
     except OSError as fault:
-        raise AccelsimError(f"{path}: cannot read the model: {fault.strerror or fault}") from None
+        raise AccelsimError(f"{path}: cannot be read: {fault.strerror or fault}") from None
+    except AccelsimError:
+        raise
     except Exception as fault:  # protobuf's own errors differ from version to version
         raise AccelsimError(f"{path}: not an ONNX model, or a damaged one: {_line(fault)}") from None
     if model is None:
@@ -78,8 +82,9 @@ def _convert(model: Any, title: str, sizes: Sizes, allow_unknown: bool) -> Netwo
         values.define(name, tuple(one.dims), one.values.data_type)
         graph.weight(name)
     check = valid.NodeCheck(opsets, model.ir_version)
+    walk = Walk(graph, declared(source), check, not rebound)
     try:
-        Walk(graph, declared(source, not rebound), check)(live)
+        walk(live)
     except AccelsimError as fault:
         if graph.unknown and not allow_unknown and "not supported" not in str(fault):
             raise AccelsimError(refusal(graph, f", and then {fault}")) from None
@@ -87,6 +92,11 @@ def _convert(model: Any, title: str, sizes: Sizes, allow_unknown: bool) -> Netwo
     if graph.unknown and not allow_unknown:
         raise AccelsimError(refusal(graph))
     _say(graph, dead)
+    if walk.others:
+        graph.note(
+            f"{len(walk.others)} results have other sizes than the file says: {walk.others[0]}; its inputs "
+            "have symbols, so its operators decide"
+        )
     for op, version in sorted(check.early.items()):
         graph.note(f"{op} came with opset {version}, but the file is of {opsets['']}: read as it was then")
     if model.ir_version > onnx.IR_VERSION:

@@ -137,7 +137,7 @@ class NodeCheck:
             return
         _check_count("input", node.input, schema.inputs, schema.max_input)
         _check_count("output", node.output, schema.outputs, schema.max_output)
-        _check_attributes(node.attribute, schema.attributes)
+        _check_attributes(node.attribute, schema.attributes, max(version, schema.since_version))
         if schema.since_version > version:
             self.early[node.op_type] = int(schema.since_version)
             return
@@ -161,11 +161,11 @@ def _check_count(what: str, names: Sequence[str], formal: Sequence[Any], most: i
             raise AccelsimError(f"{what} {k + 1}, {one.name}, is missing")
 
 
-def _check_attributes(found: Iterable[Any], known: Mapping[str, Any]) -> None:
+def _check_attributes(found: Iterable[Any], known: Mapping[str, Any], version: int) -> None:
     for one in found:
         if one.name not in known:
             near = nearest(one.name, sorted(known)) if known else "; it has none"
-            raise AccelsimError(f"unknown attribute {one.name!r:.80}{near}")
+            raise AccelsimError(f"no attribute {one.name!r:.80} in opset {version}{near}")
         kind, wanted = onnx.AttributeProto.AttributeType.Name(one.type), known[one.name].type.name
         if one.type and kind != wanted:
             raise AccelsimError(f"attribute {one.name} must be of type {wanted}, but is {kind}")

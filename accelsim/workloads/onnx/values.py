@@ -251,8 +251,15 @@ def said(fault: Exception) -> str:
     """What the onnx package finds wrong, in a line and without its frame."""
     text = " ".join(str(fault).split()).partition(" ==> Context")[0]
     text = re.sub(r"\[(Shape|Type)InferenceError\] ", "", text)
-    text = re.sub(r"(\w+) typestr: \w+, has unsupported type: (\S+)", r"\1 cannot be a \2", text)
+    text = re.sub(r"(\w+) typestr: \S+, has unsupported type: (\S+)", r"\1 cannot be a \2", text)
     text = re.sub(r"(\w+) has inconsistent type (\S+)", r"\1 is a \2, but other operands are not", text)
+    text = re.sub(
+        r"ParseData type mismatch .*Expected:(\w+) Actual:(\w+)", r"a value must be \1, but is \2", text
+    )
+    text = re.sub(
+        r"Can't merge shape info.*Inferred=(\d+) Declared=(\d+) Dimension=(\d+)",
+        r"sizes \1 and \2 of axis \3 should be the same", text,
+    )  # fmt: skip
     return text[:300].rstrip(". ") or type(fault).__name__
 
 

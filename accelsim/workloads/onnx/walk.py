@@ -13,7 +13,7 @@ from accelsim.errors import AccelsimError, nearest
 from accelsim.workloads.onnx import control, move, rules
 from accelsim.workloads.onnx.graph import Graph
 from accelsim.workloads.onnx.table import CONSTANT_VIEWS, HANDLERS, MICROSOFT, REFUSED, SEQUENCES, handler
-from accelsim.workloads.onnx.values import RANDOM, STANDARD, Shape, inner_graphs, sizes_of
+from accelsim.workloads.onnx.values import RANDOM, STANDARD, Shape, inner_graphs
 
 UNDECIDED = {
     "If": ("whose condition depends on data", "the dearer branch"),
@@ -33,16 +33,21 @@ MEASURES = frozenset({"Shape", "Size"})
 
 
 Said = tuple[int, Shape | None]
-"""Element type and sizes that a file states for a tensor; 0 and None where it does not."""
+"""Element type and sizes that a file states for a tensor; 0 for what it does not, None without any sizes."""
 
 
 class Walk:
     """Adds operators to a graph; unknown ones are counted, and estimated so that the walk goes on."""
 
-    def __init__(self, graph: Graph, declared: dict[str, Said], check: Callable[[Any], None]) -> None:
+    def __init__(
+        self, graph: Graph, declared: dict[str, Said], check: Callable[[Any], None], fixed: bool
+    ) -> None:
         self.graph = graph
         self.declared = declared
         self.check = check
+        self.fixed = fixed
+        self.others: list[str] = []
+        """Results of other sizes than the file says, where its inputs' sizes are not fixed."""
 
     def __call__(self, nodes: Iterable[Any]) -> None:
         """Each operator in turn. Raises AccelsimError naming the node."""
@@ -143,10 +148,18 @@ class Walk:
             if kind and type_made and kind != type_made:
                 found, said = (TensorProto.DataType.Name(k) for k in (type_made, kind))
                 raise AccelsimError(f"it makes {name!r} of type {found}, but the file says {said}")
-            if shape is not None and made is not None and shape != made:
+            if shape is None or made is None or _same(made, shape):
+                continue
+            said_shape = f"[{', '.join(str(n or '?') for n in shape)}]"
+            if self.fixed:
                 raise AccelsimError(
-                    f"it makes {name!r} of shape {list(made)}, but the file says {list(shape)}"
+                    f"it makes {name!r} of shape {list(made)}, but the file says {said_shape}"
                 )
+            self.others.append(f"{name!r} is {list(made)}, not {said_shape}")
+
+
+def _same(made: Shape, said: Shape) -> bool:
+    return len(made) == len(said) and all(b in (0, a) for a, b in zip(made, said))
 
 
 def refusal(graph: Graph, more: str = "") -> str:
@@ -219,12 +232,14 @@ def _reads(node: Any) -> set[str]:
     return found
 
 
-def declared(graph: Any, shapes: bool) -> dict[str, Said]:
-    """Types that the file states for results, and with `shapes` their sizes too."""
+def declared(graph: Any) -> dict[str, Said]:
+    """Types and sizes that the file states for results."""
     out = {}
     for value in (*graph.value_info, *graph.output):
         if value.type.WhichOneof("value") == "tensor_type":
-            shape = sizes_of(value.type) if shapes else None
-            known = shape is not None and min(shape, default=1) > 0
-            out[value.name] = (value.type.tensor_type.elem_type, shape if known else None)
+            kind = value.type.tensor_type
+            dims = kind.shape.dim if kind.HasField("shape") else ()
+            stale = any(d.WhichOneof("value") == "dim_value" and not d.dim_value for d in dims)
+            known = kind.HasField("shape") and not stale  # some write 0 for what they do not know
+            out[value.name] = (kind.elem_type, tuple(max(d.dim_value, 0) for d in dims) if known else None)
     return out

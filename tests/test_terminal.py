@@ -1,0 +1,75 @@
+"""Ctrl-C as it is typed at a terminal: the kernel sends SIGINT to every process of the command."""
+
+from __future__ import annotations
+
+import os
+import pty
+import select
+import signal
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.cosearch.test_engines import alone_soon
+
+SWEEP = ("sweep", "eyeriss", "lenet5", "--vary", "clock_mhz=100:500:+1", "--out", "s.csv")
+COMMANDS = {
+    "start": ("list",),
+    "sweep": (*SWEEP, "--workers", "2"),
+    "sweep dask": (*SWEEP, "--engine", "dask", "--workers", "2"),
+    "cold": ("search", "eyeriss", "--network", "lenet5", "--study", "a.study"),
+    "lut": ("lut", "eyeriss", "--space", "ofa_mbv3", "--engine", "processes", "--out", "l.json"),
+}
+START = "from accelsim.start import main; main()"
+SLOW = """
+import sys, time
+class Slow:
+    def find_spec(self, name, *_):
+        if name == "accelsim.cli":
+            print("begun", flush=True)
+            time.sleep(60)
+sys.meta_path.insert(0, Slow())
+"""
+"""Its modules take long to load."""
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_ctrl_c_at_a_terminal(name, tmp_path) -> None:
+    """One line, 130, the cursor back, nobody left, and of files only what the same command goes on from."""
+    pid, terminal = pty.fork()
+    if pid == 0:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        os.chdir(tmp_path)
+        if name == "cold":  # no kernel is compiled yet
+            os.environ["ACCELSIM_CACHE_DIR"] = str(tmp_path / "kernels")
+        program = SLOW + START if name == "start" else START
+        os.execv(sys.executable, [sys.executable, "-c", program, *COMMANDS[name]])
+    text, sent = b"", 0.0
+    ready = {"start": b"begun", "cold": b"kernels"}.get(name, b"%")  # of the progress bar
+    while True:
+        try:
+            if select.select([terminal], [], [], 60)[0]:
+                text += os.read(terminal, 65536)
+            else:
+                os.kill(pid, signal.SIGKILL)
+        except OSError:  # nobody has the terminal any more
+            break
+        if not sent and ready in text:
+            time.sleep(5.0 if name == "cold" else 0.0)  # until the first is
+            sent = time.monotonic()
+            os.write(terminal, b"\x03")
+    took = time.monotonic() - sent
+    _, status = os.waitpid(pid, 0)
+    os.close(terminal)
+    code = os.waitstatus_to_exitcode(status)
+    assert code == (-signal.SIGINT if name == "start" else 130)  # a shell says 130 of both
+    assert b"Traceback" not in text
+    assert text.rfind(b"\x1b[?25l") <= text.rfind(b"\x1b[?25h")
+    if name != "start":
+        assert text.count(b"accelsim: stopped") == 1
+        assert b"Warning" not in text
+        assert took < 30  # two seconds on an idle machine
+    alone_soon(pid)
+    assert {path.name for path in Path(tmp_path).iterdir()} <= {"s.csv.part", "a.study", "kernels"}
