@@ -147,6 +147,9 @@ class Values:
             self.why.update((x, why) for x in node.output)
             return ""
         known = {x: numpy_helper.from_array(self._data[x]) for x in inputs if x in self._data}
+        for attribute in node.attribute:
+            if attribute.name in _DIVISORS and min(attribute.ints or [attribute.i]) < 1:
+                return f"{attribute.name} must be at least 1"
         try:
             found = shape_inference.infer_node_outputs(
                 schema, node, types, known, None, self._imports, self._ir
@@ -215,6 +218,10 @@ class Values:
             size = int(np.prod(last.astype(np.float64))) if last.size else 1
             size *= self._data[node.input[0]].size if node.op_type == "Tile" else 1
         return 0 <= size <= LIMIT
+
+
+_DIVISORS = ("strides", "dilations", "group", "blocksize", "num_outputs", "num_groups")
+"""Attributes that inference divides by; in older onnx packages a 0 among them ends the process."""
 
 
 def sizes_of(kind: Any) -> Shape | None:
