@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from accelsim.accuracy import AccuracySource
 from accelsim.cosearch.apart import half_widths, surely_apart
 from accelsim.cosearch.chips import unsearched
 from accelsim.cosearch.finish import Finished, Name, stacks_for
@@ -33,6 +34,7 @@ from accelsim.network_cost import NetworkMapping
 from accelsim.pricing.models.loopnest import LoopNest
 from accelsim.pricing.network import NetworkPricer, Run
 from accelsim.shown import Shown
+from accelsim.workloads.spaces import Space
 
 
 @dataclass(frozen=True)
@@ -99,6 +101,17 @@ class SearchResult(Shown):
         )
         many = f"{len(self):,} candidates, {len(self.front)} on the front"
         return f"{what} on {self.setup.base.name}: {many}, {best}"
+
+    @property
+    def source(self) -> tuple[AccuracySource, Space] | None:
+        """Where the accuracies of subnets come from, with their space; None where none were asked for."""
+        space, source = (getattr(self.setup.nets, name, None) for name in ("space", "source"))
+        return None if space is None or source is None else (source, space)
+
+    @property
+    def caution(self) -> str:
+        """What must stand beside the accuracies wherever they show, or ""."""
+        return "" if self.source is None else self.source[0].caution(self.source[1])
 
     @property
     def apart(self) -> bool:

@@ -10,9 +10,8 @@ from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import Any, get_args
 
-from accelsim.accuracy import load_source, source_file
+from accelsim.accuracy import KNOWN, load_source, source_file
 from accelsim.accuracy.quantised import quantised
-from accelsim.accuracy.torch_file import LARGEST
 from accelsim.cosearch.chips import ChipSpace, FixedChip
 from accelsim.cosearch.goals import Goals
 from accelsim.cosearch.mapgenes import MappingGenes
@@ -37,7 +36,6 @@ from accelsim.pricing.models import MODELS, CostModel, load_model
 from accelsim.pricing.models.loopnest import LoopNest
 from accelsim.pricing.network import Detail, NetworkPricer, Run, Tally
 from accelsim.pricing.way import Way
-from accelsim.text_file import read_bytes
 from accelsim.workloads.network import Network
 from accelsim.workloads.spaces import load_space
 
@@ -315,8 +313,6 @@ def screens(model: CostModel) -> bool:
 
 
 def file_hash(accuracy: str) -> str:
-    """SHA-256 of the file of an accuracy source, "" for those without one."""
-    _, file = source_file(accuracy)
-    if not file:
-        return ""
-    return hashlib.sha256(read_bytes(file, LARGEST, f"accuracy {accuracy}")).hexdigest()
+    """SHA-256 of what an accuracy source that is shipped answers from, "" where that cannot change."""
+    name, file = source_file(accuracy)
+    return str(KNOWN.load(name).fingerprint(file, accuracy)) if file or name in KNOWN.home else ""
