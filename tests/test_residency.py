@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 import accelsim
@@ -14,7 +15,7 @@ def test_plan_is_consistent(hardware: str, name: str) -> None:
     """A kept result has only consumers that read all their inputs on chip."""
     hw, net = accelsim.load_hardware(hardware), accelsim.load_network(name)
     residency = plan(hw, net)
-    flags = [residency.of(i)[0] for i in range(len(net.layers))]
+    flags = [kept for kept, _ in residency.table()]
     for i in residency.kept:
         assert i not in net.outputs
         assert "O" in flags[i]
@@ -28,8 +29,9 @@ def test_residents_and_tiles_fit_together(hardware: str, name: str) -> None:
     hw, net = accelsim.load_hardware(hardware), accelsim.load_network(name)
     residency = plan(hw, net)
     cost = accelsim.evaluate(hw, net)
-    for i, one in enumerate(cost.layers):
-        reserved = residency.of(i)[1]
+    assert any(taken is not None for _, taken in residency.table())
+    for one, (_, taken) in zip(cost.layers, residency.table(), strict=True):
+        reserved = np.zeros((len(hw.memories), 4)) if taken is None else taken
         for m, memory in enumerate(hw.memories):
             used = {r["tensor"]: r["used_bits"] for r in one.capacity if r["memory"] == memory.name}
             parts = memory.parts()

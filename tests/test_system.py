@@ -277,6 +277,7 @@ def test_every_output_is_checked_before_the_work(tmp_path, capsys, monkeypatch) 
         ("sweep", "eyeriss", "lenet5", "--vary", "clock_mhz=1,2", "--plot", "no/x.png"),
         ("lut", "eyeriss", "--space", "ofa_mbv3", "-o", "no/x.json"),
         ("validate", "eyeriss", "--write", "file/x.md"),
+        ("memory", "lenet5", "--figure", "no/x.png"),
     ):
         code, out, err = run(capsys, *words)
         assert (code, out) == (2, ""), words

@@ -16,17 +16,21 @@ from accelsim.workloads.spaces import Space
 
 __all__ = [
     "KINDS", "KNOWN", "SOURCES", "Accuracy", "AccuracyError", "AccuracySource", "AccuracyValue",
-    "check_source", "load_source", "source_file",
+    "check_source", "default_source", "load_source", "source_file",
 ]  # fmt: skip
 
-SOURCES = ("surrogate", "published", "predictor:FILE", "table:FILE")
+SOURCES = ("surrogate", "published", "one-shot", "one-shot:FOLDER", "predictor:FILE", "table:FILE")
 """What `load_source` understands of what is shipped."""
+
+DEFAULTS = {"fashion": "one-shot"}
+"""Spaces of which the surrogate knows nothing, and the source that does."""
 
 KNOWN = Registry(
     "accuracy",
     {
         "surrogate": "accelsim.accuracy.surrogate:SurrogateSource",
         "published": "accelsim.accuracy.published:PublishedSource",
+        "one-shot": "accelsim.accuracy.one_shot:OneShotSource",
         "predictor": "accelsim.accuracy.predictor:PredictorSource",
         "table": "accelsim.accuracy.table:TableSource",
     },
@@ -36,14 +40,17 @@ KNOWN = Registry(
 
 
 def load_source(source: str | AccuracySource | type[AccuracySource], space: Space) -> AccuracySource:
-    """`surrogate`, `published`, `predictor:FILE.pth`, `predictor:FILE.npz` or `table:FILE.csv`; or a source.
+    """A source by its name, one of SOURCES (a predictor's file is .pth or .npz, a table's .csv); or a source.
 
     Raises AccelsimError for an unknown source or a file that does not fit.
     """
     found, file = check_source(source)
     if isinstance(found, AccuracySource):
         return found
-    made: AccuracySource = found.of(Path(file), space)
+    where = Path(file)
+    if file and where == Path():  # "." is the path of no text, too
+        where = where.absolute()
+    made: AccuracySource = found.of(where, space)
     return made
 
 
@@ -55,11 +62,16 @@ def check_source(source: str | AccuracySource | type[AccuracySource]) -> tuple[A
     found = KNOWN.load(name)
     if isinstance(found, AccuracySource):
         return found, file
-    if found.takes_file and not file:
+    if found.takes_file and not file and not found.file_optional:
         raise AccelsimError(f"accuracy source {name!r} needs a file: write {name}:FILE")
     if file and not found.takes_file:
         raise AccelsimError(f"accuracy source {name!r} takes no file, but got {file!r}")
     return found, file
+
+
+def default_source(space: Space | str | None) -> str:
+    """The source that answers for a space unless another is asked for."""
+    return DEFAULTS.get(space.name if isinstance(space, Space) else str(space), "surrogate")
 
 
 def source_file(source: str | AccuracySource | type[AccuracySource]) -> tuple[Any, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,12 +12,19 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from accelsim.errors import AccelsimError
+from accelsim.text_file import read_bytes
 from accelsim.workloads.spaces import Space, Subnet, load_space
 from accelsim.workloads.spaces.genes import Genomes
 
-KINDS = ("measured", "published", "predicted", "surrogate")
+ONE_SHOT = "one-shot"
+
+LARGEST = 256 * 2**20
+"""Bytes: bigger files, or zip members, are refused."""
+
+KINDS = ("measured", "published", "predicted", "surrogate", ONE_SHOT, f"unranked {ONE_SHOT}")
 """measured: a test of these weights; published: a paper or repository states it, often after fine-tuning;
-predicted: a network trained to guess it; surrogate: a fit of ours to any of those."""
+predicted: a network trained to guess it; surrogate: a fit of ours to any of those; one-shot: a test of
+weights that all subnets share, unranked where they are not known to order subnets as training alone does."""
 
 
 class AccuracyError(AccelsimError):
@@ -69,10 +77,29 @@ class AccuracySource(ABC):
     takes_file = False
     """Whether its name is followed by a file, as in table:FILE."""
 
+    file_optional = False
+    """Whether it does without that file, too."""
+
     @classmethod
     def of(cls, file: Path, space: Space) -> AccuracySource:
         """The source, from its file if it takes one."""
         return cls(file) if cls.takes_file else cls()  # type: ignore[call-arg]
+
+    @classmethod
+    def standing(cls) -> str:
+        """What `accelsim list` says of the source: how far it is to be trusted, or ""."""
+        return ""
+
+    @classmethod
+    def fingerprint(cls, file: str, name: str = "") -> str:
+        """SHA-256 of what the answers come from, if it may change: here the file, "" without one.
+
+        A study that goes on with another one is refused. `name` is the source's in messages. Raises
+        AccelsimError for a file that cannot be read.
+        """
+        if not file:
+            return ""
+        return hashlib.sha256(read_bytes(file, LARGEST, f"accuracy {name or file}")).hexdigest()
 
     @abstractmethod
     def kinds(self, space: Space) -> tuple[str, ...]:
@@ -85,6 +112,10 @@ class AccuracySource(ABC):
     @abstractmethod
     def describe(self, space: Space) -> str:
         """Where the answers come from and on what footing (such as "no fine-tuning"), one sentence."""
+
+    def caution(self, space: Space) -> str:
+        """What must stand beside the answers wherever they show, or ""."""
+        return ""
 
     def effects(self, space: Space) -> tuple[NDArray[np.float64], ...] | None:
         """Per gene float64[values] if accuracy rises with their sum over the active genes, else None.

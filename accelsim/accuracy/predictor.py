@@ -17,8 +17,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from accelsim.accuracy.base import AccuracyError, AccuracySource, nearest_space
-from accelsim.accuracy.torch_file import LARGEST, load_tensors
+from accelsim.accuracy.base import LARGEST, AccuracyError, AccuracySource, nearest_space
+from accelsim.accuracy.torch_file import load_tensors
 from accelsim.errors import AccelsimError
 from accelsim.text_file import read_bytes
 from accelsim.workloads.spaces import Space

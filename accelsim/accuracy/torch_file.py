@@ -20,11 +20,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from accelsim.accuracy.base import LARGEST
 from accelsim.errors import AccelsimError
 from accelsim.text_file import read_bytes
-
-LARGEST = 256 * 2**20
-"""Bytes: bigger files, or zip members, are refused."""
 
 MOST_OPCODES = 200_000
 """Of one pickle: those of real checkpoints have some thousands."""

@@ -216,7 +216,7 @@ def _print(cost: LayerCost | NetworkCost | DeviceCost, as_json: bool, as_csv: bo
 
 def _print_accuracy(name: str, resolution: int | None) -> None:
     """What is known about the accuracy of the subnet `SPACE:ENCODING`, or why nothing is."""
-    from accelsim.accuracy import AccuracyError, load_source
+    from accelsim.accuracy import AccuracyError, default_source, load_source
     from accelsim.workloads.spaces import load_space
 
     space_name, _, encoding = name.partition(":")
@@ -224,7 +224,7 @@ def _print_accuracy(name: str, resolution: int | None) -> None:
     if resolution is not None:
         space = space.at(resolution)
     try:
-        source = load_source("surrogate", space)
+        source = load_source(default_source(space), space)
         answer = source.accuracy(space.parse(encoding), space)
         print(f"top-1 {answer}: {answer.source}")
     except AccuracyError as fault:

@@ -13,20 +13,23 @@ from accelsim.cli.options import AsJson
 
 @app.command("list")
 def list_shipped(as_json: AsJson = False) -> None:
-    """List the shipped machines, networks, subnet spaces, benchmarks and metrics."""
+    """List the shipped machines, networks, subnet spaces, sources of accuracy, benchmarks and metrics."""
+    from accelsim.accuracy import KNOWN
     from accelsim.cosearch.metrics import METRICS, load_metric
     from accelsim.hardware import hardware_names, load_hardware, microcontroller_names
     from accelsim.nacos.nets import SPACES
     from accelsim.workloads.load import network_names
     from accelsim.workloads.spaces import space_names
 
+    standing = {name: KNOWN.load(name).standing() for name in KNOWN.names()}
     if as_json:
         import json
 
         names = {
             "accelerators": hardware_names(), "microcontrollers": microcontroller_names(),
             "networks": network_names(), "spaces": space_names(), "metrics": METRICS.names(),
-            "benchmarks": tuple(SPACES),
+            "benchmarks": tuple(SPACES), "accuracies": KNOWN.names(),
+            "unranked": [name for name, said in standing.items() if "unranked" in said],
         }  # fmt: skip
         print(json.dumps({what: list(some) for what, some in names.items()}, indent=1))
         return
@@ -41,6 +44,9 @@ def list_shipped(as_json: AsJson = False) -> None:
         print(f"  {name:14} {sram:5,.0f} KiB SRAM, {flash:5,.0f} KiB Flash")
     print("networks:\n  " + "\n  ".join(network_names()))
     print("spaces:\n  " + "\n  ".join(space_names()))
+    print("accuracies:")
+    for name, said in standing.items():
+        print(f"  {name:14} {said}".rstrip())
     print("benchmarks:\n  " + "\n  ".join(SPACES))
     print("metrics:")
     for metric in map(load_metric, METRICS.names()):

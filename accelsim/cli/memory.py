@@ -68,6 +68,10 @@ def memory(
     from accelsim.liveness import Rules, memory_plan, rules_of
     from accelsim.report.memory import memory_figure, memory_report
 
+    if figure is not None:
+        from accelsim.report.style import check_path
+
+        check_path(figure)
     net = load(network, batch, resolution, dims, shapes, allow_unknown)
     chip = load_hardware(hardware) if hardware is not None else None
     own = rules_of(chip)

@@ -125,9 +125,12 @@ def search(
         str, typer.Option(help="What stays as it is, of hardware, dataflow, network, mapping.")
     ] = "",
     accuracy: Annotated[
-        str,
-        typer.Option(help="Where accuracies come from: surrogate, published, predictor:FILE, table:FILE."),
-    ] = "surrogate",
+        str | None,
+        typer.Option(
+            help="Where accuracies come from: surrogate, published, one-shot, one-shot:FOLDER, "
+            "predictor:FILE, table:FILE. Default: surrogate; one-shot for fashion."
+        ),
+    ] = None,
     model: ModelName = "accelsim",
     fuse: Fuse = None,
     screen: Annotated[

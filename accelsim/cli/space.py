@@ -25,7 +25,10 @@ def space(
     seed: Annotated[int, typer.Option(help="Seed of the draw.", min=0)] = 0,
     accuracy: Annotated[
         str | None,
-        typer.Option(help="Where accuracies come from: surrogate, published, predictor:FILE or table:FILE."),
+        typer.Option(
+            help="Where accuracies come from: surrogate, published, one-shot, one-shot:FOLDER, "
+            "predictor:FILE, table:FILE. Default: surrogate; one-shot for fashion."
+        ),
     ] = None,
     wide: Wide = False,
     as_json: AsJson = False,

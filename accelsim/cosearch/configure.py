@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from accelsim.accuracy import KNOWN, AccuracySource, check_source, load_source, source_file
+from accelsim.accuracy import KNOWN, AccuracySource, check_source, default_source, load_source, source_file
 from accelsim.cosearch.goals import Goals
 from accelsim.cosearch.metrics import Metric
 from accelsim.cosearch.nets import SubnetSpace
@@ -39,7 +39,7 @@ def configure(
     budget: int | None = None,
     seed: int = 0,
     fix: Sequence[str] | str = (),
-    accuracy: str | AccuracySource | type[AccuracySource] = "surrogate",
+    accuracy: str | AccuracySource | type[AccuracySource] | None = None,
     batch: int = 1,
     resolution: int | None = None,
     model: str | CostModel | type[CostModel] = "accelsim",
@@ -80,6 +80,7 @@ def configure(
     wanted = {**(limits or {}), **bounds}
     goals = Goals.of(objectives, {name: value for name, value in wanted.items() if value is not None})
     way = Way.of(mapper, budget=budget, seed=seed)
+    accuracy = default_source(space) if accuracy is None else accuracy
     if not isinstance(accuracy, str):
         accuracy = KNOWN.name_of(accuracy)
     check_source(accuracy)
@@ -112,6 +113,7 @@ def configure(
         fuse=told,
         screen=screen,
         weights=weighed,
+        around=True,
     )
     setup = Setup(config)
     if isinstance(setup.nets, SubnetSpace) and source_file(accuracy)[1] and not setup.goals.uses_accuracy:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from accelsim.cosearch.freed import Granted, granted_by, on_base
+from accelsim.cosearch.freed import Granted, extended, granted_by, on_base, spread_of
 from accelsim.cosearch.goals import front
 from accelsim.cosearch.phase import Phase
 from accelsim.cosearch.screen import BOUNDED, MAPPED
@@ -50,11 +50,12 @@ class Finished:
     candidate  the one whose network, and unless `base` whose chip it is
     base       whether it is the base chip with the candidate's network
     values     a value a metric, under the better mappings; None where not known
-    before     the same under the search's own mappings
+    before     the same under the search's own mappings; with `granted`, where none are looked for, `values`
     mapper     whose mappings are better: EXACT, or "" for the search's own
     patience   candidates that the exact mapper looked at for a layer, at most
     fused      whether the better mappings of EXACT are of the search's stacks, each piece mapped anew
     granted    freedoms of the candidate's chip that the base chip has here
+    spread     dimensions that the better mappings spread over axes; "" where that is not known
     """
 
     candidate: int
@@ -65,6 +66,7 @@ class Finished:
     patience: int
     fused: bool = False
     granted: Granted = ()
+    spread: str = ""
 
     @property
     def name(self) -> Name:
@@ -72,9 +74,9 @@ class Finished:
         return self.candidate, self.base, self.granted
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON form; `fused` and `granted` only where they say something, as older studies had none."""
-        out = asdict(self)
-        return {key: value for key, value in out.items() if key not in ("fused", "granted") or value}
+        """JSON form; the last three only where they say something, as older studies had none."""
+        late = ("fused", "granted", "spread")
+        return {key: value for key, value in asdict(self).items() if key not in late or value}
 
 
 def read_finished(text: str) -> list[Finished]:
@@ -109,13 +111,32 @@ def _designs(result: SearchResult, patience: int) -> Iterator[Finished]:
     for found in result.front:
         if not found.base:
             yield from _on_base(result, found.index, (), patience)
-    # What comes of this is a design too, and may itself use less than it was granted.
-    known: dict[Name, list[Granted]] = {}
-    while any(found.name not in known for found in result.front):
-        found = next(found for found in result.front if found.name not in known)
-        known[found.name] = granted_by(result, found, patience)
-        for granted in known[found.name]:
-            yield from _on_base(result, found.index, granted, patience)
+    yield from _with_freedoms(result, patience)
+
+
+def _with_freedoms(result: SearchResult, patience: int) -> Iterator[Finished]:
+    """Networks of the front on the base chip with freedoms of the best design, and of their own.
+
+    The best's also with each freedom more that the space has. Until nothing new comes: what is found so may
+    take yet another, or use less than it was granted.
+    """
+    own: dict[Name, list[Granted]] = {}
+    done: set[tuple[int, Granted]] = set()
+
+    def wanted() -> Iterator[tuple[int, Granted]]:
+        for n, found in enumerate(result.front):
+            if found.name not in own:
+                own[found.name] = granted_by(result, found)
+            more = own[found.name]
+            best = result.front[0].granted
+            if n == 0:
+                most = best if found.base else (*more, ())[0]
+                more = [*more, *extended(result.genome(found.index)[0], most)]
+            yield from ((found.index, granted) for granted in ([best] if best else []) + more)
+
+    while (chosen := next((one for one in wanted() if one not in done), None)) is not None:
+        done.add(chosen)
+        yield from _on_base(result, *chosen, patience)
 
 
 def _on_base(result: SearchResult, candidate: int, granted: Granted, patience: int) -> Iterator[Finished]:
@@ -129,7 +150,7 @@ def _on_base(result: SearchResult, candidate: int, granted: Granted, patience: i
     name = (candidate, True, granted) if at is None else (at, False, ())
     if name not in result.finished and _may_enter(result, on, home):
         mapped = at is not None and result.feasible[at] and result.levels[at] == MAPPED
-        before = result.values[at] if mapped else on.evaluate(home[None])[0]
+        before = result.values[at] if mapped else None if granted else on.evaluate(home[None])[0]
         yield _made(result, on, home, before, name, patience)
 
 
@@ -158,19 +179,21 @@ def _may_enter(result: SearchResult, phase: Phase, row: NDArray[np.int64]) -> bo
 
 
 def _made(
-    result: SearchResult, phase: Phase, row: NDArray[np.int64], before: NDArray[np.float64],
+    result: SearchResult, phase: Phase, row: NDArray[np.int64], before: NDArray[np.float64] | None,
     name: Name, patience: int,
 ) -> Finished:  # fmt: skip
     exact = copy.copy(phase)
     exact.pricer, exact.mappings = result.setup.finisher(patience), None
     exact.fuse = False
     values, fused = exact.evaluate(row[None])[0], bool(phase.stacks)
+    spread = "" if fused or not np.isfinite(values).any() else spread_of(exact, row)
     if phase.fuse and any(found := stacks_for(phase, row)):
         exact.stacks = found
         other = exact.evaluate(row[None])[0]
         apart, together = result.setup.goals.costs(np.array([values, other])).tolist()
         if together < apart:
             values, fused = other, True
+    before = values if before is None else before
     rows = np.array([values, before])
     now, was = result.setup.goals.costs(rows)
     miss = np.maximum(phase.excess(rows), 0.0)
@@ -178,9 +201,9 @@ def _made(
     best = values if better else before
     mapper = EXACT if better else ""
     candidate, base, granted = name
-    return Finished(
-        candidate, base, _plain(best), _plain(before), mapper, patience, fused and better, granted
-    )
+    fused &= better
+    spread = spread if better and not fused else ""
+    return Finished(candidate, base, _plain(best), _plain(before), mapper, patience, fused, granted, spread)
 
 
 def stacks_for(phase: Phase, row: NDArray[np.int64]) -> tuple[tuple[Stack, ...], ...]:
@@ -197,7 +220,8 @@ class Moved:
     """What finishing did.
 
     designs, at_home   how many were finished, and how many of those are the base chip
-    gains              before / after of the first objective that mappings decide, a number a design
+    gains              before / after of the first objective that mappings decide, a number a design that had
+                       mappings before
     best_before        the candidate that was best before, by the first objective
     swaps              pairs of designs whose order by the first objective changed, of `pairs`
     """
@@ -227,7 +251,7 @@ def moved(result: SearchResult) -> Moved | None:
     return Moved(
         len(done),
         len(done) - len(own),
-        tuple((before[:, column] / values[:, column]).tolist()),
+        tuple((before[:, column] / values[:, column])[[not d.granted for d in done]].tolist()),
         done[int(own[np.argmin(old[own])])].candidate,
         int(swaps.sum()),
         len(first),

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from accelsim.cosearch.chips import ChipSpace, FixedChip, unsearched
 from accelsim.cosearch.phase import Phase
+from accelsim.hardware.fields import DIMENSIONS
 from accelsim.hardware.freedom import Freedom, freedoms, with_freedoms
 from accelsim.network_cost import NetworkMapping
 
@@ -54,17 +55,51 @@ def on_base(phase: Phase, row: Genome, granted: Granted = ()) -> tuple[Phase, Ge
     return on, home
 
 
-def granted_by(result: SearchResult, found: Found, patience: int) -> list[Granted]:
-    """Freedoms that a design's mappings use: the first, the first two and so on, as in its report."""
+def granted_by(result: SearchResult, found: Found) -> list[Granted]:
+    """Freedoms that a design's mappings use, and that it has: all, all but the last and so on."""
     base, chip = result.setup.base, result.design(found).chip
     if (found.base and not found.granted) or not freedoms(base, chip):
         return []
-    used = spread_dims(result.mappings(found, result.setup.finisher(patience) if found.mapper else None))
-    wanted = freedoms(base, chip, tuple(used))
-    return [wanted[: n + 1] for n in range(len(wanted))]
+    used = result.finished[found.name].spread if found.name in result.finished else ""
+    wanted = freedoms(base, chip, tuple(used or spread_dims(result.mappings(found))))
+    return [turn[: n + 1] for turn in (wanted, found.granted) for n in reversed(range(len(turn)))]
+
+
+def extended(phase: Phase, granted: Granted) -> list[Granted]:
+    """These freedoms and one more each of those that chips of the space have, on all axes."""
+    chips = phase.chips
+    if not isinstance(chips, ChipSpace) or chips.array is None or chips.array.sizes_only:
+        return []
+    base, memory = chips.base, chips.array.memory
+    dims = chips.array.array.dims
+    free = [*dims, *(["G"] if {"K", "C"} & {*dims} else [])]
+    out = []
+    for dim in DIMENSIONS:
+        axes = [axis.axis for axis in memory.fanout if dim not in base.axis_dims(memory.name, axis.axis)]
+        if dim in free and axes and all(one.dim != dim for one in granted):
+            out.append(Freedom(dim, tuple((memory.name, axis) for axis in axes)))
+    ordered = tuple((one.name, "") for one in base.memories if base.orders(one.name))
+    if ordered and all(one.dim is not None or one.engine for one in granted):
+        out.append(Freedom(None, ordered))
+    return [tuple(sorted((*granted, one), key=_place)) for one in out]
+
+
+def _place(freedom: Freedom) -> tuple[int, str]:
+    """Where it stands among others, as `freedoms` has them."""
+    at = len(DIMENSIONS) if freedom.dim is None else DIMENSIONS.index(freedom.dim)
+    return at + bool(freedom.engine), freedom.engine
 
 
 def spread_dims(design: Sequence[NetworkMapping]) -> set[str]:
     """Dimensions that a design's mappings spread over axes."""
-    levels = [level for one in design for _, part in one.cost.parts for level in part.mapping.levels]
-    return {dim for level in levels for dim, factor in level.spatial.values() if factor > 1}
+    return {dim for one in design for _, part in one.cost.parts for dim in part.mapping.spread}
+
+
+def spread_of(phase: Phase, row: Genome) -> str:
+    """The same of a genome's layers one by one, in the order N G K C P Q R S, as its pricer maps them.
+
+    That pricer is one of `Setup.finisher`, and has priced the genome.
+    """
+    runs = [run for one in phase.begun(row[None])[2].values() for run in one]
+    bits = [int(layer[-1]) for layers in phase.pricer.price(runs).details for layer in layers]
+    return "".join(dim for n, dim in enumerate(DIMENSIONS) if any(one >> n & 1 for one in bits))

@@ -12,7 +12,7 @@ import numpy as np
 
 from accelsim.cosearch.finish import Finished
 from accelsim.cosearch.finish import finish as finish_designs
-from accelsim.cosearch.freed import on_base
+from accelsim.cosearch.freed import Granted, on_base
 from accelsim.cosearch.generation import Generation
 from accelsim.cosearch.goals import columns_of
 from accelsim.cosearch.phase import DRAWS, Phase
@@ -135,8 +135,12 @@ def _replay(study: Study, strategy: Strategy, result: SearchResult) -> int:
 
 def take_finished(study: Study, result: SearchResult) -> None:
     """What is finished already. Raises AccelsimError where it is of candidates or axes that there are not."""
+    able: dict[Granted, bool] = {(): True}
     for made in study.finished():
-        if not 0 <= made.candidate < len(result) or not _grantable(made, result):
+        there = 0 <= made.candidate < len(result)
+        if there and made.granted not in able:
+            able[made.granted] = _grantable(made, result)
+        if not there or not able[made.granted] or (made.granted and not made.base):
             raise AccelsimError(
                 f"study {study.path}: is damaged: a finished design is of no candidate or chip; restore a "
                 "copy or begin a new study"
@@ -148,7 +152,7 @@ def _grantable(made: Finished, result: SearchResult) -> bool:
     """Whether the base chip could have the freedoms of a finished design."""
     phase, row = result.genome(made.candidate)
     try:
-        return not made.granted or (made.base and on_base(phase, row, made.granted) is not None)
+        return on_base(phase, row, made.granted) is not None
     except (AccelsimError, LookupError, StopIteration, ValueError):
         return False
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,8 @@ from accelsim.cosearch.transformed import TransformedNets
 from accelsim.hardware import Accelerator
 from accelsim.workloads.network import Network
 from accelsim.workloads.spaces import Space
+
+_KEPT = 512  # subnets
 
 
 class FixedNets:
@@ -67,14 +70,18 @@ class SubnetSpace:
         self.source = source
         self.batch = batch
         self.genes = tuple(PartGene(f"net.{g.name}", len(g.values)) for g in self.space.genes)
+        self._network = lru_cache(_KEPT)(self._make)
 
     def canonical(self, rows: Genomes) -> Genomes:
         """Genes of skipped blocks are 0."""
         return self.space.canonical(rows)
 
+    def _make(self, genome: bytes) -> Network:
+        return self.space.to_network(np.frombuffer(genome, np.int64), self.batch)
+
     def networks(self, row: NDArray[np.int64]) -> tuple[Network, ...]:
-        """The subnet."""
-        return (self.space.to_network(row, self.batch),)
+        """The subnet, kept for the next time."""
+        return (self._network(np.asarray(row, np.int64).tobytes()),)
 
     def macs(self, rows: Genomes) -> NDArray[np.float64]:
         """[n] multiply-accumulates of one input."""

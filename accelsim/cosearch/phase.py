@@ -73,6 +73,8 @@ class Phase:
         """Those of each network, with which candidates are priced; empty: none are given."""
         self.sketcher: NetworkPricer | None = None
         """Prices candidates quickly, where they are screened (see `screen`)."""
+        self.around = False
+        """Whether searches begin with the base chip and chips around it (see `optimisers.starts`)."""
         self.known = Known(len(goals.objectives))
         self.weights = nets.weights if isinstance(nets, FixedNets) else ()
 
@@ -129,7 +131,7 @@ class Phase:
         Candidates that miss a limit which mappings do not decide are not mapped. Where a layer has no
         mapping, edp, latency and energy are infinite.
         """
-        values, found, runs = self._begun(rows)
+        values, found, runs = self.begun(rows)
         todo = list(runs)
         costs, details = means(self.pricer, list(runs.values()), self.weights)
         names = [metric.name for metric in self.goals.detailed]
@@ -139,7 +141,7 @@ class Phase:
         self._fill(values, found, todo, mapped=True)
         return values
 
-    def _begun(self, rows: Genomes) -> tuple[NDArray[np.float64], list[Candidate], dict[int, list[Run]]]:
+    def begun(self, rows: Genomes) -> tuple[NDArray[np.float64], list[Candidate], dict[int, list[Run]]]:
         """Metrics that need no mapping, candidates, and what is to be mapped of those worth it."""
         values = np.full((len(rows), len(self.goals.metrics)), np.nan)
         net_rows, chip_rows, *rest = self.genome.split(rows)
@@ -187,7 +189,7 @@ class Phase:
 
     def _least(self, rows: Genomes) -> tuple[NDArray[np.float64], list[int]]:
         """And the rows that may meet the limits."""
-        values, found, runs = self._begun(rows)
+        values, found, runs = self.begun(rows)
         several = list(runs.values())
         bounds = self.pricer.bounds([run for one in several for run in one])
         latency, energy = _averaged(bounds, several, self.weights).T

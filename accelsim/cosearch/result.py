@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from accelsim.accuracy import AccuracySource
 from accelsim.cosearch.apart import half_widths, surely_apart
 from accelsim.cosearch.chips import unsearched
 from accelsim.cosearch.finish import Finished, Name, stacks_for
@@ -33,6 +34,7 @@ from accelsim.network_cost import NetworkMapping
 from accelsim.pricing.models.loopnest import LoopNest
 from accelsim.pricing.network import NetworkPricer, Run
 from accelsim.shown import Shown
+from accelsim.workloads.spaces import Space
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,7 @@ class SearchResult(Shown):
         self.exhausted = False
         self.finished: dict[Name, Finished] = {}
         """Designs mapped anew, by candidate, whether it is its network on the base chip, and with what."""
+        self._freed: dict[Granted, Accelerator] = {(): unsearched(setup.base)}
         self.notes: tuple[str, ...] = ()
         self._apart = False
 
@@ -98,6 +101,17 @@ class SearchResult(Shown):
         )
         many = f"{len(self):,} candidates, {len(self.front)} on the front"
         return f"{what} on {self.setup.base.name}: {many}, {best}"
+
+    @property
+    def source(self) -> tuple[AccuracySource, Space] | None:
+        """Where the accuracies of subnets come from, with their space; None where none were asked for."""
+        space, source = (getattr(self.setup.nets, name, None) for name in ("space", "source"))
+        return None if space is None or source is None else (source, space)
+
+    @property
+    def caution(self) -> str:
+        """What must stand beside the accuracies wherever they show, or ""."""
+        return "" if self.source is None else self.source[0].caution(self.source[1])
 
     @property
     def apart(self) -> bool:
@@ -209,7 +223,7 @@ class SearchResult(Shown):
             plain, metrics=metrics, base=made.base, granted=made.granted, mapper=made.mapper,
             feasible=feasible, level=LEVELS[MAPPED],
         )  # fmt: skip
-        return replace(found, hardware=brief(self.design(found).chip)) if made.base else found
+        return replace(found, hardware=brief(self.chip_at_home(made.granted))) if made.base else found
 
     def _searched(self, index: int) -> Found:
         g, row = self._place(index)
@@ -293,8 +307,13 @@ class SearchResult(Shown):
         made = phase.design(row)
         if not found.base:
             return made
-        base = unsearched(self.setup.base)
-        return made._replace(chip=with_freedoms(base, found.granted) if found.granted else base)
+        return made._replace(chip=self.chip_at_home(found.granted))
+
+    def chip_at_home(self, granted: Granted) -> Accelerator:
+        """The base chip with some freedoms."""
+        if granted not in self._freed:
+            self._freed[granted] = with_freedoms(self._freed[()], granted)
+        return self._freed[granted]
 
     def mappings(self, found: Found, pricer: NetworkPricer | None = None) -> tuple[NetworkMapping, ...]:
         """The mappings that the candidate was priced with, one set a network: found again, same seed.

@@ -51,9 +51,17 @@ def result_dict(result: SearchResult) -> dict[str, Any]:
             for found in result.front
         ],
         "base": base,
+        "accuracy": _source(result),
         "notes": list(result.notes),
     }
     return dict(json.loads(json.dumps(_known(out))))
+
+
+def _source(result: SearchResult) -> dict[str, Any] | None:
+    if result.source is None:
+        return None
+    source, space = result.source
+    return {"kinds": list(source.kinds(space)), "source": source.describe(space), "caution": result.caution}
 
 
 def _price(cost: Any) -> dict[str, Any]:

@@ -10,9 +10,8 @@ from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import Any, get_args
 
-from accelsim.accuracy import load_source, source_file
+from accelsim.accuracy import KNOWN, load_source, source_file
 from accelsim.accuracy.quantised import quantised
-from accelsim.accuracy.torch_file import LARGEST
 from accelsim.cosearch.chips import ChipSpace, FixedChip
 from accelsim.cosearch.goals import Goals
 from accelsim.cosearch.mapgenes import MappingGenes
@@ -24,7 +23,9 @@ from accelsim.engines.threads import ThreadEngine
 from accelsim.errors import AccelsimError, nearest
 from accelsim.fusion import Stack
 from accelsim.hardware import Accelerator, load_hardware
+from accelsim.hardware.fields import DIMENSIONS
 from accelsim.hardware.microcontroller import refuse
+from accelsim.mapping.cost import LayerCost
 from accelsim.mapping.mapper import Mapper, TemplateMapper, load_mapper
 from accelsim.mapping.optimal import OptimalMapper
 from accelsim.mapping.sketch import SketchMapper
@@ -33,9 +34,8 @@ from accelsim.pricing.fused import fuses
 from accelsim.pricing.given import stacks_of
 from accelsim.pricing.models import MODELS, CostModel, load_model
 from accelsim.pricing.models.loopnest import LoopNest
-from accelsim.pricing.network import NetworkPricer, Run, Tally
+from accelsim.pricing.network import Detail, NetworkPricer, Run, Tally
 from accelsim.pricing.way import Way
-from accelsim.text_file import read_bytes
 from accelsim.workloads.network import Network
 from accelsim.workloads.spaces import load_space
 
@@ -48,7 +48,7 @@ WHOLE = ("nested", "sequential")
 """Strategies that price whole candidates by the mapper: these may be screened, and priced with stacks."""
 
 
-ABSENT: dict[str, Any] = {"fuse": "none", "screen": False, "weights": []}
+ABSENT: dict[str, Any] = {"fuse": "none", "screen": False, "weights": [], "around": False}
 """Settings that the JSON form leaves out where they are this."""
 
 
@@ -64,6 +64,7 @@ class SearchConfig:
               network in JSON form, with which they are priced
     screen    whether candidates that cannot enter the front are not mapped in full, see `screen`
     weights   of the networks in geometric means; empty: all alike
+    around    whether the first generation begins with the base chip and chips around it, as new searches do
     """
 
     hardware: dict[str, Any]
@@ -86,6 +87,7 @@ class SearchConfig:
     fuse: str | list[dict[str, Any]] = "none"
     screen: bool = False
     weights: tuple[float, ...] = ()
+    around: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """JSON form; what is `ABSENT` only where it says something, as older studies had none."""
@@ -235,6 +237,7 @@ class Setup:
         section = self.base.search
         power = section.max_power_mw if section is not None and isinstance(chips, ChipSpace) else None
         made = kind(name, nets, chips, self.goals, self._pricers[model], mappings, power)
+        made.around = self.config.around
         made.fuse, made.stacks = self.config.fuse == "auto", (self.stacks,) if self.stacks else ()
         if self.config.screen and mappings is None and screens(model):
             made.sketcher = self._sketcher(model)
@@ -253,8 +256,8 @@ class Setup:
         """A network on a chip as candidates are priced."""
         return Run(chip, network, stacks=self.stacks, fuse=self.config.fuse == "auto")
 
-    def _pricer(self, model: CostModel) -> NetworkPricer:
-        return NetworkPricer(model, self.engine, details=[metric.layer for metric in self.goals.detailed])
+    def _pricer(self, model: CostModel, *details: Detail) -> NetworkPricer:
+        return NetworkPricer(model, self.engine, details=[*(m.layer for m in self.goals.detailed), *details])
 
     def _sketcher(self, model: CostModel) -> NetworkPricer:
         """Prices what `model` prices, quickly."""
@@ -275,12 +278,15 @@ class Setup:
         return "mapping" not in self.config.fix and isinstance(own, LoopNest)
 
     def finisher(self, patience: int) -> NetworkPricer:
-        """What finishes designs: accelsim's model, each layer under the best mapping that can be found."""
+        """What finishes designs: accelsim's model, each layer under the best mapping that can be found.
+
+        Its last detail is which dimensions that spreads, see `spread_bits`.
+        """
         name = f"optimal {patience}"
         if name not in self._mappers:
             self._mappers[name] = OptimalMapper(patience)
             way = Way(self._mappers[name], self.mapping_objective, None, self.config.seed)
-            self._finishers[name] = self._pricer(LoopNest(way))
+            self._finishers[name] = self._pricer(LoopNest(way), spread_bits)
         return self._finishers[name]
 
     @property
@@ -295,14 +301,18 @@ class Setup:
         return out
 
 
+def spread_bits(cost: LayerCost) -> float:
+    """A bit each of `DIMENSIONS` that the mapping spreads over axes."""
+    used = cost.mapping.spread
+    return float(sum(1 << n for n, dim in enumerate(DIMENSIONS) if dim in used))
+
+
 def screens(model: CostModel) -> bool:
     """Whether a sketch tells what the model would say, for less."""
     return isinstance(model, LoopNest) and not isinstance(model.way.mapper, TemplateMapper)
 
 
 def file_hash(accuracy: str) -> str:
-    """SHA-256 of the file of an accuracy source, "" for those without one."""
-    _, file = source_file(accuracy)
-    if not file:
-        return ""
-    return hashlib.sha256(read_bytes(file, LARGEST, f"accuracy {accuracy}")).hexdigest()
+    """SHA-256 of what an accuracy source that is shipped answers from, "" where that cannot change."""
+    name, file = source_file(accuracy)
+    return str(KNOWN.load(name).fingerprint(file, accuracy)) if file or name in KNOWN.home else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,15 @@ from accelsim.errors import AccelsimError
 from accelsim.explorer.page import html, page_data
 
 LOOPBACK = "127.0.0.1"
+SILENCE_S = 10
+"""Seconds that a client may say nothing."""
+
+
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, *_: Any) -> None:
+        """Of clients that go away nobody is told."""
+        if not isinstance(sys.exception(), OSError):
+            super().handle_error(*_)
 
 
 def serve(study: Path, port: int = 0) -> ThreadingHTTPServer:
@@ -22,7 +32,13 @@ def serve(study: Path, port: int = 0) -> ThreadingHTTPServer:
     data(study)
 
     class Handler(BaseHTTPRequestHandler):
+        timeout = SILENCE_S
+
         def do_GET(self) -> None:
+            host = self.headers.get("Host", LOOPBACK).partition(":")[0]
+            if host not in (LOOPBACK, "localhost"):  # somebody's page, whose name leads here
+                self.send_error(403)
+                return
             try:
                 if self.path == "/":
                     self._send(html(data(study)).encode(), "text/html; charset=utf-8")
@@ -43,7 +59,7 @@ def serve(study: Path, port: int = 0) -> ThreadingHTTPServer:
         def log_message(self, *_: Any) -> None:
             """Requests are no news."""
 
-    return ThreadingHTTPServer((LOOPBACK, port), Handler)
+    return _Server((LOOPBACK, port), Handler)
 
 
 def data(study: Path) -> dict[str, Any]:

@@ -332,7 +332,11 @@ class Accelerator(Shown, Sourced):
     @property
     def leaves_choice(self) -> bool:
         """Whether a mapper may choose what some memory holds."""
-        return not self._decided and any(memory.holds_choice for memory in self.memories)
+        return not self._decided and self._holds_choice
+
+    @cached_property
+    def _holds_choice(self) -> bool:
+        return any(memory.holds_choice for memory in self.memories)
 
     @property
     def ways(self) -> tuple[Accelerator, ...]:
@@ -411,7 +415,9 @@ class Accelerator(Shown, Sourced):
     def to_dict(self) -> dict[str, Any]:
         """JSON form that `load_hardware` reads back: without what is absent or default and has no source."""
         short = self.model_dump(mode="json", exclude_none=True, exclude_defaults=True)
-        return {"version": self.version, **_with_sourced(short, self.model_dump(mode="json"))}
+        if _sourced(short):
+            short = _with_sourced(short, self.model_dump(mode="json"))
+        return {"version": self.version, **short}
 
     @cached_property
     def hash(self) -> str:
@@ -437,6 +443,13 @@ class Accelerator(Shown, Sourced):
 def skew(sizes: Sequence[int], tensor: Tensor) -> int:
     """Cycles from end to end of an array of such axes, and to load a tile of `tensor`: what a fold takes."""
     return sum(sizes) - len(sizes) + (0 if tensor == "O" else sizes[0]) if sizes else 0
+
+
+def _sourced(value: Any) -> bool:
+    """Whether anything in a JSON form names a source by key."""
+    if isinstance(value, dict):
+        return "sources" in value or any(map(_sourced, value.values()))
+    return isinstance(value, list) and any(map(_sourced, value))
 
 
 def _with_sourced(short: Any, full: Any) -> Any:

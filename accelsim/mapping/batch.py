@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 Row = tuple["Accelerator", Layer, str, NDArray[np.float64] | None]
 """Chip, layer, resident tensors, reserved bits."""
 
-_packed = lru_cache(maxsize=65536)(pack_layer)
+packed = lru_cache(maxsize=65536)(pack_layer)
+"""`pack_layer`, of which the array is kept: nobody may write to it."""
 
 
 def pack(rows: Iterable[Row]) -> tuple[Pairs, Machines]:
@@ -35,7 +36,7 @@ def pack(rows: Iterable[Row]) -> tuple[Pairs, Machines]:
     reserved = [none if bits is None else bits for *_, bits in items]
     some = any(bits is not None for *_, bits in items)
     pairs = Pairs(
-        np.array([_packed(layer, resident) for _, layer, resident, _ in items]),
+        np.array([packed(layer, resident) for _, layer, resident, _ in items]),
         np.array([numbers[id(chip)] for chip, *_ in items]),
         np.array(reserved) if some else np.empty((0, *none.shape)),
     )

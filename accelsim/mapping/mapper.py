@@ -329,8 +329,11 @@ def check_options(
             f"objective: must be one of {', '.join(get_args(Objective))}, but got {objective!r}"
             f"{nearest(str(objective), get_args(Objective))}"
         )
-    if budget is not None and (isinstance(budget, bool) or not isinstance(budget, int) or budget < 0):
-        raise AccelsimError(f"budget: must be a whole number of evaluations from 0, but got {budget!r}")
+    whole = isinstance(budget, int) and not isinstance(budget, bool)
+    if budget is not None and not (whole and 0 <= budget < 2**62):
+        raise AccelsimError(
+            f"budget: must be a whole number of evaluations from 0 to 2^62 - 1, but got {budget!r}"
+        )
     if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**63:
         raise AccelsimError(f"seed: must be a whole number from 0 to 2^63 - 1, but got {seed!r}")
     if tiles not in get_args(Tiles):

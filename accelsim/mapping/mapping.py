@@ -50,6 +50,11 @@ class Mapping:
         for i, level in enumerate(self.levels):
             _check(level, f"mapping.levels[{i}]")
 
+    @property
+    def spread(self) -> set[str]:
+        """Dimensions of which axes run several steps at once."""
+        return {dim for level in self.levels for dim, factor in level.spatial.values() if factor > 1}
+
     @classmethod
     def from_dict(cls, data: Any) -> Mapping:
         """Read the JSON form, version 1. Raises MappingError with the JSON path of the fault."""

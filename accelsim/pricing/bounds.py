@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from accelsim.hardware.holding import ways_for
-from accelsim.pack import pack_layer, pack_machine
+from accelsim.mapping.batch import packed
+from accelsim.pack import pack_machine
 from accelsim.pricing.ask import Ask
 from accelsim.workloads.layer import DIMS
 from cost_models.loopnest import layout as L
@@ -31,18 +32,18 @@ def lower_bounds(asks: Sequence[Ask]) -> NDArray[np.float64]:
 
     Where the chip leaves open what its memories hold, on no way to hold.
     """
-    if any(ask.chip.leaves_choice for ask in asks):
+    chips: dict[int, list[int]] = {}
+    for i, ask in enumerate(asks):
+        chips.setdefault(id(ask.chip), []).append(i)
+    if any(asks[rows[0]].chip.leaves_choice for rows in chips.values()):
         each = [ways_for(ask.chip, ask.layer, ask.resident) for ask in asks]
         ways = [ask._replace(chip=way) for ask, some in zip(asks, each, strict=True) for way in some]
         first = np.cumsum([0, *map(len, each[:-1])])
         return np.asarray(np.minimum.reduceat(lower_bounds(ways), first, axis=0))
     out = np.empty((len(asks), 2))
-    chips: dict[int, list[int]] = {}
-    for i, ask in enumerate(asks):
-        chips.setdefault(id(ask.chip), []).append(i)
     for rows in chips.values():
         chip = asks[rows[0]].chip
-        problems = np.array([pack_layer(asks[i].layer, asks[i].resident) for i in rows])
+        problems = np.array([packed(asks[i].layer, asks[i].resident) for i in rows])
         out[rows] = _of_machine(chip, problems)
     return out
 

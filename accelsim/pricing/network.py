@@ -347,10 +347,10 @@ class _Place:
             layer, (flags, bits) = run.network.layers[i], table[i]
             chip = run.chip.for_layer(layer) if run.engine is None else run.engine(layer)
             schedule = None if run.schedule is None else run.schedule(layer)
-            self._rows.append(Ask(chip, layer, flags, bits if bits.any() else None, schedule))
+            self._rows.append(Ask(chip, layer, flags, bits, schedule))
         self.keys = [
-            ask.key(self.chip_key if ask.chip is run.chip else ask.chip.hash, number)
-            for ask, number in zip(self._rows, (self.numbers[i] for i in self.alone), strict=True)
+            ask.key(self.chip_key if ask.chip is run.chip else ask.chip.hash, self.numbers[i])
+            for ask, i in zip(self._rows, self.alone, strict=True)
         ]
         return dict(zip(self.keys, self._rows, strict=True))
 

@@ -38,15 +38,15 @@ class ResidencyPlan:
     weights: set[int]
     alone: frozenset[int] = frozenset()
 
-    def table(self) -> list[tuple[str, NDArray[np.float64]]]:
-        """Per layer: its resident tensors, and bits float64[M, 4] that other layers' keep from it.
+    def table(self) -> list[tuple[str, NDArray[np.float64] | None]]:
+        """Per layer: its resident tensors, and bits float64[M, 4] that other layers' keep from it, if any.
 
         Columns: the parts of W, I, O, and the whole where a memory has no parts.
         """
+        if not self.kept and not self.weights:
+            return [("", None)] * len(self.network.layers)
         net, (weight, result) = self.network, _widths(self.hardware, self.network)
         nothing = np.zeros((len(self.hardware.memories), ALL + 1))
-        if not self.kept and not self.weights:
-            return [("", nothing)] * len(net.layers)
         last = _last_reader(net)
         alive = np.zeros(len(net.layers) + 1)  # bits of kept results, as differences along the layers
         for j in self.kept:
@@ -56,10 +56,10 @@ class ResidencyPlan:
         alive = np.cumsum(alive)
         loaded = net.distinct_weights(self.weights) * weight
         output_home, weight_home = _home(self.hardware, "O"), _home(self.hardware, "W")
-        out: list[tuple[str, NDArray[np.float64]]] = []
+        out: list[tuple[str, NDArray[np.float64] | None]] = []
         for i in range(len(net.layers)):
             if i in self.alone:
-                out.append(("", nothing))
+                out.append(("", None))
                 continue
             flags = "W" if i in self.weights or self._all_kept(i, "W") else ""
             flags += "I" if self._all_kept(i, "I") else ""
@@ -68,12 +68,8 @@ class ResidencyPlan:
             reserved = nothing.copy()
             reserved[output_home] += alive[i] - sum(net.layers[j].output_elements for j in own) * result
             reserved[weight_home] += loaded - (net.weights_of[i] * weight if i in self.weights else 0)
-            out.append((flags, reserved))
+            out.append((flags, reserved if reserved.any() else None))
         return out
-
-    def of(self, i: int) -> tuple[str, NDArray[np.float64]]:
-        """Row `i` of `table`."""
-        return self.table()[i]
 
     def drop(self, i: int) -> None:
         """Give up everything resident around layer `i`."""

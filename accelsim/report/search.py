@@ -82,6 +82,8 @@ def ran(result: SearchResult) -> str:
         lines.append(
             "limits missed by " + ", ".join(f"{n} {share:.0%}" for n, share in result.missed().items())
         )
+    if result.caution:
+        lines.append(f"accuracies are {result.caution}")
     if result.exhausted:
         lines.append(
             f"stopped early: {DRAWS:,} draws in a row gave no candidate that is new and in the envelope"
@@ -157,7 +159,9 @@ def front_table(result: SearchResult) -> Grid:
     columns = [number("no.")]
     for name in known:
         wanted = name in goals.objectives or name in goals.limits or name == "edp"
-        columns.append(number(_head(metrics[name]), *([] if wanted else [DROPPED.get(name, 2)])))
+        columns.append(
+            number(_head(metrics[name], result.caution != ""), *([] if wanted else [DROPPED.get(name, 2)]))
+        )
     columns.append(text("chip", 20))
     several = result.config.space is not None or len({found.network for found in front}) > 1
     table = Grid([*columns, *([text("network", 10, 30, drop=1)] if several else [])], title)
@@ -172,8 +176,10 @@ def front_table(result: SearchResult) -> Grid:
     return table
 
 
-def _head(metric: Metric) -> str:
+def _head(metric: Metric, unranked: bool) -> str:
     """Of a column; seconds and joules stand beside their numbers."""
+    if unranked and metric.name in ("accuracy", "accuracy_95"):
+        return f"{metric.name.replace('accuracy', 'top-1')} % unranked"
     word = {"edp": "EDP", "accuracy": "top-1", "macs": "M MACs", "area": "mm2"}.get(metric.name, metric.name)
     unit = "" if metric.unit in ("s", "J", "mm2") else metric.unit
     return f"{word}{',' if unit == 'Js' else ''} {unit}".rstrip()

@@ -8,7 +8,7 @@ import numpy as np
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.text import Text
 
-from accelsim.accuracy import AccuracyError, AccuracySource, load_source
+from accelsim.accuracy import AccuracyError, AccuracySource, default_source, load_source
 from accelsim.csv_text import csv_text
 from accelsim.report.grid import plain
 from accelsim.workloads.spaces import Space, load_space
@@ -21,13 +21,13 @@ def space_rows(
 ) -> list[dict[str, Any]]:
     """A row a drawn subnet: COLUMNS, accuracies in per cent.
 
-    `accuracy` is a source as `load_source` understands it. Without one the surrogate answers, and where it
-    has nothing for the space the last four columns are None. Raises AccelsimError.
+    `accuracy` is a source as `load_source` understands it. Without one that of the space answers, and where
+    there is none the last four columns are None. Raises AccelsimError.
     """
     space = load_space(name)
     source: AccuracySource | None = None
     try:
-        found = load_source(accuracy or "surrogate", space)
+        found = load_source(accuracy or default_source(space), space)
         space, source = found.restrict(space), found
     except AccuracyError:
         if accuracy:
@@ -82,8 +82,8 @@ class _Subnets:
             known = row["accuracy"] is not None
             table.add_row(
                 row["subnet"] if beside else str(number),
-                f"{row['macs'] / 1e6:.1f} M",
-                f"{row['params'] / 1e6:.2f} M",
+                f"{row['macs'] / 1e6:.1f} M" if row["macs"] >= 1e6 else f"{row['macs'] / 1e3:.1f} k",
+                f"{row['params'] / 1e6:.2f} M" if row["params"] >= 1e5 else f"{row['params'] / 1e3:.1f} k",
                 f"{row['accuracy']:.2f} ± {row['error']:.2f}" if known else "-",
                 row["kind"] or "-",
             )

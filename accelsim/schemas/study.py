@@ -57,6 +57,8 @@ def schema() -> Schema:
         "additionalProperties": said("A metric as NAME_unit; null where it is not known.", NUMBER_OR_NULL),
     }
     metric = record({"unit": {"type": "string"}, "maximise": {"type": "boolean"}}, ["unit", "maximise"])
+    words = {"kinds": items(TEXT, 1), "source": TEXT, "caution": {"type": "string"}}
+    source = record(words, list(words))
     keys: dict[str, Schema] = {
         "version": VERSION,
         "study": said("The file; null: in memory.", _WORD),
@@ -78,6 +80,10 @@ def schema() -> Schema:
         "base": said(
             "The base chip, template mappings, on the best design's networks.",
             {"anyOf": [items(price, 1), {"type": "null"}]},
+        ),
+        "accuracy": said(
+            "Where accuracies come from, and what must stand beside them.",
+            {"anyOf": [source, {"type": "null"}]},
         ),
         "notes": items({"type": "string"}),
     }
@@ -103,6 +109,7 @@ def design() -> Schema:
             "model": TEXT,
             "fuse": {"anyOf": [TEXT, items(said("As in a mapping file.", {"type": "object"}))]},
             "screen": {"type": "boolean"},
+            "around": {"type": "boolean"},
         },
         "required": needs,
     }

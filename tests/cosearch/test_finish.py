@@ -16,7 +16,7 @@ import accelsim
 from accelsim import AccelsimError
 from accelsim.cosearch.export import design_files, export
 from accelsim.cosearch.finish import EXACT, LEAST, Finished, moved
-from accelsim.cosearch.freed import at_home, spread_dims
+from accelsim.cosearch.freed import at_home, extended, spread_dims
 from accelsim.cosearch.gains import gains
 from accelsim.cosearch.run import resume
 from accelsim.cosearch.screen import MAPPED
@@ -156,6 +156,17 @@ def test_a_base_with_freedoms_is_a_design_like_any(freed, tmp_path) -> None:
     assert page["designs"][at]["figures"]["edp_js"] == best.metrics["edp"]
 
 
+def test_no_freedom_more_is_better(freed) -> None:
+    best = freed.best
+    (network,) = freed.design(best).networks
+    more = extended(freed.genome(best.index)[0], best.granted)
+    assert len(more) > 3
+    for granted in more:
+        assert set(best.granted) < set(granted)
+        chip = with_freedoms(freed.setup.base, granted)
+        assert best.metrics["edp"] <= edp(chip, network, OptimalMapper(FINISH)) * (1 + 1e-12), granted
+
+
 def test_what_it_is_told(freed) -> None:
     from rich.console import Console
 
@@ -216,6 +227,8 @@ def test_every_network_of_a_front_is_set_against_the_base(tmp_path) -> None:
     for item in found.front[:2]:
         (network,) = found.design(item).networks
         assert item.metrics["edp"] <= edp(base, network, OptimalMapper(500)) * (1 + 1e-12)
+        free = with_freedoms(base, found.best.granted)
+        assert item.metrics["edp"] <= edp(free, network, OptimalMapper(500)) * (1 + 1e-12)
         assert item.feasible
     again = accelsim.load_study(tmp_path / "a.study")
     assert again.front == found.front

@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import socket
+import struct
 import subprocess
 import threading
+import time
 import urllib.request
 from pathlib import Path
 
@@ -171,6 +174,39 @@ def test_live_page_is_on_loopback_and_grows_with_the_study(study) -> None:
         server.shutdown()
     with pytest.raises(AccelsimError):
         serve(study.with_name("none.study"))
+
+
+def test_live_page_and_clients_that_mean_harm(study, monkeypatch, capsys) -> None:
+    """Silent ones are left, those that leave are no news, other names, paths and long lines are refused."""
+    monkeypatch.setattr("accelsim.explorer.live.SILENCE_S", 0.3)
+    with serve(study) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+
+        def told(request: bytes) -> bytes:
+            with socket.create_connection(server.server_address, 20) as line:
+                line.sendall(request)
+                return line.recv(100)
+
+        before = threading.active_count()
+        silent = [socket.create_connection(server.server_address, 20) for _ in range(20)]
+        assert b" 404 " in told(b"GET /../../etc/passwd HTTP/1.1\r\n\r\n")
+        assert b" 403 " in told(b"GET /data.json HTTP/1.1\r\nHost: evil.example:80\r\n\r\n")
+        assert b" 200 " in told(b"GET /data.json HTTP/1.1\r\nHost: localhost:80\r\n\r\n")
+        assert b" 414 " in told(b"GET /" + 70_000 * b"a" + b" HTTP/1.1\r\n\r\n")
+        assert b" 431 " in told(b"GET / HTTP/1.1\r\n" + 200 * b"X: y\r\n" + b"\r\n")
+        for _ in range(5):
+            line = socket.create_connection(server.server_address, 20)
+            line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            line.sendall(b"GET / HTTP/1.1\r\n\r\n")
+            line.close()
+        end = time.monotonic() + 30
+        while threading.active_count() > before:
+            assert time.monotonic() < end
+            time.sleep(0.05)
+        for line in silent:
+            line.close()
+        server.shutdown()
+    assert capsys.readouterr().err == ""
 
 
 PROBE = f"<script>{Path(__file__).with_name('probe.js').read_text()}</script>"

@@ -58,6 +58,7 @@ def test_workers_do_not_change_the_report(capsys) -> None:
         (("example", "lenet5", "--mapper", "genetics"), "genetic"),
         (("example", "lenet5", "--objective", "edpp"), "edp"),
         (("example", "lenet5", "--budget", "-1"), "budget"),
+        (("example", "lenet5", "--budget", str(10**23)), "budget"),
         (("example", "lenet5", "--seed", "-1"), "seed"),
         (("example", "lenet5", "--workers", "0"), "workers"),
         (

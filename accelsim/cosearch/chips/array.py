@@ -8,6 +8,7 @@ all axes of the base, and a bit pays by distance if it does along one.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 from math import log, prod
 from typing import Any, NamedTuple
@@ -124,7 +125,7 @@ class ArrayGenes:
             size = np.where(last, size, np.maximum(size, -(-array.min_size // step) * step))
             sizes[:, a] = np.where(used, size, 1)
             left = np.where(used, left // np.maximum(size, 1), left)
-        ranks = rows[:, 2 + self.shares : len(self.genes)]
+        ranks = rows[:, self.ranks]
         place = np.argsort(np.argsort(-ranks, axis=1, kind="stable"), axis=1)
         turn, axis = np.divmod(place, axes[:, None])
         return Arrays(axes, sizes, np.where(turn < self.choices, axis + 1, 0))
@@ -140,24 +141,46 @@ class ArrayGenes:
         found = self.decode(rows)
         out[:, 1] = found.sizes[np.arange(len(rows)), found.axes - 1]
         out[:, 2 : 2 + self.shares] = found.sizes[:, : self.shares]
-        out[:, 2 + self.shares : len(self.genes)] = found.carried
+        out[:, self.ranks] = found.carried
 
     def anchor(self, row: NDArray[np.int64]) -> None:
         """Enter the genes that come closest to the base's array."""
         axes = self.own[: self.array.max_axes]
         row[0] = max(0, len(axes) - self.array.min_axes)
         row[1] = self.base.num_pes // self.strides.pes - 1
-        left = float(prod(axis.size for axis in axes))
-        for a, axis in enumerate(axes[: self.shares]):
-            if left > 1:
-                row[2 + a] = round((SHARES - 1) * log(axis.size) / log(left))
-                left /= axis.size
+        self._share_out(row, [axis.size for axis in axes])
         for a, axis in enumerate(axes):
             for turn, dim in enumerate(self.base.axis_dims(self.memory.name, axis.axis)):
                 if dim in self.array.dims:
                     rank = LEVELS - 1 - a - turn * len(axes)
                     at = 2 + self.shares + self.array.dims.index(dim)
                     row[at] = max(row[at], rank)
+
+    def _share_out(self, row: NDArray[np.int64], sizes: Sequence[int]) -> None:
+        """Enter the shares that come closest to axes of these sizes."""
+        left = float(prod(sizes))
+        for a, size in enumerate(sizes[: self.shares]):
+            if left > 1:
+                row[2 + a] = round((SHARES - 1) * log(size) / log(left))
+                left /= size
+
+    def divided(self, anchor: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+        """Genomes like the anchor's, but with a second or fourth of an axis's length in one of its own."""
+        sizes = [axis.size for axis in self.own]
+        out = []
+        for a, size in enumerate(sizes if len(sizes) < self.array.max_axes else ()):
+            for part in (2, 4):
+                if size % part == 0 and size > part:
+                    row = anchor.copy()
+                    row[0] = len(sizes) + 1 - self.array.min_axes
+                    self._share_out(row, [*sizes[:a], size // part, *sizes[a + 1 :], part])
+                    out.append(row)
+        return out
+
+    @property
+    def ranks(self) -> slice:
+        """Columns of the dimensions' importances."""
+        return slice(2 + self.shares, len(self.genes))
 
     def lanes(self, found: Arrays) -> NDArray[np.int64]:
         """[n] instances below the array's memory."""

@@ -93,6 +93,10 @@ class ChipSpace:
             row[-1] = next((i for i, widths in enumerate(self.widths) if is_own(widths, self.base)), 0)
         return np.clip(row, 0, [gene.choices - 1 for gene in self.genes])
 
+    def is_base(self, row: NDArray[np.int64]) -> bool:
+        """Whether a genome stands for the base as it is."""
+        return self.keys(row[None, :])[0] == self._own
+
     def faults(self, rows: Genomes) -> NDArray[np.str_]:
         """[n] which budget each row breaks, "" where none."""
         out = self._envelope.faults(rows)
@@ -126,7 +130,7 @@ class ChipSpace:
 
     def documented(self, row: NDArray[np.int64]) -> Accelerator:
         """The same chip, each number with its source."""
-        if self.keys(row[None, :])[0] == self._own:
+        if self.is_base(row):
             return unsearched(self.base)
         return self._make(row[None, :], self.base, trusted=False)
 

@@ -7,6 +7,7 @@ hypervolume does.
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 from typing import Any
 
@@ -19,52 +20,37 @@ from pymoo.core.population import Population
 from pymoo.core.problem import Problem
 from pymoo.core.sampling import Sampling
 from pymoo.core.termination import NoTermination
-from pymoo.operators.survival.rank_and_crowding.metrics import get_crowding_function
-from pymoo.util.nds.non_dominated_sorting import NonDominatedSorting
 
 from accelsim.cosearch.genes import Genomes
 from accelsim.cosearch.optimisers.base import Optimiser
+from accelsim.cosearch.optimisers.ranked import WORST, ranked
+from accelsim.cosearch.optimisers.starts import starts
 from accelsim.cosearch.phase import Phase
 
-WORST = 1e30
-"""Cost of what could not be priced."""
+DONORS = 4
+"""Promising draws whose networks (and mapping genes) the chips around the base are tried with."""
 
 STEP = 0.1
 """Typical step of a mutation as a share of the gene's range."""
 
 
 class Draw(Sampling):
-    """Fresh random rows, some way to the base chip, of many those with the best bounds."""
+    """The base chip and some around it; then random rows, some way to it, of many the best by bounds."""
 
-    def __init__(self, phase: Phase, near: float, screened: int) -> None:
+    def __init__(self, phase: Phase, near: float, screened: int, settled: float) -> None:
         super().__init__()
-        self.phase, self.near, self.screened = phase, near, screened
+        self.phase, self.near, self.screened, self.settled = phase, near, screened, settled
 
     def _do(self, problem: Any, n_samples: int, *, random_state: np.random.Generator, **_: Any) -> Genomes:
         rows = self.phase.draw(random_state, self.screened * n_samples, near=self.near)
         if len(rows) <= n_samples:
             return rows
         best = ranked(*self.phase.floors(rows), self.phase)
-        return rows[np.sort(best[:n_samples])]
-
-
-def ranked(
-    costs: NDArray[np.float64], excess: NDArray[np.float64], phase: Phase, spread: bool = True
-) -> NDArray[np.int64]:
-    """Order of rows: limits first, then fronts, in each those that stand apart, the first of equals.
-
-    Without `spread` rows stand in a front as they came.
-    """
-    miss = np.maximum(np.where(np.isfinite(excess), excess, 1.0), 0.0).sum(axis=1)
-    points = phase.goals.log_costs(costs)
-    points = np.where(np.isfinite(points), points, np.sign(points) * WORST)
-    points[np.isnan(points)] = WORST
-    rank, apart = np.empty(len(costs)), np.zeros(len(costs))
-    for i, front in enumerate(NonDominatedSorting().do(points)):
-        rank[front] = i
-        if spread:
-            apart[front] = -get_crowding_function("cd").do(points[front])
-    return np.lexsort((np.arange(len(costs)), apart, rank, miss))
+        first = starts(self.phase, rows[best[:DONORS]], math.ceil(self.settled * n_samples))
+        taken = set(self.phase.keys(first))
+        keys = self.phase.keys(rows)
+        rest = [i for i in best.tolist() if keys[i] not in taken][: n_samples - len(first)]
+        return np.concatenate([first, rows[np.sort(np.array(rest, int))]])
 
 
 class Fresh(DuplicateElimination):
@@ -117,12 +103,14 @@ class Evolution(Optimiser):
 
     near      share of the base chip's genes in the first generation: whoever drew its envelope knew what is
               useful
+    settled   share of the first generation that is the base chip and chips around it, see `starts`
     screened  draws for each candidate of the first generation, of which the one with the best bound comes
     crossed   share of offspring that have two parents
     mutated   genes that change in a row, on average
     """
 
     near = 0.5
+    settled = 0.125
     screened = 4
     crossed = 0.9
     mutated = 2.0
@@ -141,7 +129,7 @@ class Evolution(Optimiser):
             xu=phase.genome.upper.astype(float),
         )
         self.algorithm = self.make(
-            sampling=Draw(phase, self.near, self.screened),
+            sampling=Draw(phase, self.near, self.screened, self.settled),
             crossover=Cross(self.crossed),
             mutation=Mutate(phase.genome.upper, self.mutated),
         )

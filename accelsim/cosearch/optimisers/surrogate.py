@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from accelsim.cosearch.genes import Genomes
-from accelsim.cosearch.optimisers.evolution import ranked
 from accelsim.cosearch.optimisers.nsga2 import Nsga2
+from accelsim.cosearch.optimisers.ranked import ranked
 from accelsim.cosearch.phase import Phase
 
 POOL = 4

@@ -147,6 +147,9 @@ class Values:
             self.why.update((x, why) for x in node.output)
             return ""
         known = {x: numpy_helper.from_array(self._data[x]) for x in inputs if x in self._data}
+        for attribute in node.attribute:
+            if attribute.name in _DIVISORS and min(attribute.ints or [attribute.i]) < 1:
+                return f"{attribute.name} must be at least 1"
         try:
             found = shape_inference.infer_node_outputs(
                 schema, node, types, known, None, self._imports, self._ir
@@ -217,6 +220,10 @@ class Values:
         return 0 <= size <= LIMIT
 
 
+_DIVISORS = ("strides", "dilations", "group", "blocksize", "num_outputs", "num_groups")
+"""Attributes that inference divides by; in older onnx packages a 0 among them ends the process."""
+
+
 def sizes_of(kind: Any) -> Shape | None:
     """Static sizes of a type, or None where one is symbolic or the type is no tensor."""
     if not kind.HasField("tensor_type") or not kind.tensor_type.HasField("shape"):
@@ -241,6 +248,8 @@ def schema_of(op: str, version: int, domain: str = "") -> Any:
 
     Of one that is younger than `version`, its first form: runtimes write some of them before their time.
     """
+    if not isinstance(op, str) or not isinstance(domain, str):  # bytes, where it is no text
+        return None
     if onnx.defs.has(op, version, domain):
         return onnx.defs.get_schema(op, version, domain)
     every = [s for s in onnx.defs.get_all_schemas_with_history() if (s.name, s.domain) == (op, domain)]
