@@ -32,9 +32,9 @@ class Clock:
 
         mapper  a mapper by name, which really searches, with this budget and seed; None: a draw of what the
                 template and the best of so many random mappings would cost, from the tables' quantiles (their
-                logarithms between, the proved optimum at rank 0)
+                logarithms between, the proved optimum at rank 0). The template counts as known
 
-        Returns (figures as of `Bench.query_by_index`, what this cost, what all cost so far). NetCosts count
+        Returns (figures as of `Bench.query_by_index`, what this cost, what all cost so far). Costs count
         evaluations, mappings priced, and accuracies asked for, each network's once.
         """
         bench = self.bench

@@ -126,6 +126,8 @@ def load_tables(folder: Path) -> tuple[Manifest, Tables]:
     tables = Tables.from_bytes(data, str(path), manifest.tables)
     if tables.pairs != len(manifest.chips) * len(manifest.layers):
         raise AccelsimError(f"{path}: has {tables.pairs} pairs, but the manifest names others")
+    if not 0 <= tables.fits.min() <= tables.fits.max() <= manifest.draws or manifest.draws < 1:
+        raise AccelsimError(f"{path}: more random mappings fit than the manifest's {manifest.draws} draws")
     return manifest, tables
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from accelsim.cosearch.goals import front
 from accelsim.errors import AccelsimError, nearest
 from accelsim.nacos.game import Game, Schedules
-from accelsim.nacos.optimisers import OPTIMISERS
+from accelsim.nacos.optimisers import OPTIMISERS, Optimiser
 from accelsim.nacos.tasks import BenchTask
 from accelsim.shown import Shown
 
@@ -81,7 +81,7 @@ def _paid(share: float, size: int) -> int:
 
 def score(
     bench: Bench,
-    optimisers: Sequence[str] = (*OPTIMISERS,),
+    optimisers: Sequence[str] | Mapping[str, Optimiser] = (*OPTIMISERS,),
     *,
     chip: str | None = None,
     objectives: Sequence[str] | None = None,
@@ -92,15 +92,17 @@ def score(
 ) -> Score:
     """Run optimisers on the task of two or more objectives, up to 30 % of the space.
 
+    optimisers        names of shipped ones, or functions of a `Game` and a random generator by name
     chip, objectives  as in `Bench.true_front`
     mappings, mapper  how a candidate's layers are mapped, as in `Bench.simulate_eval`
     seeds             runs of each optimiser, with seeds from 0; a run's mappings have its seed too
 
     Raises AccelsimError for bad input.
     """
+    own = optimisers if isinstance(optimisers, Mapping) else OPTIMISERS
     for name in optimisers:
-        if name not in OPTIMISERS:
-            raise AccelsimError(f"optimisers: no {name!r}{nearest(name, OPTIMISERS)}")
+        if name not in own:
+            raise AccelsimError(f"optimisers: no {name!r}{nearest(name, own)}")
     if seeds < 1:
         raise AccelsimError(f"seeds: must be a whole number from 1, but got {seeds}")
     task = bench.task(chip, objectives)
@@ -120,7 +122,7 @@ def score(
         for n, name in enumerate(optimisers):
             game = Game(task, schedules, int(at[-1]))
             game.__dict__["costs"] = every.costs
-            OPTIMISERS[name](game, np.random.default_rng(seed))
+            own[name](game, np.random.default_rng(seed))
             best, seen = flat[:0], 0
             for k, paid in enumerate(at.tolist()):
                 found = game.after(paid)

@@ -98,6 +98,20 @@ def test_regrets_fall_and_end_where_schedules_leave_them(measured) -> None:
     assert np.array_equal(again.regrets["nsga2"], found.regrets["nsga2"][:2])
 
 
+def test_an_optimiser_of_ones_own(measured) -> None:
+    def first(game, rng):
+        game.ask([(i, 0) for i in range(game.limit)])
+
+    def few(game, rng):
+        game.ask([(i, 0) for i in range(20)])
+
+    found = score(measured, {"first": first, "few": few}, chip=CHIP, seeds=1)
+    task = found.task
+    rows = [measured.simulate_eval(i, CHIP, 500, 0)[0] for i in range(20)]
+    assert found.regrets["few"][0, -1] == pytest.approx(task.bench.regret(rows, task), rel=1e-9)
+    assert found.regrets["first"][0, -1] < found.regrets["few"][0, -1]
+
+
 def test_options_change_scores(measured) -> None:
     def last(**options):
         return score(measured, ["random"], **{"chip": CHIP, "seeds": 1, **options}).regrets["random"][0, -1]

@@ -124,6 +124,7 @@ def _change(folder: Path, **values) -> None:
         ({"hashes": {}}, "every chip needs a hash"),
         ({"space": "micro"}, "no benchmark 'micro'"),
         ({"percents": [1]}, "percents must be"),
+        ({"draws": 1}, "more random mappings fit"),
         ({"chips": 3}, "is no manifest"),
     ],
 )

@@ -314,6 +314,14 @@ def test_sizes_of_results_with_symbols(inputs, said, note, tmp_path):
     assert "it makes 'y' of shape [1, 16, 8, 10], but the file says [1, 16, ?, 11]" in refusal(made, tmp_path)
 
 
+def test_an_operator_whose_name_is_no_text(tmp_path):
+    path = tmp_path / "m.onnx"
+    path.write_bytes(changed(lambda m: None).SerializeToString().replace(b"\x04Conv", b"\x04Co\xffv"))
+    with pytest.raises(AccelsimError) as caught:
+        load_network(path)
+    assert "\n" not in str(caught.value)
+
+
 def test_an_operator_before_its_time_is_read_as_it_came_and_said(tmp_path):
     """Runtimes write LayerNormalization into files of opset 13; what its own rule forbids stays forbidden."""
     norm = helper.make_node("LayerNormalization", ["x", "s"], ["y"], name="norm")

@@ -248,6 +248,8 @@ def schema_of(op: str, version: int, domain: str = "") -> Any:
 
     Of one that is younger than `version`, its first form: runtimes write some of them before their time.
     """
+    if not isinstance(op, str) or not isinstance(domain, str):  # bytes, where it is no text
+        return None
     if onnx.defs.has(op, version, domain):
         return onnx.defs.get_schema(op, version, domain)
     every = [s for s in onnx.defs.get_all_schemas_with_history() if (s.name, s.domain) == (op, domain)]

@@ -59,9 +59,8 @@ class Walk:
                     raise
                 raise AccelsimError(f"{place(node)}: {fault}") from None
             except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as fault:
-                raise AccelsimError(
-                    f"{place(node)}: malformed operator: {type(fault).__name__}: {fault}"
-                ) from None
+                text = " ".join(f"{type(fault).__name__}: {fault}".split())
+                raise AccelsimError(f"{place(node)}: malformed operator: {text:.300}") from None
 
     def _node(self, node: Any) -> None:
         graph = self.graph
