@@ -6,6 +6,7 @@ import os
 import pty
 import select
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -33,6 +34,19 @@ class Slow:
 sys.meta_path.insert(0, Slow())
 """
 """Its modules take long to load."""
+LOST = """
+import time
+from accelsim.engines.threads import ThreadEngine
+def lose(self, function, chunks):
+    print("begun", flush=True)
+    while True:
+        try:
+            time.sleep(60)
+        except KeyboardInterrupt:
+            pass
+ThreadEngine.map = lose
+"""
+"""Its engine hears of no Ctrl-C, as libraries may not in a bad moment."""
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -73,3 +87,28 @@ def test_ctrl_c_at_a_terminal(name, tmp_path) -> None:
         assert took < 30  # two seconds on an idle machine
     alone_soon(pid)
     assert {path.name for path in Path(tmp_path).iterdir()} <= {"s.csv.part", "a.study", "kernels"}
+
+
+def test_a_second_ctrl_c_ends_what_does_not_hear_of_it(tmp_path) -> None:
+    """One line and 130, though the interrupt is lost."""
+    search = (*COMMANDS["cold"], "--mapper", "template", "--evaluations", "16")
+    with subprocess.Popen(
+        [sys.executable, "-c", LOST + START, *search], cwd=tmp_path, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=_heard,
+    ) as running:  # fmt: skip
+        assert running.stdout is not None
+        assert running.stderr is not None
+        assert running.stdout.readline() == "begun\n"
+        running.send_signal(signal.SIGINT)
+        while "press Ctrl-C again" not in running.stderr.readline():
+            assert running.poll() is None
+        running.send_signal(signal.SIGINT)
+        try:
+            _, text = running.communicate(timeout=60)
+        finally:
+            running.kill()
+    assert (running.returncode, text) == (130, "accelsim: stopped\n")
+
+
+def _heard() -> None:
+    signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import threading
@@ -12,6 +13,7 @@ import typer
 import typer.core
 
 from accelsim.cli import complete
+from accelsim.files import free_locks
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -26,6 +28,7 @@ class Commands(typer.core.TyperGroup):
             return super().invoke(ctx)
         except KeyboardInterrupt as stop:
             exec("")  # Python forgets that one went through generated code, and would end by the signal
+            said.set()
             print(f"accelsim: stopped{stop}", file=sys.stderr)
             raise typer.Exit(130) from None
 
@@ -105,6 +108,9 @@ def console() -> Console:
 STOP_S = 2.0
 """Seconds that work of no use any more may take to end after Ctrl-C."""
 
+said = threading.Event()
+"""Whether a command has said that it was stopped."""
+
 abandoned = threading.Event()
 """Whether a thread, or a worker that it waits for, is still at work that nobody wants."""
 
@@ -122,6 +128,21 @@ def compiling() -> bool:
         return True
     lock.release()
     return False
+
+
+def leave_by_force() -> None:
+    """End this process in STOP_S, whatever it waits for: a library may lose an interrupt, or hang on it."""
+
+    def leave() -> None:
+        if not said.is_set():
+            show_cursor = "\033[?25h" if sys.stderr.isatty() else ""
+            print(f"{show_cursor}accelsim: stopped", file=sys.stderr, flush=True)
+        free_locks()
+        os._exit(130)
+
+    timer = threading.Timer(STOP_S, leave)
+    timer.daemon = True
+    timer.start()
 
 
 def until_stopped(work: Callable[[threading.Event], _Result], useless: bool = False) -> tuple[_Result, bool]:

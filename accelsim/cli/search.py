@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from accelsim.cli import complete
-from accelsim.cli.app import Hardware, Wide, abandoned, app, compiling, console
+from accelsim.cli.app import Hardware, Wide, abandoned, app, compiling, console, leave_by_force
 from accelsim.cli.look import with_look
 from accelsim.cli.network import AllowUnknown, Dims, Shapes, load_all
 from accelsim.cli.options import (
@@ -295,6 +295,7 @@ def watching() -> Iterator[tuple[Event, Any]]:
     def interrupt(*_: object) -> None:
         if stop.is_set() or (cold and compiling()):
             abandoned.set()
+            leave_by_force()
             raise KeyboardInterrupt
         stop.set()
         print("\nfinishing this generation; press Ctrl-C again to stop at once", file=sys.stderr)
