@@ -117,8 +117,8 @@ def _designs(result: SearchResult, patience: int) -> Iterator[Finished]:
 def _with_freedoms(result: SearchResult, patience: int) -> Iterator[Finished]:
     """Networks of the front on the base chip with freedoms of the best design, and of their own.
 
-    The best's also with each freedom more that the space has. Until nothing new comes: what is found so may
-    take yet another, or use less than it was granted.
+    The best's also with each freedom more that the space has, and with each fewer: one that a mapping uses may
+    cost more than it gains. Until nothing new comes.
     """
     own: dict[Name, list[Granted]] = {}
     done: set[tuple[int, Granted]] = set()
@@ -131,7 +131,8 @@ def _with_freedoms(result: SearchResult, patience: int) -> Iterator[Finished]:
             best = result.front[0].granted
             if n == 0:
                 most = best if found.base else (*more, ())[0]
-                more = [*more, *extended(result.genome(found.index)[0], most)]
+                less = [most[:at] + most[at + 1 :] for at in range(len(most))]
+                more = [*more, *extended(result.genome(found.index)[0], most), *less]
             yield from ((found.index, granted) for granted in ([best] if best else []) + more)
 
     while (chosen := next((one for one in wanted() if one not in done), None)) is not None:

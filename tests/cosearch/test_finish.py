@@ -156,13 +156,15 @@ def test_a_base_with_freedoms_is_a_design_like_any(freed, tmp_path) -> None:
     assert page["designs"][at]["figures"]["edp_js"] == best.metrics["edp"]
 
 
-def test_no_freedom_more_is_better(freed) -> None:
+def test_no_freedom_more_or_fewer_is_better(freed) -> None:
     best = freed.best
     (network,) = freed.design(best).networks
     more = extended(freed.genome(best.index)[0], best.granted)
     assert len(more) > 3
     for granted in more:
         assert set(best.granted) < set(granted)
+    fewer = [tuple(one for one in best.granted if one is not left) for left in best.granted]
+    for granted in more + fewer:
         chip = with_freedoms(freed.setup.base, granted)
         assert best.metrics["edp"] <= edp(chip, network, OptimalMapper(FINISH)) * (1 + 1e-12), granted
 

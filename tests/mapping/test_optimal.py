@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Iterator
 from itertools import permutations, product
@@ -24,6 +25,8 @@ from cost_models.loopnest import layout as L
 
 OBJECTIVES: tuple[Objective, ...] = ("edp", "latency", "energy")
 MAX_MAPPINGS = 6_000
+MAX_CHOICES = 100_000
+"""Ways to fill the axes, of which most split no dimension evenly."""
 
 
 def ports(chance: random.Random, holds: list[str]) -> dict[str, Any]:
@@ -146,18 +149,22 @@ def everything(hardware: Accelerator, layer: Layer) -> Batch | None:
         top = memory.fanout[a].size
         uses = [(DIMS.index(d), f) for d in allowed for f in range(2, top + 1)]
         options.append([(0, 0), *(use for use in uses if sizes[use[0]] % use[1] == 0)])
+    if math.prod(map(len, options)) > MAX_CHOICES:
+        return None
     rows: list[tuple[Any, Any, Any, Any]] = []
     orders_of: dict[tuple[int, frozenset[int]], list[list[int]]] = {}
     for choice in product(*options):
+        whole = [1] * 8
+        for d, f in choice:
+            whole[d] *= max(f, 1)
+        if any(sizes[d] % whole[d] for d in range(8)):  # most: nothing is made for them
+            continue
         dims, factors = np.zeros((M, L.MAX_AXES), np.int8), np.zeros((M, L.MAX_AXES), np.int32)
         split = np.ones((M, 8), np.int64)
         for (m, a), (d, f) in zip(slots, choice, strict=True):
             dims[m, a], factors[m, a] = d, f
             split[m, d] *= max(f, 1)
-        whole = split.prod(axis=0)
-        if any(sizes[d] % whole[d] for d in range(8)):
-            continue
-        for trips in product(*(chains(sizes[d] // int(whole[d]), M) for d in range(8))):
+        for trips in product(*(chains(sizes[d] // whole[d], M) for d in range(8))):
             left = np.array(sizes)
             tile = np.empty((M, 8), np.int32)
             for m in range(M):
