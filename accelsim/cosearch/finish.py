@@ -117,8 +117,8 @@ def _designs(result: SearchResult, patience: int) -> Iterator[Finished]:
 def _with_freedoms(result: SearchResult, patience: int) -> Iterator[Finished]:
     """Networks of the front on the base chip with freedoms of the best design, and of their own.
 
-    The best's also with each freedom more that the space has, and with each fewer: one that a mapping uses may
-    cost more than it gains. Until nothing new comes.
+    The best's also with each freedom more that the space has, and with each fewer: one that a mapping uses
+    may cost more than it gains. Until nothing new comes.
     """
     own: dict[Name, list[Granted]] = {}
     done: set[tuple[int, Granted]] = set()
