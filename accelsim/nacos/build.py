@@ -80,7 +80,8 @@ def build(
             raise AccelsimError(f"{name}: must be a whole number from {least}, but got {value}")
     check_folder(out)
     nets = Nets(space)
-    part = out.with_name(out.name + ".part")
+    whole = out.resolve()  # `.` has no name
+    part = whole.parent / f"{whole.name}.part"
     make_folder(part)
     lock = Lock(part / "lock", str(part))
     try:

@@ -201,6 +201,9 @@ def test_an_interrupted_build_goes_on_and_gives_the_same(tmp_path, monkeypatch) 
     assert other.manifest.tables != whole.manifest.tables
     more = build(tmp_path / "d", **few | {"draws": 9})
     assert more.manifest.tables != whole.manifest.tables
+    monkeypatch.chdir(tmp_path / "a")
+    assert build(".", **few).manifest.tables == whole.manifest.tables
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "b", "c", "d"]
 
 
 def _small(layer):

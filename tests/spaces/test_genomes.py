@@ -194,6 +194,7 @@ def test_bad_genomes(name: str, bad, words: str) -> None:
     [
         ("ofa_mbv4:smallest", "did you mean 'ofa_mbv3"),
         ("ofa_mbv3:", "write it like r224"),
+        ("fashion:r20", "write it like r28-d1.1.1-k3.3.3-e2.2.2"),
         ("ofa_mbv3:r224", "lacks d, k, e"),
         ("ofa_mbv3:r224-d2.2.2.2.2-k33.33.33.33.33-e33.33.33.33", "must have one digit a block"),
         ("ofa_mbv3:r224-d2.2.2.2.2-k33.33.33.33.34-e33.33.33.33.33", "kernel5.2 must be one of 3, 5, 7"),

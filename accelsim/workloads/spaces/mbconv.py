@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -36,8 +37,6 @@ RESOLUTIONS = tuple(range(128, 225, 4))
 
 SQUEEZE = 4
 """Squeeze-excite reduces the expanded channels by this factor (MobileNetV3)."""
-
-EXAMPLE = "r224-d2.2.2.2.2-k33.33.33.33.33-e33.33.33.33.33"
 
 
 @dataclass(frozen=True)
@@ -172,8 +171,14 @@ class MBConvSpace(Space):
                 row[column + 1] = g.choice(self.genes[column + 1], subnet.expansions[s][b], where)
         return row
 
+    @cached_property
+    def _example(self) -> str:
+        row = self.smallest()
+        row[0] = len(self.resolutions) - 1
+        return self.decode(row).encoding
+
     def _parse(self, text: str) -> MBConvSubnet:
-        return self.parse_fields(text, EXAMPLE)
+        return self.parse_fields(text, self._example)
 
     def parse_fields(self, text: str, example: str) -> MBConvSubnet:
         """Read `MBConvSubnet.encoding`; messages show an example."""
