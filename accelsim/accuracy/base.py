@@ -91,6 +91,11 @@ class AccuracySource(ABC):
         return ""
 
     @classmethod
+    def ranked(cls) -> bool:
+        """Whether the order of its answers may be trusted, as far as it is known."""
+        return True
+
+    @classmethod
     def fingerprint(cls, file: str, name: str = "") -> str:
         """SHA-256 of what the answers come from, if it may change: here the file, "" without one.
 

@@ -66,6 +66,11 @@ class OneShotSource(AccuracySource):
         return f"{SPACE}: {evidence()}"
 
     @classmethod
+    def ranked(cls) -> bool:
+        """Whether the evidence reaches 0.8."""
+        return kind() == ONE_SHOT
+
+    @classmethod
     def fingerprint(cls, file: str, name: str = "") -> str:
         """SHA-256 of the weights and the images."""
         digest = hashlib.sha256("".join(manifest()["sha256"].values()).encode())

@@ -39,7 +39,7 @@ def _check_room() -> None:
 
 def _check_numba() -> None:
     """Numba ends in a traceback, or ignores what it cannot read after printing one."""
-    named = [name for name in os.environ if name.startswith("NUMBA_")]
+    named = [name for name in os.environ if name.startswith("NUMBA_") and name != "NUMBA_CACHE_DIR"]
     if not named and not os.path.exists(".numba_config.yaml"):
         return
     with warnings.catch_warnings():

@@ -29,7 +29,7 @@ def list_shipped(as_json: AsJson = False) -> None:
             "accelerators": hardware_names(), "microcontrollers": microcontroller_names(),
             "networks": network_names(), "spaces": space_names(), "metrics": METRICS.names(),
             "benchmarks": tuple(SPACES), "accuracies": KNOWN.names(),
-            "unranked": [name for name, said in standing.items() if "unranked" in said],
+            "unranked": [name for name in KNOWN.names() if not KNOWN.load(name).ranked()],
         }  # fmt: skip
         print(json.dumps({what: list(some) for what, some in names.items()}, indent=1))
         return

@@ -129,7 +129,7 @@ def front(
 ) -> None:
     """Show the true front: what no network on any chip under any schedule beats."""
     bench = _open(tables, space, accuracy, as_json, as_csv)
-    rows = bench.true_front(chip, objectives.split(",") if objectives else None)
+    rows = bench.true_front(chip, objectives or None)
     if as_json:
         _json(rows)
     elif as_csv:
@@ -208,7 +208,7 @@ def score(
     with progress("scoring") as tick:
         found = run(
             bench, optimisers.split(",") if optimisers else [*OPTIMISERS], chip=chip,
-            objectives=objectives.split(",") if objectives else None, seeds=seeds, mappings=mappings,
+            objectives=objectives or None, seeds=seeds, mappings=mappings,
             mapper=mapper, progress=tick,
         )  # fmt: skip
     if plot is not None:

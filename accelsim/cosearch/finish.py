@@ -142,12 +142,11 @@ def _with_freedoms(result: SearchResult, patience: int) -> Iterator[Finished]:
 
 def _on_base(result: SearchResult, candidate: int, granted: Granted, patience: int) -> Iterator[Finished]:
     """A candidate's network on the base chip with some freedoms, if that is new and may enter the front."""
-    phase, row = result.genome(candidate)
-    placed = on_base(phase, row, granted)
+    placed = on_base(result, candidate, granted)
     if placed is None:
         return
     on, home = placed
-    at = None if granted else result.evaluated(phase, home)  # the search itself may have come by
+    at = None if granted else result.evaluated(on, home)  # the search itself may have come by
     name = (candidate, True, granted) if at is None else (at, False, ())
     if name not in result.finished and _may_enter(result, on, home):
         mapped = at is not None and result.feasible[at] and result.levels[at] == MAPPED

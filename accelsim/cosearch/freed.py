@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from accelsim.cosearch.chips import ChipSpace, FixedChip, unsearched
+from accelsim.cosearch.chips import ChipSpace, FixedChip
 from accelsim.cosearch.phase import Phase
 from accelsim.hardware.fields import DIMENSIONS
-from accelsim.hardware.freedom import Freedom, freedoms, with_freedoms
+from accelsim.hardware.freedom import Freedom, freedoms
 from accelsim.network_cost import NetworkMapping
 
 if TYPE_CHECKING:
@@ -38,16 +38,17 @@ def at_home(phase: Phase, row: Genome) -> Genome | None:
     return np.asarray(home[0])
 
 
-def on_base(phase: Phase, row: Genome, granted: Granted = ()) -> tuple[Phase, Genome] | None:
-    """The same network on the base chip with these freedoms: a phase to price it in, and a genome.
+def on_base(result: SearchResult, candidate: int, granted: Granted = ()) -> tuple[Phase, Genome] | None:
+    """A candidate's network on the base chip with these freedoms: a phase to price it in, and a genome.
 
     None where that is not in the envelope.
     """
+    phase, row = result.genome(candidate)
     home = at_home(phase, row)
     if home is None or not granted:
         return None if home is None else (phase, home)
     assert isinstance(phase.chips, ChipSpace)
-    chip = with_freedoms(unsearched(phase.chips.base), granted)
+    chip = result.chip_at_home(granted)
     if phase.chips.area is not None and chip.area_mm2 > phase.chips.area:
         return None
     on = copy.copy(phase)

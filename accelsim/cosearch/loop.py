@@ -150,9 +150,8 @@ def take_finished(study: Study, result: SearchResult) -> None:
 
 def _grantable(made: Finished, result: SearchResult) -> bool:
     """Whether the base chip could have the freedoms of a finished design."""
-    phase, row = result.genome(made.candidate)
     try:
-        return on_base(phase, row, made.granted) is not None
+        return on_base(result, made.candidate, made.granted) is not None
     except (AccelsimError, LookupError, StopIteration, ValueError):
         return False
 

@@ -322,13 +322,13 @@ class SearchResult(Shown):
 
         Raises AccelsimError for a candidate that was not mapped.
         """
-        phase, row = self.genome(found.index)
         if found.level == LEVELS[BOUNDED]:
             raise AccelsimError(
                 f"candidate {found.index}: was not mapped, as something known beats what its mappings can be"
             )
         pricer = pricer or self.pricer(found)
-        phase, row = (on_base(phase, row, found.granted) if found.base else None) or (phase, row)
+        at_home = on_base(self, found.index, found.granted) if found.base else None
+        phase, row = at_home or self.genome(found.index)
         if not found.mapper:
             return tuple(mapped(run, pricer) for run in phase.runs(row))
         design = self.design(found)  # without the genes that mapped it before

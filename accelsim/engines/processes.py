@@ -79,3 +79,8 @@ class ProcessEngine(Engine):
         if self._pool is not None:
             self._pool.shutdown(cancel_futures=True)
             self._pool = None
+
+    def abandon(self) -> None:
+        """See `Engine.abandon`."""
+        if self._pool is not None:
+            self._pool.shutdown(wait=False, cancel_futures=True)

@@ -12,6 +12,7 @@ from accelsim.hardware import Accelerator, load_hardware
 from accelsim.json_text import format_json, read_json
 from accelsim.nacos.nets import Nets
 from accelsim.nacos.tables import PERCENTS, Tables
+from accelsim.text_file import read_bytes
 
 CONTRACT = 1
 """Of the cost model: it changes whenever the same mapping of the same layer on the same chip gets another
@@ -19,6 +20,8 @@ price, or the space of the exact mapper another member. tests/nacos hold the shi
 
 FORMAT = 1
 TABLES, MANIFEST = "tables.npz", "manifest.json"
+LARGEST = 256 * 2**20
+"""Bytes of tables that are read, at most; 0.7 MB ship."""
 
 
 @dataclass(frozen=True)
@@ -119,11 +122,7 @@ def load_tables(folder: Path) -> tuple[Manifest, Tables]:
     """What `write_tables` wrote. Raises AccelsimError where it is damaged or foreign."""
     manifest = Manifest.read(folder / MANIFEST)
     path = folder / TABLES
-    try:
-        data = path.read_bytes()
-    except OSError as fault:
-        raise AccelsimError(f"{path}: cannot be read: {fault.strerror or fault}") from None
-    tables = Tables.from_bytes(data, str(path), manifest.tables)
+    tables = Tables.from_bytes(read_bytes(path, LARGEST), str(path), manifest.tables)
     if tables.pairs != len(manifest.chips) * len(manifest.layers):
         raise AccelsimError(f"{path}: has {tables.pairs} pairs, but the manifest names others")
     if not 0 <= tables.fits.min() <= tables.fits.max() <= manifest.draws or manifest.draws < 1:

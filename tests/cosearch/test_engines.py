@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import CancelledError
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -22,6 +23,7 @@ from distributed.client import FutureCancelledError
 import accelsim
 from accelsim import AccelsimError
 from accelsim.engines import Engine, engine_names, load_engine
+from accelsim.engines.processes import ProcessEngine
 from tests.cosearch.small import TINY, same
 
 SEARCHES = {"nested": TINY, "joint": TINY | {"strategy": "joint"}}
@@ -302,3 +304,12 @@ def members(group: int) -> list[int]:
             if int(words[2]) == group and words[0] != "Z":
                 found.append(int(entry.name))
     return found
+
+
+def test_an_interrupt_leaves_no_queue_to_the_workers() -> None:
+    """A program that goes on after Ctrl-C, as a notebook does, does not wait for work that nobody wants."""
+    with suppress(KeyboardInterrupt), ProcessEngine(1) as engine:
+        waiting = [engine._started().submit(time.sleep, 0.5) for _ in range(100)]
+        raise KeyboardInterrupt
+    with pytest.raises(CancelledError):
+        waiting[-1].result(30)
