@@ -235,6 +235,7 @@ MODELS = {
     ),
     "a function's opset": (with_function(12), "but the file of 17, where Relu has another version"),
     "no such opset": (with_function(999), "it uses version 999 of the standard's operators"),
+    "no weights": (microsoft("FusedConv", "x", {}, activation="Relu"), "the weight input is missing"),
     "no heads": (microsoft("MultiHeadAttention", "x x x", {}), "attribute num_heads is missing"),
     "few weights": (
         microsoft("MatMulNBits", "x w s", {"w": BYTES, "s": (16,)}, **{**NBITS, "N": 99}),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections import Counter
 from typing import Any
 
 from accelsim.errors import AccelsimError
@@ -26,9 +26,7 @@ def read(text: str) -> list[Layer]:
         )
     try:
         roots = list(yaml.compose_all(text, yaml.SafeLoader))
-        _check_aliases(roots)
-        for node in _nodes(roots):
-            _check_node(node)
+        _check_nodes(roots)
         documents = [yaml.SafeLoader("").construct_document(root) for root in roots if root is not None]
         documents = [d for d in documents if d is not None]
     except AccelsimError:
@@ -58,13 +56,14 @@ def read(text: str) -> list[Layer]:
     return out
 
 
-def _check_aliases(roots: list[Any]) -> None:
-    """Raise AccelsimError where aliases make a document endless, or of 10^9 values in a kilobyte."""
+def _check_nodes(roots: list[Any]) -> None:
+    """See `_check_node`; and where aliases make a document endless, or of 10^9 values in a kilobyte."""
     sizes: dict[int, int] = {}
 
     def size(node: Any) -> int:
         known = sizes.get(id(node))
         if known is None:
+            _check_node(node)
             sizes[id(node)] = _MOST_VALUES + 1  # until it is known: what holds itself is too large
             parts = node.value if isinstance(node.value, list) else ()
             known = 1 + sum(sum(map(size, x)) if isinstance(x, tuple) else size(x) for x in parts)
@@ -75,27 +74,12 @@ def _check_aliases(roots: list[Any]) -> None:
         raise AccelsimError(f"its aliases stand for more than {_MOST_VALUES:,} values, or hold themselves")
 
 
-def _nodes(roots: list[Any]) -> Iterator[Any]:
-    """Each node once."""
-    seen, waiting = set[int](), [x for x in roots if x is not None]
-    while waiting:
-        node = waiting.pop()
-        if id(node) in seen:
-            continue
-        seen.add(id(node))
-        yield node
-        for part in node.value if isinstance(node.value, list) else ():
-            waiting += part if isinstance(part, tuple) else (part,)
-
-
 def _check_node(node: Any) -> None:
     """Raise AccelsimError for a key that stands twice, and for numbers that YAML 1.1 and 1.2 read apart."""
     line = node.start_mark.line + 1
     if node.tag == "tag:yaml.org,2002:map":
         keys = [key.value for key, _ in node.value if isinstance(key.value, str) and key.value != "<<"]
-        twice = (
-            next((key for key in keys if keys.count(key) > 1), None) if len(set(keys)) < len(keys) else None
-        )
+        twice = next((key for key, n in Counter(keys).items() if n > 1), None)
         if twice is not None:
             raise AccelsimError(f"line {line}: {twice!r:.80} stands twice in one mapping")
     elif node.tag == "tag:yaml.org,2002:int" and not re.fullmatch(r"[-+]?(0|[1-9][0-9]*)", node.value):

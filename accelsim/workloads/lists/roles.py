@@ -40,7 +40,6 @@ def layer(
         twice = next((x for x in indices if list(indices).count(x) > 1), None)
         if twice:
             raise AccelsimError(f"index {twice!r:.80} stands twice in {where}")
-    stated = op
     op = op or ("conv" if sums else "gemm")
     size = dict.fromkeys(("N", "G", "K", "C", "P", "Q", "R", "S"), 1)
     stride, dilation, sliding = [1, 1], [1, 1], set[str]()
@@ -57,7 +56,7 @@ def layer(
     for index, n in sizes.items():
         if index in sliding or index not in used:
             continue
-        role = _role(index, index in out, index in weights, index in inner, op, bool(sliding), stated)
+        role = _role(index, index in out, index in weights, index in inner, op, bool(sliding))
         size[role] *= n
     if op == "pool":
         size["G"], size["K"], size["C"] = size["G"] * size["K"] * size["C"], 1, 1
@@ -66,7 +65,7 @@ def layer(
     return Layer(**size, stride=tuple(stride), dilation=tuple(dilation), op=op, name=name)  # type: ignore[arg-type]
 
 
-def _role(index: str, out: bool, weighs: bool, read: bool, op: str, slides: bool, stated: str) -> str:
+def _role(index: str, out: bool, weighs: bool, read: bool, op: str, slides: bool) -> str:
     if op == "eltwise":
         return {"b": "N", "n": "N", "oy": "P", "ox": "Q"}.get(index, "G")
     if out and weighs:
@@ -77,7 +76,7 @@ def _role(index: str, out: bool, weighs: bool, read: bool, op: str, slides: bool
         if index in ("b", "n", "N", "B"):
             return "N"
         return "G" if op == "pool" else "N" if slides else "P"
-    if not (weighs and read) and not stated:
+    if not (weighs and read) and op != "pool":
         raise AccelsimError(f"index {index!r:.80} is summed over in one operand alone")
     return "C"
 

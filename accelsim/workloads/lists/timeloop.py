@@ -35,7 +35,7 @@ def read(problem: Any) -> Layer:
     return _convolution(instance)
 
 
-def _number(instance: dict[str, Any], key: str, default: int = 1) -> int:
+def _number(instance: dict[str, Any], key: str, default: Any = 1) -> int:
     return check_size(instance.get(key, default), f"problem.{key}")
 
 
@@ -110,10 +110,7 @@ def _axes(space: dict[str, Any], instance: dict[str, Any], defaults: dict[str, A
                 raise AccelsimError(f"problem.shape: a factor without a sum in the axis {axis!r:.80}")
             out.append(terms[0][0])
             continue
-        factors = [
-            check_size(instance.get(key, defaults.get(key, 1)), f"problem.{key}") if key else 1
-            for _, key in terms
-        ]
+        factors = [_number(instance, key, defaults.get(key, 1)) if key else 1 for _, key in terms]
         out.append(Sum(terms[0][0], factors[0], terms[1][0], factors[1]))
     return out
 

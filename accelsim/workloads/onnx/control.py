@@ -31,7 +31,7 @@ def branch(graph: Graph, node: Any, walk: Walk) -> bool:
     known = graph.values.data(node.input[0])
     attributes = graph.attributes(node)
     branches = [attributes["then_branch"], attributes["else_branch"]]
-    _check_kinds(graph, node.input[:1], ONNX_BOOL)
+    _check_condition(graph, node.input[:1])
     for key, inner in zip(("then_branch", "else_branch"), branches):
         _check_count(f"{key} makes", inner.output, len(node.output))
     decided = known is not None and known.size == 1
@@ -86,7 +86,7 @@ def loop(graph: Graph, node: Any, walk: Walk) -> bool:
     decided = trips is not None and start is not None
     trips, start = trips or [1], start or [1]
     state = list(node.input[2:])
-    _check_kinds(graph, node.input[1:2], ONNX_BOOL)
+    _check_condition(graph, node.input[1:2])
     _check_count("its body takes", body.input, 2 + len(state))
     _check_count("its body makes", body.output, 1 + len(node.output))
     names = [x.name for x in body.input]
@@ -178,9 +178,9 @@ def _check_count(what: str, found: Sequence[Any], wanted: int) -> None:
         raise AccelsimError(f"{what} {len(found)} tensors, but the operator asks for {wanted}")
 
 
-def _check_kinds(graph: Graph, names: Iterable[str], kind: int) -> None:
+def _check_condition(graph: Graph, names: Iterable[str]) -> None:
     for name in filter(None, names):
-        if graph.values.kind(name) not in (0, kind):
+        if graph.values.kind(name) not in (0, ONNX_BOOL):
             raise AccelsimError(f"its condition {name!r} must be of type BOOL")
 
 

@@ -12,6 +12,7 @@ from accelsim.workloads.onnx import parts as P
 from accelsim.workloads.onnx import views as V
 from accelsim.workloads.onnx.graph import Graph, Operand, quantised_bits
 from accelsim.workloads.onnx.parts import Origin
+from accelsim.workloads.onnx.values import STANDARD
 from accelsim.workloads.reach import SAME, Reads, RowWindow, Whole, Window, all_of
 from accelsim.workloads.region import whole
 
@@ -336,7 +337,7 @@ def estimate(graph: Graph, node: Any) -> None:
         if y and graph.values.find(y) is None:
             graph.values.define(y, graph.shape(data[0]))
     size = sum(graph.elements(y) for y in node.output if y)
-    key = f"{node.domain}.{node.op_type}" if node.domain not in ("", "ai.onnx") else str(node.op_type)
+    key = f"{node.domain}.{node.op_type}" if node.domain not in STANDARD else str(node.op_type)
     n, elements = graph.unknown.get(key, (0, 0))
     graph.unknown[key] = (n + 1, elements + size)
     traffic(graph, node)

@@ -31,19 +31,18 @@ def read(path: Path, sizes: Sizes, allow_unknown: bool) -> Network:
     """The network of an .onnx file. Raises AccelsimError naming the file and the node."""
     try:
         size = path.stat().st_size
-        data = read_bytes(path, _MOST_BYTES) if size <= _MOST_BYTES else None
-        model = None if data is None else onnx.load_model_from_string(data)
+        if size > _MOST_BYTES:
+            raise AccelsimError(
+                f"{path}: an ONNX file may have at most 2 GiB, but this one has {size / 2**30:.1f} GiB; "
+                "export it with its weights as external data"
+            )
+        model = onnx.load_model_from_string(read_bytes(path, _MOST_BYTES))
     except OSError as fault:
         raise AccelsimError(f"{path}: cannot be read: {fault.strerror or fault}") from None
     except AccelsimError:
         raise
     except Exception as fault:  # protobuf's own errors differ from version to version
         raise AccelsimError(f"{path}: not an ONNX model, or a damaged one: {_line(fault)}") from None
-    if model is None:
-        raise AccelsimError(
-            f"{path}: an ONNX file may have at most 2 GiB, but this one has {size / 2**30:.1f} GiB; export "
-            "it with its weights as external data"
-        )
     try:
         return _convert(model, path.stem, sizes, allow_unknown)
     except AccelsimError as fault:

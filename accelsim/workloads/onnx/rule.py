@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from accelsim.errors import AccelsimError, nearest
+from accelsim.errors import AccelsimError
 from accelsim.workloads.onnx.values import Shape, Values
+from accelsim.workloads.onnx.window import word_of
 
 
 class OnnxOperator:
@@ -32,10 +33,7 @@ class OnnxOperator:
 
     def word(self, key: str, known: Sequence[str]) -> None:
         """Raise AccelsimError unless an attribute, if stated, is one of the words that the standard has."""
-        said = self.attributes.get(key, known[0])
-        said = said.decode(errors="replace") if isinstance(said, bytes) else str(said)
-        if said not in known:
-            raise AccelsimError(f"{key}: unknown word {said!r:.80}{nearest(said, known)}")
+        word_of(self.attributes, key, known)
 
 
 def axis_of(axis: int, rank: int, what: str = "axis") -> int:

@@ -11,7 +11,7 @@ from typing import Any
 
 from accelsim.errors import AccelsimError
 from accelsim.workloads.onnx.rule import OnnxOperator, axis_of, fits, spreads
-from accelsim.workloads.onnx.values import Values
+from accelsim.workloads.onnx.values import Shape, Values
 
 _REDUCTIONS = ("none", "add", "mul", "max", "min")
 
@@ -97,11 +97,8 @@ def _positions(op: OnnxOperator) -> None:
     if shape is None:
         return
     axis = axis_of(op.attributes.get("axis", 0), len(shape))
-    wrong = next((i for i in at or () if not -shape[axis] <= i < shape[axis]), None)
-    if wrong is not None:
-        raise AccelsimError(
-            f"index {wrong} is out of range: axis {axis} of {list(shape)} has {shape[axis]} positions"
-        )
+    for i in at or ():
+        _check_index(i, axis, shape)
 
 
 def _elements(op: OnnxOperator) -> None:
@@ -129,10 +126,15 @@ def _positions_nd(op: OnnxOperator) -> None:
     first = op.attributes.get("batch_dims", 0)
     for k, i in enumerate(at):
         axis = first + k % over[-1]
-        if axis < len(shape) and not -shape[axis] <= i < shape[axis]:
-            raise AccelsimError(
-                f"index {i} is out of range: axis {axis} of {list(shape)} has {shape[axis]} positions"
-            )
+        if axis < len(shape):
+            _check_index(i, axis, shape)
+
+
+def _check_index(i: int, axis: int, shape: Shape) -> None:
+    if not -shape[axis] <= i < shape[axis]:
+        raise AccelsimError(
+            f"index {i} is out of range: axis {axis} of {list(shape)} has {shape[axis]} positions"
+        )
 
 
 def _range(op: OnnxOperator) -> None:

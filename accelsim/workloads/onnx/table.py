@@ -17,6 +17,7 @@ from accelsim.workloads.onnx import views as V
 from accelsim.workloads.onnx.combine import combine
 from accelsim.workloads.onnx.graph import Graph
 from accelsim.workloads.onnx.recurrent import recurrent
+from accelsim.workloads.onnx.values import STANDARD
 
 Handler = Callable[[Graph, Any], None]
 
@@ -132,7 +133,7 @@ MICROSOFT: dict[str, Handler] = {
 
 def handler(domain: str, op: str) -> Handler | None:
     """What an operator becomes, or None if it is not known."""
-    if domain in ("", "ai.onnx"):
+    if domain in STANDARD:
         return HANDLERS.get(op)
     if domain == "com.microsoft":
         return MICROSOFT.get(op)

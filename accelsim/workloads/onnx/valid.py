@@ -89,9 +89,10 @@ def check_graph(graph: Any, outer: Iterable[str] = ()) -> None:
     for k, tensor in enumerate(weights):
         claim(tensor.name, f"weight {k}")
         _check_type(tensor.data_type, f"weight {tensor.name!r:.80}")
+    defaults = {tensor.name: tensor for tensor in weights}
     for k, x in enumerate(graph.input):
-        if makers.get(x.name, "").startswith("weight"):  # an input with a default, as all were before IR 4
-            _check_default(x, weights[int(makers[x.name].removeprefix("weight "))])
+        if x.name in defaults:  # as all weights' names were before IR 4
+            _check_default(x, defaults[x.name])
             continue
         claim(x.name, f"input {k}")
         if x.type.WhichOneof("value") == "tensor_type":
@@ -126,11 +127,18 @@ class NodeCheck:
         self._context.opset_imports = versions
         self._context.ir_version = min(ir_version, onnx.IR_VERSION)
         self._versions = versions
+        self._passed: dict[int, Any] = {}
+        """Nodes by id, held so that it stays theirs: a loop asks of the same ones in each trip."""
         self.early: dict[str, int] = {}
         """Operators that are younger than the file says it is, with the version that brought them."""
 
     def __call__(self, node: Any) -> None:
         """Raise AccelsimError where the standard knows the operator, and this is none."""
+        if id(node) not in self._passed:
+            self._check(node)
+            self._passed[id(node)] = node
+
+    def _check(self, node: Any) -> None:
         version = self._versions.get("", 1)
         schema = schema_of(node.op_type, version) if node.domain in STANDARD else None
         if schema is None:

@@ -252,8 +252,14 @@ def schema_of(op: str, version: int, domain: str = "") -> Any:
         return None
     if onnx.defs.has(op, version, domain):
         return onnx.defs.get_schema(op, version, domain)
-    every = [s for s in onnx.defs.get_all_schemas_with_history() if (s.name, s.domain) == (op, domain)]
-    return min(every, key=lambda s: int(s.since_version), default=None)
+    return _first_forms().get((op, domain))
+
+
+@cache
+def _first_forms() -> dict[tuple[str, str], Any]:
+    """What each operator was when it came, by name and domain."""
+    every = sorted(onnx.defs.get_all_schemas_with_history(), key=lambda s: -int(s.since_version))
+    return {(s.name, s.domain): s for s in every}
 
 
 def said(fault: Exception) -> str:

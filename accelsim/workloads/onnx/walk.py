@@ -132,7 +132,7 @@ class Walk:
                     graph.weight(name)
 
     def _unknown(self, node: Any) -> None:
-        key = node.op_type if node.domain in ("", "ai.onnx") else f"{node.domain}.{node.op_type}"
+        key = node.op_type if node.domain in STANDARD else f"{node.domain}.{node.op_type}"
         try:
             move.estimate(self.graph, node)
         except AccelsimError:

@@ -133,11 +133,17 @@ def _check_extra(extra: Iterable[int], window: SlidingWindow, what: str) -> None
         )
 
 
+def word_of(attributes: dict[str, Any], key: str, known: Sequence[str]) -> str:
+    """A word, by default the first. Raises AccelsimError unless it is one that the standard has."""
+    said = attributes.get(key, known[0])
+    word = said.decode(errors="replace") if isinstance(said, bytes) else str(said)
+    if word not in known:
+        raise AccelsimError(f"{key}: unknown word {word!r:.80}{nearest(word, known)}")
+    return word
+
+
 def _window(attributes: dict[str, Any], kernel: Shape, axes: int) -> SlidingWindow:
-    auto = attributes.get("auto_pad", b"NOTSET")
-    word = auto.decode(errors="replace") if isinstance(auto, bytes) else str(auto)
-    if word not in AUTO_PAD:
-        raise AccelsimError(f"auto_pad: unknown word {word!r:.80}{nearest(word, AUTO_PAD)}")
+    word = word_of(attributes, "auto_pad", AUTO_PAD)
     sizes = _sizes(attributes, "pads", 2 * axes, least=0, default=0)
     pads: tuple[tuple[int, int], ...] | None = tuple(zip(sizes[:axes], sizes[axes:]))
     if word != "NOTSET" and any(sizes):
