@@ -99,7 +99,9 @@ if not os.environ.get("NUMBA_CACHE_DIR"):
 def is_compiled() -> bool:
     """Whether kernels of this version were compiled before, and kept."""
     kept = Path(numba.config.CACHE_DIR or ".") if _folder is None else _folder.with_name(_digest("loopnest"))  # type: ignore[attr-defined]
-    return bool(_CACHE) and any(kept.rglob("*.nbi"))
+    with suppress(OSError):  # the folder may have become another user's
+        return bool(_CACHE) and any(kept.rglob("*.nbi"))
+    return False
 
 
 def _without_blas() -> None:
