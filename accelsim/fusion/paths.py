@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 Points = dict[tuple[int, int], Floats]
-"""Per (cut, later cut) float64[n, 2], latency and energy of the choices for the layers between."""
+"""Per (cut, later cut) float64[n, 2], latency and energy of the choices for the layers between; equal ones may
+be one array."""
 
 Extra = tuple[float, float]
 """Cycles and pJ."""
@@ -27,7 +28,9 @@ def best_path(
 
     Values are cycles, pJ, or cycles x pJ for edp; `overhead` are cycles and pJ beside all layers.
     """
-    rest = [_least(count, points, column) for column in (0, 1)]
+    distinct = {id(choice): choice for choice in points.values()}
+    rest = _least(count, points, {name: x.min(axis=0, initial=np.inf) for name, x in distinct.items()})
+    fronts = {name: _front(choice, objective) for name, choice in distinct.items()}
     labels: list[tuple[Floats, NDArray[np.int64]]] = [(np.zeros((1, 2)), np.zeros((1, 3), np.int64))]
     into: list[list[int]] = [[] for _ in range(count + 1)]
     for a, b in points:
@@ -36,7 +39,7 @@ def best_path(
         sums, back = [], []
         for a in sorted(into[cut]):
             before, choice = labels[a][0], points[a, cut]
-            usable = _front(choice, objective)
+            usable = fronts[id(choice)]
             if not len(before) or not len(usable):
                 continue
             total = before[:, None, :] + choice[None, usable, :]
@@ -48,8 +51,7 @@ def best_path(
             labels.append((np.zeros((0, 2)), np.zeros((0, 3), np.int64)))
             continue
         total, came = np.concatenate(sums), np.concatenate(back)
-        least = np.array([rest[0][cut], rest[1][cut]])
-        reach = _value(total + least, objective, overhead)
+        reach = _value(total + rest[cut], objective, overhead)
         if cut < count:  # the least adds up in another order: leave room for its rounding
             reach *= 1.0 - ROUNDING
         alive = np.flatnonzero(reach < below)
@@ -91,10 +93,10 @@ def _front(sums: Floats, objective: str) -> NDArray[np.int64]:
     return np.asarray(order[better])
 
 
-def _least(count: int, points: Points, column: int) -> Floats:
-    """[cuts] the least that the rest of a path can take."""
-    out = np.full(count + 1, np.inf)
+def _least(count: int, points: Points, least: dict[int, Floats]) -> Floats:
+    """float64[cuts, 2] the least of either that the rest of a path can take, from that of each arc's choices."""
+    out = np.full((count + 1, 2), np.inf)
     out[count] = 0.0
     for (a, b), choice in sorted(points.items(), key=lambda item: -item[0][0]):
-        out[a] = min(out[a], out[b] + choice[:, column].min(initial=np.inf))
+        out[a] = np.minimum(out[a], out[b] + least[id(choice)])
     return out

@@ -6,7 +6,8 @@ both are kept, less those that even the least that is to come cannot make better
 
 Choices start as bounds: compulsory traffic and peak compute of each piece, loads and stores. The best path of
 bounds is found, what it uses is mapped and priced, and so on until the best path has nothing left to price:
-then nothing that was not priced can be part of a better one.
+then nothing that was not priced can be part of a better one. Equal stacks are priced at once, wherever they
+lie, so that rounds do not grow with the blocks that a network repeats.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from numpy.typing import NDArray
 
 from accelsim.fusion.choices import Offers, Question
 from accelsim.fusion.menu import Menus, StackSpace
-from accelsim.fusion.paths import Points, best_path
+from accelsim.fusion.paths import Path, Points, best_path
 from accelsim.fusion.schedule import Stack
 from accelsim.fusion.widths import widths_of
 from accelsim.workloads.layer import Layer
@@ -114,8 +115,24 @@ def fuse(
     return search.chosen(), search.certificate()
 
 
+@dataclass
+class _Options:
+    """What is left of an arc's choices; equal stacks after equal layers share one.
+
+    points  float64[n, 2] cycles and pJ, bounds until they are priced
+    priced  bool[n]
+    offer   int64[n], of the arc's choices
+    spans   how many stacks share it
+    """
+
+    points: Floats
+    priced: NDArray[np.bool_]
+    offer: NDArray[np.int64]
+    spans: int = 0
+
+
 class StackSearch:
-    """Points of every arc, bounds until they are priced. `ask` and `tell` take turns."""
+    """Options of every stack. `ask` and `tell` take turns."""
 
     def __init__(
         self,
@@ -131,25 +148,25 @@ class StackSearch:
         self.count, self.objective, self.overhead = len(network.layers), objective, overhead
         self.best, self.bound = below, 0.0
         self.count_priced = self.beaten = 0
-        self._points: Points = {}
-        self._priced: dict[tuple[int, int], NDArray[np.bool_]] = {}
-        self._offer: dict[tuple[int, int], NDArray[np.int64]] = {}
-        self._path: list[tuple[tuple[int, int], int]] = []
+        self._options: dict[tuple[int, int], _Options] = {}
+        self._path: Path = []
         self._todo: list[tuple[tuple[int, int], int, int]] = []
         for i, single in enumerate(singles):
-            self._points[i, i + 1] = single[None].copy()
-            self._priced[i, i + 1] = np.ones(1, bool)
+            self._options[i, i + 1] = _Options(single[None], np.ones(1, bool), np.zeros(0, np.int64))
         self._open(singles)
         self._judge()
 
     def ask(self) -> list[Question]:
         """The pieces of what the best path of bounds has left to price; none once it is proved best."""
-        self.bound, path = best_path(self.count, self._points, self.objective, self.overhead, self.best)
+        self.bound, path = self._best_path(self._bounds())
         out: list[Question] = []
         self._todo = []
+        asked = set()
         for key, n in path:
-            if not self._priced[key][n]:
-                pieces = self.offers.pieces((key[0], key[1] - 1), int(self._offer[key][n]))
+            options = self._options[key]
+            if not options.priced[n] and (id(options), n) not in asked:
+                asked.add((id(options), n))
+                pieces = self.offers.pieces((key[0], key[1] - 1), int(options.offer[n]))
                 self._todo.append((key, n, len(pieces)))
                 out += pieces
         return out
@@ -159,32 +176,33 @@ class StackSearch:
         ends = accumulate(size for *_, size in self._todo)
         for (key, n, size), end in zip(self._todo, ends):
             cycles, pj, busy = (column[end - size : end] for column in answers)
-            self.count_priced += 1
-            self._priced[key][n] = True
-            self._points[key][n] = np.inf
+            options = self._options[key]
+            self.count_priced += options.spans
+            options.priced[n] = True
+            options.points[n] = np.inf
             if np.isfinite(cycles).all():
-                at = int(self._offer[key][n])
-                self._points[key][n] = self.offers.price((key[0], key[1] - 1), at, cycles, pj, busy)
+                at = int(options.offer[n])
+                options.points[n] = self.offers.price((key[0], key[1] - 1), at, cycles, pj, busy)
         self._judge()
 
     def chosen(self) -> tuple[Stack, ...]:
         """The stacks of the best schedule of what is priced, in order."""
         return tuple(
-            self.offers.stack((key[0], key[1] - 1), int(self._offer[key][n]))
+            self.offers.stack((key[0], key[1] - 1), int(self._options[key].offer[n]))
             for key, n in self._path
-            if key in self._offer
+            if key[1] - key[0] > 1
         )
 
     def figures(self) -> tuple[float, float]:
         """(cycles, pJ) of the best schedule of what is priced."""
         sums = np.zeros(2)
         for key, n in self._path:
-            sums += self._points[key][n]
+            sums += self._options[key].points[n]
         return float(sums[0]) + self.overhead[0], float(sums[1]) + self.overhead[1]
 
     def certificate(self) -> FusionCertificate:
         """What is proved by now."""
-        bound, _ = best_path(self.count, self._points, self.objective, self.overhead, self.best)
+        bound, _ = self._best_path(self._bounds())
         unfit = self.offers.size - self.offers.fitting
         return FusionCertificate(
             self.best, min(bound, self.best), self.offers.size, unfit, self.beaten, self.count_priced
@@ -192,25 +210,36 @@ class StackSearch:
 
     def _open(self, singles: Floats) -> None:
         """Leave out what, even by its bound, the layers one by one are as good as."""
+        known: dict[tuple[int, bytes], _Options] = {}
         for (first, last), arc in self.offers.arcs.items():
             alone = singles[first].copy()
             for single in singles[first + 1 : last + 1]:
                 alone += single
-            bounds = arc.bounds * (1.0 - SLACK)
-            good = np.flatnonzero((bounds < alone).any(axis=1))
-            self.beaten += len(bounds) - len(good)
-            if len(good):
-                key = first, last + 1
-                self._points[key], self._priced[key] = bounds[good], np.zeros(len(good), bool)
-                self._offer[key] = good
+            options = known.get((id(arc), alone.tobytes()))
+            if options is None:
+                bounds = arc.bounds * (1.0 - SLACK)
+                good = np.flatnonzero((bounds < alone).any(axis=1))
+                options = _Options(bounds[good], np.zeros(len(good), bool), good)
+                known[id(arc), alone.tobytes()] = options
+            self.beaten += len(arc.bounds) - len(options.offer)
+            if len(options.offer):
+                options.spans += 1
+                self._options[first, last + 1] = options
+
+    def _bounds(self) -> Points:
+        return {key: options.points for key, options in self._options.items()}
+
+    def _best_path(self, points: Points) -> tuple[float, Path]:
+        """What is better than the best that is known, else that and no path."""
+        return best_path(self.count, points, self.objective, self.overhead, self.best)
 
     def _judge(self) -> None:
         """The best schedule of what is priced."""
-        real = {
-            key: np.where(self._priced[key][:, None], points, np.inf)
-            for key, points in self._points.items()
-            if self._priced[key].any()
-        }
-        value, path = best_path(self.count, real, self.objective, self.overhead, self.best)
+        real: dict[int, Floats] = {}
+        for options in self._options.values():
+            if id(options) not in real and options.priced.any():
+                real[id(options)] = np.where(options.priced[:, None], options.points, np.inf)
+        points = {key: real[id(x)] for key, x in self._options.items() if id(x) in real}
+        value, path = self._best_path(points)
         if path:
             self.best, self._path = value, path
