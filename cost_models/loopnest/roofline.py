@@ -34,6 +34,37 @@ def _share(fan, m, capability):
 
 
 @inlined
+def _shared(problem, fan, allowed, m, t):
+    """Most multiplies that a word of tensor `t` in memory `m` serves at once on the axes below it.
+
+    An axis that splits a dimension shares what does not depend on it: weights over N, P and Q, inputs over K
+    and, where windows overlap, over P, Q, R and S, sums over C, R and S.
+    """
+    capability = L.REDUCTION if t == L.O else L.MULTICAST
+    total = 1.0
+    for lanes in range(L.MAX_AXES):
+        users = 0
+        able = False
+        best = 1.0
+        for a in range(L.MAX_AXES):
+            if fan[m, a, L.AXIS_SIZE] <= 1 or fan[m, a, L.LANES] != lanes:
+                continue
+            users += 1
+            if fan[m, a, capability] > 0:
+                able = True
+                for d in range(L.NDIM):
+                    apart = d == L.G or (t == L.W and (d == L.K or d >= L.R))
+                    apart |= t != L.O and d == L.C
+                    apart |= t != L.W and d == L.N
+                    apart |= t == L.O and (d == L.K or d == L.P or d == L.Q)
+                    if not apart and allowed[m, a] >> d & 1:
+                        best = max(best, min(np.float64(fan[m, a, L.AXIS_SIZE]), np.float64(problem[d])))
+        if able:
+            total *= best if users < 2 else max(1.0, np.float64(fan[m, lanes, L.AXIS_SIZE]))
+    return total
+
+
+@inlined
 def _rivals(fan, allowed, m, a):
     """Dimensions, as bits, that an axis other than `a` below memory `m` may split too."""
     out = 0
@@ -45,10 +76,10 @@ def _rivals(fan, allowed, m, a):
 
 
 @inlined
-def _lanes(problem, fan, allowed, m):
-    """Most instances below memory `m` that can be at work in the mean step.
+def _lanes(problem, fan, allowed, m, ever):
+    """Most instances below memory `m` that can be at work in the mean step, or with `ever` in any.
 
-    An axis splits one dimension; where no other axis may split it, its last part is counted short.
+    An axis splits one dimension; where no other axis may split it, its last part is short in the mean.
     """
     total = 1.0
     for lanes in range(L.MAX_AXES):
@@ -64,7 +95,7 @@ def _lanes(problem, fan, allowed, m):
                 if allowed[m, a] >> d & 1:
                     whole = np.float64(problem[d])
                     part = min(size, whole)
-                    if not rivals >> d & 1:
+                    if not ever and not rivals >> d & 1:
                         part = whole / np.ceil(whole / size)
                     best = max(best, part)
         total *= best if users < 2 else max(1.0, np.float64(fan[m, lanes, L.AXIS_SIZE]))
@@ -94,7 +125,7 @@ def _width(m, i, machine):
 
 
 @step
-def _load(problem, machine, load):
+def _load(problem, machine, allowed, load):
     """Fill `load` [child kind, memory, READ / WRITE, tensor] with the fewest bits any mapping moves."""
     holds, fan, memory, _ = machine
     M = len(holds)
@@ -114,7 +145,7 @@ def _load(problem, machine, load):
             if c == M:
                 share = 1.0
                 for m in range(p, M):
-                    share *= _share(fan, m, L.REDUCTION if t == L.O else L.MULTICAST)
+                    share *= _shared(problem, fan, allowed, m, t)
                 parent = max(size, points / share)
             elif memory[c, L.OVERLAPS] == 0.0:
                 kind = c
@@ -148,12 +179,14 @@ def _bounds(problem, machine, allowed, load):
         for m in range(M):
             for t in range(L.NTENSOR):
                 load[k, m, L.READ, t] = load[k, m, L.WRITE, t] = 0.0
-    points = _load(problem, machine, load)
+    points = _load(problem, machine, allowed, load)
     energy = points * numbers[L.MAC_PJ] if problem[L.HAS_MACS] else 0.0
     exposed = 0.0
     overlapped = 0.0
     for k in range(M):
-        instances = 1.0
+        lanes = 1.0
+        used = 1.0
+        at_work = 1.0
         slowest = 0.0
         for m in range(M):
             for port in range(L.NUSER):
@@ -161,17 +194,15 @@ def _bounds(problem, machine, allowed, load):
                 for user in range(L.NUSER):
                     if memory[m, L.READ_PORT + user] == port:
                         bits = load[k, m, user // L.NTENSOR, user % L.NTENSOR]
-                        time += bits * memory[m, L.READ_CPB + user] / instances
+                        time += bits * memory[m, L.READ_CPB + user] / used
                         energy += bits * memory[m, L.READ_PJ + user]
                 slowest = max(slowest, time)
-            instances *= _share(fan, m, L.AXIS_SIZE)
-        # `instances` now counts the lanes.
+            lanes *= _share(fan, m, L.AXIS_SIZE)
+            used *= _lanes(problem, fan, allowed, m, True)
+            at_work *= _lanes(problem, fan, allowed, m, False)
         if k == 0:
-            at_work = 1.0
-            for m in range(M):
-                at_work *= _lanes(problem, fan, allowed, m)
             # Operators without MACs have a unit as wide as the array.
-            cycles = np.ceil(points / (at_work if problem[L.HAS_MACS] else instances) * (1.0 - 1e-12))
+            cycles = np.ceil(points / (at_work if problem[L.HAS_MACS] else lanes) * (1.0 - 1e-12))
             if numbers[L.UNIT_RATE] > 0.0:
                 cycles = np.ceil(points / numbers[L.UNIT_RATE])
             elif problem[L.HAS_MACS]:
