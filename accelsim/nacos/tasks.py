@@ -15,7 +15,9 @@ from accelsim.cosearch.metrics import load_metric
 from accelsim.errors import AccelsimError, nearest
 
 if TYPE_CHECKING:
+    from accelsim.hardware import Accelerator
     from accelsim.nacos.bench import Bench
+    from accelsim.nacos.schedules import NetCosts
 
 KEYS = {
     "edp": "edp_js", "latency": "latency_s", "energy": "energy_pj", "accuracy": "accuracy", "work": "macs",
@@ -147,15 +149,19 @@ class BenchTask:
 def values(bench: Bench, name: str, chip: str) -> NDArray[np.float64]:
     """float64[nets] of an objective, in the unit of its key."""
     if name in COSTS:
-        costs = bench.totals(chip, "proved", name)
-        seconds = costs.latency / (bench.chip(chip).clock_mhz * 1e6)
-        return {"latency": seconds, "energy": costs.energy}.get(name, costs.energy * 1e-12 * seconds)
+        return in_units(bench.totals(chip, "proved", name), name, bench.chip(chip))
     if name == "area":
         return np.full(len(bench), bench.chip(chip).area_mm2)
     if name == "accuracy":
         assert bench.accuracies is not None
         return np.asarray(bench.accuracies.value)
     return np.asarray({"work": bench.nets.macs, "params": bench.nets.params}[name], float)
+
+
+def in_units(costs: NetCosts, name: str, chip: Accelerator) -> NDArray[np.float64]:
+    """float64[nets] of latency, energy or EDP of networks on a chip, in the unit of its key."""
+    seconds = costs.latency / (chip.clock_mhz * 1e6)
+    return {"latency": seconds, "energy": costs.energy}.get(name, costs.energy * 1e-12 * seconds)
 
 
 def best_of(task: BenchTask) -> tuple[int, str]:
