@@ -47,3 +47,8 @@ def draws(name: str, seed: int) -> Iterator[tuple[str, Accelerator]]:
         if chip.hash not in seen:
             seen.add(chip.hash)
             yield f"{name}-{chip.hash[:8]}", chip
+
+
+def is_drawn(name: str) -> bool:
+    """Whether a name is that of a draw."""
+    return "-" in name

@@ -91,6 +91,19 @@ class Tables:
         """The front of a pair."""
         return self.front.take(slice(int(self.start[pair]), int(self.start[pair + 1])))
 
+    def only(self, pair: int, memories: int) -> Tables:
+        """The tables of one pair, on a chip of so many memories."""
+        rows = slice(pair * len(PERCENTS), (pair + 1) * len(PERCENTS))
+        front, one = self.of(pair), slice(pair, pair + 1)
+        return Tables(
+            np.array([0, len(front.latency)]),
+            front.widened(memories),
+            self.template.take(one).widened(memories),
+            self.drawn.take(rows).widened(memories),
+            self.fits[one],
+            self.bound[one],
+        )
+
     @classmethod
     def join(cls, parts: Sequence[Tables]) -> Tables:
         """Pairs one after another."""
