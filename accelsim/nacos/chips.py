@@ -23,7 +23,7 @@ def bases() -> tuple[str, ...]:
 
 def adds_up(chip: Accelerator) -> bool:
     """Whether a network costs the sum of its layers and the overhead of an inference."""
-    return (chip.network.activations, chip.network.weights) == ("dram", "dram")
+    return not chip.network.keeps
 
 
 def draws(name: str, seed: int) -> Iterator[tuple[str, Accelerator]]:
