@@ -26,7 +26,10 @@ def at(weights: Mapping[str, Any], resolution: int) -> dict[str, Any]:
 
 
 class Shrunk:
-    """Images [n, 28, 28] as networks of several resolutions see them; those of the last few are kept."""
+    """Images [n, 28, 28] as networks of several resolutions see them.
+
+    at  resolution r -> float32 [n, r, r]; those of the last few are kept
+    """
 
     KEPT = 5
     """Resolutions: those of `fashion` take 8.6 KB an image."""

@@ -95,21 +95,29 @@ class BenchTask:
         return np.column_stack([np.concatenate(column) for column in columns])
 
     @cached_property
+    def _costs(self) -> NDArray[np.float64]:
+        """[chips * nets, objectives] costs of `every`."""
+        return self.costs(self.every)
+
+    @cached_property
     def reference(self) -> NDArray[np.float64]:
         """[objectives] costs that hypervolumes are measured from: the worst of each, schedules proved."""
-        return np.asarray(self.costs(self.every).max(axis=0))
+        return np.asarray(self._costs.max(axis=0))
+
+    @cached_property
+    def _rows(self) -> NDArray[np.int64]:
+        """Rows of `every` on the true front."""
+        return front(self._costs, np.repeat(True, len(self._costs)))
 
     @cached_property
     def front(self) -> list[tuple[int, str]]:
         """(network, chip) of the true front, by the first objective."""
-        costs = self.costs(self.every)
-        rows = front(costs, np.repeat(True, len(costs)))
-        return [(int(row % len(self.bench)), self.chips[row // len(self.bench)]) for row in rows]
+        return [(int(row % len(self.bench)), self.chips[row // len(self.bench)]) for row in self._rows]
 
     @cached_property
     def whole(self) -> float:
         """Hypervolume of the true front."""
-        return self.hypervolume(self.every)
+        return self.hypervolume_of(self._costs[self._rows])
 
     def hypervolume(self, points: NDArray[np.float64]) -> float:
         """Of values [n, objectives]."""

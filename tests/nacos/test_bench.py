@@ -136,6 +136,17 @@ def test_the_true_front_is_that_of_brute_force(measured, objectives) -> None:
     assert [c[0] for c in found] == sorted(c[0] for c in found)
 
 
+def test_a_task_is_worked_out_once(bench) -> None:
+    assert bench.task() is bench.task(objectives="edp,work")
+    assert bench.task("nvdla_64") is not bench.task()
+    every = bench.task().every
+    assert bench.regret(every[:50]) == bench.regret(
+        every[:50], BenchTask(bench, bench.chips, ("edp", "work"))
+    )
+    plain, least = bench.task(None, ["edp"]), bench.task(None, ["edp"], 9e7)
+    assert bench.best(least)["edp_js"] > bench.best(plain)["edp_js"]
+
+
 def test_regret(measured, bench) -> None:
     for one in (measured, bench):
         whole = one.true_front()
