@@ -116,7 +116,13 @@ class BenchTask:
 
     @cached_property
     def whole(self) -> float:
-        """Hypervolume of the true front."""
+        """Hypervolume of the true front. Raises AccelsimError where an objective is the same for all."""
+        for name, least, most in zip(self.objectives, self._costs.min(axis=0), self.reference):
+            if not least < most:
+                raise AccelsimError(
+                    f"objectives: {name} is the same for all networks on {', '.join(self.chips)}, so that no "
+                    "hypervolume can be measured; leave it out, or take all chips"
+                )
         return self.hypervolume_of(self._costs[self._rows])
 
     def hypervolume(self, points: NDArray[np.float64]) -> float:

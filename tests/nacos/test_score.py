@@ -162,6 +162,7 @@ def test_crowding_and_survivors(task, schedules) -> None:
         ({"mappings": 0}, "mappings: must be"),
         ({"objectives": ["edp"]}, "two or more"),
         ({"mapper": "genetics"}, "did you mean"),
+        ({"objectives": ["edp", "area"]}, "area is the same for all networks on nvdla_64"),
     ],
 )
 def test_bad_input_is_one_message(bench, options, words) -> None:
