@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from rich.console import Console, RenderableType
 
@@ -61,14 +61,17 @@ def small(seed: int) -> np.ndarray:
 
 @settings(max_examples=4, deadline=None)
 @given(seed=st.integers(0, 2**31))
+@example(seed=33994987)
 def test_a_network_is_evaluated_as_plain_python_does(seed: int) -> None:
+    """Single precision loses most where a channel hardly varies: 0.006 in this seed, the worst of 151, in
+    which the larger scale changes a logit by 0.9 at least."""
     net = SPACE.at(8).to_network(SPACE.at(8).canonical(np.where(np.arange(22) == 0, 0, small(seed)))[0])
     images = np.random.default_rng(seed).normal(size=(3, 8, 8)).astype(np.float32)
     weights = drawn(seed)
     found = forward(net, weights, images, {}, calibrate=True)
-    assert found == pytest.approx(walk(net, weights, images), abs=2e-3)
+    assert found == pytest.approx(walk(net, weights, images), abs=0.05)
     weights["stem.conv.scale"][0] += 1.0
-    assert np.abs(walk(net, weights, images) - found).max() > 1e-3
+    assert np.abs(walk(net, weights, images) - found).max() > 0.2
 
 
 def test_statistics_are_those_of_the_calibration() -> None:
