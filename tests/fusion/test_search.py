@@ -144,6 +144,28 @@ def test_time_gives_a_gap_and_the_layers_one_by_one_at_least():
     assert stacks[0].first == 0
 
 
+def test_equal_stacks_are_priced_at_once_wherever_they_lie():
+    """Four times as many equal layers ask for less than twice as many pieces."""
+    hw = load_hardware("eyeriss")
+    pieces = []
+    for layers in (12, 48):
+        b = NetworkBuilder("equal", 16, 12, 12)
+        x = b.input
+        for i in range(layers):
+            x = b.conv(x, 16, 3, name=f"c{i}")
+        net, solve, asked = b.build(x), Solver(hw, "edp"), []
+
+        def answer(questions, solve=solve, asked=asked):
+            asked.append(len(questions))
+            return solve.answer(questions)
+
+        stacks, proof = fuse(hw, net, figures(alone(hw, net, solve)), answer, menus=Menus(StackSpace(6)))
+        assert proof.proved
+        assert stacks
+        pieces.append(sum(asked))
+    assert pieces[1] < 2 * pieces[0]
+
+
 def test_the_same_search_gives_the_same_stacks():
     hw, net = load_hardware("eyeriss"), chain(5, 12)
     found = []
