@@ -22,6 +22,7 @@ from accelsim.hardware import Accelerator
 from accelsim.hardware.brief import brief
 from accelsim.pricing.ask import Schedule
 from accelsim.pricing.network import NetworkPricer, Run
+from accelsim.pricing.stack_bounds import bounds_with_stacks
 from accelsim.workloads.layer import Layer
 from accelsim.workloads.network import Network
 
@@ -175,23 +176,26 @@ class Phase:
 
     @property
     def bounds_hold(self) -> bool:
-        """Whether `least` says all of what decides: not of stacks, nor where other metrics need mappings."""
+        """Whether `least` says all of what decides: not where other metrics need mappings."""
         asked = (self.goals.metrics[name] for name in (*self.goals.objectives, *self.goals.limits))
-        return not self.fuses and all(not m.mapped or m.name in RISING for m in asked)
+        return all(not m.mapped or m.name in RISING for m in asked)
 
     def least(self, rows: Genomes) -> NDArray[np.float64]:
-        """Metrics float64[n, metrics] that no mapping beats, of layers one by one; nothing is mapped.
+        """Metrics float64[n, metrics] that no mapping beats, nor any stacks; nothing is mapped.
 
         NaN for metrics that are not among `RISING` and need mappings, and where a candidate misses a limit
         whatever its mappings are.
         """
-        return self._least(rows)[0]
+        bound = partial(bounds_with_stacks, self.pricer) if self.fuses else self.pricer.bounds
+        return self._least(rows, bound)[0]
 
-    def _least(self, rows: Genomes) -> tuple[NDArray[np.float64], list[int]]:
+    def _least(
+        self, rows: Genomes, bound: Callable[[list[Run]], NDArray[np.float64]]
+    ) -> tuple[NDArray[np.float64], list[int]]:
         """And the rows that may meet the limits."""
         values, found, runs = self.begun(rows)
         several = list(runs.values())
-        bounds = self.pricer.bounds([run for one in several for run in one])
+        bounds = bound([run for one in several for run in one])
         latency, energy = _averaged(bounds, several, self.weights).T
         for i, seconds, joules in zip(runs, latency.tolist(), energy.tolist(), strict=True):
             found[i].latency_s, found[i].energy_j = seconds, joules
@@ -204,7 +208,7 @@ class Phase:
         Of layers one by one: stacks can beat it. Nothing is mapped. Costs are NaN where a candidate misses a
         limit whatever its mappings are.
         """
-        values, at = self._least(rows)
+        values, at = self._least(rows, self.pricer.bounds)
         costs, excess = self.goals.costs(values), self.excess(values)
         unknown = [m.mapped and m.name not in RISING for m in self.goals.metrics.values()]
         for i, name in enumerate(self.goals.objectives):

@@ -9,8 +9,10 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 Points = dict[tuple[int, int], Floats]
-"""Per (cut, later cut) float64[n, 2], latency and energy of the choices for the layers between; equal ones may
-be one array."""
+"""Per (cut, later cut) float64[n, 2], latency and energy of the choices for the layers between.
+
+Equal ones may be one array.
+"""
 
 Extra = tuple[float, float]
 """Cycles and pJ."""
@@ -94,7 +96,7 @@ def _front(sums: Floats, objective: str) -> NDArray[np.int64]:
 
 
 def _least(count: int, points: Points, least: dict[int, Floats]) -> Floats:
-    """float64[cuts, 2] the least of either that the rest of a path can take, from that of each arc's choices."""
+    """float64[cuts, 2] the least of either that the rest of a path can take; `least` is that of each arc."""
     out = np.full((count + 1, 2), np.inf)
     out[count] = 0.0
     for (a, b), choice in sorted(points.items(), key=lambda item: -item[0][0]):

@@ -168,16 +168,28 @@ class NetworkPricer:
             out.failed[i], out.faults[i] = found.failed, found.fault
 
     def bounds(self, runs: Sequence[Run]) -> NDArray[np.float64]:
-        """(cycles, pJ) float64[n, 2] that no figures of the runs are below, however layers are mapped."""
-        _bound(self._bounds)
+        """(cycles, pJ) float64[n, 2] that no figures of the runs are below, however layers are mapped.
+
+        Of layers one by one: what is in stacks counts nothing, and stacks that are looked for can beat it.
+        """
         out = np.zeros((len(runs), 2))
         places = [_Place(run, self._layers) for run in runs]
-        new = {key: ask for place in places for key, ask in place.asks().items() if key not in self._bounds}
-        self._bounds |= zip(new, self.model.bounds(list(new.values())))
+        known = self.least({key: ask for place in places for key, ask in place.asks().items()})
         for row, place in zip(out, places, strict=True):
-            row += np.sum([self._bounds[key] for key in place.keys], axis=0)
+            row += np.sum([known[key] for key in place.keys], axis=0)
             row[0] += overhead_cycles(place.run.chip)
         return out
+
+    def number(self, layer: Layer) -> int:
+        """Equal for equal layers; stands for one in the keys of asks."""
+        return self._layers.setdefault(layer, len(self._layers))
+
+    def least(self, asks: dict[Hashable, Ask]) -> dict[Hashable, NDArray[np.float64]]:
+        """(cycles, pJ) that no mapping beats, of these asks and those before, by key."""
+        _bound(self._bounds)
+        new = {key: ask for key, ask in asks.items() if key not in self._bounds}
+        self._bounds |= zip(new, self.model.bounds(list(new.values())))
+        return self._bounds
 
     def answers(self, asks: Sequence[Ask]) -> NDArray[np.float64]:
         """(cycles, pJ) float64[n, 2] of single layers; infinite where nothing fits."""

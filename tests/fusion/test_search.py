@@ -9,13 +9,20 @@ from hypothesis import strategies as st
 
 import accelsim
 from accelsim.fusion.choices import Offers
-from accelsim.fusion.menu import Menus, StackSpace
+from accelsim.fusion.menu import Menus, StackSpace, tiles_of
 from accelsim.fusion.paths import best_path
 from accelsim.fusion.price import price_stack
+from accelsim.fusion.room import StackError
+from accelsim.fusion.schedule import Stack
 from accelsim.fusion.search import fuse
 from accelsim.fusion.widths import widths_of
 from accelsim.hardware import load_hardware
 from accelsim.mapping.mapping import MappingError
+from accelsim.pricing.models.loopnest import LoopNest
+from accelsim.pricing.network import NetworkPricer, Run, overhead_cycles
+from accelsim.pricing.stack_bounds import bounds_with_stacks
+from accelsim.pricing.way import Way
+from accelsim.stacks import KEPT
 from accelsim.workloads import NetworkBuilder, load_network
 from tests.command import run
 from tests.fusion.enumeration import Solver, alone, compare, enumerated, figures, value_of
@@ -101,6 +108,34 @@ def test_bounds_are_never_above_what_is_priced(net, chip, data):
         assert offers.price(span, n, *answers) == (cost.latency_cycles, cost.energy_pj)
         assert bounds[n, 0] <= cost.latency_cycles * (1 + 1e-12)
         assert bounds[n, 1] <= cost.energy_pj * (1 + 1e-12)
+
+
+@given(networks(most=6, side=8, least=2), st.sampled_from(sorted(INVENTED)), st.data())
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+def test_bounds_with_stacks_hold_for_any_schedule(net, chip, data):
+    """Random intervals in random tiles, the other layers one by one, against what no schedule is below."""
+    hw = invented(chip)
+    (least,) = bounds_with_stacks(NetworkPricer(LoopNest(Way.of("template"))), [Run(hw, net, fuse=True)])
+    solve = Solver(hw, data.draw(st.sampled_from(("edp", "latency", "energy"))))
+    total, at = np.array([overhead_cycles(hw), 0.0]), 0
+    while at < len(net.layers):
+        last = data.draw(st.integers(at, len(net.layers) - 1))
+        sink = net.layers[last]
+        tile = data.draw(st.sampled_from(tiles_of(sink.P))), data.draw(st.sampled_from(tiles_of(sink.Q)))
+        stay = tuple(i for i in range(at, last + 1) if net.weights_of[i]) if data.draw(st.booleans()) else ()
+        kept = data.draw(st.sampled_from(sorted(KEPT)))
+        try:
+            if last == at:
+                raise StackError("a layer alone")
+            cost = price_stack(hw, net, Stack(at, last, tile, kept, stay), solve)
+        except (StackError, MappingError):
+            last, (cost,) = at, [alone(hw, net, solve)[at]]
+        if cost is None:
+            return
+        total += cost.latency_cycles, cost.energy_pj
+        at = last + 1
+    assert (least > 0).all()
+    assert (least <= total * (1 + 1e-12)).all()
 
 
 @given(st.integers(1, 5), st.randoms(use_true_random=False), st.sampled_from(("edp", "latency", "energy")))

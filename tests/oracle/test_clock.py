@@ -124,7 +124,7 @@ def test_time_and_energy_agree() -> None:
 
 
 def carried(case: dict[str, Any], machine: Machine) -> Any:
-    """What each axis of a case's mapping carries and no more, a bit a dimension: the closest bounds it obeys."""
+    """What each axis of a mapping carries and no more, a bit a dimension: the closest bounds it obeys."""
     layer = case["layer"]
     shape = Layer(**layer["dims"], stride=tuple(layer["stride"]), dilation=tuple(layer["dilation"]))
     batch = case_batch(shape, case["memories"], case["mapping"])
