@@ -6,13 +6,15 @@ Equal stacks share one.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
 
 from accelsim.fusion.widths import LayerWidths, StackBits
-from accelsim.stacks import KEPT, StackGraph, steps
+from accelsim.stacks import KEPT, StackGraph
+from accelsim.stacks.steps import Side, sides, walked
 from accelsim.workloads.layer import Layer
 from accelsim.workloads.network import INPUT, Network
 from cost_models import stacks as S
@@ -123,38 +125,43 @@ def _kind(network: Network, i: int) -> object:
     return network.layers[i], network.weights_of[i], held, reads, readers, i in network.outputs
 
 
-def _modes(sink: Layer, tile: tuple[int, int], words: tuple[str, ...]) -> list[str]:
+@lru_cache(maxsize=1024)
+def _choices(
+    P: int, Q: int, space: StackSpace
+) -> tuple[tuple[tuple[int, int], ...], Ints, tuple[Side, Side]]:
+    """(tiles, index into MODES, both by axis) of the choices for a sink of P rows and Q columns."""
+    every = product(tiles_of(P, space.tiles), tiles_of(Q, space.tiles))
+    pairs = [(tile, word) for tile in every for word in _modes(P, Q, tile, space.kept)]
+    tiles, words = zip(*pairs)
+    return tiles, np.array([MODES.index(word) for word in words]), sides(tiles, words)
+
+
+def _modes(P: int, Q: int, tile: tuple[int, int], words: tuple[str, ...]) -> list[str]:
     """What may be kept, without what makes no difference: along an axis that is done in one step."""
-    rows, cols = tile[0] < sink.P, tile[1] < sink.Q
+    rows, cols = tile[0] < P, tile[1] < Q
     different = {(KEPT[word][0] and rows, KEPT[word][1] and cols): word for word in reversed(words)}
     return [word for word in words if word in different.values()]
 
 
 def _menu(graph: StackGraph, bits: StackBits, space: StackSpace) -> Menu:
     sink, network = graph.layers[-1], graph.network
-    tiles = product(tiles_of(sink.P, space.tiles), tiles_of(sink.Q, space.tiles))
-    pairs = [(tile, word) for tile in tiles for word in _modes(sink, tile, space.kept)]
-    counted = steps(graph, [tile for tile, _ in pairs], [word for _, word in pairs])
-    sides, at = [], []
-    for axis in (0, 1):
-        wanted = [(tile[axis], KEPT[word][axis]) for tile, word in pairs]
-        distinct = {choice: i for i, choice in enumerate(dict.fromkeys(wanted))}
-        reads, starts = graph.reads[axis]
-        sizes = np.ascontiguousarray(graph.sizes[axis])
-        times = np.zeros((len(distinct), len(graph.nodes), int(sizes.max()) + 1), np.int64)
-        for i, (tile, keep) in enumerate(distinct):
-            S.axis_sizes(sizes, reads, starts, tile, keep, times[i])
-        sides.append(times)
-        at.append(np.array([distinct[choice] for choice in wanted]))
-    start, layer, rows, cols, times = S.list_pieces(*sides, *at, len(graph.loaded))
+    tiles, kept, of = _choices(sink.P, sink.Q, space)
+    counted, counts = walked(graph, of), []
+    for axis, side in enumerate(of):
+        sizes = graph.sizes[axis]
+        times = np.zeros((len(side.tile), len(graph.nodes), int(sizes.max()) + 1), np.int64)
+        for i, (tile, keep) in enumerate(zip(side.tile.tolist(), side.keep.tolist())):
+            S.axis_sizes(sizes, *graph.reads[axis], tile, keep, times[i])
+        counts.append(times)
+    start, layer, rows, cols, times = S.list_pieces(*counts, *(side.at for side in of), len(graph.loaded))
     return Menu(
         graph.images,
         graph.one_image,
         np.array([any(e.operand == "W" for e in network.inputs_of[i]) for i in graph.inside]),
         np.array([network.weights_of[i] > 0 for i in graph.inside]),
         bits.held(graph, (i for i in graph.inside if network.weights_of[i])),
-        tuple(tile for tile, _ in pairs),
-        np.array([MODES.index(word) for _, word in pairs]),
+        tiles,
+        kept,
         bits.moved(counted),
         counted.room_bits(bits.tensors[1]),
         np.asarray(counted.missing.any(axis=1)),

@@ -82,6 +82,8 @@ class StackGraph:
     @cached_property
     def one_image(self) -> tuple[Layer, ...]:
         """The layers, of one of the images."""
+        if self.images == 1:
+            return self.layers
         return tuple(
             replace(x, G=x.G // self.images) if _grouped(x) else replace(x, N=x.N // self.images)
             for x in self.layers

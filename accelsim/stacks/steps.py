@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -137,17 +138,35 @@ def steps(graph: StackGraph, tiles: Sequence[tuple[int, int]], kept: Sequence[st
             raise AccelsimError(
                 f"stack: kept must be one of {', '.join(KEPT)}, not {word!r}{nearest(word, KEPT)}"
             )
+    return walked(graph, sides(tiles, kept))
+
+
+class Side(NamedTuple):
+    """Distinct choices along one axis: tile int64[A], whether it is kept bool[A], which one int64[B]."""
+
+    tile: Ints
+    keep: NDArray[np.bool_]
+    at: Ints
+
+
+def sides(tiles: Sequence[tuple[int, int]], kept: Sequence[str]) -> tuple[Side, Side]:
+    """Of B choices, for rows and for columns."""
     out = []
     for axis in (0, 1):
-        reads, starts = graph.reads[axis]
         choices = [(int(t[axis]), KEPT[k][axis]) for t, k in zip(tiles, kept, strict=True)]
-        distinct = list(dict.fromkeys(choices))
-        found = np.zeros((len(distinct), len(graph.nodes), S.OUT_COLS), np.int64)
-        sizes = np.ascontiguousarray(graph.sizes[axis])
-        tile = np.array([t for t, _ in distinct], np.int64)
-        S.axis_batch(sizes, reads, starts, tile, np.array([k for _, k in distinct]), found)
-        at = {choice: i for i, choice in enumerate(distinct)}
-        out.append(found[[at[c] for c in choices]])
+        at = {choice: i for i, choice in enumerate(dict.fromkeys(choices))}
+        tile, keep = zip(*at)
+        out.append(Side(np.array(tile, np.int64), np.array(keep), np.array([at[c] for c in choices])))
+    return out[0], out[1]
+
+
+def walked(graph: StackGraph, of: tuple[Side, Side]) -> Steps:
+    """As `steps`, for choices that are legal."""
+    out = []
+    for axis, side in enumerate(of):
+        found = np.zeros((len(side.tile), len(graph.nodes), S.OUT_COLS), np.int64)
+        S.axis_batch(graph.sizes[axis], *graph.reads[axis], side.tile, side.keep, found)
+        out.append(found[side.at])
     return Steps(graph, out[0], out[1])
 
 
