@@ -23,6 +23,12 @@ all, each once."""
 
 OUT_COLS = 7
 
+ROWS, COLS, WORDS, STORED, READ, BITS = range(6)
+"""Columns of `tensors`: its size, words of an image at each position, whether something outside reads it and
+whether the stack does, and from `BITS` on the bits of a word in memory 0 and in the home."""
+
+TENSOR_COLS = 7
+
 
 @step
 def _needs(node, at, tile, sizes, reads, starts, need, region):
@@ -129,16 +135,20 @@ def _advance(at, sizes, reads, starts, tile, kept, need, region, end):
 
 @kernel
 def axis_sizes(sizes, reads, starts, tile, kept, times):
-    """How often each node's region has each number of rows: fills `times` int64[nodes, max(sizes) + 1]."""
+    """How often each node's region has each number of rows: fills `times` int64[B, nodes, max(sizes) + 1].
+
+    Others as for `axis_batch`.
+    """
     nodes = sizes.shape[0]
     need = np.zeros((nodes, 2), np.int64)
     region = np.zeros((nodes, 2), np.int64)
-    end = np.zeros(nodes, np.int64)
-    for at in range(0, sizes[nodes - 1], tile):
-        _advance(at, sizes, reads, starts, tile, kept, need, region, end)
-        for n in range(nodes):
-            if region[n, 1] > region[n, 0]:
-                times[n, region[n, 1] - region[n, 0]] += 1
+    for b in range(tile.shape[0]):
+        end = np.zeros(nodes, np.int64)
+        for at in range(0, sizes[nodes - 1], tile[b]):
+            _advance(at, sizes, reads, starts, tile[b], kept[b], need, region, end)
+            for n in range(nodes):
+                if region[n, 1] > region[n, 0]:
+                    times[b, n, region[n, 1] - region[n, 0]] += 1
 
 
 @kernel
@@ -156,6 +166,55 @@ def axis_steps(sizes, reads, starts, tile, kept):
             out[0, i, n] = need[n, 1] - need[n, 0]
             out[1, i, n] = region[n, 1] - region[n, 0]
     return out
+
+
+@kernel
+def count_bits(rows, cols, at_row, at_col, tensors, live, loaded, images):
+    """Bits that B choices of a tile for rows and for columns move, and those that lie in the home.
+
+    rows, cols      int64[A, nodes, OUT_COLS] of `axis_batch`, one for each distinct choice
+    at_row, at_col  int64[B] which of them
+    tensors         int64[nodes, TENSOR_COLS]
+    live            bool[layers, nodes] whether a step's window is there while the layer runs
+    loaded          nodes that are loaded, which come first
+
+    Returns (moved int64[B, 2, 6], room int64[B, layers, 6], partial bool[B]): see `Menu`.
+    """
+    B = at_row.shape[0]
+    layers, nodes = live.shape
+    moved = np.zeros((B, 2, 6), np.int64)
+    room = np.zeros((B, layers, 6), np.int64)
+    partial = np.zeros(B, np.bool_)
+    for b in range(B):
+        for n in range(nodes):
+            r = rows[at_row[b], n]
+            c = cols[at_col[b], n]
+            of = tensors[n]
+            made, sent = n >= loaded, of[STORED] > 0
+            for k in range(2):
+                word = of[WORDS] * of[BITS + k]
+                moves = r[ACTIVE] * c[ACTIVE] * images
+                if not made:
+                    moved[b, k, 0] += r[TOTAL] * c[TOTAL] * word * images
+                    moved[b, k, 2] += r[FIRST] * c[FIRST] * word
+                    moved[b, k, 4] += moves
+                if sent:
+                    moved[b, k, 1] += r[TOTAL] * c[TOTAL] * word * images
+                    moved[b, k, 3] += r[LAST] * c[LAST] * word
+                    moved[b, k, 5] += moves
+            partial[b] |= sent and r[HULL] * c[HULL] < of[ROWS] * of[COLS]
+            word = of[WORDS] * of[BITS + 1]
+            kept = (r[NEED] * c[OVERLAP] + r[OVERLAP] * of[COLS]) * word
+            for x in range(layers):
+                window = r[NEED] * c[NEED] * word if live[x, n] else 0
+                if not made:
+                    room[b, x, 0] += window
+                    room[b, x, 1] += kept
+                    continue
+                for column in range(2 if of[READ] > 0 else 4, 6, 2):
+                    room[b, x, column + (0 if sent else 1)] += window
+                    room[b, x, column + 1] += kept
+    return moved, room, partial
 
 
 @kernel

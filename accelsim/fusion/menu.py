@@ -146,14 +146,17 @@ def _modes(P: int, Q: int, tile: tuple[int, int], words: tuple[str, ...]) -> lis
 def _menu(graph: StackGraph, bits: StackBits, space: StackSpace) -> Menu:
     sink, network = graph.layers[-1], graph.network
     tiles, kept, of = _choices(sink.P, sink.Q, space)
-    counted, counts = walked(graph, of), []
+    counts = []
     for axis, side in enumerate(of):
         sizes = graph.sizes[axis]
         times = np.zeros((len(side.tile), len(graph.nodes), int(sizes.max()) + 1), np.int64)
-        for i, (tile, keep) in enumerate(zip(side.tile.tolist(), side.keep.tolist())):
-            S.axis_sizes(sizes, *graph.reads[axis], tile, keep, times[i])
+        S.axis_sizes(sizes, *graph.reads[axis], side.tile, side.keep, times)
         counts.append(times)
-    start, layer, rows, cols, times = S.list_pieces(*counts, *(side.at for side in of), len(graph.loaded))
+    places = [side.at for side in of]
+    tensors = np.column_stack([*graph.sizes, graph.channels, graph.stored, graph.read, *bits.tensors])
+    loaded, images = len(graph.loaded), graph.images
+    moved, room, partial = S.count_bits(*walked(graph, of), *places, tensors, graph.live, loaded, images)
+    start, layer, rows, cols, times = S.list_pieces(*counts, *places, loaded)
     return Menu(
         graph.images,
         graph.one_image,
@@ -162,9 +165,9 @@ def _menu(graph: StackGraph, bits: StackBits, space: StackSpace) -> Menu:
         bits.held(graph, (i for i in graph.inside if network.weights_of[i])),
         tiles,
         kept,
-        bits.moved(counted),
-        counted.room_bits(bits.tensors[1]),
-        np.asarray(counted.missing.any(axis=1)),
+        moved,
+        room,
+        partial,
         start,
         layer,
         rows,

@@ -68,9 +68,7 @@ class StackBits(NamedTuple):
 
     def moved(self, counted: Steps) -> Ints:
         """int64[B, 2, 6] what loads and stores move, columns of `accelsim.fusion.totals`."""
-        outer, home = self.tensors
-        moved = counted.moved(outer)
-        return np.stack([moved, moved if (outer == home).all() else counted.moved(home)], axis=1)
+        return np.stack([counted.moved(width) for width in self.tensors], axis=1)
 
     def held(self, graph: StackGraph, stay: Iterable[int]) -> Ints:
         """int64[2] bits of the weights of layers `stay`."""

@@ -138,7 +138,9 @@ def steps(graph: StackGraph, tiles: Sequence[tuple[int, int]], kept: Sequence[st
             raise AccelsimError(
                 f"stack: kept must be one of {', '.join(KEPT)}, not {word!r}{nearest(word, KEPT)}"
             )
-    return walked(graph, sides(tiles, kept))
+    of = sides(tiles, kept)
+    rows, cols = (found[side.at] for side, found in zip(of, walked(graph, of)))
+    return Steps(graph, rows, cols)
 
 
 class Side(NamedTuple):
@@ -160,14 +162,14 @@ def sides(tiles: Sequence[tuple[int, int]], kept: Sequence[str]) -> tuple[Side, 
     return out[0], out[1]
 
 
-def walked(graph: StackGraph, of: tuple[Side, Side]) -> Steps:
-    """As `steps`, for choices that are legal."""
+def walked(graph: StackGraph, of: tuple[Side, Side]) -> tuple[Ints, Ints]:
+    """int64[A, nodes, OUT_COLS] of `cost_models.stacks` for the choices of each side."""
     out = []
     for axis, side in enumerate(of):
         found = np.zeros((len(side.tile), len(graph.nodes), S.OUT_COLS), np.int64)
         S.axis_batch(graph.sizes[axis], *graph.reads[axis], side.tile, side.keep, found)
-        out.append(found[side.at])
-    return Steps(graph, out[0], out[1])
+        out.append(found)
+    return out[0], out[1]
 
 
 def pieces(graph: StackGraph, tile: tuple[int, int], kept: str) -> list[list[tuple[int, int, int]]]:
@@ -176,9 +178,9 @@ def pieces(graph: StackGraph, tile: tuple[int, int], kept: str) -> list[list[tup
     for axis in (0, 1):
         reads, starts = graph.reads[axis]
         sizes = np.ascontiguousarray(graph.sizes[axis])
-        counts = np.zeros((len(graph.nodes), int(sizes.max()) + 1), np.int64)
-        S.axis_sizes(sizes, reads, starts, int(tile[axis]), KEPT[kept][axis], counts)
-        times.append([[(int(n), int(row[n])) for n in np.flatnonzero(row)] for row in counts])
+        counts = np.zeros((1, len(graph.nodes), int(sizes.max()) + 1), np.int64)
+        S.axis_sizes(sizes, reads, starts, np.array([tile[axis]]), np.array([KEPT[kept][axis]]), counts)
+        times.append([[(int(n), int(row[n])) for n in np.flatnonzero(row)] for row in counts[0]])
     return [
         [(r, c, a * b * graph.images) for r, a in rows for c, b in cols]
         for rows, cols in zip(times[0], times[1])
