@@ -17,6 +17,7 @@ from cost_models.mappers import brood as B
 from cost_models.mappers.brood import ask
 from cost_models.mappers.chance import mixed
 from cost_models.mappers.greedy import BEGUN, BRED, BUDGET, LIMIT, OPEN, SPENT, count
+from cost_models.mappers.met import MET, nothing_given
 from cost_models.mappers.population import PARTLY, WHOLLY, best_of, keep
 from cost_models.mappers.proposals import realise
 from cost_models.mappers.start import climb, smallest, start, varies
@@ -68,6 +69,9 @@ def advance(until, seed, allowed, pool, space):
         state[0] = mixed(seed)
         for i in range(BRED, OPEN):
             counters[i] = 0
+        counters[OPEN] = nothing_given(allowed, space.iw)
+        for i in range(MET):
+            pool.seen[i] = 0
     row = 0
     if some:
         evolve(until, allowed, pool, space)

@@ -22,7 +22,6 @@ from cost_models.mappers.greedy import (
     done,
     improve,
 )
-from cost_models.mappers.met import MET, nothing_given
 from cost_models.mappers.population import (
     CLIMBED,
     FIRST,
@@ -105,10 +104,7 @@ def start(allowed, pool, space):
     cost, counters, iw = pool.cost, pool.counters, space.iw
     limit = counters[START]
     list_sizes(pool, iw)
-    counters[OPEN] = nothing_given(allowed, iw)
-    if counters[OPEN]:
-        for i in range(MET):
-            pool.seen[i] = 0
+    counters[OPEN] = 0
     counters[SPENT] = counters[REFUSED] = 0
     counters[LIMIT] = limit
     smallest(pool.proposal, iw)

@@ -143,13 +143,13 @@ def test_the_order_that_suits_hands_down_fewest_bits(data) -> None:
 
 
 def test_a_mapping_met_again_leaves_budget_for_others() -> None:
-    """The template of a small machine prices more mappings that differ than where all count."""
+    """The search counts what it has not met, and remembers it; with a dataflow all counts."""
     hw, layer = MACHINES["nested"], Layer.conv2d(K=24, C=12, P=14, Q=14, R=3, S=3)
     allowed, tried = allowed_on(hw), []
     for orders in (0, len(allowed.orders[0])):  # naming all orders that are tried gives something
-        pool, space = Pool.empty(0, 4, 1000, 0), Workspace.empty(4, 1000)
+        pool, space = Pool.empty(0, 4, 1000, 2000), Workspace.empty(4, 2000)
         allowed.norders[:] = orders
-        search_on(pack_layer(layer), pack_machine(hw), allowed, pool, space, 0, np.uint64(0))
+        search_on(pack_layer(layer), pack_machine(hw), allowed, pool, space, 2000, np.uint64(0))
         tried.append((pool.counters[OPEN], np.count_nonzero(pool.seen)))
     assert tried[1] == (0, 0)
     assert tried[0][0] == 1
