@@ -168,7 +168,7 @@ def front_table(result: SearchResult) -> Grid:
     for i in shown:
         found = front[i]
         table.add_row(
-            f"{found.index}{'b' if found.base else ''}{'f' if found.granted else ''}",
+            f"{found.index}{found.marks}",
             *(_cell(metrics[name], found.metrics[name]) for name in known),
             found.hardware,
             *([found.network.partition(":")[2] or found.network] if several else []),
