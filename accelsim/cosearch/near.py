@@ -19,7 +19,7 @@ from accelsim.cosearch.chips import ChipSpace
 from accelsim.cosearch.finished import Name
 from accelsim.cosearch.freed import placed
 from accelsim.cosearch.genes import Genome, Genomes
-from accelsim.cosearch.goals import front
+from accelsim.cosearch.goals import Goals, front
 from accelsim.cosearch.moves import chip_moves, network_moves
 from accelsim.cosearch.nets import SubnetSpace
 from accelsim.cosearch.phase import Phase
@@ -30,8 +30,8 @@ from accelsim.pricing.network import NetworkPricer
 if TYPE_CHECKING:
     from accelsim.cosearch.result import SearchResult
 
-NETWORKS = 1000
-"""Networks that are priced on a chip at most."""
+NETWORKS = 600
+"""Networks that are looked at on a chip, but for the last one's changes."""
 
 SKETCHES = 40
 """Chips of a step that are sketched at most, those with the best bounds."""
@@ -39,7 +39,7 @@ SKETCHES = 40
 TRIED = 3
 """Of these the best that the exact mapper maps, one after another until one is better."""
 
-GRAIN = 20
+GRAIN = 16
 """Parts of the front's length in each objective, of which a design stands for one."""
 
 STEPS = 12
@@ -91,25 +91,16 @@ def nearby(result: SearchResult, patience: int, stop: Stop) -> list[Name] | None
     return None if search.stopped else search.names()
 
 
-class _Search:
-    """What is known meanwhile: designs with their values, and the costs of the best."""
+class Crowd:
+    """Designs that meet the limits, values a row, and the costs of the best of them and of others."""
 
-    def __init__(self, result: SearchResult, patience: int, stop: Stop) -> None:
-        self.result, self.patience, self.stop = result, patience, stop
-        self.goals = result.setup.goals
-        self.found: list[Spot] = []
-        self.values = np.zeros((0, len(self.goals.metrics)))
-        self.known = Known(len(self.goals.objectives))
-        """Costs by the exact mapper, of layers one by one."""
-        self.stopped = False
-        if result.config.fuse == "none":
-            values = np.array([list(found.metrics.values()) for found in result.front])
-            self.known.add(self.goals.costs(values), np.ones(len(values), bool))
+    def __init__(self, goals: Goals) -> None:
+        self.goals = goals
+        self.values = np.zeros((0, len(goals.metrics)))
+        self.known = Known(len(goals.objectives))
 
-    def keep(self, spots: list[Spot], values: NDArray[np.float64]) -> None:
-        """Take designs in that meet the limits."""
-        meets = met(spots[0].phase, values)
-        self.found += [one for one, good in zip(spots, meets, strict=True) if good]
+    def add(self, values: NDArray[np.float64], meets: NDArray[np.bool_]) -> None:
+        """Take those of [n] designs in that meet the limits."""
         self.values = np.concatenate([self.values, values[meets]])
         self.known.add(self.goals.costs(values), meets)
 
@@ -127,6 +118,25 @@ class _Search:
                 out.append(i)
         return out
 
+
+class _Search(Crowd):
+    """What is known meanwhile, by the exact mapper and of layers one by one."""
+
+    def __init__(self, result: SearchResult, patience: int, stop: Stop) -> None:
+        super().__init__(result.setup.goals)
+        self.result, self.patience, self.stop = result, patience, stop
+        self.found: list[Spot] = []
+        self.stopped = False
+        if result.config.fuse == "none":
+            values = np.array([list(found.metrics.values()) for found in result.front])
+            self.known.add(self.goals.costs(values), np.ones(len(values), bool))
+
+    def keep(self, spots: list[Spot], values: NDArray[np.float64]) -> None:
+        """Take designs in that meet the limits."""
+        meets = met(spots[0].phase, values)
+        self.found += [one for one, good in zip(spots, meets, strict=True) if good]
+        self.add(values, meets)
+
     def best(self) -> Spot | None:
         """By the first objective; None if designs elsewhere are better."""
         costs = self.goals.costs(self.values)[:, 0]
@@ -142,34 +152,58 @@ class _Search:
     # -- networks on one chip ------------------------------------------------------------------------
 
     def networks(self, at: Spot) -> bool:
-        """Search networks on a chip, beginning with those of the front; whether it went to its end."""
-        phase = at.phase
-        n = len(phase.nets.genes)
-        starts = [at, *(Spot(name, phase, _on(at, row, n)) for name, row in self._others(at))]
-        if not self._price(at, [(one.name.candidate, one.row) for one in starts]):
-            return False
-        if not isinstance(phase.nets, SubnetSpace):
-            return True
-        rows = proposed(phase, at.row, self._sketcher(at), GRAIN)
-        if not self._price(at, [(at.name.candidate, _on(at, row, n)) for row in rows]):
-            return False
-        seen = {row.tobytes() for row in rows} | {one.row[:n].tobytes() for one in starts}
-        done: set[bytes] = set()
-        spent = 0
-        while spent < NETWORKS:
-            here = [self.found[i] for i in self.members() if self.found[i].phase is phase]
-            one = next((s for s in here if s.row[:n].tobytes() not in done), None)
-            if one is None:
-                return True
-            done.add(one.row[:n].tobytes())
-            rows = phase.nets.canonical(network_moves(phase.nets.genes, one.row[:n]))
-            new = {row.tobytes(): row for row in rows if row.tobytes() not in seen}
+        """Search networks on a chip, beginning with those of the front; whether it went to its end.
+
+        They are compared by sketches; the exact mapper sees what is best by these.
+        """
+        n = len(at.phase.nets.genes)
+        rows = [(at.name.candidate, at.row)]
+        rows += [(name.candidate, _on(at, row, n)) for name, row in self._others(at)]
+        if isinstance(at.phase.nets, SubnetSpace):
+            best = proposed(at.phase, at.row, self._sketcher(at), GRAIN)
+            rows += [(at.name.candidate, _on(at, row, n)) for row in best]
+            rows = self._changed(at, rows)
+        return self._price(at, rows)
+
+    def _changed(self, at: Spot, begin: list[tuple[int, Row]]) -> list[tuple[int, Row]]:
+        """The best by sketches of networks, and of those that changes of a gene make of these."""
+        rough = copy.copy(at.phase)
+        rough.pricer = self._sketcher(at)
+        n = len(rough.nets.genes)
+        crowd = Crowd(self.goals)
+        seen: set[bytes] = set()
+        rows: list[tuple[int, Row]] = []
+
+        def take(asked: list[tuple[int, Row]]) -> None:
+            new = {row[:n].tobytes(): (candidate, row) for candidate, row in asked}
+            left = [one for key, one in new.items() if key not in seen]
             seen.update(new)
-            asked = [(one.name.candidate, _on(at, row, n)) for row in [*new.values()][: NETWORKS - spent]]
-            spent += len(asked)
-            if not self._price(at, asked):
-                return False
-        return True
+            if left and rough.bounds_hold:
+                costs, excess = rough.floors(np.array([row for _, row in left]))
+                good = (excess <= 0).all(axis=1) & np.isfinite(costs).all(axis=1)
+                good &= ~(crowd.known.beats(costs) | self.known.beats(costs))
+                left = [one for one, able in zip(left, good, strict=True) if able]
+            if left:
+                values = rough.evaluate(np.array([row for _, row in left]))
+                meets = met(rough, values)
+                rows.extend(one for one, good in zip(left, meets, strict=True) if good)
+                crowd.add(values, meets)
+
+        take(begin)
+        done: set[int] = set()
+        while len(seen) < NETWORKS and not self._told():
+            i = next((i for i in crowd.members() if i not in done), None)
+            if i is None:
+                break
+            done.add(i)
+            candidate, row = rows[i]
+            moves = rough.nets.canonical(network_moves(rough.nets.genes, row[:n]))
+            take([(candidate, _on(at, move, n)) for move in moves])
+        return [rows[i] for i in crowd.members()]
+
+    def _told(self) -> bool:
+        self.stopped = self.stopped or self.stop()
+        return self.stopped
 
     def _others(self, at: Spot) -> list[tuple[Name, Row]]:
         """Other designs of the front and known ones, with networks of the same genes."""
@@ -183,8 +217,7 @@ class _Search:
 
     def _price(self, at: Spot, asked: list[tuple[int, Row]]) -> bool:
         """Price networks on the chip of a design that bounds do not rule out; False once to stop."""
-        if self.stop():
-            self.stopped = True
+        if self._told():
             return False
         if not asked:
             return True
@@ -248,8 +281,7 @@ class _Search:
         for trades in (False, True):
             rows = chip_moves(chips, row, trades)
             for made in self._sketched(at, chips, row, rows, value, column):
-                if self.stop():
-                    self.stopped = True
+                if self._told():
                     return None
                 name = self._on_chip(at, made)
                 one = spot(self.result, name, self.patience)
