@@ -53,6 +53,8 @@ def design_files(result: SearchResult, found: Found) -> dict[str, dict[str, Any]
         "candidate": found.index,
         "base": found.base,
         "freedoms": [str(freedom) for freedom in found.granted],
+        "sizes": bool(found.sizes),
+        "near": found.name.near,
         "mapper": found.mapper or result.config.mapper,
         "metrics": {name: None if value != value else value for name, value in found.metrics.items()},
         "hardware": f"{stem}.hardware.json",

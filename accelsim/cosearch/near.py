@@ -120,7 +120,7 @@ class Crowd:
 
 
 class _Search(Crowd):
-    """What is known meanwhile, by the exact mapper and of layers one by one."""
+    """What is known meanwhile, by the exact mapper and of layers one by one: `found`, a design a row."""
 
     def __init__(self, result: SearchResult, patience: int, stop: Stop) -> None:
         super().__init__(result.setup.goals)
