@@ -209,7 +209,7 @@ def test_after_a_break_it_ends_the_same(tmp_path, found) -> None:
     for most in (10, 40):
         asked = iter(range(most))
         resume(path, finish=FINISH, cancel=lambda asked=asked: next(asked, None) is None)
-    last = resume(path, finish=FINISH)
+    last = resume(path, finish=FINISH, workers=2)
     assert last.finished == found.finished
     assert last.front == found.front
 
@@ -220,10 +220,6 @@ def test_what_is_done_is_not_done_again(found, monkeypatch) -> None:
 
     monkeypatch.setattr(finishing, "nearby", never)
     assert resume(found.path, finish=FINISH).front == found.front
-
-
-def test_workers_change_nothing(found) -> None:
-    assert accelsim.search(**OPTIONS, evaluations=16, workers=2).finished == found.finished
 
 
 @pytest.mark.parametrize("forged", ["long", "large", "sizes", "own sizes"])
