@@ -80,8 +80,7 @@ def lut(
             f"{name} of {check} random subnets as a sum: off by {error['mean_relative_error']:+.2%} in the "
             f"mean, {error['largest_relative_error']:.2%} at worst, Kendall's tau {error['kendall_tau']:.4f}"
         )
-    residency = hw.network
-    if (residency.activations, residency.weights) != ("dram", "dram"):
+    if hw.network.keeps:
         print(
             f"{hw.name} keeps activations or weights on chip between blocks, which a sum cannot fully know: "
             "each block is priced in place, in a random subnet"
