@@ -136,7 +136,26 @@ def nothing_feasible(result: SearchResult) -> str:
         if name in goals.limits:
             line += f"; {closest(result, goals, name)}"
         lines.append(line)
+    lines += _short(result)
     return "\n".join([*lines, "Loosen the limit that most candidates miss, or search longer."])
+
+
+def _short(result: SearchResult) -> list[str]:
+    """Which of MAESTRO's buffers the base chip lacks, where no dataflow fits."""
+    if result.config.model != "maestro" or "no mapping fits" not in result.missed():
+        return []
+    from accelsim.mapping.maestro.machine import MaestroMachine
+    from accelsim.mapping.maestro.shortage import shortages
+
+    base, first = result.setup.base, result.design(result.found(0))
+    layers = [layer for network in first.networks for layer in network.layers]
+    found = shortages(layers, MaestroMachine.from_accelerator(base))
+    if not found:
+        return []
+    return [
+        f"  on {base.name} itself {found[0]}; of {len(set(layers))} unlike layers {len(found)} are short "
+        "(`accelsim docs maestro`: what MAESTRO sees of a chip)"
+    ]
 
 
 def closest(result: SearchResult, goals: Goals, name: str) -> str:
