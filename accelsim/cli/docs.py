@@ -51,7 +51,7 @@ def docs(
 
 
 def section(page: str, mark: str, name: str) -> str:
-    """The part of a page under the heading with the anchor `mark`. Raises AccelsimError for an unknown one."""
+    """The part of a page under the heading with the anchor `mark`. Raises AccelsimError if there is none."""
     heads: dict[str, tuple[int, int]] = {}  # anchor: line, depth
     lines, code = page.splitlines(keepends=True), False
     for i, line in enumerate(lines):
