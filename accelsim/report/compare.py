@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from accelsim.network_cost import NetworkCost
 from accelsim.report.grid import Grid, number, text
 from accelsim.report.style import INK, face, new_figure, tidy
-from accelsim.report.text import quantity
+from accelsim.report.text import quantity, times
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -43,7 +43,7 @@ def compare_table(costs: Sequence[NetworkCost]) -> Grid:
     columns = [text("network", 8, 24), text("hardware", 10), number("latency"), number("energy")]
     columns += [number("EDP, Js"), number("util.", 3), number("mm2", 4)]
     gains = [number("speed-up", 2), number("energy gain", 2), number("EDP gain", 1)]
-    grid = Grid([*columns, *gains], "Gain: how many times less than on the network's first machine")
+    grid = Grid([*columns, *gains], "Gains: how many times less than on the network's first machine")
     for row in compare_rows(costs):
         grid.add_row(
             row["network"],
@@ -53,7 +53,8 @@ def compare_table(costs: Sequence[NetworkCost]) -> Grid:
             f"{row['edp_js']:.3g}",
             f"{row['utilisation']:.0%}",
             f"{row['area_mm2']:.3g}",
-            *(f"{row[f'{name}_gain']:.2f}x" for name in ("latency", "energy", "edp")),
+            times(row["latency_gain"], "slower"),
+            *(times(row[f"{name}_gain"]) for name in ("energy", "edp")),
         )
     return grid
 

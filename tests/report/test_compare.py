@@ -49,3 +49,12 @@ def test_a_name_of_nothing_is_named_with_the_nearest(capsys) -> None:
     code, _, err = run(capsys, "compare", "eyerss", "shidiannao", "lenet5")
     assert code == 2
     assert "did you mean 'eyeriss'?" in err
+
+
+def test_a_loss_is_called_one(capsys) -> None:
+    """What is not as good as the first machine reads `slower` and `more`, never a gain below 1."""
+    out = run(capsys, "compare", *NAMES, "--wide")[1]
+    line = next(line for line in out.splitlines() if "NVDLA 64" in line)
+    first, second = (accelsim.evaluate(chip, "lenet5", mapper="template") for chip in NAMES[:2])
+    assert f"{second.latency_s / first.latency_s:.2f}x slower" in line
+    assert f"{second.edp_js / first.edp_js:.2f}x more" in line
