@@ -23,7 +23,7 @@ from accelsim.report.accuracies import accuracy_lines
 from accelsim.report.fusion import stacks_table
 from accelsim.report.grid import Grid, number, text
 from accelsim.report.tables import energy_table
-from accelsim.report.text import quantity
+from accelsim.report.text import quantity, times
 
 DROPPED = {"accuracy": 0, "area": 3, "macs": 4}
 """How soon a column that is no goal goes for want of room, if not 2."""
@@ -68,7 +68,11 @@ def ran(result: SearchResult) -> str:
         f"{how}, seed {config.seed}{fixed}",
         f"{len(result):,} candidates in {seconds:.1f} s ({len(result) / max(seconds, 1e-9):,.0f}/s), "
         f"{mappings:,} mappings ({mappings / max(seconds, 1e-9):,.0f}/s); "
-        f"of {layers:,} layers {1 - pairs / max(layers, 1):.0%} were known already",
+        + (
+            f"of {layers:,} layers {1 - pairs / max(layers, 1):.0%} were known already"
+            if pairs <= layers
+            else f"{pairs:,} layers and pieces of stacks mapped for {layers:,} layers"
+        ),
     ]
     clock = result.setup.clock
     if clock:
@@ -140,7 +144,26 @@ def nothing_feasible(result: SearchResult) -> str:
         if name in goals.limits:
             line += f"; {closest(result, goals, name)}"
         lines.append(line)
+    lines += _short(result)
     return "\n".join([*lines, "Loosen the limit that most candidates miss, or search longer."])
+
+
+def _short(result: SearchResult) -> list[str]:
+    """Which of MAESTRO's buffers the base chip lacks, where no dataflow fits."""
+    if result.config.model != "maestro" or "no mapping fits" not in result.missed():
+        return []
+    from accelsim.mapping.maestro.machine import MaestroMachine
+    from accelsim.mapping.maestro.shortage import shortages
+
+    base, first = result.setup.base, result.design(result.found(0))
+    layers = [layer for network in first.networks for layer in network.layers]
+    found = shortages(layers, MaestroMachine.from_accelerator(base))
+    if not found:
+        return []
+    return [
+        f"  on {base.name} itself {found[0]}; of {len(set(layers))} unlike layers {len(found)} are short "
+        "(`accelsim docs maestro`: what MAESTRO sees of a chip)"
+    ]
 
 
 def closest(result: SearchResult, goals: Goals, name: str) -> str:
@@ -158,7 +181,8 @@ def front_table(result: SearchResult) -> Grid:
     front = result.front
     step = max(1.0, (len(front) - 1) / (MOST_ROWS - 1))
     shown = sorted({round(i * step) for i in range(MOST_ROWS) if round(i * step) < len(front)})
-    title = f"Front: {len(front)} designs" + (f", {len(shown)} of them" if len(shown) < len(front) else "")
+    title = f"Front: {len(front)} design{'s' * (len(front) != 1)}"
+    title += f", {len(shown)} of them" if len(shown) < len(front) else ""
     goals = result.setup.goals
     metrics = {name: goals.metrics[name] for name in goals.objectives} | {
         name: metric for name, metric in goals.metrics.items() if name != "power" or name in goals.limits
@@ -292,7 +316,10 @@ def comparison(result: SearchResult, found: Found, mapped: Sequence[NetworkMappi
             quantity(latency, "s"),
             quantity(energy, "J"),
             f"{edp:.3g}",
-            *(f"{old / now:.2f}x" for old, now in zip((latency, energy, edp), new)),
+            *(
+                times(old / now, loss)
+                for old, now, loss in zip((latency, energy, edp), new, ("slower", "more", "more"))
+            ),
         )
     return table
 
@@ -303,7 +330,7 @@ def gain_parts(result: SearchResult, found: Found, mapped: Sequence[NetworkMappi
     if len(steps) < 2:
         return []
     columns = [
-        text("step", 3),
+        text("step", 10),
         text("", 12),
         number("EDP, Js"),
         number("gain", 0),
@@ -319,9 +346,9 @@ def gain_parts(result: SearchResult, found: Found, mapped: Sequence[NetworkMappi
             step.name,
             step.what,
             f"{step.edp_js:.3g}",
-            "" if first else f"{step.gain:.2f}x",
-            "" if first else f"{steps[0].edp_js / step.edp_js:.2f}x",
-            "" if step.alone is None else f"{step.alone:.2f}x",
+            "" if first else times(step.gain),
+            "" if first else times(steps[0].edp_js / step.edp_js),
+            "" if step.alone is None else times(step.alone),
         )
     return [table, Text("")]
 

@@ -36,7 +36,7 @@ class ChipSpace:
         if base.search is None:
             raise AccelsimError(
                 f"{base.name}: has no `search` section, so its parts have no ranges to search in; add one "
-                "(`accelsim docs hardware` shows how) or fix the hardware"
+                "(`accelsim docs hardware#searching-it` shows a whole one) or search with `--fix hardware`"
             )
         self.base, self.key = base, key
         names = [memory.name for memory in base.memories]
