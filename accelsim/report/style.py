@@ -190,7 +190,7 @@ def log_scale(axis: Axes, which: str = "xy") -> None:
         axis.set(**{f"{side}scale": "log"})
         one = getattr(axis, f"{side}axis")
         low, high = one.get_view_interval()
-        digits = "1235" if high > 8 * low else "123456789"
+        digits = "1235" if high > 8 * low else "12357" if high > 3 * low else "123456789"
 
         def plain(value: float, _: int, digits: str = digits) -> str:
             return f"{value:g}" if f"{value:.0e}"[0] in digits else ""
