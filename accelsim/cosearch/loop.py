@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from accelsim.cosearch.finish import Finished
 from accelsim.cosearch.finish import finish as finish_designs
-from accelsim.cosearch.freed import Granted, on_base
+from accelsim.cosearch.finished import Finished, Name
+from accelsim.cosearch.freed import placed
 from accelsim.cosearch.generation import Generation
 from accelsim.cosearch.goals import columns_of
 from accelsim.cosearch.phase import DRAWS, Phase
@@ -135,23 +135,44 @@ def _replay(study: Study, strategy: Strategy, result: SearchResult) -> int:
 
 def take_finished(study: Study, result: SearchResult) -> None:
     """What is finished already. Raises AccelsimError where it is of candidates or axes that there are not."""
-    able: dict[Granted, bool] = {(): True}
+    able: set[Name] = set()
     for made in study.finished():
-        there = 0 <= made.candidate < len(result)
-        if there and made.granted not in able:
-            able[made.granted] = _grantable(made, result)
-        if not there or not able[made.granted] or (made.granted and not made.base):
+        chip = Name(made.candidate, made.base, made.granted, (), made.sizes)._replace(candidate=0)
+        there = 0 <= made.candidate < len(result) and _known(made, result)
+        if there and made.base and chip not in able and (made.granted or made.sizes):
+            there = _able(made.name, result)
+            able.add(chip)
+        if not there:
             raise AccelsimError(
                 f"study {study.path}: is damaged: a finished design is of no candidate or chip; restore a "
                 "copy or begin a new study"
             )
         result.finish(made)
+    result.near = study.near
 
 
-def _grantable(made: Finished, result: SearchResult) -> bool:
-    """Whether the base chip could have the freedoms of a finished design."""
+def _known(made: Finished, result: SearchResult) -> bool:
+    """Whether the genes of a finished design are some, and within the envelope."""
+    if not made.base and (made.granted or made.sizes):
+        return False
+    if not made.genome:
+        return True
+    phase, row = result.located(made.name)
+    upper = phase.genome.upper
+    fits = len(row) == len(upper) and bool(((row >= 0) & (row <= upper)).all())
+    return fits and (made.base or not phase.chips.faults(phase.genome.split(row[None])[1])[0])
+
+
+def _able(name: Name, result: SearchResult) -> bool:
+    """Whether the base chip could have the freedoms and sizes of a finished design."""
     try:
-        return on_base(result, made.candidate, made.granted) is not None
+        if name.sizes:
+            genes = result.sized(name.granted).genes
+            if len(genes) != len(name.sizes):
+                return False
+            if not all(0 <= x < gene.choices for x, gene in zip(name.sizes, genes, strict=True)):
+                return False
+        return placed(result, name) is not None
     except (AccelsimError, LookupError, StopIteration, ValueError):
         return False
 

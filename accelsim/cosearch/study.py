@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from accelsim import files
-from accelsim.cosearch.finish import Finished, read_finished
+from accelsim.cosearch.finished import Finished, read_finished
 from accelsim.cosearch.generation import Generation, digest_of, read_generation
 from accelsim.cosearch.goals import Goals, Record
 from accelsim.cosearch.setup import SearchConfig
@@ -167,13 +167,24 @@ class Study:
             ) from None
         return out
 
-    def keep(self, made: Finished) -> None:
-        """Add a finished design."""
-        found = [*(item.to_dict() for item in self.finished()), made.to_dict()]
+    def keep(self, *made: Finished, near: str = "") -> None:
+        """Add finished designs, all or none; `near` says around what a local search found them."""
+        self._kept += [json.dumps(item.to_dict()) for item in made]
+        rows = {"finished": f"[{', '.join(self._kept)}]"} | ({"near": near} if near else {})
         with explained(self.path), self._db as db:
             db.execute("BEGIN IMMEDIATE")
-            db.execute("INSERT OR REPLACE INTO meta VALUES ('finished', ?)", (json.dumps(found),))
+            db.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", rows.items())
             reseal(db)
+
+    @cached_property
+    def _kept(self) -> list[str]:
+        """The finished designs of the file, each as JSON."""
+        return [json.dumps(item.to_dict()) for item in self.finished()]
+
+    @property
+    def near(self) -> str:
+        """Around what the last local search looked, "" if none has yet."""
+        return self._meta("near", "")
 
     @cached_property
     def _has_levels(self) -> bool:
