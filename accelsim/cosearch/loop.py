@@ -20,7 +20,7 @@ from accelsim.cosearch.result import SearchResult
 from accelsim.cosearch.screen import screened
 from accelsim.cosearch.setup import Setup
 from accelsim.cosearch.strategies.base import Strategy, load_strategy
-from accelsim.cosearch.study import Study
+from accelsim.cosearch.study import Study, versions
 from accelsim.engines.base import Engine
 from accelsim.errors import AccelsimError
 from accelsim.mapping.mapper import Cancel, as_question
@@ -125,8 +125,8 @@ def _replay(study: Study, strategy: Strategy, result: SearchResult) -> int:
         rows = strategy.ask()
         if known.rows.shape != rows.shape or not np.array_equal(known.rows, rows):
             raise AccelsimError(
-                f"study {study.path}: cannot go on as it began: generation {n} comes out otherwise. It was "
-                f"begun with {_words(study.versions)}; resume it with these versions"
+                f"study {study.path}: cannot go on as it began: generation {n} comes out otherwise. "
+                + _other_versions(study.versions)
             )
         result.add(known, strategy.phase)
         strategy.tell(rows, known.values)
@@ -177,8 +177,23 @@ def _able(name: Name, result: SearchResult) -> bool:
         return False
 
 
-def _words(versions: dict[str, str]) -> str:
-    return ", ".join(f"{name} {version}" for name, version in versions.items())
+def _other_versions(begun: dict[str, str]) -> str:
+    """What a study was begun with that is not what runs here, and what to do."""
+    here = versions()
+    other = [name for name, version in begun.items() if here.get(name) != version]
+    export = "what it holds is shown by `study show` and written by `study export`"
+    if not other:
+        all_ = ", ".join(f"{name} {version}" for name, version in begun.items())
+        return (
+            f"It records the versions that run here ({all_}), so that code differs under the same number, "
+            "of accelsim or of a strategy or metric of your own: resume it with the code that began it, or "
+            f"begin a new study; {export}"
+        )
+    old = ", ".join(f"{name} {begun[name]}" for name in other)
+    new = ", ".join(f"{name} {here.get(name, 'none')}" for name in other)
+    return (
+        f"It was begun with {old}, but here runs {new}: resume it with {old}, or begin a new study; {export}"
+    )
 
 
 def generation(strategy: Strategy, setup: Setup) -> Generation | None:

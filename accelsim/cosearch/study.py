@@ -42,17 +42,14 @@ class Study:
     @classmethod
     def create(cls, path: Path | None, config: SearchConfig, evaluations: int) -> Study:
         """A new study. Raises AccelsimError where the file exists or cannot be written."""
-        from accelsim import __version__
-
         if path is not None and path.exists():
             raise AccelsimError(f"study {path}: exists already; resume it or choose another name")
-        versions = {"accelsim": __version__, **_library_versions()}
         metrics = Goals.of(config.objectives, config.limits).records()
         meta = {
             "config": json.dumps(config.to_dict(), sort_keys=True),
             "config_hash": config.hash,
             "evaluations": str(evaluations),
-            "versions": json.dumps(versions),
+            "versions": json.dumps(versions()),
             "metrics": json.dumps([record._asdict() for record in metrics]),
         }
         meta["seal"] = seal(meta, 0, config.hash)
@@ -266,12 +263,15 @@ class Study:
             reseal(db)
 
 
-def _library_versions() -> dict[str, str]:
+def versions() -> dict[str, str]:
+    """Versions that run here, of accelsim, Python and the libraries that a search depends on."""
     from importlib.metadata import version
     from platform import python_version
 
+    from accelsim import __version__
+
     names = ("numpy", "numba", "pymoo", "cma")
-    return {"python": python_version(), **{name: version(name) for name in names}}
+    return {"accelsim": __version__, "python": python_version(), **{name: version(name) for name in names}}
 
 
 def summary(study: Study) -> dict[str, Any]:
