@@ -174,10 +174,9 @@ def build_table(
         if progress is not None:
             progress(done, total)
 
-    keeps = (hw.network.activations, hw.network.weights) != ("dram", "dram")
     with as_engine(engine, workers, scheduler) as started:
         pricer = _Pricer(hw, NetworkPricer(load_model(model, way), started, stopped))
-        costs = (_in_place if keeps else _alone)(pricer, family, seed, tick)
+        costs = (_in_place if hw.network.keeps else _alone)(pricer, family, seed, tick)
         about = {"mapper": way.mapper.name, "objective": objective, "budget": way.budget, "seed": seed}
         latency, energy = np.ascontiguousarray(costs.T)
         extra, drawn = overhead_cycles(hw), overhead_pj(hw)

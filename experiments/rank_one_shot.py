@@ -19,9 +19,9 @@ import shared_weights as shared
 import torch.nn.functional as F
 from scipy.stats import rankdata
 
-from accelsim.accuracy.fashion_mnist import Labelled, read_folder
+from accelsim.accuracy.fashion_mnist import read_folder
 from accelsim.accuracy.one_shot import DATA, SPACE, OneShotSource
-from accelsim.accuracy.supernet import CALIBRATION, right
+from accelsim.accuracy.supernet import CALIBRATION, Shrunk, right
 from accelsim.files import write_whole
 from accelsim.workloads.network import Network
 from accelsim.workloads.spaces import Space, load_space
@@ -44,19 +44,22 @@ def main() -> None:
     args.out.mkdir(parents=True, exist_ok=True)
     shared.prepare()
     space = load_space(SPACE)
-    data, test = (read_folder(args.folder, part) for part in ("training", "test"))
     path = args.out / f"alone-{args.each}-{args.epochs}.json"
     done: dict[str, list[float]] = json.loads(path.read_text()) if path.exists() else {}
     if args.write:
         write(args.folder, done, args.epochs)
         return
+    data, test = (read_folder(args.folder, part) for part in ("training", "test"))
+    calibration, asked = Shrunk(data.images[:CALIBRATION]), Shrunk(test.images)
     for seed in range(args.seeds):
         batches = shared.Batches(data, seed, space.resolutions)
         for row in spread(space, args.each):
             found = done.setdefault(space.decode(row).encoding, [])
             if len(found) == seed:
                 weights = alone(space.to_network(row), batches, seed, args.epochs)
-                found.append(tested(space.to_network(row), weights, data, test))
+                inherited = shared.arrays(weights)
+                known = right(space.to_network(row), inherited, calibration, asked, test.labels)
+                found.append(100 * known / len(test.labels))
                 write_whole(path, json.dumps(done, indent=1))
                 print(f"seed {seed}, {space.decode(row)}: {found[-1]:.2f} %", flush=True)
 
@@ -83,11 +86,6 @@ def alone(net: Network, batches: shared.Batches, seed: int, epochs: int) -> shar
         F.cross_entropy(shared.forward(net, weights, images(net.input_shape[1])), labels).backward()
         optimiser.step(step)
     return weights
-
-
-def tested(net: Network, weights: shared.Weights, data: Labelled, test: Labelled) -> float:
-    """Top-1 per cent on the test images, normalised by the first training images as inherited weights are."""
-    return 100 * right(net, shared.arrays(weights), data.images[:CALIBRATION], test) / len(test.labels)
 
 
 def write(folder: Path, done: dict[str, list[float]], epochs: int) -> None:
@@ -130,8 +128,9 @@ def interval(x: np.ndarray, y: np.ndarray) -> list[float]:
 
 
 def spearman(x: np.ndarray, y: np.ndarray) -> float:
-    """Rank correlation, equal values with their mean rank."""
-    return float(np.corrcoef(rankdata(x), rankdata(y))[0, 1])
+    """Rank correlation, equal values with their mean rank; NaN where all are equal."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return float(np.corrcoef(rankdata(x), rankdata(y))[0, 1])
 
 
 if __name__ == "__main__":

@@ -52,11 +52,6 @@ def fresh(net: Network, seed: int, resolutions: int = 0) -> Weights:
     return weights
 
 
-def at(weights: Weights, resolution: int) -> Weights:
-    """With the scales and shifts of one resolution, by its place among the space's."""
-    return {name: w if name.endswith("weight") else w[resolution] for name, w in weights.items()}
-
-
 def forward(net: Network, weights: Weights, x: torch.Tensor) -> torch.Tensor:
     """Logits [n, 10]; batches are normalised by their own statistics. A projection has no ReLU."""
     made = {INPUT: x}

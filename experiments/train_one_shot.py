@@ -27,7 +27,7 @@ import torch.nn.functional as F
 
 from accelsim.accuracy.fashion_mnist import LEVELS, TRAINING, Labelled, read_folder
 from accelsim.accuracy.one_shot import DATA, SPACE
-from accelsim.accuracy.supernet import CALIBRATION, at, right
+from accelsim.accuracy.supernet import CALIBRATION, Shrunk, at, right
 from accelsim.files import write_whole
 from accelsim.workloads.spaces import load_space
 
@@ -66,7 +66,7 @@ def train(folder: Path, out: Path, seed: int, epochs: int) -> shared.Weights:
         rows = np.array([space.largest(), space.smallest(), *space.sample(draw, RANDOM)])
         rows[:, 0] = place = int(draw.integers(len(space.resolutions)))
         pick, labels = batches.pick(step)
-        images, own = pick(space.resolutions[place]), shared.at(weights, place)
+        images, own = pick(space.resolutions[place]), at(weights, place)
         answers = shared.forward(space.to_network(rows[0]), own, images)
         loss = F.cross_entropy(answers, labels)
         loss.backward()
@@ -107,7 +107,8 @@ def publish(data: Path, folder: Path, weights: shared.Weights, settings: dict[st
     space = load_space(SPACE)
 
     def found(row: np.ndarray, asked: Labelled) -> int:
-        return right(space.to_network(row), at(known, int(row[0])), calibration, asked)
+        weights = at(known, int(row[0]))
+        return right(space.to_network(row), weights, Shrunk(calibration), Shrunk(asked.images), asked.labels)
 
     ends = {"smallest": space.smallest(), "largest": space.largest()}
     checks = [*ends.values(), space.sample(np.random.default_rng(0), 1)[0]]

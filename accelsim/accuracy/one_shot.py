@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
-import zipfile
-import zlib
-from functools import cache
+from functools import cache, cached_property
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -18,9 +15,13 @@ from numpy.typing import ArrayLike
 from accelsim.accuracy.base import LARGEST, ONE_SHOT, AccuracyError, AccuracySource, nearest_space
 from accelsim.accuracy.fashion_mnist import Labelled, held_out_files, read_folder
 from accelsim.accuracy.kept import KeptCounts
+from accelsim.npz_file import unpack
 from accelsim.text_file import read_bytes
 from accelsim.workloads.spaces import Space
 from accelsim.workloads.spaces.genes import Genomes
+
+if TYPE_CHECKING:
+    from accelsim.accuracy.supernet import Shrunk
 
 SPACE = "fashion"
 
@@ -100,6 +101,13 @@ class OneShotSource(AccuracySource):
         self.kinds(space)
         return "" if kind(self._images) == ONE_SHOT else evidence(self._images)
 
+    @cached_property
+    def _shrunk(self) -> tuple[Shrunk, Shrunk]:
+        """Images that calibrate, and those that are asked."""
+        from accelsim.accuracy.supernet import Shrunk
+
+        return Shrunk(self.calibration), Shrunk(self.asked.images)
+
     def _predict(self, space: Space, genomes: Genomes) -> tuple[ArrayLike, ArrayLike, ArrayLike]:
         asked = len(self.asked.labels)
         share = np.array([self._right(space, row) / asked for row in genomes])
@@ -115,7 +123,7 @@ class OneShotSource(AccuracySource):
             from accelsim.accuracy.supernet import at, right
 
             weights = at(_arrays("weights"), _resolutions().index(subnet.resolution))
-            known = right(space.to_network(row), weights, self.calibration, self.asked)
+            known = right(space.to_network(row), weights, *self._shrunk, self.asked.labels)
             self._kept.put(subnet.encoding, known)
         return known
 
@@ -168,7 +176,6 @@ def read_arrays(data: bytes, sha256: str, part: str) -> dict[str, Any]:
             "accelsim again, or make them with experiments/train_one_shot.py"
         )
     try:
-        with np.load(io.BytesIO(data), allow_pickle=False) as found:
-            return {name: found[name] for name in found.files}
-    except (OSError, ValueError, zipfile.BadZipFile, zlib.error) as fault:
+        return unpack(data)
+    except ValueError as fault:
         raise AccuracyError(f"one-shot: the {part} of {SPACE} cannot be read: {fault}") from None

@@ -7,8 +7,6 @@ validation set here; what each line below was calibrated on stands beside it.
 
 from __future__ import annotations
 
-import io
-import zipfile
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
@@ -20,6 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 from accelsim.accuracy.base import LARGEST, AccuracyError, AccuracySource, nearest_space
 from accelsim.accuracy.torch_file import load_tensors
 from accelsim.errors import AccelsimError
+from accelsim.npz_file import unpack
 from accelsim.text_file import read_bytes
 from accelsim.workloads.spaces import Space
 from accelsim.workloads.spaces.genes import Genomes
@@ -173,25 +172,11 @@ def _order(name: str) -> tuple[int, ...]:
     return tuple(int(x) for x in name.split(".") if x.isdigit())
 
 
-MOST_ARRAYS = 1000
-"""Of an archive; OFA's predictors have nine."""
-
-
 def _npz(path: Path) -> dict[str, NDArray[Any]]:
-    data = io.BytesIO(read_bytes(path, LARGEST))
     try:
-        with zipfile.ZipFile(data) as members:  # np.load would unpack a megabyte to gigabytes
-            parts = members.infolist()
-            if sum(info.file_size for info in parts) > LARGEST:
-                raise AccelsimError(f"{path}: its arrays take more than {LARGEST} bytes")
-            if len(parts) > MOST_ARRAYS:
-                raise AccelsimError(f"{path}: has more than {MOST_ARRAYS} arrays")
-        with np.load(data, allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files}
-    except AccelsimError:
-        raise
-    except Exception as fault:  # a damaged archive can raise nearly anything
-        raise AccelsimError(f"{path}: not a .npz file of plain arrays ({fault})") from None
+        return unpack(read_bytes(path, LARGEST))
+    except ValueError as fault:
+        raise AccelsimError(f"{path}: {fault}") from None
 
 
 def _choices(space: Space, genomes: Genomes, prefix: str) -> NDArray[np.float64]:

@@ -123,6 +123,11 @@ class Residency(Sourced):
         "and interrupt of a chip behind a host link. Not charged to a layer priced alone.",
     )
 
+    @property
+    def keeps(self) -> bool:
+        """Whether anything may stay on chip: if not, costs of layers add up to a network's."""
+        return (self.activations, self.weights) != ("dram", "dram")
+
 
 class Accelerator(Shown, Sourced):
     """A machine: memories, outermost first, the arrays between them, and MACs below the last.

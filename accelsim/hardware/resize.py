@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from accelsim.errors import AccelsimError
 from accelsim.hardware import technology
-from accelsim.hardware.accelerator import Accelerator, without_sources
+from accelsim.hardware.accelerator import Accelerator
 from accelsim.hardware.costs import Costs, resolve
 from accelsim.hardware.faults import but_got, shown
 from accelsim.hardware.fields import is_number
@@ -38,13 +38,14 @@ def resized(
     their proportions. Axes that lie on the lanes of an axis follow its size. Given figures scale with the
     technology fit, unless they are among the changes.
 
-    With `trusted` nothing is checked and no source written: for changes that are valid by construction.
+    With `trusted` nothing is checked and no source written: for changes that are valid by construction, to a
+    machine without sources.
 
     Raises AccelsimError for a path that leads nowhere, HardwareError for a machine that cannot be.
     """
     old = load_hardware(hardware)
     data = old.to_dict()
-    sources = {} if trusted else old.provenance()
+    sources = None if trusted else old.provenance()
     changed = set()
     for path, value in changes.items():
         place = find(data, path, old)
@@ -56,11 +57,9 @@ def resized(
     before, after = _fitted(old), resolve(new, given=False)
     follow = [*_figures(data, before, after), *_component_figures(data, old, new)]
     scaled = [x for x in follow if not _named(x, changed)]
-    why = ", ".join(f"{path} = {shown(value)}" for path, value in changes.items())
+    why = "" if trusted else ", ".join(f"{path} = {shown(value)}" for path, value in changes.items())
     for figure in scaled:
         _scale(figure, sources, why)
-    if trusted:
-        data = without_sources(data) | {"source": old.source}
     return load(data) if scaled else new
 
 
@@ -73,7 +72,7 @@ def _fitted(hardware: Accelerator) -> Costs:
     return resolve(hardware, given=False)
 
 
-def _set(place: Place, value: Any, sources: dict[str, str | None]) -> None:
+def _set(place: Place, value: Any, sources: dict[str, str | None] | None) -> None:
     value = value.item() if hasattr(value, "item") else value
     before = place.holder.get(place.key)
     if isinstance(before, dict | list):
@@ -97,9 +96,9 @@ def _set(place: Place, value: Any, sources: dict[str, str | None]) -> None:
         was = f"{total:g} in all"
     else:
         place.holder[place.key] = value
-        was = shown(before)
-    known = next((s for path, s in sources.items() if path.startswith(place.path)), None)
-    _note(place, f"D: varied, was {was}", known)
+        was = "" if sources is None else shown(before)
+    if sources is not None:
+        _note(place, f"D: varied, was {was}", sources)
 
 
 def _whole(total: Any, parts: list[float], path: str) -> list[int]:
@@ -190,21 +189,22 @@ def _named(figure: _Figure, changed: set[str]) -> bool:
     return any(path == figure.place.path or path.startswith(figure.place.path + ".") for path in changed)
 
 
-def _scale(figure: _Figure, sources: dict[str, str | None], why: str) -> None:
+def _scale(figure: _Figure, sources: dict[str, str | None] | None, why: str) -> None:
     place, ratio = figure
     value = place.holder[place.key]
-    known = next((s for path, s in sources.items() if path.startswith(place.path)), None)
     if isinstance(value, dict):
         place.holder[place.key] = {t: v * ratio.get(t, ratio.get("", 1.0)) for t, v in value.items()}
     elif "" in ratio:
         place.holder[place.key] = value * ratio[""]
     else:
         place.holder[place.key] = {t: value * r for t, r in ratio.items()}
-    times = ", ".join(f"{t} x {r:.4g}".strip() for t, r in ratio.items())
-    _note(place, f"E: {shown(value)} scaled by the technology fit, {times}, for {why}", known)
+    if sources is not None:
+        times = ", ".join(f"{t} x {r:.4g}".strip() for t, r in ratio.items())
+        _note(place, f"E: {shown(value)} scaled by the technology fit, {times}, for {why}", sources)
 
 
-def _note(place: Place, text: str, before: str | None) -> None:
+def _note(place: Place, text: str, sources: dict[str, str | None]) -> None:
     """Say where the new value comes from, and what stood there before."""
+    before = next((s for path, s in sources.items() if path.startswith(place.path)), None)
     text = f"{text}; before, {before}" if before else text
     place.owner.setdefault("sources", {})[place.entry] = text[:2000]

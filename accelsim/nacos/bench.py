@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from accelsim.accuracy import AccuracySource, load_source
 from accelsim.errors import AccelsimError, nearest
@@ -69,6 +68,7 @@ class Bench:
         self.clock = Clock(self)
         self._schedules: dict[str, ChipSchedules] = {}
         self._best: dict[tuple[str, str], NetCosts] = {}
+        self._tasks: dict[BenchTask, BenchTask] = {}
         space = self.nets.space
         self.accuracies = None
         if accuracy is not None:
@@ -173,13 +173,7 @@ class Bench:
         self, chip: str, schedule: str = "proved", objective: str = "edp", nets: Sequence[int] | None = None
     ) -> NetCosts:
         """Cycles and pJ float64[nets] of some networks, or of all; infinite where a layer has no mapping."""
-        if schedule not in SCHEDULES:
-            raise AccelsimError(f"schedule: no {schedule!r}{nearest(schedule, SCHEDULES)}")
-        if objective not in OBJECTIVES:
-            raise AccelsimError(
-                f"objective: must be one of {', '.join(OBJECTIVES)}, but got {objective!r}"
-                f"{nearest(objective, OBJECTIVES)}"
-            )
+        _check_words(schedule, objective)
         made = self._schedule(chip)
         counts = self.nets.counts if nets is None else self.nets.counts[list(nets)]
         if schedule != "proved":
@@ -221,7 +215,7 @@ class Bench:
         from accelsim.mapping.mapping import Mapping
 
         i, made, machine = self._number(i), self._schedule(chip), self.chip(chip)
-        self.totals(chip, schedule, objective, [i])  # checks the words
+        _check_words(schedule, objective)
         counts = self.nets.counts[i : i + 1]
         if schedule == "proved":
             chosen = self.tables.start[made.first : made.first + made.layers]
@@ -286,8 +280,9 @@ class Bench:
     def task(
         self, chip: str | None = None, objectives: Sequence[str] | None = None, at_least: float | None = None
     ) -> BenchTask:
-        """What to search for: see `BenchTask`."""
-        return BenchTask.of(self, chip, self.objectives if objectives is None else objectives, at_least)
+        """What to search for: see `BenchTask`. Asked for again, a task still knows its front."""
+        made = BenchTask.of(self, chip, self.objectives if objectives is None else objectives, at_least)
+        return made if at_least is not None else self._tasks.setdefault(made, made)
 
     def true_front(
         self, chip: str | None = None, objectives: Sequence[str] | None = None
@@ -309,9 +304,12 @@ class Bench:
         i, chip = best_of(task)
         return self.query_by_index(i, chip, objective=task.objectives[0])
 
-    def figure(self, name: str, chip: str, nets: NDArray[np.int64] | None = None) -> NDArray[np.float64]:
-        """Values float64[nets] of an objective on a chip, every network under its proved schedule."""
-        from accelsim.nacos.tasks import values
 
-        every = values(self, name, chip)
-        return every if nets is None else every[nets]
+def _check_words(schedule: str, objective: str) -> None:
+    if schedule not in SCHEDULES:
+        raise AccelsimError(f"schedule: no {schedule!r}{nearest(schedule, SCHEDULES)}")
+    if objective not in OBJECTIVES:
+        raise AccelsimError(
+            f"objective: must be one of {', '.join(OBJECTIVES)}, but got {objective!r}"
+            f"{nearest(objective, OBJECTIVES)}"
+        )

@@ -17,7 +17,7 @@ from accelsim.errors import AccelsimError
 from accelsim.files import Lock, check_folder, make_folder, write_whole
 from accelsim.json_text import format_json, read_json
 from accelsim.mapping.mapper import Cancel, as_question
-from accelsim.nacos.chips import bases, draws
+from accelsim.nacos.chips import bases, draws, is_drawn
 from accelsim.nacos.manifest import CONTRACT, Manifest, write_tables
 from accelsim.nacos.nets import Nets
 from accelsim.nacos.pair import tabulate
@@ -184,8 +184,7 @@ class _Work:
         # The largest first: where a chip is to fail, it fails soon. The answer depends on no order.
         layers = self.nets.layers
         order = sorted(range(len(layers)), key=lambda i: (-layers[i].points, i))
-        most = self.max_nodes * (1 if "-" in name else SHIPPED)
-        one = partial(_one, chip, most, self.draws, self.seed, stop, failed)
+        one = partial(_one, chip, most_nodes(name, self.max_nodes), self.draws, self.seed, stop, failed)
         found = dict(zip(order, engine.map(one, [layers[i] for i in order])))
         if self.stopped():
             return None
@@ -196,6 +195,11 @@ class _Work:
         tables = Tables.join(whole)
         write_whole(path, tables.to_bytes())
         return tables
+
+
+def most_nodes(name: str, max_nodes: int) -> int:
+    """Boxes of tiles after which fronts on a chip count as unproved."""
+    return max_nodes if is_drawn(name) else SHIPPED * max_nodes
 
 
 def _one(

@@ -23,7 +23,7 @@ def bases() -> tuple[str, ...]:
 
 def adds_up(chip: Accelerator) -> bool:
     """Whether a network costs the sum of its layers and the overhead of an inference."""
-    return (chip.network.activations, chip.network.weights) == ("dram", "dram")
+    return not chip.network.keeps
 
 
 def draws(name: str, seed: int) -> Iterator[tuple[str, Accelerator]]:
@@ -47,3 +47,8 @@ def draws(name: str, seed: int) -> Iterator[tuple[str, Accelerator]]:
         if chip.hash not in seen:
             seen.add(chip.hash)
             yield f"{name}-{chip.hash[:8]}", chip
+
+
+def is_drawn(name: str) -> bool:
+    """Whether a name is that of a draw."""
+    return "-" in name

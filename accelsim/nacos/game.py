@@ -5,7 +5,6 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,10 +12,7 @@ from numpy.typing import NDArray
 from accelsim.errors import AccelsimError
 from accelsim.mapping.mapper import Task, load_mapper
 from accelsim.nacos.schedules import NetCosts
-from accelsim.nacos.tasks import COSTS, BenchTask, values
-
-if TYPE_CHECKING:
-    from accelsim.nacos.bench import Bench
+from accelsim.nacos.tasks import COSTS, BenchTask, in_units, values
 
 Places = Sequence[tuple[int, int]]
 """(network, number of the chip among those of the task)."""
@@ -29,7 +25,7 @@ class Schedules:
     """
 
     def __init__(self, task: BenchTask, mappings: int, mapper: str | None, seed: int) -> None:
-        bench, L = task.bench, len(task.bench.nets.layers)
+        self.task, bench, L = task, task.bench, len(task.bench.nets.layers)
         self.latency, self.energy, self.spent = np.zeros((3, len(task.chips), L))
         if mappings < 1:
             raise AccelsimError(f"mappings: must be a whole number from 1, but got {mappings}")
@@ -44,12 +40,22 @@ class Schedules:
                 asks = [Task(chip, layer, "edp", mappings, seed) for layer in bench.nets.layers]
                 self.latency[c], self.energy[c], self.spent[c] = load_mapper(mapper).batch_ways(asks).T
 
-    def totals(self, bench: Bench, chip: str, c: int) -> NetCosts:
+    def totals(self, c: int) -> NetCosts:
         """Cycles and pJ [nets] on chip number `c`, the overhead of an inference included."""
-        more = bench.overhead(chip)
-        return NetCosts(
-            bench.nets.counts @ self.latency[c] + more[0], bench.nets.counts @ self.energy[c] + more[1]
-        )
+        counts, more = self.task.bench.nets.counts, self.task.bench.overhead(self.task.chips[c])
+        return NetCosts(counts @ self.latency[c] + more[0], counts @ self.energy[c] + more[1])
+
+    @cached_property
+    def costs(self) -> NDArray[np.float64]:
+        """[chips, nets, objectives] to minimise, logarithms where values span decades."""
+        task, bench = self.task, self.task.bench
+        out = np.empty((len(task.chips), len(bench), len(task.objectives)))
+        for c, chip in enumerate(task.chips):
+            totals = self.totals(c)
+            for k, name in enumerate(task.objectives):
+                made = name in COSTS
+                out[c, :, k] = in_units(totals, name, bench.chip(chip)) if made else values(bench, name, chip)
+        return task.costs(out.reshape(-1, out.shape[2])).reshape(out.shape)
 
 
 class Game:
@@ -67,22 +73,10 @@ class Game:
         self.known: NDArray[np.bool_] = np.zeros((self.chips, self.nets), bool)
         self._tables: list[tuple[int, int]] = []
 
-    @cached_property
+    @property
     def costs(self) -> NDArray[np.float64]:
-        """[chips, nets, objectives] to minimise, logarithms where values span decades."""
-        task = self.task
-        out = np.empty((self.chips, self.nets, len(task.objectives)))
-        for c, chip in enumerate(task.chips):
-            totals = self.schedules.totals(task.bench, chip, c)
-            seconds = totals.latency / (task.bench.chip(chip).clock_mhz * 1e6)
-            for k, name in enumerate(task.objectives):
-                if name in COSTS:
-                    out[c, :, k] = {"latency": seconds, "energy": totals.energy}.get(
-                        name, totals.energy * 1e-12 * seconds
-                    )
-                else:
-                    out[c, :, k] = values(task.bench, name, chip)
-        return task.costs(out.reshape(-1, out.shape[2])).reshape(out.shape)
+        """Those of the schedules, as `Schedules.costs`."""
+        return self.schedules.costs
 
     @property
     def done(self) -> bool:

@@ -67,13 +67,7 @@ class Nets:
     @cached_property
     def neighbours(self) -> tuple[NDArray[np.int64], ...]:
         """For each network those that differ from it in one gene, rising."""
-        near = []
-        for column, gene in enumerate(self.space.genes):
-            for value in range(len(gene.values)):
-                rows = self.rows.copy()
-                rows[:, column] = value
-                near.append(self.numbers(rows))
-        return tuple(np.setdiff1d(some, [i]) for i, some in enumerate(np.stack(near, axis=1)))
+        return tuple(np.unique(self.numbers(self.space.neighbours(row))) for row in self.rows)
 
     def arch(self, i: int) -> str:
         """The code of a network; `index` reads it back."""

@@ -16,6 +16,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from accelsim.cosearch.exact import prune
+from accelsim.fusion.paths import value_of
 from accelsim.nacos.tables import PERCENTS, Rows, Tables
 
 OBJECTIVES = ("edp", "latency", "energy")
@@ -33,7 +35,7 @@ class NetCosts(NamedTuple):
 
     def of(self, objective: str) -> NDArray[np.float64]:
         """cycles, pJ, or their product."""
-        return {"latency": self.latency, "energy": self.energy}.get(objective, self.latency * self.energy)
+        return np.asarray(value_of(self.latency, self.energy, objective))
 
 
 class ChipSchedules:
@@ -125,9 +127,6 @@ def whole_front(fronts: Sequence[NetCosts], counts: NDArray[np.int64]) -> NetCos
         for _ in range(times):
             latency = (total.latency[:, None] + front.latency).ravel()
             energy = (total.energy[:, None] + front.energy).ravel()
-            order = np.lexsort((energy, latency))
-            latency, energy = latency[order], energy[order]
-            before = np.minimum.accumulate(np.r_[np.inf, energy[:-1]])
-            keep = energy < before
+            keep = prune(np.column_stack([latency, energy]))
             total = NetCosts(latency[keep], energy[keep])
     return total

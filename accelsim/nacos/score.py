@@ -116,12 +116,10 @@ def score(
     floor = np.zeros(seeds)
     for seed in range(seeds):
         schedules = Schedules(task, mappings, mapper, seed)
-        every = Game(task, schedules, int(at[-1]))
-        flat = every.costs.reshape(-1, len(task.objectives))
+        flat = schedules.costs.reshape(-1, len(task.objectives))
         floor[seed] = 1.0 - task.hypervolume_of(flat) / task.whole
         for n, name in enumerate(optimisers):
             game = Game(task, schedules, int(at[-1]))
-            game.__dict__["costs"] = every.costs
             own[name](game, np.random.default_rng(seed))
             best, seen = flat[:0], 0
             for k, paid in enumerate(at.tolist()):

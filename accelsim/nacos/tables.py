@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import zipfile
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any, NamedTuple
@@ -14,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from accelsim.errors import AccelsimError
+from accelsim.npz_file import unpack
 from accelsim.pack import Batch
 from cost_models.loopnest import layout as L
 
@@ -91,6 +90,19 @@ class Tables:
         """The front of a pair."""
         return self.front.take(slice(int(self.start[pair]), int(self.start[pair + 1])))
 
+    def only(self, pair: int, memories: int) -> Tables:
+        """The tables of one pair, on a chip of so many memories."""
+        rows = slice(pair * len(PERCENTS), (pair + 1) * len(PERCENTS))
+        front, one = self.of(pair), slice(pair, pair + 1)
+        return Tables(
+            np.array([0, len(front.latency)]),
+            front.widened(memories),
+            self.template.take(one).widened(memories),
+            self.drawn.take(rows).widened(memories),
+            self.fits[one],
+            self.bound[one],
+        )
+
     @classmethod
     def join(cls, parts: Sequence[Tables]) -> Tables:
         """Pairs one after another."""
@@ -134,12 +146,10 @@ class Tables:
     def from_bytes(cls, data: bytes, where: str, digest: str | None = None) -> Tables:
         """Read an npz file. Raises AccelsimError where it is damaged, or has another digest."""
         try:
-            with np.load(io.BytesIO(data), allow_pickle=False) as file:
-                arrays = {name: file[name] for name in file.files}
+            arrays = unpack(data)
             made = cls._read(arrays)
-        except (ValueError, KeyError, IndexError, TypeError, OSError, EOFError, zipfile.BadZipFile,
-                zlib.error, NotImplementedError, MemoryError) as fault:  # fmt: skip
-            raise AccelsimError(f"{where}: is damaged, or no table of this kind: {fault!s:.80}") from None
+        except (ValueError, KeyError, IndexError, TypeError, MemoryError) as fault:
+            raise AccelsimError(f"{where}: is damaged, or no table of this kind: {fault!s:.250}") from None
         if digest is not None and _digest(arrays) != digest:
             raise AccelsimError(f"{where}: is damaged: its SHA-256 is not the one in the manifest")
         return made

@@ -15,7 +15,9 @@ from accelsim.cosearch.metrics import load_metric
 from accelsim.errors import AccelsimError, nearest
 
 if TYPE_CHECKING:
+    from accelsim.hardware import Accelerator
     from accelsim.nacos.bench import Bench
+    from accelsim.nacos.schedules import NetCosts
 
 KEYS = {
     "edp": "edp_js", "latency": "latency_s", "energy": "energy_pj", "accuracy": "accuracy", "work": "macs",
@@ -93,21 +95,35 @@ class BenchTask:
         return np.column_stack([np.concatenate(column) for column in columns])
 
     @cached_property
+    def _costs(self) -> NDArray[np.float64]:
+        """[chips * nets, objectives] costs of `every`."""
+        return self.costs(self.every)
+
+    @cached_property
     def reference(self) -> NDArray[np.float64]:
         """[objectives] costs that hypervolumes are measured from: the worst of each, schedules proved."""
-        return np.asarray(self.costs(self.every).max(axis=0))
+        return np.asarray(self._costs.max(axis=0))
+
+    @cached_property
+    def _rows(self) -> NDArray[np.int64]:
+        """Rows of `every` on the true front."""
+        return front(self._costs, np.repeat(True, len(self._costs)))
 
     @cached_property
     def front(self) -> list[tuple[int, str]]:
         """(network, chip) of the true front, by the first objective."""
-        costs = self.costs(self.every)
-        rows = front(costs, np.repeat(True, len(costs)))
-        return [(int(row % len(self.bench)), self.chips[row // len(self.bench)]) for row in rows]
+        return [(int(row % len(self.bench)), self.chips[row // len(self.bench)]) for row in self._rows]
 
     @cached_property
     def whole(self) -> float:
-        """Hypervolume of the true front."""
-        return self.hypervolume(self.every)
+        """Hypervolume of the true front. Raises AccelsimError where an objective is the same for all."""
+        for name, least, most in zip(self.objectives, self._costs.min(axis=0), self.reference):
+            if not least < most:
+                raise AccelsimError(
+                    f"objectives: {name} is the same for all networks on {', '.join(self.chips)}, so that no "
+                    "hypervolume can be measured; leave it out, or take all chips"
+                )
+        return self.hypervolume_of(self._costs[self._rows])
 
     def hypervolume(self, points: NDArray[np.float64]) -> float:
         """Of values [n, objectives]."""
@@ -147,15 +163,19 @@ class BenchTask:
 def values(bench: Bench, name: str, chip: str) -> NDArray[np.float64]:
     """float64[nets] of an objective, in the unit of its key."""
     if name in COSTS:
-        costs = bench.totals(chip, "proved", name)
-        seconds = costs.latency / (bench.chip(chip).clock_mhz * 1e6)
-        return {"latency": seconds, "energy": costs.energy}.get(name, costs.energy * 1e-12 * seconds)
+        return in_units(bench.totals(chip, "proved", name), name, bench.chip(chip))
     if name == "area":
         return np.full(len(bench), bench.chip(chip).area_mm2)
     if name == "accuracy":
         assert bench.accuracies is not None
         return np.asarray(bench.accuracies.value)
     return np.asarray({"work": bench.nets.macs, "params": bench.nets.params}[name], float)
+
+
+def in_units(costs: NetCosts, name: str, chip: Accelerator) -> NDArray[np.float64]:
+    """float64[nets] of latency, energy or EDP of networks on a chip, in the unit of its key."""
+    seconds = costs.latency / (chip.clock_mhz * 1e6)
+    return {"latency": seconds, "energy": costs.energy}.get(name, costs.energy * 1e-12 * seconds)
 
 
 def best_of(task: BenchTask) -> tuple[int, str]:

@@ -10,18 +10,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from rich.console import Console, RenderableType
 
 import accelsim
 from accelsim import AccelsimError
 from accelsim.accuracy import AccuracyError, default_source, fashion_mnist, load_source, one_shot
-from accelsim.accuracy.fashion_mnist import Labelled, levels, read_folder, resized
+from accelsim.accuracy.fashion_mnist import levels, read_folder, resized
 from accelsim.accuracy.forward import Statistics, forward
 from accelsim.accuracy.kept import KeptCounts
 from accelsim.accuracy.one_shot import OneShotSource, manifest, read_arrays
-from accelsim.accuracy.supernet import at, right
+from accelsim.accuracy.supernet import Shrunk, at, right
 from accelsim.cosearch.run import resume
 from accelsim.cosearch.strategies import strategy_names
 from accelsim.report.spaces import space_rows
@@ -61,14 +61,17 @@ def small(seed: int) -> np.ndarray:
 
 @settings(max_examples=4, deadline=None)
 @given(seed=st.integers(0, 2**31))
+@example(seed=33994987)
 def test_a_network_is_evaluated_as_plain_python_does(seed: int) -> None:
+    """Single precision loses most where a channel hardly varies: 0.006 in this seed, the worst of 151, in
+    which the larger scale changes a logit by 0.9 at least."""
     net = SPACE.at(8).to_network(SPACE.at(8).canonical(np.where(np.arange(22) == 0, 0, small(seed)))[0])
     images = np.random.default_rng(seed).normal(size=(3, 8, 8)).astype(np.float32)
     weights = drawn(seed)
     found = forward(net, weights, images, {}, calibrate=True)
-    assert found == pytest.approx(walk(net, weights, images), abs=2e-3)
+    assert found == pytest.approx(walk(net, weights, images), abs=0.05)
     weights["stem.conv.scale"][0] += 1.0
-    assert np.abs(walk(net, weights, images) - found).max() > 1e-3
+    assert np.abs(walk(net, weights, images) - found).max() > 0.2
 
 
 def test_statistics_are_those_of_the_calibration() -> None:
@@ -91,8 +94,29 @@ def test_right_answers_are_counted() -> None:
     forward(net, weights, resized(images[:50], 12), statistics, calibrate=True)
     said = forward(net, weights, resized(images, 12), statistics, calibrate=False).argmax(axis=1)
     wrong = np.where(np.arange(230) < 17, (said + 1) % 10, said).astype(np.uint8)
-    assert right(net, weights, images[:50], Labelled(images, said.astype(np.uint8))) == 230
-    assert right(net, weights, images[:50], Labelled(images, wrong)) == 213
+    shown = Shrunk(images[:50]), Shrunk(images)
+    assert right(net, weights, *shown, said.astype(np.uint8)) == 230
+    assert right(net, weights, *shown, wrong) == 213
+
+
+def test_images_are_shrunk_once_and_few_sizes_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = []
+
+    def counted(images, resolution):
+        made.append(resolution)
+        return resized(images, resolution)
+
+    monkeypatch.setattr("accelsim.accuracy.supernet.resized", counted)
+    images = np.random.default_rng(0).integers(0, 16, (3, 28, 28), np.uint8)
+    shrunk = Shrunk(images)
+    for resolution in (12, 28, 12, 28):
+        assert (shrunk.at(resolution) == resized(images, resolution)).all()
+        assert (shrunk.at(resolution)[1:] == resized(images[1:], resolution)).all()
+    assert made == [12, 28]
+    for resolution in range(13, 13 + Shrunk.KEPT):
+        shrunk.at(resolution)
+    shrunk.at(12)
+    assert made == [12, 28, 13, 14, 15, 16, 17, 12]
 
 
 @pytest.mark.parametrize("size", [12, 16, 20, 24])

@@ -44,7 +44,7 @@ def test_what_is_trained_is_what_is_tested(scripts: tuple[Any, Any, Any]) -> Non
         net, place = SPACE.to_network(row), int(row[0])
         x = resized(images, net.input_shape[1])
         with torch.no_grad():
-            said = shared.forward(net, shared.at(weights, place), torch.from_numpy(x)[:, None]).numpy()
+            said = shared.forward(net, at(weights, place), torch.from_numpy(x)[:, None]).numpy()
         found = forward(net, at(shared.arrays(weights), place), x, {}, calibrate=True)
         assert found == pytest.approx(said, abs=1e-3)
 

@@ -12,6 +12,7 @@ import jsonschema
 import pytest
 
 from accelsim.hardware import json_schema, load_hardware, technology
+from accelsim.hardware.accelerator import Residency
 from accelsim.hardware.ports import assumed, feeds
 
 
@@ -326,3 +327,12 @@ def test_schema_describes_every_field() -> None:
 
     visit(schema, "")
     assert seen > 80
+
+
+@pytest.mark.parametrize(
+    ("changes", "keeps"),
+    [({}, False), ({"activations": "on_chip_if_fit"}, True), ({"weights": "resident_if_fit"}, True),
+     ({"stacks": "auto", "overhead_us": 3.0}, False)],
+)  # fmt: skip
+def test_what_keeps_tensors_between_layers(changes: dict, keeps: bool) -> None:
+    assert Residency(**changes).keeps == keeps

@@ -11,7 +11,7 @@ import accelsim
 from accelsim.errors import AccelsimError
 from accelsim.mapping.mapper import map_layer
 from accelsim.nacos.schedules import OBJECTIVES, SCHEDULES, NetCosts, hull, whole_front
-from accelsim.nacos.tasks import KEYS
+from accelsim.nacos.tasks import KEYS, BenchTask
 
 
 def test_networks_are_those_of_the_space(bench) -> None:
@@ -114,35 +114,37 @@ def test_no_mapper_beats_the_proof(bench) -> None:
             assert cost.of(objective)[0] >= best * (1 - 1e-12)
 
 
-def test_the_true_front_is_that_of_brute_force(measured) -> None:
+@pytest.mark.parametrize(
+    "objectives", [("edp", "accuracy"), ("latency", "work"), ("energy", "area", "accuracy")]
+)
+def test_the_true_front_is_that_of_brute_force(measured, objectives) -> None:
     """All networks on two chips, every pair of points compared."""
-    for objectives in (("edp", "accuracy"), ("latency", "work"), ("energy", "area", "accuracy")):
-        chips = measured.chips[1:3]
-        task = measured.task(None, objectives)
-        few = type(task)(measured, tuple(chips), tuple(objectives))
-        every = [
-            (
-                i,
-                chip,
-                [measured.query_by_index(i, chip, objective=objectives[0])[KEYS[o]] for o in objectives],
-            )
-            for chip in chips
-            for i in range(0, len(measured), 211)
-        ]
-        signs = [-1 if o in ("accuracy", "work", "params") else 1 for o in objectives]
-        costs = np.array([v for *_, v in every]) * signs
-        none_better = [
-            not ((costs <= c).all(axis=1) & (costs < c).any(axis=1)).any() for c in costs
-        ]  # fmt: skip
-        rows = np.concatenate(
-            [few.every[k * len(measured) : (k + 1) * len(measured)][::211] for k in range(2)]
+    chips = measured.chips[1:3]
+    task = BenchTask(measured, chips, objectives)
+    for k, i in product(range(2), range(0, len(measured), 211)):
+        row = measured.query_by_index(i, chips[k], objective=objectives[0])
+        assert task.every[k * len(measured) + i] == pytest.approx(
+            [row[KEYS[o]] for o in objectives], rel=1e-12
         )
-        assert rows == pytest.approx(np.array([v for *_, v in every]), rel=1e-12)
-        from accelsim.cosearch.goals import front
+    costs = task.every * [-1 if o in ("accuracy", "work", "params") else 1 for o in objectives]
+    true = {
+        tuple(c) for c in costs if not ((costs <= c).all(axis=1) & (costs < c).any(axis=1)).any()
+    }  # fmt: skip
+    found = [tuple(costs[chips.index(chip) * len(measured) + i]) for i, chip in task.front]
+    assert len(set(found)) == len(found)
+    assert set(found) == true
+    assert [c[0] for c in found] == sorted(c[0] for c in found)
 
-        kept = front(few.costs(rows), np.ones(len(rows), bool))
-        true = {tuple(c) for c, good in zip(costs.tolist(), none_better) if good}
-        assert {tuple(costs[k].tolist()) for k in kept} == true
+
+def test_a_task_is_worked_out_once(bench) -> None:
+    assert bench.task() is bench.task(objectives="edp,work")
+    assert bench.task("nvdla_64") is not bench.task()
+    every = bench.task().every
+    assert bench.regret(every[:50]) == bench.regret(
+        every[:50], BenchTask(bench, bench.chips, ("edp", "work"))
+    )
+    plain, least = bench.task(None, ["edp"]), bench.task(None, ["edp"], 9e7)
+    assert bench.best(least)["edp_js"] > bench.best(plain)["edp_js"]
 
 
 def test_regret(measured, bench) -> None:

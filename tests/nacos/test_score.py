@@ -126,11 +126,19 @@ def test_options_change_scores(measured) -> None:
     assert plain != last(chip="nvdla_256")
 
 
-def test_the_proved_schedules_leave_nothing(task) -> None:
-    """Were every layer under its share of the proved schedule, evaluating all would leave no regret."""
-    game = Game(task, Schedules(task, 1, None, 0), 10)
-    game.__dict__["costs"] = task.costs(task.every).reshape(1, -1, 2)
-    assert task.hypervolume_of(game.costs[0]) == pytest.approx(task.whole, rel=1e-12)
+def test_layers_under_the_proved_schedule_of_a_network_cost_its_optimum(measured, task) -> None:
+    """And no other network is below its own."""
+    true = task.costs(task.every)
+    made = measured._schedule(CHIP)
+    for i in (0, 1234, 3968):
+        schedules = Schedules(task, 1, None, 0)
+        points = made.proved(measured.nets.counts[[i]], "edp")[1][0]
+        for kept, rows in ((schedules.latency, "latency"), (schedules.energy, "energy")):
+            kept[0] = [getattr(front, rows)[k] for front, k in zip(made.fronts, points)]
+        costs = Game(task, schedules, 10).costs[0]
+        assert costs[i] == pytest.approx(true[i], rel=1e-12)
+        assert (costs[:, 0] >= true[:, 0] - 1e-12).all()
+        assert (costs[:, 1] == true[:, 1]).all()
 
 
 def test_crowding_and_survivors(task, schedules) -> None:
@@ -154,6 +162,7 @@ def test_crowding_and_survivors(task, schedules) -> None:
         ({"mappings": 0}, "mappings: must be"),
         ({"objectives": ["edp"]}, "two or more"),
         ({"mapper": "genetics"}, "did you mean"),
+        ({"objectives": ["edp", "area"]}, "area is the same for all networks on nvdla_64"),
     ],
 )
 def test_bad_input_is_one_message(bench, options, words) -> None:

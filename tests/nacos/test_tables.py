@@ -32,13 +32,14 @@ def test_rows_and_proofs_are_what_they_were(bench) -> None:
 def test_a_changed_row_is_found(bench) -> None:
     tables = bench.tables
     energy = np.nextafter(tables.template.energy, np.inf)
-    broken = accelsim.nacos.Bench(
-        bench.manifest,
-        Tables(**{**tables.__dict__, "template": tables.template._replace(energy=energy)}),
-    )
+    broken = _broken(bench, template=tables.template._replace(energy=energy))
     found = verify(broken, rows=200, pairs=0)
     assert 0 < len(found.faults) < 100
     assert all(fault.startswith("template row") for fault in found.faults)
+
+
+def _broken(bench, **parts):
+    return accelsim.nacos.Bench(bench.manifest, Tables(**{**bench.tables.__dict__, **parts}))
 
 
 def test_a_front_with_a_point_too_few_is_found(bench) -> None:
@@ -46,11 +47,40 @@ def test_a_front_with_a_point_too_few_is_found(bench) -> None:
     pair = int(np.argmax(np.diff(tables.start) > 1))
     keep = np.arange(len(tables.front.latency)) != tables.start[pair]
     start = tables.start - (np.arange(len(tables.start)) > pair)
-    broken = accelsim.nacos.Bench(
-        bench.manifest, Tables(**{**tables.__dict__, "front": tables.front.take(keep), "start": start})
-    )
+    broken = _broken(bench, front=tables.front.take(keep), start=start)
     assert _reprove(bench, pair) == ""
     assert _reprove(broken, pair) == "proved again, it has another front"
+
+
+def _other_axis(rows):
+    """As many cycles and as much energy by another mapping."""
+    tile = rows.batch.tile.copy()
+    tile[:, 0, 0] += 1
+    return rows._replace(batch=rows.batch._replace(tile=tile))
+
+
+@pytest.mark.parametrize(
+    ("part", "change", "words"),
+    [
+        ("front", _other_axis, "proved again, it has another front"),
+        ("template", lambda r: r._replace(latency=r.latency + 1), "the template gives another mapping"),
+        ("template", _other_axis, "the template gives another mapping"),
+        ("drawn", lambda r: r._replace(latency=r.latency + 1), "its random mappings are others"),
+        ("fits", lambda n: n - 1, "others of its random mappings fit"),
+        ("bound", lambda x: x * 0.999, "its bound is another"),
+    ],
+)  # fmt: skip
+def test_whatever_differs_of_a_pair_is_found(bench, part, change, words) -> None:
+    pair = bench.chips.index("example") * len(bench.nets.layers)
+    broken = _broken(bench, **{part: change(getattr(bench.tables, part))})
+    assert words in _reprove(broken, pair)
+    assert ";" not in _reprove(broken, pair)
+
+
+def test_progress_counts_to_the_end(bench) -> None:
+    told = []
+    verify(bench, rows=3, pairs=1, progress=lambda done, of: told.append((done, of)))
+    assert told == [(1, 4), (2, 4), (3, 4), (4, 4)]
 
 
 def test_nothing_random_or_default_beats_the_proof(bench) -> None:

@@ -1,5 +1,7 @@
 """Precisions of quantised ONNX files, as QuantizeLinear and DequantizeLinear state them."""
 
+import re
+
 import pytest
 
 pytest.importorskip("onnx")
@@ -9,7 +11,10 @@ from hypothesis import strategies as st
 from onnx import TensorProto
 
 from accelsim import evaluate, load_network
+from accelsim.errors import AccelsimError
 from accelsim.workloads.bits import LayerBits
+from accelsim.workloads.onnx.values import _check_size
+from accelsim.workloads.onnx.widths import QUANTISED, quantised_bits, width
 from tests.workloads.test_onnx_ops import Model
 
 TYPES = {
@@ -34,6 +39,44 @@ def stored(m, name, kind, *dims):
     m.constants.append(TensorProto(name=name, data_type=kind, dims=dims))
     scale, zero = m.scalar(f"{name}_s", 0.1), m.scalar(f"{name}_z", 0, kind)
     return m.node("DequantizeLinear", [name, scale, zero], f"{name}_d")
+
+
+def test_every_type_has_the_width_in_its_name() -> None:
+    for name, kind in TensorProto.DataType.items():
+        digits = re.fullmatch(r"B?(?:FLOAT|U?INT)(\d+).*", name)
+        named = {"FLOAT": 32, "DOUBLE": 64, "BOOL": 8}
+        if digits or name in named:
+            assert width(kind) == (int(digits[1]) if digits else named[name]), name
+        narrow = bool(digits) and (int(digits[1]) <= 8 or name in ("INT16", "UINT16"))
+        assert (kind in QUANTISED) == narrow, name
+        assert quantised_bits(kind) == (width(kind) if narrow else 0)
+
+
+def test_stored_data_has_the_size_of_its_type() -> None:
+    """Seven elements, as bytes and as numbers; two and four bits share a number, six do not."""
+    for name, kind in TensorProto.DataType.items():
+        if kind not in QUANTISED:
+            continue
+        size = -(-7 * width(kind) // 8)
+        entries = size if width(kind) in (2, 4) else 7
+        for right, wrong in (
+            ({"raw_data": bytes(size)}, {"raw_data": bytes(size - 1)}),
+            ({"int32_data": [0] * entries}, {"int32_data": [0] * (entries + 1)}),
+        ):
+            _check_size(TensorProto(name=name, data_type=kind, dims=[7], **right))
+            with pytest.raises(AccelsimError, match="does not fit its type and shape"):
+                _check_size(TensorProto(name=name, data_type=kind, dims=[7], **wrong))
+
+
+@pytest.mark.parametrize("kind", ["FLOAT8E4M3FN", "FLOAT8E8M0", "FLOAT4E2M1"])
+def test_weights_of_small_floats_have_their_width(tmp_path, kind) -> None:
+    m = Model(x=[1, 6, 6])
+    m.constants.append(TensorProto(name="w", data_type=TensorProto.DataType.Value(kind), dims=[6, 6]))
+    m.node("MatMul", ["x", m.node("Cast", ["w"], "wide", to=TensorProto.FLOAT)], "y")
+    net = m.read(tmp_path, opset=24)
+    bits = 4 if kind == "FLOAT4E2M1" else 8
+    assert any(f"36 in {bits} bits" in note for note in net.notes)
+    assert net.layers[0].bits.weight == bits
 
 
 KINDS = st.sampled_from([None, *TYPES])

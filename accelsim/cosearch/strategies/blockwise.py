@@ -145,7 +145,7 @@ class Blockwise(Strategy):
                 f"{self._told} of {total} blocks are priced and no network yet: go on with more evaluations",
             )
         chip = self.setup.base
-        keeps = (chip.network.activations, chip.network.weights) != ("dram", "dram")
+        keeps = chip.network.keeps
         why = f"; {chip.name} keeps data on chip between blocks, which sums do not know" if keeps else ""
         latency, energy = self._off
         return (

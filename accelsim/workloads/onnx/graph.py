@@ -20,36 +20,9 @@ from accelsim.workloads.onnx import place
 from accelsim.workloads.onnx.parts import WEIGHT, Origin, Parts
 from accelsim.workloads.onnx.sizes import channels_last
 from accelsim.workloads.onnx.values import Shape, Values
+from accelsim.workloads.onnx.widths import quantised_bits, width
 from accelsim.workloads.reach import FACTOR, Reads, View, Whole, seen
 from accelsim.workloads.region import whole
-
-BITS = {
-    2: 8,
-    3: 8,
-    4: 16,
-    5: 16,
-    10: 16,
-    11: 64,
-    16: 16,
-    17: 8,
-    18: 8,
-    19: 8,
-    20: 8,
-    21: 4,
-    22: 4,
-    23: 4,
-    25: 2,
-    26: 2,
-}
-"""Width of an element by `onnx.TensorProto` type, where it is not 32."""
-
-QUANTISED = frozenset({2, 3, 4, 5, 17, 18, 19, 20, 21, 22, 23, 25, 26})
-"""Types that are quantised values: whole numbers of 2, 4, 8 and 16 bits, and floating ones of 4 and 8."""
-
-
-def quantised_bits(kind: int) -> int:
-    """Width of a type of quantised values, 0 for others."""
-    return BITS.get(kind, 32) if kind in QUANTISED else 0
 
 
 class Attributes(dict[str, Any]):
@@ -229,7 +202,7 @@ class Graph:
                         self._windowed.add(len(self._edges) - 1)
                 elif operand == "W":
                     widths[operand].add(part.bits)
-                    self.bits[BITS.get(self.values.kind(source.tensor), 32)] += elements
+                    self.bits[width(self.values.kind(source.tensor))] += elements
                     held.append(Selection(source.tensor, region or whole(prod(source.shape))))
                     weight_elements += elements
             done[operand] += parts

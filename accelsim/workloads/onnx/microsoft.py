@@ -15,9 +15,10 @@ from accelsim.workloads.onnx import parts as P
 from accelsim.workloads.onnx import views as V
 from accelsim.workloads.onnx.combine import join
 from accelsim.workloads.onnx.contract import check_inner, product_of
-from accelsim.workloads.onnx.graph import BITS, Graph
+from accelsim.workloads.onnx.graph import Graph
 from accelsim.workloads.onnx.move import move
 from accelsim.workloads.onnx.rule import fits
+from accelsim.workloads.onnx.widths import width
 from accelsim.workloads.onnx.window import SlidingWindow, check_broadcast, pool_window, weighted_window
 from accelsim.workloads.region import whole
 
@@ -66,7 +67,7 @@ def matmul_nbits(graph: Graph, node: Any) -> None:
     bits, block = attributes.get("bits", 4), attributes["block_size"]
     if not 2 <= bits <= 8 or block < 1 or inner < 1:
         raise AccelsimError(f"bits must be 2 to 8 and block_size at least 1, but are {bits} and {block}")
-    if graph.elements(w) * BITS.get(graph.values.kind(w), 32) < out * inner * bits:
+    if graph.elements(w) * width(graph.values.kind(w)) < out * inner * bits:
         raise AccelsimError(
             f"weights of shape {list(graph.shape(w))} do not hold {out} x {inner} elements of {bits} bits"
         )

@@ -10,9 +10,10 @@ from accelsim.errors import AccelsimError
 from accelsim.workloads.layer import Layer
 from accelsim.workloads.onnx import parts as P
 from accelsim.workloads.onnx import views as V
-from accelsim.workloads.onnx.graph import Graph, Operand, quantised_bits
+from accelsim.workloads.onnx.graph import Graph, Operand
 from accelsim.workloads.onnx.parts import Origin
 from accelsim.workloads.onnx.values import STANDARD
+from accelsim.workloads.onnx.widths import quantised_bits
 from accelsim.workloads.reach import SAME, Reads, RowWindow, Whole, Window, all_of
 from accelsim.workloads.region import whole
 

@@ -19,6 +19,7 @@ from onnx import TensorProto, helper, numpy_helper, shape_inference
 from onnx.reference import ReferenceEvaluator
 
 from accelsim.errors import AccelsimError
+from accelsim.workloads.onnx.widths import BITS
 
 Shape = tuple[int, ...]
 
@@ -280,24 +281,18 @@ def said(fault: Exception) -> str:
 
 def _check_size(tensor: Any) -> None:
     """Raise AccelsimError unless a weight has as much data as its shape says."""
-    bits = _BITS.get(tensor.data_type)
+    bits = BITS.get(tensor.data_type)
     if bits is None:
         return
     count = prod(tensor.dims)
     size = -(-count * bits // 8)
     fields = [len(getattr(tensor, x)) for x in _FIELDS if len(getattr(tensor, x))]
-    filled = fields in ([], [count if bits >= 8 else size])
+    filled = fields in ([], [size if bits < 6 else count])
     if tensor.HasField("segment") or not filled or len(tensor.raw_data) not in (0, size):
         raise AccelsimError(
             f"weight {tensor.name!r:.80}: its data does not fit its type and shape {list(tensor.dims)}"
         )
 
-
-_BITS = {
-    1: 32, 2: 8, 3: 8, 4: 16, 5: 16, 6: 32, 7: 64, 9: 8, 10: 16, 11: 64, 12: 32, 13: 64, 16: 16, 17: 8, 18: 8,
-    19: 8, 20: 8, 21: 4, 22: 4, 23: 4, 24: 8, 25: 2, 26: 2,
-}  # fmt: skip
-"""Bits of an element in a file by `onnx.TensorProto` type."""
 
 _FIELDS = ("float_data", "int32_data", "int64_data", "double_data", "uint64_data", "string_data")
 

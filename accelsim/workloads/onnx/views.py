@@ -10,7 +10,8 @@ from typing import Any
 
 from accelsim.errors import AccelsimError
 from accelsim.workloads.onnx import parts as P
-from accelsim.workloads.onnx.graph import Graph, quantised_bits
+from accelsim.workloads.onnx.graph import Graph
+from accelsim.workloads.onnx.widths import quantised_bits
 
 _PLAIN = ("Flatten", "Reshape", "Squeeze", "Unsqueeze", "Identity")
 
