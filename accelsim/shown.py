@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from html import escape
+from math import inf
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from accelsim.errors import AccelsimError
 
 if TYPE_CHECKING:
     import pandas
+
+EXACT = 1e15
+"""Whole numbers below are shown digit by digit."""
 
 MOST_ROWS = 50
 """Rows of a table in a notebook."""
@@ -57,4 +61,6 @@ class Shown:
 def _cell(value: Any) -> str:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return f"<td style='text-align:left'>{escape('' if value is None else str(value))}</td>"
-    return f"<td>{value:,}</td>" if isinstance(value, int) else f"<td>{value:.4g}</td>"
+    whole = isinstance(value, int) or (value.is_integer() and abs(value) < EXACT)
+    words = "unlimited" if value == inf else f"{value:,.0f}" if whole else f"{value:.4g}"
+    return f"<td style='white-space:nowrap'>{words}</td>"

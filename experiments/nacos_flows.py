@@ -1,6 +1,8 @@
 """Flows of co-search at equal budgets, on tasks whose true front is known or whose device is small.
 
-    python experiments/nacos_flows.py [--quick] [--seeds 5] [--tasks listed,...] [--out FOLDER]
+    python experiments/nacos_flows.py [--quick] [--seeds 10] [--tasks listed,...] [--workers 2] [--out FOLDER]
+
+Stopped at any time, it goes on after the last whole search: figures of each are kept in FOLDER/runs.
 
 1. listed  one chip, the 3969 networks of nasbench_macro: latency and MACs (`work`, a stand-in, as no
            accuracies ship); every network is priced, every layer mapped with proof, so that regret is exact
@@ -22,8 +24,10 @@ beside.
 from __future__ import annotations
 
 import argparse
+import io
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -36,8 +40,9 @@ import accelsim
 from accelsim.accuracy import load_source
 from accelsim.cosearch.exact import exact_front
 from accelsim.cosearch.goals import front
-from accelsim.cosearch.result import SearchResult
+from accelsim.files import write_whole
 from accelsim.lut import build_table
+from accelsim.nacos.manifest import CONTRACT
 from accelsim.pricing.models.loopnest import LoopNest
 from accelsim.pricing.network import NetworkPricer, Run
 from accelsim.pricing.way import Way
@@ -86,33 +91,55 @@ OF = {
 `single` rewrites one given network and has no task here."""
 
 
+@dataclass(frozen=True)
+class Ran:
+    """Figures of a search: costs [candidates, objectives], feasible [candidates], and what was counted."""
+
+    costs: np.ndarray
+    feasible: np.ndarray
+    mappings: int
+    accuracies: int
+    plans: int
+    seconds: float
+
+    @property
+    def front(self) -> np.ndarray:
+        """Costs of the feasible candidates that no other is better than."""
+        return best(self.costs[self.feasible])
+
+    def hypervolume(self, reference: np.ndarray, upto: int) -> float:
+        """Of the first candidates' front."""
+        rows = self.costs[:upto]
+        good = self.feasible[:upto] & np.isfinite(rows).all(axis=1)
+        return float(HV(ref_point=reference)(rows[good])) if good.any() else 0.0
+
+
 def main() -> None:
     """Run the tasks and write a table each."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="seconds: shows that all runs, proves nothing")
-    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--evaluations", type=int, default=1000)
     parser.add_argument("--tasks", default="listed,ofa,wdsr_nvdla_256,wdsr_eyeriss,device,schedules")
+    parser.add_argument("--workers", type=int, default=2, help="processes that map; no figure depends on it")
     parser.add_argument("--out", type=Path, default=Path("results/nacos_flows"))
     chosen = parser.parse_args()
     if chosen.quick:
         chosen.seeds, chosen.evaluations, chosen.tasks = 1, 48, "listed,device"
-    chosen.out.mkdir(parents=True, exist_ok=True)
+    (chosen.out / "runs").mkdir(parents=True, exist_ok=True)
     for task in chosen.tasks.split(","):
-        if task == "schedules":
-            write(chosen.out / "schedules.csv", schedules(chosen.quick))
-        else:
-            write(chosen.out / f"{task}.csv", table(task, chosen.seeds, chosen.evaluations, chosen.quick))
+        rows = schedules(chosen.quick) if task == "schedules" else table(task, chosen)
+        write(chosen.out / f"{task}.csv", rows)
 
 
-def table(task: str, seeds: int, evaluations: int, quick: bool) -> list[dict[str, Any]]:
+def table(task: str, chosen: argparse.Namespace) -> list[dict[str, Any]]:
     """A row a flow: its share of the front at parts of the budget, and what it took."""
-    runs = {
-        flow: [run(task, flow, seed, table_size(task) + evaluations, quick) for seed in range(seeds)]
-        for flow in OF[task]
-    }  # fmt: skip
-    known = truth(task, quick)
-    every = [best(costs(found)) for flow in runs.values() for found, _ in flow]
+    runs: dict[str, list[Ran]] = {flow: [] for flow in OF[task]}
+    for seed in range(chosen.seeds):
+        for flow, made in runs.items():
+            made.append(kept(task, flow, seed, chosen))
+    known = truth(task, chosen)
+    every = [one.front for made in runs.values() for one in made]
     true = best(np.concatenate(every) if known is None else known)
     start = table_size(task)
     reference = np.concatenate(every).max(axis=0) + 0.01 if start else true.max(axis=0)
@@ -121,27 +148,51 @@ def table(task: str, seeds: int, evaluations: int, quick: bool) -> list[dict[str
     for flow, made in runs.items():
         row: dict[str, Any] = {"flow": flow}
         for share in SHARES:
-            upto = int(share * evaluations)
-            row[f"after {upto}"] = spread([hypervolume(f, reference, start + upto) / whole for f, _ in made])
-        row["mappings"] = f"{np.median([sum(g.mappings for g in f.generations) for f, _ in made]):,.0f}"
-        row["accuracies"] = f"{np.median([np.isfinite(column(f, 'accuracy')).sum() for f, _ in made]):,.0f}"
-        row["memory plans"] = f"{np.median([plans for _, plans in made]):,.0f}"
-        row["front"] = f"{np.median([len(best(costs(f))) for f, _ in made]):,.0f}"
-        row["seconds"] = f"{np.median([sum(g.seconds for g in f.generations) for f, _ in made]):.0f}"
+            upto = int(share * chosen.evaluations)
+            row[f"after {upto}"] = spread([one.hypervolume(reference, start + upto) / whole for one in made])
+        row["mappings"] = f"{np.median([one.mappings for one in made]):,.0f}"
+        row["accuracies"] = f"{np.median([one.accuracies for one in made]):,.0f}"
+        row["memory plans"] = f"{np.median([one.plans for one in made]):,.0f}"
+        row["front"] = f"{np.median([len(one.front) for one in made]):,.0f}"
+        row["seconds"] = f"{np.median([one.seconds for one in made]):.0f}"
         rows.append(row)
     return rows
 
 
-def run(task: str, flow: str, seed: int, evaluations: int, quick: bool) -> tuple[SearchResult, int]:
-    """A search, and how many memory plans it made."""
-    options = TASKS[task] | FLOWS[flow] | {"seed": seed, "population": 24 if quick else 50, "workers": 2}
+def kept(task: str, flow: str, seed: int, chosen: argparse.Namespace) -> Ran:
+    """A search's figures, from an earlier call under the same prices or made and kept."""
+    name = f"{task}-{flow}-{seed}-{chosen.evaluations}{'-quick' * chosen.quick}-{CONTRACT}.npz"
+    path = chosen.out / "runs" / name
+    if not path.exists():
+        ran = run(task, flow, seed, chosen)
+        file = io.BytesIO()
+        np.savez(file, **vars(ran))
+        write_whole(path, file.getvalue())
+        print(f"{task}, {flow}, seed {seed}: {ran.seconds:.0f} s", flush=True)
+    with np.load(path) as found:
+        counted = {name: found[name].item() for name in ("mappings", "accuracies", "plans", "seconds")}
+        return Ran(found["costs"], found["feasible"], **counted)
+
+
+def run(task: str, flow: str, seed: int, chosen: argparse.Namespace) -> Ran:
+    """The figures of a search."""
+    quick, options = chosen.quick, TASKS[task] | FLOWS[flow]
+    options |= {"seed": seed, "population": 24 if quick else 50, "workers": chosen.workers}
     if quick and task != "listed":
         options["resolution"] = 128 if task == "ofa" else 64
     if flow == "blockwise_exact" and not quick and not task.startswith("wdsr"):
         options |= {"mapper": "optimal", "budget": None}
     with counted() as plans:
-        found = accelsim.search(**options, evaluations=evaluations)
-    return found, plans[0]
+        found = accelsim.search(**options, evaluations=table_size(task) + chosen.evaluations)
+    accuracy = found.values[:, found.setup.goals.column["accuracy"]]
+    return Ran(
+        found.log_costs(),
+        found.feasible,
+        sum(g.mappings for g in found.generations),
+        int(np.isfinite(accuracy).sum()),
+        plans[0],
+        sum(g.seconds for g in found.generations),
+    )
 
 
 @contextmanager
@@ -167,18 +218,19 @@ def counted() -> Iterator[list[int]]:
             place.memory_plan = kept  # type: ignore[attr-defined]
 
 
-def truth(task: str, quick: bool) -> np.ndarray | None:
+def truth(task: str, chosen: argparse.Namespace) -> np.ndarray | None:
     """Costs of the true front, every mapping proved; None where nobody knows it."""
+    quick = chosen.quick
     if task == "device" or task.startswith("wdsr"):
         return None
     if task == "listed":
         return listed("template" if quick else "optimal")
-    options = TASKS[task] | FLOWS["blockwise_exact"] | {"population": 50, "workers": 2}
+    options = TASKS[task] | FLOWS["blockwise_exact"] | {"population": 50, "workers": chosen.workers}
     options |= {"mapper": "template" if quick else "optimal", "budget": None}
     if quick and task == "ofa":
         options["resolution"] = 128
     found = accelsim.search(**options, evaluations=5000)
-    return costs(found)
+    return found.log_costs()[found.feasible]
 
 
 def listed(mapper: str) -> np.ndarray:
@@ -226,11 +278,6 @@ def schedules(quick: bool) -> list[dict[str, Any]]:
     return rows
 
 
-def costs(found: SearchResult) -> np.ndarray:
-    """Objectives of all feasible candidates to minimise, logarithms of those that span decades."""
-    return found.log_costs()[found.feasible]
-
-
 def best(rows: np.ndarray) -> np.ndarray:
     """Those that no other is better than."""
     return rows[front(rows, np.ones(len(rows), bool))]
@@ -239,18 +286,6 @@ def best(rows: np.ndarray) -> np.ndarray:
 def table_size(task: str) -> int:
     """Blocks that every flow of the task prices first; 0 where they are not the same for all."""
     return len(load_space("wdsr_x2").existing_blocks) if task.startswith("wdsr") else 0
-
-
-def hypervolume(found: SearchResult, reference: np.ndarray, upto: int) -> float:
-    """Of the first candidates' front."""
-    rows = found.log_costs()[:upto]
-    good = found.feasible[:upto] & np.isfinite(rows).all(axis=1)
-    return float(HV(ref_point=reference)(rows[good])) if good.any() else 0.0
-
-
-def column(found: SearchResult, name: str) -> np.ndarray:
-    """A metric of all candidates."""
-    return found.values[:, found.setup.goals.column[name]]
 
 
 def spread(values: list[float]) -> str:

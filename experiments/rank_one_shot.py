@@ -128,8 +128,9 @@ def interval(x: np.ndarray, y: np.ndarray) -> list[float]:
 
 
 def spearman(x: np.ndarray, y: np.ndarray) -> float:
-    """Rank correlation, equal values with their mean rank."""
-    return float(np.corrcoef(rankdata(x), rankdata(y))[0, 1])
+    """Rank correlation, equal values with their mean rank; NaN where all are equal."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return float(np.corrcoef(rankdata(x), rankdata(y))[0, 1])
 
 
 if __name__ == "__main__":

@@ -20,6 +20,12 @@ def shared_dir() -> Path:
 
 
 @pytest.fixture(scope="session", autouse=True)
+def widthless() -> None:
+    """Reports are as wide as in a pipe, whatever terminal the tests are started at."""
+    os.environ.pop("COLUMNS", None)
+
+
+@pytest.fixture(scope="session", autouse=True)
 def interruptible() -> Iterator[None]:
     """Ctrl-C works in tests and what they start, also where the shell ignores it (`nohup`, `&`)."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -45,6 +45,16 @@ def test_what_is_written_goes_by_out() -> None:
     "words",
     [
         ("list",),
+        ("check", "shidiannao"),
+        ("check", "mcu_f412"),
+        ("network", "lenet5"),
+        (
+            "lut",
+            "eyeriss",
+            "--space",
+            "nasbench_macro",
+            *["--mapper", "template", "--check", "0", "-o", "l.json"],
+        ),
         ("space", "nasbench_macro", "--sample", "2"),
         ("map", "shidiannao", "lenet5", "--mapper", "template"),
         ("map", "shidiannao", "--layer", "K=4 C=4", "--mapper", "template"),
@@ -76,6 +86,43 @@ def test_json_is_json_and_nothing_else(capsys, tmp_path, monkeypatch, words) -> 
     code, out, _ = run(capsys, *words, "--json")
     assert code == 0
     assert json.loads(out)
+
+
+def with_option(word: str) -> set[str]:
+    return {verb.split()[-1] for verb, option in options() if word in option.opts}
+
+
+def test_what_prints_figures_prints_them_as_json() -> None:
+    """All but those that write a file, print a page or compile."""
+    every = {verb.split()[-1] for verb, _ in options()}
+    assert every - with_option("--json") == {"new", "docs", "schema", "report", "export"}
+
+
+def test_a_table_that_leaves_columns_out_can_be_wide() -> None:
+    wide = with_option("--wide")
+    assert wide >= {"bench", "check", "compare", "evaluate", "map", "network", "search", "sweep", "validate"}
+    assert wide >= {"list", "show", "resume", "front", "score"}
+
+
+def test_check_says_the_same_as_json(capsys) -> None:
+    facts = json.loads(run(capsys, "check", "shidiannao", "--json")[1])
+    text = run(capsys, "check", "shidiannao")[1]
+    assert f"peak    {facts['peak_macs_per_cycle']:.3g} MACs a cycle" in text
+    assert f"area    {facts['area_mm2']:.3g} mm2" in text
+    for one in facts["probes"]:
+        assert f"{one['latency_cycles']:,.0f}" in text
+    assert all(remark in text for remark in facts["remarks"])
+
+
+def test_a_study_is_listed_as_json(capsys, tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    words = ("--network", "lenet5", "--mapper", "template", "--evaluations", "8", "--population", "8")
+    assert run(capsys, "search", "shidiannao", *words, "--finish", "0", "--study", "a.study")[0] == 0
+    (tmp_path / "bad.study").write_text("no study")
+    good, bad = json.loads(run(capsys, "study", "list", "--json")[1])
+    assert (good["study"], good["hardware"], good["candidates"]) == ("a.study", "ShiDianNao", 8)
+    assert bad["study"] == "bad.study"
+    assert bad["fault"]
 
 
 def test_keys_carry_units_in_lower_case(capsys) -> None:

@@ -75,7 +75,7 @@ Wide = Annotated[
 
 
 def console() -> Console:
-    """Where reports go: a terminal gets its own width, files and pipes 140 columns, `--wide` whole lines.
+    """Where reports go: a terminal gets its own width, files and pipes $COLUMNS or 140, `--wide` whole lines.
 
     Names come from files: what looks like markup, an emoji or a control sequence is printed as it stands.
     """
@@ -96,8 +96,9 @@ def console() -> Console:
                 else:
                     yield Segment(printable(text), piece.style)
 
+    own = sys.stdout.isatty() or os.environ.get("COLUMNS", "").isdecimal()
     return Plain(
-        width=10_000 if _wide.is_set() else None if sys.stdout.isatty() else 140,
+        width=10_000 if _wide.is_set() else None if own else 140,
         highlight=False,
         soft_wrap=False,
         markup=False,

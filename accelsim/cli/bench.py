@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from accelsim.cli.app import app, console, progress
+from accelsim.cli.app import Wide, app, console, progress
 from accelsim.cli.look import with_look
 from accelsim.cli.options import AsJson
 
@@ -20,6 +20,7 @@ def bench(
     full: Annotated[
         bool, typer.Option("--full", help="Also the first result and a joint search; takes about a minute.")
     ] = False,
+    wide: Wide = False,
     as_json: AsJson = False,
 ) -> None:
     """Measure mappings a second by layer kind, memories and batch size, on one core."""

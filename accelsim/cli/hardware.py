@@ -8,8 +8,9 @@ from typing import Annotated
 import typer
 
 from accelsim.cli import complete
-from accelsim.cli.app import Hardware, app, console
+from accelsim.cli.app import Hardware, Wide, app, console
 from accelsim.cli.look import with_look
+from accelsim.cli.options import AsJson
 from accelsim.errors import AccelsimError
 
 
@@ -56,25 +57,35 @@ def check(
     plot: Annotated[
         Path | None, typer.Option(help="Also draw the memory hierarchy: .png, .svg or .pdf.")
     ] = None,
+    wide: Wide = False,
+    as_json: AsJson = False,
 ) -> None:
     """Check a hardware file: its faults, or what the machine can do and what to look at again."""
+    import json
+
     from accelsim.hardware import load_hardware
     from accelsim.hardware.microcontroller import refuse
     from accelsim.report import style
-    from accelsim.report.hardware import hardware_report
+    from accelsim.report.hardware import hardware_facts, hardware_report
 
     if plot is not None:
         style.check_path(plot)
     hw = load_hardware(hardware)
     if hw.microcontroller is not None:
-        from accelsim.report.devices import device_sheet
+        from accelsim.report.devices import device_facts, device_sheet
 
         if plot is not None:
             refuse(hw)
+        if as_json:
+            print(json.dumps(device_facts(hw), indent=1))
+            return
         console().print(device_sheet(hw), soft_wrap=True)
         return
     if plot is not None:
         from accelsim.report.drawings import hierarchy_figure
 
         style.save(hierarchy_figure(hw), plot)
-    console().print(hardware_report(hw), soft_wrap=True)
+    if as_json:
+        print(json.dumps(hardware_facts(hw), indent=1))
+    else:
+        console().print(hardware_report(hw), soft_wrap=True)

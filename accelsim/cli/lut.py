@@ -10,6 +10,7 @@ import typer
 from accelsim.cli import complete
 from accelsim.cli.app import Hardware, app, progress, until_stopped
 from accelsim.cli.options import (
+    AsJson,
     Budget,
     EngineName,
     MapperName,
@@ -46,6 +47,7 @@ def lut(
     engine: EngineName = "threads",
     workers: Workers = None,
     scheduler: Scheduler = None,
+    as_json: AsJson = False,
 ) -> None:
     """Write a table of latency and energy by block, and check its sums against whole subnets."""
     from accelsim.files import check_suffix, write_whole
@@ -64,7 +66,11 @@ def lut(
             ),
             useless=True,
         )  # fmt: skip
-    write_whole(output, format_json(table.to_dict(), 160))
+    text = format_json(table.to_dict(), 160)
+    write_whole(output, text)
+    if as_json:
+        print(text, end="")
+        return
     print(f"{output}: {table.space.num_blocks} blocks of {table.space.name} on {hw.name}, mapper {mapper}")
     if not check:
         return

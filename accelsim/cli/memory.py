@@ -59,7 +59,10 @@ def memory(
         bool, typer.Option("--reorder/--no-reorder", help="Look for the order with the smallest peak.")
     ] = True,
     as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
-    figure: Annotated[Path | None, typer.Option(help="Draw memory over time to this file.")] = None,
+    plot: Annotated[
+        Path | None,
+        typer.Option("--plot", "--figure", help="Draw memory over time: .png, .svg or .pdf."),
+    ] = None,
 ) -> None:
     """Plan a network's activations: the peak, who makes it, the order, and an address for every tensor."""
     import json
@@ -68,10 +71,10 @@ def memory(
     from accelsim.liveness import Rules, memory_plan, rules_of
     from accelsim.report.memory import memory_figure, memory_report
 
-    if figure is not None:
+    if plot is not None:
         from accelsim.report.style import check_path
 
-        check_path(figure)
+        check_path(plot)
     net = load(network, batch, resolution, dims, shapes, allow_unknown)
     chip = load_hardware(hardware) if hardware is not None else None
     own = rules_of(chip)
@@ -86,8 +89,8 @@ def memory(
         print(json.dumps(plan.to_dict(), indent=1))
     else:
         console().print(memory_report(plan, chip))
-    if figure is not None:
-        memory_figure(plan, figure)
+    if plot is not None:
+        memory_figure(plan, plot)
 
 
 def _patches(text: str | None) -> tuple[str, int] | None:

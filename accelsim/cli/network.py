@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from accelsim.cli import complete
-from accelsim.cli.app import app, console
+from accelsim.cli.app import Wide, app, console
+from accelsim.cli.options import AsJson
 from accelsim.errors import AccelsimError
 
 if TYPE_CHECKING:
@@ -88,6 +89,8 @@ def network_(
         Path | None,
         typer.Option("--out", "-o", "--save", help="Write network JSON, which every command reads."),
     ] = None,
+    wide: Wide = False,
+    as_json: AsJson = False,
 ) -> None:
     """Show a network's layers, counts and notes; turn any file that can be read into network JSON."""
     import json
@@ -99,6 +102,9 @@ def network_(
     net = load(network, batch, resolution, dims, shapes, allow_unknown)
     if save is not None:
         write_whole(save, json.dumps(net.to_dict(), indent=1) + "\n")
+    if as_json:
+        print(json.dumps(net.to_dict(), indent=1))
+        return
     title = f"{net.name}: {len(net.layers)} layers, inputs {'x'.join(map(str, net.input_shape))}"
     columns = [text("layer"), text("nest", 12), number("MACs"), number("weights", 1), number("inputs", 2)]
     table = Grid(columns, title)

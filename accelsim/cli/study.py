@@ -27,8 +27,12 @@ StudyFile = Annotated[Path, typer.Argument(help="A study file.")]
 @studies.command("list")
 def list_studies(
     folder: Annotated[Path, typer.Argument(help="Folder to look in.")] = Path("."),
+    wide: Wide = False,
+    as_json: AsJson = False,
 ) -> None:
     """List the study files of a folder."""
+    import json
+
     from accelsim.cosearch.study import Study, summary
     from accelsim.report.grid import Grid, number, text
 
@@ -40,7 +44,7 @@ def list_studies(
             number("of"), number("feasible", 1), number("seconds", 2),
         ]
     )  # fmt: skip
-    damaged = []
+    damaged, rows = [], []
     for path in sorted(folder.glob("*.study")):
         try:
             with Study.open(path) as study:
@@ -49,6 +53,18 @@ def list_studies(
                     config.space or ", ".join(str(net.get("name")) for net in config.networks)
                 )
                 how = f"{config.strategy}, {config.optimiser}"
+                rows.append(
+                    {
+                        "study": str(path),
+                        "hardware": config.hardware.get("name"),
+                        "space": config.space,
+                        "networks": [net.get("name") for net in config.networks],
+                        "strategy": config.strategy,
+                        "optimiser": config.optimiser,
+                        "evaluations": study.evaluations,
+                        **numbers,
+                    }
+                )
                 table.add_row(
                     str(path),
                     what,
@@ -60,6 +76,10 @@ def list_studies(
                 )
         except AccelsimError as fault:
             damaged.append(f"{path} unreadable: {fault}")
+            rows.append({"study": str(path), "fault": str(fault)})
+    if as_json:
+        print(json.dumps(rows, indent=1))
+        return
     if not table.rows and not damaged:
         console().print(f"no study in {folder}")
         return

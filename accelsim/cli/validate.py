@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from accelsim.cli.app import app, console, progress
+from accelsim.cli.app import Wide, app, console, progress
 from accelsim.cli.options import AsJson
 from accelsim.errors import AccelsimError
 from accelsim.validation import SOURCES
@@ -28,6 +28,7 @@ def validate(
         ),
     ] = None,
     every: Annotated[bool, typer.Option("--all", help="List every case.")] = False,
+    wide: Wide = False,
     as_json: AsJson = False,
     write: Annotated[
         Path | None,

@@ -27,6 +27,9 @@ class _Access(_Plain):
     bits: _Figure
 
 
+_Split = dict[str, _Figure | dict[str, _Figure | dict[str, _Figure]]]
+
+
 class _LayerCost(_Plain):
     name: _Name
     layer: dict[str, Any]
@@ -36,13 +39,15 @@ class _LayerCost(_Plain):
     utilisation: _Figure
     bound_by: _Name
     latency_split_cycles: dict[str, _Figure]
-    energy_split_pj: dict[str, _Figure | dict[str, _Figure | dict[str, _Figure]]]
+    energy_split_pj: _Split
     accesses: list[_Access]
     mapping: dict[str, Any] | None = None
 
 
 class _Stack(_Plain):
     layers: Annotated[list[_Name], Field(min_length=1)]
+    latency_cycles: _Figure
+    energy_split_pj: _Split = {}
 
 
 class _NetworkCost(_Plain):
@@ -55,6 +60,8 @@ class _NetworkCost(_Plain):
     utilisation: _Figure
     area_mm2: _Figure | None
     macs: _Figure
+    overhead_cycles: _Figure = 0
+    energy_split_pj: _Split = {}
     layers: Annotated[list[_LayerCost], Field(min_length=1)]
     stacks: list[_Stack] = []
 

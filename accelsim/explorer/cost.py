@@ -33,12 +33,33 @@ def cost_data(cost: dict[str, Any], number: int = 0) -> dict[str, Any]:
     layers = [_layer(item, roof) for item in cost["layers"]]
     return {
         "id": number,
+        "beside": _beside(cost, layers),
         "network": f"{cost['network']}: {cost['latency_s']:.4g} s, {cost['energy_pj'] * 1e-12:.4g} J",
         "cycles": cost["latency_cycles"],
         "layers": layers,
         "stacks": [_stack(item) for item in cost.get("stacks", ())],
         "roof": roof,
     }
+
+
+def _beside(cost: dict[str, Any], layers: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Bars beside those of the layers: of fused stacks, and of what an inference takes beyond all of them."""
+    bars = [
+        {
+            "name": _ends(item),
+            "stack_cycles": {"fused stacks": item["latency_cycles"]},
+            "energy_split": {name: _total(part) for name, part in item.get("energy_split_pj", {}).items()},
+        }
+        for item in cost.get("stacks", ())
+    ]
+    if overhead := cost.get("overhead_cycles", 0.0):
+        rest = {name: _total(part) for name, part in cost.get("energy_split_pj", {}).items()}
+        for one in (*layers, *bars):
+            for name, pj in one["energy_split"].items():
+                rest[name] = rest.get(name, 0.0) - pj
+        split = {name: pj for name, pj in rest.items() if pj > 1e-9 * cost["energy_pj"]}
+        bars.append({"name": "overhead", "stack_cycles": {"overhead": overhead}, "energy_split": split})
+    return bars
 
 
 def _layer(item: dict[str, Any], roof: dict[str, Any] | None) -> dict[str, Any]:
@@ -54,7 +75,7 @@ def _layer(item: dict[str, Any], roof: dict[str, Any] | None) -> dict[str, Any]:
         "energy_pj": item["energy_pj"],
         "bound_by": item["bound_by"],
         "cycles_split": item["latency_split_cycles"],
-        "stack_cycles": latency_stack(item["latency_split_cycles"]),
+        "stack_cycles": latency_stack(item["latency_split_cycles"], item["latency_cycles"]),
         "energy_split": {name: _total(part) for name, part in item["energy_split_pj"].items()},
         "macs_per_byte": item["macs"] / moved if moved and item["macs"] else None,
         "nest": Mapping.from_dict(item["mapping"]).nest(layer) if item.get("mapping") else "",
@@ -65,15 +86,18 @@ def _total(part: Any) -> float:
     return sum(map(_total, part.values())) if isinstance(part, dict) else float(part)
 
 
-def latency_stack(split: dict[str, float]) -> dict[str, float]:
-    """Cycles by what they are spent on: compute, then what the busiest port adds, and what nothing hides."""
+def latency_stack(split: dict[str, float], latency_cycles: float) -> dict[str, float]:
+    """Cycles that add up to the latency: compute, what waiting for a port adds, and what nothing hides.
+
+    A port's cycles in the split may be exposed fills in part, so the wait is what the others leave.
+    """
     outside = ("exposed fills", "ramp-up", "ramp-down", "layer start")
     ports = {name: cycles for name, cycles in split.items() if name not in (*outside, "compute")}
-    busiest = max(ports, key=lambda name: ports[name], default="")
-    waits = ports.get(busiest, 0.0) - split["compute"]
+    busiest = max(ports, key=lambda name: ports[name], default="a port")
+    waits = latency_cycles - split["compute"] - sum(split.get(name, 0.0) for name in outside)
     return {
         "compute": split["compute"],
-        **({f"wait for {busiest}": waits} if waits > 0 else {}),
+        **({f"wait for {busiest}": waits} if waits > 1e-9 * latency_cycles else {}),
         **{name: split[name] for name in outside if split.get(name)},
     }
 
@@ -82,7 +106,11 @@ def _stack(item: dict[str, Any]) -> dict[str, Any]:
     figures = ("tile", "kept", "steps", "macs", "macs_needed", "latency_cycles", "energy_pj", "bound_by")
     lines = [f"{name}: {item[name]}" for name in figures if name in item]
     lines += [f"{name}: {item[name]}" for name in ("loads", "stores", "room") if name in item]
-    return {"title": f"{item['layers'][0]} .. {item['layers'][-1]}", "text": "\n".join(lines)}
+    return {"title": _ends(item), "text": "\n".join(lines)}
+
+
+def _ends(item: dict[str, Any]) -> str:
+    return f"{item['layers'][0]} .. {item['layers'][-1]}"
 
 
 def _busy(item: dict[str, Any], memory: str) -> dict[str, float]:

@@ -9,7 +9,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from accelsim.bench import Speed, Waits
-from accelsim.report.grid import plain
+from accelsim.report.grid import Grid, number, text
 from accelsim.report.style import MARKERS, STYLES, new_figure, tidy
 
 if TYPE_CHECKING:
@@ -18,28 +18,26 @@ if TYPE_CHECKING:
 
 def bench_report(speed: Speed, whole: Waits | None = None) -> RenderableType:
     """Mappings a second by layer and memories, and by batch size; what a user waits for, if measured."""
-    table = plain("Mappings a second, one core")
-    table.add_column("layer")
     memories = sorted({m for _, m, _ in speed.kinds})
-    for m in memories:
-        table.add_column(f"{m} memories, dividing / any", justify="right")
+    columns = [text("layer", 10), number("memories"), number("tiles that divide"), number("any tiles")]
+    table = Grid(columns, "Mappings a second, one core")
     for layer in dict.fromkeys(layer for layer, _, _ in speed.kinds):
-        cells = (
-            " / ".join(f"{speed.kinds[layer, m, tiles]:,.0f}" for tiles in ("dividing", "any"))
-            for m in memories
-        )
-        table.add_row(layer, *cells)
-    batches = plain("By batch size (3x3, three memories, dividing)")
-    for size in speed.batches:
-        batches.add_column(f"{size:,}", justify="right")
-    batches.add_row(*(f"{n:,.0f}" for n in speed.batches.values()))
+        for m in memories:
+            cells = (f"{speed.kinds[layer, m, tiles]:,.0f}" for tiles in ("dividing", "any"))
+            table.add_row(layer, f"{m}", *cells)
+    batches = Grid(
+        [number("mappings a call"), number("mappings a second")],
+        "By batch size (3x3, three memories, dividing)",
+    )
+    for size, rate in speed.batches.items():
+        batches.add_row(f"{size:,}", f"{rate:,.0f}")
     how = f"{platform.machine()}, Python {platform.python_version()}; best round, CPU time"
     parts: list[RenderableType] = [table, Text(""), batches]
     if whole is not None:
-        waits = plain("What a user waits for")
-        for name in ("first result, empty cache", "filled cache", "candidates a second of a joint search"):
-            waits.add_column(name, justify="right")
-        waits.add_row(f"{whole.cold_s:.1f} s", f"{whole.warm_s:.2f} s", f"{whole.candidates_per_second:,.1f}")
+        waits = Grid([text("", 30), number("")], "What a user waits for")
+        waits.add_row("first result, empty cache", f"{whole.cold_s:.1f} s")
+        waits.add_row("first result, filled cache", f"{whole.warm_s:.2f} s")
+        waits.add_row("joint search", f"{whole.candidates_per_second:,.1f} candidates/s")
         parts += [Text(""), waits]
     return Group(*parts, Text(how, style="dim"))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from rich.console import Group, RenderableType
 from rich.text import Text
 
@@ -42,6 +44,24 @@ def device_sheet(hardware: Accelerator) -> RenderableType:
         f"sources\n  {mine}"
         "It has no array and no mappings, no energy and no area: evaluate, memory and search take it."
     )
+
+
+def device_facts(hardware: Accelerator) -> dict[str, Any]:
+    """The same as JSON."""
+    made = controller(hardware)
+    flash, sram = hardware.memories
+    return {
+        "hardware": hardware.name,
+        "hardware_hash": hardware.hash,
+        "clock_mhz": hardware.clock_mhz,
+        "macs_per_cycle": made.macs_per_cycle,
+        "flash_bytes": flash.total_bytes,
+        "code_bytes": made.code_bytes,
+        "sram_bytes": sram.total_bytes,
+        "runtime_bytes": made.runtime_bytes,
+        "workspace": made.workspace,
+        "sources": dict(made.sources),
+    }
 
 
 def _room(name: str, used: int, size: int) -> str:

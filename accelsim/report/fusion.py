@@ -42,11 +42,9 @@ def title(stack: StackCost) -> str:
 
 def stack_report(stack: StackCost) -> RenderableType:
     """What runs in which sizes, words and room per tensor, and what binds."""
-    tensors = plain(title(stack))
-    for name in ("tensor", "regions (rows x columns, times)"):
-        tensors.add_column(name, overflow="fold", max_width=60)
-    for name in ("loaded", "stored", "window", "kept columns", "kept rows"):
-        tensors.add_column(name, justify="right")
+    columns = [text("tensor"), text("regions (rows x columns, times)", 12, 60, drop=1), number("loaded")]
+    columns += [number(name, drop) for name, drop in (("stored", 0), ("window", 2), ("kept columns", 2))]
+    tensors = Grid([*columns, number("kept rows", 2)], title(stack))
     for name, shapes in stack.regions.items():
         room = stack.room[name]
         tensors.add_row(

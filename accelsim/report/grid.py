@@ -70,7 +70,7 @@ class Grid:
         shown, widths = fit(self.columns, natural, options.max_width)
         table = plain()
         if self.title:
-            yield Text(self.title, style="italic", no_wrap=True, overflow="ellipsis")
+            yield Text(self.title, style="italic")
         for i in shown:
             column = self.columns[i]
             table.add_column(

@@ -3,28 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from accelsim.errors import AccelsimError
 from accelsim.hardware import Accelerator
 from accelsim.hardware.engines import HardwareEngine
 from accelsim.hardware.ports import assumed, feeds, ports_text
-from accelsim.mapping.mapper import map_layer
 from accelsim.report.drawings import axis_text, memory_text
-from accelsim.report.grid import plain
+from accelsim.report.grid import Grid, number, text
+from accelsim.report.probes import Probe, idle, probe
 from accelsim.report.roofline import roof
 from accelsim.report.text import quantity
-from accelsim.workloads.layer import Layer, touched
-
-PROBES = (
-    Layer.conv2d(K=64, C=64, P=56, Q=56, R=3, S=3, name="3x3"),
-    Layer.conv2d(K=256, C=64, P=56, Q=56, name="1x1"),
-    Layer.depthwise(C=96, P=56, Q=56, R=3, S=3, name="depthwise"),
-    Layer.gemm(M=1, N=1000, K=2048, name="fully connected"),
-)
-"""Layers that every machine should run, priced under the template mapping."""
+from accelsim.workloads.layer import touched
 
 
 def hardware_report(hardware: Accelerator, *, probes: bool = True) -> RenderableType:
@@ -32,12 +24,46 @@ def hardware_report(hardware: Accelerator, *, probes: bool = True) -> Renderable
     parts: list[RenderableType] = [_tree(hardware), Text(""), _peak(hardware), Text(""), _tiles(hardware)]
     found = list(remarks(hardware))
     if probes:
-        table, idle = _probes(hardware)
-        parts += [Text(""), table]
-        found += idle
+        priced = probe(hardware)
+        parts += [Text(""), _probes(priced)]
+        found += idle(priced)
     parts.append(Text("\nWorth a second look" if found else "\nNothing stands out", style="bold"))
     parts += [Text(f"  {remark}") for remark in found]
     return Group(*parts)
+
+
+def hardware_facts(hardware: Accelerator) -> dict[str, Any]:
+    """The report's figures as JSON; keys carry their units, None stands for any size."""
+    probes = probe(hardware)
+    over = roof(hardware)
+    memories = [
+        {
+            "memory": memory.name,
+            "instances": hardware.instances(m),
+            "holds": list(memory.holds),
+            "size_bytes": None if memory.size_bytes is None else memory.total_bytes,
+            "tile_3x3": largest_tile(hardware, m),
+            "tile_1x1": largest_tile(hardware, m, 1),
+        }
+        for m, memory in enumerate(hardware.memories)
+    ]
+    return {
+        "hardware": hardware.name,
+        "hardware_hash": hardware.hash,
+        "technology_nm": hardware.technology_nm,
+        "clock_mhz": hardware.clock_mhz,
+        "num_pes": hardware.num_pes,
+        "peak_macs_per_cycle": over.peak,
+        "ridge_macs_per_byte": over.ridge,
+        "onchip_bytes": hardware.onchip_bytes,
+        "area_mm2": hardware.area_mm2,
+        "area_split_mm2": hardware.area_breakdown_mm2(),
+        "static_mw": dict(hardware.static_mw),
+        "memories": memories,
+        "probes": [one.to_dict() for one in probes],
+        "remarks": [*remarks(hardware), *idle(probes)],
+        "estimated": list(hardware.estimated),
+    }
 
 
 def largest_tile(hardware: Accelerator, m: int, kernel: int = 3) -> int | None:
@@ -141,10 +167,8 @@ def _engine(engine: HardwareEngine) -> str:
 
 
 def _tiles(hardware: Accelerator) -> RenderableType:
-    table = plain("Capacity of one instance")
-    table.add_column("memory")
-    for name in ("W elements", "I elements", "O sums", "tile K=C=P=Q, 3x3", "1x1"):
-        table.add_column(name, justify="right")
+    columns = [text("memory"), number("W elements"), number("I elements"), number("O sums")]
+    table = Grid([*columns, number("3x3 tile"), number("1x1 tile", 1)], "Capacity of one instance")
     for m, memory in enumerate(hardware.memories):
         parts, bits = memory.parts(), hardware.kept_bits(m)
         cells = []
@@ -161,48 +185,21 @@ def _tiles(hardware: Accelerator) -> RenderableType:
         table.add_row(memory.name, *cells)
     shared = any("all" in memory.parts() and len(memory.holds) > 1 for memory in hardware.memories)
     note = "elements if one tensor had the shared memory to itself; " if shared else ""
-    return Group(
-        table, Text(f"{note}tiles with all held tensors together, double buffers counted", style="dim")
-    )
+    note += "tile: the largest K=C=P=Q with all held tensors together; double buffers counted"
+    return Group(table, Text(note, style="dim"))
 
 
-DENSE = PROBES[:2]
-"""Those with enough reuse and parallel work for any array."""
-
-IDLE = 0.1
-"""Share of the MACs below which a machine under the template is worth a second look."""
-
-
-def _probes(hardware: Accelerator) -> tuple[RenderableType, list[str]]:
-    """The priced layers, and a remark on each dense one that leaves most MACs idle."""
-    idle = []
-    table = plain("Template mapping")
-    for name in ("layer", "shape"):
-        table.add_column(name)
-    for name in ("cycles", "utilisation", "energy"):
-        table.add_column(name, justify="right")
-    table.add_column("bound by")
-    for layer in PROBES:
-        try:
-            cost = map_layer(hardware, layer, "template").cost
-        except AccelsimError as fault:
-            table.add_row(layer.name, str(layer), "-", "-", "-", str(fault))
-            continue
-        energy = quantity(cost.energy_pj * 1e-12, "J")
-        table.add_row(
-            layer.name,
-            str(layer),
-            f"{cost.latency_cycles:,.0f}",
-            f"{cost.utilisation:.0%}",
-            energy,
-            cost.bound_by,
-        )
-        if cost.utilisation < IDLE and layer in DENSE:
-            idle.append(
-                f"the template keeps {cost.utilisation:.1%} of the MACs busy on {layer.name} ({layer}), "
-                f"bound by {cost.bound_by}: look at its ports, or at what `dataflow.axes` allows"
-            )
-    return table, idle
+def _probes(probes: Sequence[Probe]) -> RenderableType:
+    """The priced layers."""
+    columns = [text("layer", 10), text("shape", 12, drop=1), number("cycles"), number("utilisation")]
+    table = Grid([*columns, number("energy"), text("bound by", 12)], "Template mapping")
+    for one in probes:
+        cells = ("-", "-", "-")
+        if one.latency_cycles is not None and one.energy_pj is not None:
+            energy = quantity(one.energy_pj * 1e-12, "J")
+            cells = (f"{one.latency_cycles:,.0f}", f"{one.utilisation:.0%}", energy)
+        table.add_row(one.layer.name, str(one.layer), *cells, one.bound_by or "cannot be mapped")
+    return table
 
 
 def remarks(hardware: Accelerator) -> Iterator[str]:

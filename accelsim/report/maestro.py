@@ -10,7 +10,7 @@ from rich.text import Text
 
 from accelsim.csv_text import csv_text
 from accelsim.mapping.maestro.compare import Pair, reasons
-from accelsim.report.grid import plain
+from accelsim.report.grid import Grid, number, text
 from accelsim.report.text import quantity
 from cost_models.maestro import layout as L
 
@@ -58,11 +58,12 @@ def table_csv(pairs: Sequence[Pair]) -> str:
 
 def report(title: str, pairs: Sequence[Pair], skipped: Sequence[str] = ()) -> RenderableType:
     """The layers side by side, their sums, and why the two models differ."""
-    table = plain(title)
-    table.add_column("layer", no_wrap=True)
-    for head in ("MACs", "cycles", "accelsim", "ratio", "energy", "accelsim", "ratio", "L2 reads", "accelsim",
-                 "L2 writes", "accelsim"):  # fmt: skip
-        table.add_column(head, justify="right", no_wrap=True)
+    heads = (
+        ("MACs", 1), ("cycles", 0), ("accelsim", 0), ("ratio", 0),
+        ("energy", 0), ("accelsim", 0), ("ratio", 0),
+        ("L2 reads", 2), ("accelsim reads", 2), ("L2 writes", 3), ("accelsim writes", 3),
+    )  # fmt: skip
+    table = Grid([text("layer"), *(number(head, drop) for head, drop in heads)], title)
     lines = rows(pairs)
     for line in lines:
         table.add_row(str(line[0]), *_cells(line))
@@ -70,11 +71,10 @@ def report(title: str, pairs: Sequence[Pair], skipped: Sequence[str] = ()) -> Re
     if len(both) > 1:
         total: list[str | float] = ["sum"]
         total += [sum(float(line[i]) for line in both) for i in range(1, len(COLUMNS) - 1)]
-        table.add_section()
         table.add_row("sum" if len(both) == len(lines) else f"sum of {len(both)}", *_cells(total))
     parts: list[RenderableType] = [
         table,
-        Text("cycles, energy and L2 words: MAESTRO's model, then accelsim's"),
+        Text("cycles, energy and L2 words: MAESTRO's model, then accelsim's", style="dim"),
     ]
     for line in lines:
         if line[-1]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
 
 # Where a point's name may stand, best first: side of the marker, and points above its middle.
 PLACES = tuple((side, up) for up in (-3, -9, 4, -18, 13, -27, 22) for side in (1, -1))
@@ -150,6 +152,7 @@ def _name_points(
     centres = axis.transData.transform(spots)
     taken = [Bbox.from_extents(x - r, y - r, x + r, y + r) for (x, y), r in zip(centres, half, strict=True)]
     taken += [text.get_window_extent() for text in axis.texts]
+    taken += [Bbox.from_extents(x - 1, y - 1, x + 1, y + 1) for line in axis.lines for x, y in _along(line)]
     legend = axis.get_legend()
     if legend is not None:
         taken.append(legend.get_window_extent())
@@ -166,6 +169,14 @@ def _name_points(
                 taken.append(box)
                 break
             text.remove()
+
+
+def _along(line: Line2D) -> NDArray[np.float64]:
+    """Points of a drawn line, a few pixels apart, float64[n, 2] in pixels."""
+    corners = line.get_transform().transform(line.get_xydata())
+    steps = np.linspace(0, 1, 200)[:, None]
+    pieces = [a + steps * (b - a) for a, b in itertools.pairwise(corners)]
+    return np.concatenate(pieces) if pieces else corners
 
 
 def _kind(cost: LayerCost) -> str:

@@ -23,7 +23,7 @@ from accelsim.report.accuracies import accuracy_lines
 from accelsim.report.fusion import stacks_table
 from accelsim.report.grid import Grid, number, text
 from accelsim.report.tables import energy_table
-from accelsim.report.text import quantity
+from accelsim.report.text import quantity, times
 
 DROPPED = {"accuracy": 0, "area": 3, "macs": 4}
 """How soon a column that is no goal goes for want of room, if not 2."""
@@ -68,7 +68,11 @@ def ran(result: SearchResult) -> str:
         f"{how}, seed {config.seed}{fixed}",
         f"{len(result):,} candidates in {seconds:.1f} s ({len(result) / max(seconds, 1e-9):,.0f}/s), "
         f"{mappings:,} mappings ({mappings / max(seconds, 1e-9):,.0f}/s); "
-        f"of {layers:,} layers {1 - pairs / max(layers, 1):.0%} were known already",
+        + (
+            f"of {layers:,} layers {1 - pairs / max(layers, 1):.0%} were known already"
+            if pairs <= layers
+            else f"{pairs:,} layers and pieces of stacks mapped for {layers:,} layers"
+        ),
     ]
     clock = result.setup.clock
     if clock:
@@ -112,13 +116,21 @@ def finished_lines(result: SearchResult) -> list[str]:
             f"of {found.pairs} pairs of them {found.swaps} changed their order by {goals.objectives[0]}; "
             f"the best is {'the same' if same else f'another, it was {found.best_before}'}"
         )
-    home = [found for found in result.front if found.base]
+    home = [found for found in result.front if found.base and not found.sizes]
     if own := sum(not found.granted for found in home):
         lines.append(f"{own} of the front are the base chip itself, which no chip found improves on there")
     if freed := len(home) - sum(not found.granted for found in home):
         lines.append(
             f"{freed} of the front are the base chip with freedoms of a design (bf), whose sizes and ports "
             "cost more than they gain there"
+        )
+    if sized := sum(bool(found.sizes) for found in result.front):
+        lines.append(
+            f"{sized} of the front are the base chip with other sizes or ports (s), for less {metric}"
+        )
+    if near := sum(found.name.near for found in result.front):
+        lines.append(
+            f"{near} of the front were found by a local search around finished designs: networks (n) or sizes"
         )
     return lines
 
@@ -132,7 +144,26 @@ def nothing_feasible(result: SearchResult) -> str:
         if name in goals.limits:
             line += f"; {closest(result, goals, name)}"
         lines.append(line)
+    lines += _short(result)
     return "\n".join([*lines, "Loosen the limit that most candidates miss, or search longer."])
+
+
+def _short(result: SearchResult) -> list[str]:
+    """Which of MAESTRO's buffers the base chip lacks, where no dataflow fits."""
+    if result.config.model != "maestro" or "no mapping fits" not in result.missed():
+        return []
+    from accelsim.mapping.maestro.machine import MaestroMachine
+    from accelsim.mapping.maestro.shortage import shortages
+
+    base, first = result.setup.base, result.design(result.found(0))
+    layers = [layer for network in first.networks for layer in network.layers]
+    found = shortages(layers, MaestroMachine.from_accelerator(base))
+    if not found:
+        return []
+    return [
+        f"  on {base.name} itself {found[0]}; of {len(set(layers))} unlike layers {len(found)} are short "
+        "(`accelsim docs maestro`: what MAESTRO sees of a chip)"
+    ]
 
 
 def closest(result: SearchResult, goals: Goals, name: str) -> str:
@@ -150,7 +181,8 @@ def front_table(result: SearchResult) -> Grid:
     front = result.front
     step = max(1.0, (len(front) - 1) / (MOST_ROWS - 1))
     shown = sorted({round(i * step) for i in range(MOST_ROWS) if round(i * step) < len(front)})
-    title = f"Front: {len(front)} designs" + (f", {len(shown)} of them" if len(shown) < len(front) else "")
+    title = f"Front: {len(front)} design{'s' * (len(front) != 1)}"
+    title += f", {len(shown)} of them" if len(shown) < len(front) else ""
     goals = result.setup.goals
     metrics = {name: goals.metrics[name] for name in goals.objectives} | {
         name: metric for name, metric in goals.metrics.items() if name != "power" or name in goals.limits
@@ -168,7 +200,7 @@ def front_table(result: SearchResult) -> Grid:
     for i in shown:
         found = front[i]
         table.add_row(
-            f"{found.index}{'b' if found.base else ''}{'f' if found.granted else ''}",
+            f"{found.index}{found.marks}",
             *(_cell(metrics[name], found.metrics[name]) for name in known),
             found.hardware,
             *([found.network.partition(":")[2] or found.network] if several else []),
@@ -199,7 +231,7 @@ def design_parts(result: SearchResult, found: Found) -> list[RenderableType]:
     """One design: the chip drawn, beside the base chip, its energy, its most expensive layer's loop nest."""
     design = result.design(found)
     on_base = f" on {result.setup.base.name} itself" if found.base else ""
-    if found.granted:
+    if found.granted or found.sizes:
         on_base = f" on {found.where}"
     mapped = result.mappings(found)
     parts: list[RenderableType] = [
@@ -284,7 +316,10 @@ def comparison(result: SearchResult, found: Found, mapped: Sequence[NetworkMappi
             quantity(latency, "s"),
             quantity(energy, "J"),
             f"{edp:.3g}",
-            *(f"{old / now:.2f}x" for old, now in zip((latency, energy, edp), new)),
+            *(
+                times(old / now, loss)
+                for old, now, loss in zip((latency, energy, edp), new, ("slower", "more", "more"))
+            ),
         )
     return table
 
@@ -295,7 +330,7 @@ def gain_parts(result: SearchResult, found: Found, mapped: Sequence[NetworkMappi
     if len(steps) < 2:
         return []
     columns = [
-        text("step", 3),
+        text("step", 10),
         text("", 12),
         number("EDP, Js"),
         number("gain", 0),
@@ -311,9 +346,9 @@ def gain_parts(result: SearchResult, found: Found, mapped: Sequence[NetworkMappi
             step.name,
             step.what,
             f"{step.edp_js:.3g}",
-            "" if first else f"{step.gain:.2f}x",
-            "" if first else f"{steps[0].edp_js / step.edp_js:.2f}x",
-            "" if step.alone is None else f"{step.alone:.2f}x",
+            "" if first else times(step.gain),
+            "" if first else times(steps[0].edp_js / step.edp_js),
+            "" if step.alone is None else times(step.alone),
         )
     return [table, Text("")]
 

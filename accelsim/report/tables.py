@@ -135,12 +135,9 @@ def _network_totals(cost: NetworkCost) -> Text:
     return totals
 
 
-def _traffic_table(cost: LayerCost) -> Table:
-    table = plain("Traffic (elements)")
-    for name in ("tensor", "from", "to"):
-        table.add_column(name)
-    for name in ("fills", "parent", "child", "psum reads"):
-        table.add_column(name, justify="right")
+def _traffic_table(cost: LayerCost) -> Grid:
+    columns = [text("tensor", 6), text("from", 4), text("to", 4), number("fills", 2), number("parent")]
+    table = Grid([*columns, number("child"), number("psum reads", 1)], "Traffic (elements)")
     for row in cost.traffic:
         psum = row.get("parent_psum_reads")
         numbers = (row["fills"], row["parent_words"], row["child_words"], psum)
@@ -149,12 +146,9 @@ def _traffic_table(cost: LayerCost) -> Table:
     return table
 
 
-def _access_table(cost: LayerCost) -> Table:
-    table = plain("Accesses")
-    for name in ("memory", "tensor", "direction"):
-        table.add_column(name)
-    for name in ("words", "bits", "energy"):
-        table.add_column(name, justify="right")
+def _access_table(cost: LayerCost) -> Grid:
+    columns = [text("memory", 6), text("tensor", 6), text("direction", 5), number("words"), number("bits", 1)]
+    table = Grid([*columns, number("energy")], "Accesses")
     for row in cost.accesses:
         pj = cost.energy_split_pj[row["memory"]][row["tensor"]][row["direction"]]
         energy = quantity(pj * 1e-12, "J")
@@ -164,12 +158,9 @@ def _access_table(cost: LayerCost) -> Table:
     return table
 
 
-def _space_table(cost: LayerCost) -> Table:
-    table = plain("Capacity (bits of one instance)")
-    table.add_column("memory")
-    table.add_column("tensor")
-    table.add_column("used", justify="right")
-    table.add_column("size", justify="right")
+def _space_table(cost: LayerCost) -> Grid:
+    columns = [text("memory", 6), text("tensor", 6), number("used"), number("size")]
+    table = Grid(columns, "Capacity (bits of one instance)")
     for row in cost.capacity:
         size = "unlimited" if row["size_bits"] is None else f"{row['size_bits']:,}"
         table.add_row(

@@ -26,3 +26,8 @@ def size_text(size_bytes: float) -> str:
         if size_bytes >= factor:
             return f"{size_bytes / factor:.4g} {prefix}B"
     return f"{size_bytes:.4g} B"
+
+
+def times(gain: float, loss: str = "more") -> str:
+    """A factor as people say it: 2.40x is a gain, and what would be 0.40x is "2.50x more"."""
+    return f"{gain:.2f}x" if gain >= 0.995 or gain <= 0 else f"{1 / gain:.2f}x {loss}"

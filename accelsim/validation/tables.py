@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from accelsim.report.grid import plain
+from accelsim.report.grid import Grid, number, text
 from accelsim.validation.result import Case, Report, Summary
 
 FEW = 60
@@ -44,10 +44,9 @@ def summary_rows(reports: Sequence[Report]) -> list[tuple[str, ...]]:
 
 def summary_table(reports: Sequence[Report]) -> RenderableType:
     """One line a quantity, then the rank correlations."""
-    names = ("source", "quantity", "cases", "exact", "within", "explained", "off", "mean |error|", "worst")
-    table = plain("Summary")
-    for i, name in enumerate(names):
-        table.add_column(name, justify="left" if i < 2 else "right", no_wrap=True)
+    counts = (("cases", 2), ("exact", 3), ("within", 3), ("explained", 3), ("off", 1))
+    columns = [text("source", 6), text("quantity", 12), *(number(name, drop) for name, drop in counts)]
+    table = Grid([*columns, number("mean |error|"), number("worst")], "Summary")
     for row in summary_rows(reports):
         table.add_row(row[0], *row[2:])
     ranks = [rank_line(report, i) for report in reports for i in range(len(report.ranks))]
@@ -65,11 +64,8 @@ def rank_line(report: Report, number: int) -> str:
 
 def report_view(report: Report, *, every: bool = False) -> RenderableType:
     """The cases of one source, what was assumed and fitted, and what was found."""
-    table = plain(f"{report.title}: {report.truth}")
-    for name in ("case", "quantity"):
-        table.add_column(name, overflow="fold")
-    for name in ("theirs", "ours", "error", "verdict"):
-        table.add_column(name, justify="right", no_wrap=True)
+    columns = [text("case", 10), text("quantity", 10), number("theirs"), number("ours"), number("error")]
+    table = Grid([*columns, number("verdict", 1)], f"{report.title}: {report.truth}")
     shown = report.cases if every else listed(report)
     for case in shown:
         table.add_row(

@@ -42,3 +42,23 @@ def test_finds_what_an_installer_wrote(monkeypatch) -> None:
     monkeypatch.setattr(docs.metadata, "files", lambda _: [docs.metadata.PackagePath(page)])
     monkeypatch.setattr(docs.metadata.PackagePath, "locate", lambda self: Path("/env") / self.name)
     assert docs._installed() == {"peers/timeloop": Path("/env/timeloop.md")}
+
+
+def test_a_section_is_printed_alone(capsys) -> None:
+    code, out, _ = run(capsys, "docs", "hardware#searching-it")
+    assert code == 0
+    assert out.startswith("### Searching it\n")
+    assert '"max_onchip_bytes"' in out
+    assert "## Sources" not in out
+    code, _, err = run(capsys, "docs", "hardware#searchingit")
+    assert code == 2
+    assert "did you mean 'searching-it'" in err
+
+
+def test_a_machine_that_cannot_be_searched_is_told_where_to_read(capsys, tmp_path, monkeypatch) -> None:
+    """The section that the message names is there."""
+    monkeypatch.chdir(tmp_path)
+    assert run(capsys, "new", "mine", "--template", "systolic")[0] == 0
+    code, _, err = run(capsys, "search", "mine.json", "--network", "lenet5")
+    assert code == 2
+    assert run(capsys, "docs", err.partition("accelsim docs ")[2].partition("`")[0])[0] == 0

@@ -119,9 +119,32 @@ def test_latency_stack_adds_up_where_a_port_binds() -> None:
             "exposed fills": 3.0,
             "ramp-up": 1.0,
             "ramp-down": 0.0,
-        }
+        },
+        29.0,
     )
     assert stack == {"compute": 10.0, "wait for GLB read I": 15.0, "exposed fills": 3.0, "ramp-up": 1.0}
+
+
+def test_bars_add_up_to_the_network_where_one_hides_others() -> None:
+    """Edge TPU: a port's cycles are exposed fills, and most of the latency lies beyond the layers."""
+    cost = accelsim.evaluate("edgetpu", "mobilenet_v2", mapper="template")
+    one = page_data(cost)["design"]["costs"][0]
+    for shown, layer in zip(one["layers"], cost.layers, strict=True):
+        assert sum(shown["stack_cycles"].values()) == pytest.approx(layer.latency_cycles)
+    bars = [*one["layers"], *one["beside"]]
+    assert one["beside"][-1]["name"] == "overhead"
+    assert one["beside"][-1]["stack_cycles"] == {"overhead": cost.overhead_cycles}
+    for field, whole in (("stack_cycles", cost.latency_cycles), ("energy_split", cost.energy_pj)):
+        assert sum(sum(bar[field].values()) for bar in bars) == pytest.approx(whole)
+
+
+def test_fused_stacks_have_bars_too() -> None:
+    cost = accelsim.evaluate("shidiannao", "mobilenet_v2", mapper="template", fuse="auto")
+    one = page_data(cost)["design"]["costs"][0]
+    assert len(one["beside"]) == len(cost.stacks) >= 1
+    bars = [*one["layers"], *one["beside"]]
+    for field, whole in (("stack_cycles", cost.latency_cycles), ("energy_split", cost.energy_pj)):
+        assert sum(sum(bar[field].values()) for bar in bars) == pytest.approx(whole)
 
 
 def test_command_reads_tables_and_costs(capsys, tmp_path, cost) -> None:

@@ -13,7 +13,7 @@ from accelsim.hardware import Accelerator, hardware_names, json_schema, load_har
 from accelsim.hardware.ports import assumed, feeds
 from accelsim.validation import breakdowns
 
-NAMES = (
+SHIPPED = {
     "dpu_zcu102",
     "edgetpu",
     "example",
@@ -25,7 +25,9 @@ NAMES = (
     "nvdla_64",
     "shidiannao",
     "tpu_v1",
-)
+}
+
+NAMES = hardware_names()
 
 
 def raw(name: str) -> dict:
@@ -37,7 +39,8 @@ def memory(hw: Accelerator, name: str):
 
 
 def test_names() -> None:
-    assert hardware_names() == NAMES
+    """A chip may come, and none may go: studies name them."""
+    assert set(NAMES) >= SHIPPED
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -5,10 +5,13 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 
 import pytest
 
 import accelsim
+from accelsim.report.compare import compare_figure
+from accelsim.report.text import quantity
 from tests.command import run
 
 NAMES = ("shidiannao", "nvdla_64", "lenet5", "--mapper", "template")
@@ -49,3 +52,29 @@ def test_a_name_of_nothing_is_named_with_the_nearest(capsys) -> None:
     code, _, err = run(capsys, "compare", "eyerss", "shidiannao", "lenet5")
     assert code == 2
     assert "did you mean 'eyeriss'?" in err
+
+
+def test_a_loss_is_called_one(capsys) -> None:
+    """What is not as good as the first machine reads `slower` and `more`, never a gain below 1."""
+    out = run(capsys, "compare", *NAMES, "--wide")[1]
+    line = next(line for line in out.splitlines() if "NVDLA 64" in line)
+    first, second = (accelsim.evaluate(chip, "lenet5", mapper="template") for chip in NAMES[:2])
+    assert f"{second.latency_s / first.latency_s:.2f}x slower" in line
+    assert f"{second.edp_js / first.edp_js:.2f}x more" in line
+
+
+def test_bars_begin_at_nothing_or_at_a_power_of_ten() -> None:
+    """And each says its figure, so that a small one beside a large one can be read."""
+    costs = [accelsim.evaluate(chip, "lenet5", mapper="template") for chip in ("shidiannao", "nvdla_64")]
+    figure = compare_figure(costs)
+    assert [axis.get_ylim()[0] for axis in figure.axes] == [0, 0, 0]
+    for axis, name in zip(figure.axes[:2], ("latency_s", "energy_pj"), strict=True):
+        said = {text.get_text() for text in axis.texts}
+        scale, unit = (1.0, "s") if name == "latency_s" else (1e-12, "J")
+        assert said == {quantity(getattr(cost, name) * scale, unit) for cost in costs}
+    costs.append(accelsim.evaluate("shidiannao", "alexnet", mapper="template"))
+    axis = compare_figure(costs).axes[0]
+    low = axis.get_ylim()[0]
+    assert axis.get_yscale() == "log"
+    assert low <= min(cost.latency_s for cost in costs)
+    assert math.log10(low) == pytest.approx(round(math.log10(low)))

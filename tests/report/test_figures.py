@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import product
+from itertools import pairwise, product
 
 import numpy as np
 import pytest
@@ -68,6 +68,13 @@ def test_names_on_a_roofline_are_legible(hardware, net) -> None:
     assert len(boxes) > 3, "the roof, the ridge and at least two layers are named"
     for i, one in enumerate(boxes):
         assert not any(one.overlaps(other) for other in boxes[i + 1 :])
+    roof_line = axis.lines[0]
+    corners = roof_line.get_transform().transform(roof_line.get_xydata())
+    names = [t.get_window_extent() for t in axis.texts if t.get_fontsize() == 7]
+    for a, b in pairwise(corners):
+        for share in np.linspace(0, 1, 500):
+            x, y = a + share * (b - a)
+            assert not any(box.x0 + 1 < x < box.x1 - 1 and box.y0 + 1 < y < box.y1 - 1 for box in names)
 
 
 def walked(cost):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 
 import pytest
@@ -57,3 +58,15 @@ def test_without_pandas_the_command_is_named(results, monkeypatch) -> None:
     monkeypatch.setitem(sys.modules, "pandas", None)
     with pytest.raises(accelsim.AccelsimError, match=r"pip install 'accelsim\[pandas\]'"):
         results["network"].to_pandas()
+
+
+def test_numbers_in_notebooks_are_whole_and_on_one_line() -> None:
+    """A size in bytes is shown digit by digit; no figure is broken at its exponent."""
+    page = accelsim.load_hardware("shidiannao")._repr_html_()
+    assert ">262,144</td>" in page
+    assert "e+05" not in page
+    assert ">unlimited</td>" in page
+    assert "inf" not in page
+    cells = re.findall(r"<td[^>]*>[\d.,e+-]+</td>", page)
+    assert cells
+    assert all("nowrap" in cell for cell in cells)

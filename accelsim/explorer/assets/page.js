@@ -86,20 +86,32 @@
           table([{ name: "part" }, { name: "cycles", numeric: true }], split), make("pre", {}, layer.nest)));
       });
       part.append(nests);
-      requestAnimationFrame(() => { bars(energy.id, cost, "energy_split", "pJ by part"); bars(cycles.id, cost, "stack_cycles", "cycles by what binds"); });
+      requestAnimationFrame(() => { bars(energy.id, cost, "energy_split", "energy by part, pJ"); bars(cycles.id, cost, "stack_cycles", "cycles by what binds"); });
     }
     return part;
   }
+  // A bar over FAR times the next one is cut and its value stands in it, or it would hide the rest.
+  const FAR = 3, MOST_CUT = 3;
+  function cut(totals) {
+    const order = totals.map((_, i) => i).sort((i, k) => totals[k] - totals[i]);
+    let over = 0;
+    for (let n = 0; n < Math.min(MOST_CUT, order.length - 1); n++) if (totals[order[n]] > FAR * totals[order[n + 1]] && totals[order[n + 1]] > 0) over = n + 1;
+    if (!over) return {};
+    const top = 1.08 * totals[order[over]];
+    const annotations = order.slice(0, over).map((i) => ({ x: i, y: top, yanchor: "top", text: totals[i].toPrecision(3), textangle: -90, showarrow: false, bgcolor: "#fff", font: { size: 10 } }));
+    return { range: [0, top], annotations };
+  }
   function bars(id, cost, field, title) {
-    const parts = [];
-    for (const layer of cost.layers) for (const name of Object.keys(layer[field])) if (!parts.includes(name)) parts.push(name);
+    const parts = [], all = [...cost.layers, ...cost.beside];
+    const { range, annotations } = cut(all.map((l) => Object.values(l[field]).reduce((a, b) => a + b, 0)));
+    for (const layer of all) for (const name of Object.keys(layer[field])) if (!parts.includes(name)) parts.push(name);
     const traces = parts.map((name, i) => ({
-      type: "bar", name, x: cost.layers.map((_, k) => k), y: cost.layers.map((l) => l[field][name] || 0),
-      customdata: cost.layers.map((l) => l.name), hovertemplate: "%{customdata}: %{y:.4g}<extra>" + name.replace(/[<>&]/g, "") + "</extra>",
+      type: "bar", name, x: all.map((_, k) => k), y: all.map((l) => l[field][name] || 0),
+      customdata: all.map((l) => l.name), hovertemplate: "%{customdata}: %{y:.4g}<extra>" + name.replace(/[<>&]/g, "") + "</extra>",
       marker: { color: COLOURS[i % COLOURS.length], pattern: { shape: SHAPES[i % SHAPES.length], fgcolor: "#fff", bgcolor: COLOURS[i % COLOURS.length], solidity: 0.2 } },
     }));
-    Plotly.newPlot(id, traces, layout({ barmode: "stack", margin: { l: 70, r: 15, t: 60, b: 45 }, xaxis: { title: { text: "layer number" } }, yaxis: { rangemode: "tozero", title: { text: title } } }), CONFIG);
-    byId(id).on("plotly_click", (event) => openLayer(id, cost.layers[event.points[0].x].name));
+    Plotly.newPlot(id, traces, layout({ barmode: "stack", annotations: annotations || [], margin: { l: 70, r: 15, t: 60, b: 45 }, xaxis: { title: { text: "layer number" + (cost.beside.length ? ", then " + (cost.stacks.length ? "stacks, " : "") + "overhead" : "") } }, yaxis: Object.assign({ rangemode: "tozero", title: { text: title } }, range ? { range } : {}) }), CONFIG);
+    byId(id).on("plotly_click", (event) => openLayer(id, all[event.points[0].x].name));
   }
   function openLayer(id, name) {
     const part = byId(id).closest("section");
@@ -138,7 +150,8 @@
     const first = data.objectives[0], sign = data.maximise.includes(first) ? -1 : 1, ys = values(first), feasible = values("feasible");
     let best = null;
     const line = ys.slice(0, data.candidates).map((value, i) => { if (feasible[i] && value !== null && (best === null || sign * value < sign * best)) best = value; return best; });
-    Plotly.react("history", [{ type: "scatter", mode: "lines", line: { shape: "hv", color: "#12304a" }, x: line.map((_, i) => i), y: line, name: "best so far" }], layout({ xaxis: { title: { text: "candidate" } }, yaxis: { title: { text: first }, type: scale(first) } }), CONFIG);
+    const kind = ys.slice(0, data.candidates).map((value, i) => (feasible[i] ? value : null));
+    Plotly.react("history", [{ type: "scatter", mode: "markers", name: "candidate", x: kind.map((_, i) => i), y: kind, marker: { color: "#9db7c9", size: 4 }, hovertemplate: "candidate %{x}: %{y:.4g}<extra></extra>" }, { type: "scatter", mode: "lines", line: { shape: "hv", color: "#12304a" }, x: line.map((_, i) => i), y: line, name: "best so far" }], layout({ xaxis: { title: { text: "candidate" } }, yaxis: { title: { text: first }, type: scale(first) } }), CONFIG);
   }
   function pick(i, mark) {
     picked[mark] = i;

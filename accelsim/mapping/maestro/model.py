@@ -177,14 +177,8 @@ class LayerPricer:
 
     def price(self, machines: Sequence[MaestroMachine]) -> Choice:
         """Latency, energy and dataflow of each layer on each machine; what nothing can do costs infinity."""
-        H, F, rows = len(machines), len(self.names), len(self.layers)
-        pick = np.empty((rows, H, 3), np.int32)  # machines innermost: the kernel keeps a layer's tables
-        pick[:, :, 0] = pick[:, :, 2] = np.arange(rows)[:, None]
-        pick[:, :, 1] = np.arange(H)
-        table = pack_machines(machines)
-        status, counts = count(self.layers, table, self.flows, pick.reshape(-1, 3), compat=self.compat)
-        counts[status != L.OK] = np.inf
-        counts = counts.reshape(-1, F, H, L.COUNT_COLS).transpose(2, 0, 1, 3)
+        H = len(machines)
+        counts, table = self.counted(machines)
         if self.fit:
             for column, sizes in (
                 (L.L1_NEED, [m.l1_size for m in machines]),
@@ -205,6 +199,20 @@ class LayerPricer:
             latency[h, priced] = cycles[h, at, best[h, at]]
             energy[h, priced] = pj[h, at, best[h, at]]
         return Choice(latency, energy, chosen, self.names)
+
+    def counted(self, machines: Sequence[MaestroMachine]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """(counts float64[H, rows, F, COUNT_COLS] of each unlike layer under each dataflow, packed machines).
+
+        Infinite where the model has no answer; what fits is not asked.
+        """
+        H, F, rows = len(machines), len(self.names), len(self.layers)
+        pick = np.empty((rows, H, 3), np.int32)  # machines innermost: the kernel keeps a layer's tables
+        pick[:, :, 0] = pick[:, :, 2] = np.arange(rows)[:, None]
+        pick[:, :, 1] = np.arange(H)
+        table = pack_machines(machines)
+        status, counts = count(self.layers, table, self.flows, pick.reshape(-1, 3), compat=self.compat)
+        counts[status != L.OK] = np.inf
+        return counts.reshape(-1, F, H, L.COUNT_COLS).transpose(2, 0, 1, 3), table
 
 
 def price_layers(
