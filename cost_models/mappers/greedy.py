@@ -15,7 +15,6 @@ from cost_models.mappers import brood as B
 from cost_models.mappers.brood import ask, tell
 from cost_models.mappers.filled import fits
 from cost_models.mappers.genes import ENERGY, LATENCY
-from cost_models.mappers.met import met
 from cost_models.mappers.proposals import (
     COLUMNS,
     DIM,
@@ -36,10 +35,9 @@ INCUMBENT = B.BROOD
 # Pool.counters: evaluations so far, those after which climbing stops, those of the start ...
 SPENT, LIMIT, BEGUN = 0, 1, 2
 START, BUDGET = 3, 4  # ... which they are at most, and those of the whole search
-REFUSED = 5  # proposals that did not fit, or were met before: not priced, and quickly found out
+REFUSED = 5  # proposals that did not fit: not priced, and quickly found out
 BRED, HELPED = 6, 8  # [2] children changed in either way, and those of them better than their parents
-OPEN = 10  # whether nothing is given, see `met`
-COUNTERS = 11
+COUNTERS = 10
 
 _REFUSALS = 8  # that count as an evaluation
 
@@ -72,7 +70,7 @@ def count(b, allowed, pool, space):
     cost, counters = pool.cost, pool.counters
     cost[b, 0], cost[b, 1] = tell(b, allowed, pool, space)
     good = np.isfinite(cost[b, 0])
-    if good and not (counters[OPEN] and met(b, pool.seen, space.batch, space.iw)):
+    if good:
         counters[SPENT] += 1
     else:
         counters[REFUSED] += 1
