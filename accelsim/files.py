@@ -20,7 +20,9 @@ def check_suffix(path: Path, known: tuple[str, ...]) -> None:
     """Raise AccelsimError unless the path ends in one of the known suffixes and can be written."""
     suffix = path.suffix.lower()
     if suffix not in known:
-        raise AccelsimError(f"{path}: the suffix must be one of {', '.join(known)}{nearest(suffix, known)}")
+        close = nearest(suffix, known)
+        hint = close if "did you mean" in close else ""
+        raise AccelsimError(f"{path}: the suffix must be one of {', '.join(known)}{hint}")
     check_writable(path)
 
 

@@ -16,11 +16,15 @@ import pytest
 from tests.cosearch.test_engines import alone_soon
 
 SWEEP = ("sweep", "eyeriss", "lenet5", "--vary", "clock_mhz=100:500:+1", "--out", "s.csv")
+LONG = ("--budget", "3000000", "--workers", "2")  # minutes
 COMMANDS = {
     "start": ("list",),
     "sweep": (*SWEEP, "--workers", "2"),
     "sweep dask": (*SWEEP, "--engine", "dask", "--workers", "2"),
     "cold": ("search", "eyeriss", "--network", "lenet5", "--study", "a.study"),
+    "map": ("map", "eyeriss", "lenet5", *LONG, "--engine", "processes"),
+    "map dask": ("map", "eyeriss", "lenet5", *LONG, "--engine", "dask"),
+    "evaluate": ("evaluate", "eyeriss", "lenet5", *LONG, "--engine", "processes", "--fuse", "auto"),
     "lut": ("lut", "eyeriss", "--space", "ofa_mbv3", "--engine", "processes", "--out", "l.json"),
 }
 START = "from accelsim.start import main; main()"
@@ -61,7 +65,8 @@ def test_ctrl_c_at_a_terminal(name, tmp_path) -> None:
         program = SLOW + START if name == "start" else START
         os.execv(sys.executable, [sys.executable, "-c", program, *COMMANDS[name]])
     text, sent = b"", 0.0
-    ready = {"start": b"begun", "cold": b"kernels"}.get(name, b"%")  # of the progress bar
+    words = {"start": b"begun", "cold": b"kernels", "map": b"mapping", "evaluate": b"pricing"}
+    ready = words.get(name.split()[0], b"%")  # of the progress bar
     while True:
         try:
             if select.select([terminal], [], [], 60)[0]:
@@ -71,7 +76,7 @@ def test_ctrl_c_at_a_terminal(name, tmp_path) -> None:
         except OSError:  # nobody has the terminal any more
             break
         if not sent and ready in text:
-            time.sleep(5.0 if name == "cold" else 0.0)  # until the first is
+            time.sleep(0.0 if ready in (b"begun", b"%") else 5.0)  # until a kernel is, or workers work
             sent = time.monotonic()
             os.write(terminal, b"\x03")
     took = time.monotonic() - sent

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,8 @@ def design_files(result: SearchResult, found: Found) -> dict[str, dict[str, Any]
 
     design = result.design(found)
     stem = f"design_{found.index:05d}" + ("_base" if found.base else "")
-    stem += f"_{design.chip.hash[:8]}" if found.granted else ""
+    stem += f"_{design.chip.hash[:8]}" if found.granted or found.name.near else ""
+    stem += f"_{hashlib.sha256(repr(found.genome).encode()).hexdigest()[:8]}" if found.genome else ""
     files: dict[str, dict[str, Any]] = {f"{stem}.hardware.json": design.chip.to_dict()}
     several = len(design.networks) > 1
     names = []
@@ -51,6 +53,8 @@ def design_files(result: SearchResult, found: Found) -> dict[str, dict[str, Any]
         "candidate": found.index,
         "base": found.base,
         "freedoms": [str(freedom) for freedom in found.granted],
+        "sizes": bool(found.sizes),
+        "near": found.name.near,
         "mapper": found.mapper or result.config.mapper,
         "metrics": {name: None if value != value else value for name, value in found.metrics.items()},
         "hardware": f"{stem}.hardware.json",

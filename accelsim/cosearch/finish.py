@@ -4,22 +4,24 @@ A search maps many candidates, each a little; what it reports deserves more. The
 next best while it is short, as ranks may change. Where the search fused layers, its stacks get such mappings
 too, if they are then better than layers one by one. Then each network of the front runs on the base chip too,
 as it is and with the freedoms of the design, mapped with the same care, and takes the place of the design
-where that is better. Where the exact mapper does not help a whole network, as it works layer by layer, the
-search's own mapping stays.
+where that is better; and so do networks, sizes and ports around the best, see `near`. Where the exact mapper
+does not help a whole network, as it works layer by layer, the search's own mapping stays.
 """
 
 from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from accelsim.cosearch.freed import Granted, extended, granted_by, on_base, spread_of
+from accelsim.cosearch.finished import Finished, Granted, Name
+from accelsim.cosearch.freed import extended, granted_by, placed, spread_of
 from accelsim.cosearch.goals import front
+from accelsim.cosearch.near import nearby
 from accelsim.cosearch.phase import Phase
 from accelsim.cosearch.screen import BOUNDED, MAPPED
 
@@ -39,78 +41,62 @@ LEAST = 8
 
 EXACT = "optimal"
 
-Name = tuple[int, bool, Granted]
-"""Candidate, whether on the base chip, and with which freedoms."""
+Stop = Callable[[], bool]
 
 
-@dataclass(frozen=True)
-class Finished:
-    """A design with mappings worth reporting.
-
-    candidate  the one whose network, and unless `base` whose chip it is
-    base       whether it is the base chip with the candidate's network
-    values     a value a metric, under the better mappings; None where not known
-    before     the same under the search's own mappings; with `granted`, where none are looked for, `values`
-    mapper     whose mappings are better: EXACT, or "" for the search's own
-    patience   candidates that the exact mapper looked at for a layer, at most
-    fused      whether the better mappings of EXACT are of the search's stacks, each piece mapped anew
-    granted    freedoms of the candidate's chip that the base chip has here
-    spread     dimensions that the better mappings spread over axes; "" where that is not known
-    """
-
-    candidate: int
-    base: bool
-    values: tuple[float | None, ...]
-    before: tuple[float | None, ...]
-    mapper: str
-    patience: int
-    fused: bool = False
-    granted: Granted = ()
-    spread: str = ""
-
-    @property
-    def name(self) -> Name:
-        """What tells it from other designs."""
-        return self.candidate, self.base, self.granted
-
-    def to_dict(self) -> dict[str, Any]:
-        """JSON form; the last three only where they say something, as older studies had none."""
-        late = ("fused", "granted", "spread")
-        return {key: value for key, value in asdict(self).items() if key not in late or value}
-
-
-def read_finished(text: str) -> list[Finished]:
-    """Designs in JSON form. Raises ValueError for what is none."""
-    from pydantic import TypeAdapter
-
-    return TypeAdapter(list[Finished]).validate_json(text, strict=True)
-
-
-def finish(
-    result: SearchResult, patience: int, stop: Callable[[], bool], keep: Callable[[Finished], None]
-) -> bool:
+def finish(result: SearchResult, patience: int, stop: Stop, keep: Callable[..., None]) -> bool:
     """Finish what the result would report; `keep` gets each design once, those that are known excepted.
 
-    Nothing to do where the mappings are fixed, or the model has none. Returns whether it was stopped.
+    It gets together what cannot be found again once a part of it is kept. Nothing to do where the mappings
+    are fixed, or the model has none. Returns whether it was stopped.
     """
     if not patience or not result.setup.exact:
         return False
-    for made in _designs(result, patience):
-        if stop():
-            return True  # what began later is cut short
-        keep(made)
-        result.finish(made)
-    return False
+    while True:
+        for one in _designs(result, patience):
+            if stop():
+                return True  # what began later is cut short
+            keep(one)
+            result.finish(one)
+        if not result.front or result.near == _around(result, patience):
+            return False
+        names = nearby(result, patience, stop)
+        if names is None:
+            return True
+        new = [name for name in names if name not in result.finished]
+        made = [_made(result, *_placed(result, name), None, name, patience) for name in new]
+        for one in made:
+            result.finish(one)
+        result.near = _around(result, patience)
+        keep(*made, near=result.near)
+
+
+def _around(result: SearchResult, patience: int) -> str:
+    """What a local search depends on, but for designs that it found itself: that of this has been done."""
+    best = result.front[0]
+    chip = best.name._replace(candidate=0, genome=()) if best.base else result.design(best).chip.hash
+    return f"{len(result)} candidates, {patience}, {chip}"
 
 
 def _designs(result: SearchResult, patience: int) -> Iterator[Finished]:
     for candidate in _pool(result):
-        if (candidate, False, ()) not in result.finished:
+        if Name(candidate) not in result.finished:
             phase, row = result.genome(candidate)
-            yield _made(result, phase, row, result.values[candidate], (candidate, False, ()), patience)
+            yield _made(result, phase, row, result.values[candidate], Name(candidate), patience)
+    yield from _on_the_base(result, patience)
+
+
+def _placed(result: SearchResult, name: Name) -> tuple[Phase, NDArray[np.int64]]:
+    found = placed(result, name)
+    assert found is not None  # it was found there
+    return found
+
+
+def _on_the_base(result: SearchResult, patience: int) -> Iterator[Finished]:
+    """Networks of the front on the base chip, as it is and with freedoms."""
     for found in result.front:
-        if not found.base:
-            yield from _on_base(result, found.index, (), patience)
+        if not found.base or found.granted or found.sizes:
+            yield from _on_base(result, found.name, (), patience)
     yield from _with_freedoms(result, patience)
 
 
@@ -121,9 +107,9 @@ def _with_freedoms(result: SearchResult, patience: int) -> Iterator[Finished]:
     may cost more than it gains. Until nothing new comes.
     """
     own: dict[Name, list[Granted]] = {}
-    done: set[tuple[int, Granted]] = set()
+    done: set[tuple[Name, Granted]] = set()
 
-    def wanted() -> Iterator[tuple[int, Granted]]:
+    def wanted() -> Iterator[tuple[Name, Granted]]:
         for n, found in enumerate(result.front):
             if found.name not in own:
                 own[found.name] = granted_by(result, found)
@@ -133,21 +119,23 @@ def _with_freedoms(result: SearchResult, patience: int) -> Iterator[Finished]:
                 most = best if found.base else (*more, ())[0]
                 less = [most[:at] + most[at + 1 :] for at in range(len(most))]
                 more = [*more, *extended(result.genome(found.index)[0], most), *less]
-            yield from ((found.index, granted) for granted in ([best] if best else []) + more)
+            net = Name(found.index, genome=found.genome)
+            yield from ((net, granted) for granted in ([best] if best else []) + more)
 
     while (chosen := next((one for one in wanted() if one not in done), None)) is not None:
         done.add(chosen)
         yield from _on_base(result, *chosen, patience)
 
 
-def _on_base(result: SearchResult, candidate: int, granted: Granted, patience: int) -> Iterator[Finished]:
-    """A candidate's network on the base chip with some freedoms, if that is new and may enter the front."""
-    placed = on_base(result, candidate, granted)
-    if placed is None:
+def _on_base(result: SearchResult, of: Name, granted: Granted, patience: int) -> Iterator[Finished]:
+    """A design's network on the base chip with some freedoms, if that is new and may enter the front."""
+    name = Name(of.candidate, True, granted, of.genome)
+    found = placed(result, name)
+    if found is None:
         return
-    on, home = placed
+    on, home = found
     at = None if granted else result.evaluated(on, home)  # the search itself may have come by
-    name = (candidate, True, granted) if at is None else (at, False, ())
+    name = name if at is None else Name(at)
     if name not in result.finished and _may_enter(result, on, home):
         mapped = at is not None and result.feasible[at] and result.levels[at] == MAPPED
         before = result.values[at] if mapped else None if granted else on.evaluate(home[None])[0]
@@ -200,10 +188,11 @@ def _made(
     better = bool((now <= was).all() and (miss[0] <= miss[1]).all()) or not np.isfinite(was).all()
     best = values if better else before
     mapper = EXACT if better else ""
-    candidate, base, granted = name
     fused &= better
-    spread = spread if better and not fused else ""
-    return Finished(candidate, base, _plain(best), _plain(before), mapper, patience, fused, granted, spread)
+    return Finished(
+        name.candidate, name.base, _plain(best), _plain(before), mapper, patience, fused, name.granted,
+        spread if better and not fused else "", name.genome, name.sizes,
+    )  # fmt: skip
 
 
 def stacks_for(phase: Phase, row: NDArray[np.int64]) -> tuple[tuple[Stack, ...], ...]:
@@ -244,14 +233,14 @@ def moved(result: SearchResult) -> Moved | None:
     new, old = goals.costs(values)[:, 0], goals.costs(before)[:, 0]
     names = [name for name in goals.objectives if goals.metrics[name].mapped] or ["edp"]
     column = goals.column[names[0]]
-    own = np.flatnonzero([not d.base for d in done])
+    own = np.flatnonzero([not d.base and d.searched for d in done])
     first, second = np.triu_indices(len(own), 1)
     a, b = own[first], own[second]
     swaps = (np.sign(old[a] - old[b]) * np.sign(new[a] - new[b])) < 0
     return Moved(
         len(done),
-        len(done) - len(own),
-        tuple((before[:, column] / values[:, column])[[not d.granted for d in done]].tolist()),
+        sum(d.base for d in done),
+        tuple((before[:, column] / values[:, column])[[d.searched for d in done]].tolist()),
         done[int(own[np.argmin(old[own])])].candidate,
         int(swaps.sum()),
         len(first),

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from accelsim.cosearch.chips import ChipSpace, FixedChip
+from accelsim.cosearch.finished import Granted, Name
 from accelsim.cosearch.phase import Phase
 from accelsim.hardware.fields import DIMENSIONS
 from accelsim.hardware.freedom import Freedom, freedoms
@@ -23,7 +24,6 @@ from accelsim.network_cost import NetworkMapping
 if TYPE_CHECKING:
     from accelsim.cosearch.result import Found, SearchResult
 
-Granted = tuple[Freedom, ...]
 Genome = NDArray[np.int64]
 
 
@@ -38,17 +38,20 @@ def at_home(phase: Phase, row: Genome) -> Genome | None:
     return np.asarray(home[0])
 
 
-def on_base(result: SearchResult, candidate: int, granted: Granted = ()) -> tuple[Phase, Genome] | None:
-    """A candidate's network on the base chip with these freedoms: a phase to price it in, and a genome.
-
-    None where that is not in the envelope.
-    """
-    phase, row = result.genome(candidate)
+def placed(result: SearchResult, name: Name) -> tuple[Phase, Genome] | None:
+    """A phase to price a design in, and its genome there; None where that is not in the envelope."""
+    phase, row = result.located(name)
+    if not name.base:
+        return phase, row
     home = at_home(phase, row)
-    if home is None or not granted:
+    if home is None or not (name.granted or name.sizes):
         return None if home is None else (phase, home)
     assert isinstance(phase.chips, ChipSpace)
-    chip = result.chip_at_home(granted)
+    if name.sizes:
+        sizes = np.array([name.sizes], np.int64)
+        if result.sized(name.granted).faults(sizes)[0]:
+            return None
+    chip = result.chip_at_home(name.granted, name.sizes)
     if phase.chips.area is not None and chip.area_mm2 > phase.chips.area:
         return None
     on = copy.copy(phase)

@@ -83,7 +83,7 @@ def gains(result: SearchResult, found: Found, design: Sequence[NetworkMapping]) 
     for n, freedom in enumerate(granted, 1):
         free = edp(with_freedoms(base, granted[:n]), networks, searched)
         add("freedom", str(freedom), free, edp(with_freedoms(base, [freedom]), whole, template))
-    if not found.base:
+    if not found.base or found.sizes:
         alone = None if freedoms(base, chip) else edp(chip, whole, template)
         widths = "widths, " if chip.precision_bits != base.precision_bits else ""
         after = edp(chip, networks, searched) if fused else _edp(design, config.weights)

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from accelsim.cosearch.finish import Finished
 from accelsim.cosearch.finish import finish as finish_designs
-from accelsim.cosearch.freed import Granted, on_base
+from accelsim.cosearch.finished import Finished, Name
+from accelsim.cosearch.freed import placed
 from accelsim.cosearch.generation import Generation
 from accelsim.cosearch.goals import columns_of
 from accelsim.cosearch.phase import DRAWS, Phase
@@ -20,7 +20,7 @@ from accelsim.cosearch.result import SearchResult
 from accelsim.cosearch.screen import screened
 from accelsim.cosearch.setup import Setup
 from accelsim.cosearch.strategies.base import Strategy, load_strategy
-from accelsim.cosearch.study import Study
+from accelsim.cosearch.study import Study, versions
 from accelsim.engines.base import Engine
 from accelsim.errors import AccelsimError
 from accelsim.mapping.mapper import Cancel, as_question
@@ -125,8 +125,8 @@ def _replay(study: Study, strategy: Strategy, result: SearchResult) -> int:
         rows = strategy.ask()
         if known.rows.shape != rows.shape or not np.array_equal(known.rows, rows):
             raise AccelsimError(
-                f"study {study.path}: cannot go on as it began: generation {n} comes out otherwise. It was "
-                f"begun with {_words(study.versions)}; resume it with these versions"
+                f"study {study.path}: cannot go on as it began: generation {n} comes out otherwise. "
+                + _other_versions(study.versions)
             )
         result.add(known, strategy.phase)
         strategy.tell(rows, known.values)
@@ -135,29 +135,65 @@ def _replay(study: Study, strategy: Strategy, result: SearchResult) -> int:
 
 def take_finished(study: Study, result: SearchResult) -> None:
     """What is finished already. Raises AccelsimError where it is of candidates or axes that there are not."""
-    able: dict[Granted, bool] = {(): True}
+    able: set[Name] = set()
     for made in study.finished():
-        there = 0 <= made.candidate < len(result)
-        if there and made.granted not in able:
-            able[made.granted] = _grantable(made, result)
-        if not there or not able[made.granted] or (made.granted and not made.base):
+        chip = Name(made.candidate, made.base, made.granted, (), made.sizes)._replace(candidate=0)
+        there = 0 <= made.candidate < len(result) and _known(made, result)
+        if there and made.base and chip not in able and (made.granted or made.sizes):
+            there = _able(made.name, result)
+            able.add(chip)
+        if not there:
             raise AccelsimError(
                 f"study {study.path}: is damaged: a finished design is of no candidate or chip; restore a "
                 "copy or begin a new study"
             )
         result.finish(made)
+    result.near = study.near
 
 
-def _grantable(made: Finished, result: SearchResult) -> bool:
-    """Whether the base chip could have the freedoms of a finished design."""
+def _known(made: Finished, result: SearchResult) -> bool:
+    """Whether the genes of a finished design are some, and within the envelope."""
+    if not made.base and (made.granted or made.sizes):
+        return False
+    if not made.genome:
+        return True
+    phase, row = result.located(made.name)
+    upper = phase.genome.upper
+    fits = len(row) == len(upper) and bool(((row >= 0) & (row <= upper)).all())
+    return fits and (made.base or not phase.chips.faults(phase.genome.split(row[None])[1])[0])
+
+
+def _able(name: Name, result: SearchResult) -> bool:
+    """Whether the base chip could have the freedoms and sizes of a finished design."""
     try:
-        return on_base(result, made.candidate, made.granted) is not None
+        if name.sizes:
+            genes = result.sized(name.granted).genes
+            if len(genes) != len(name.sizes):
+                return False
+            if not all(0 <= x < gene.choices for x, gene in zip(name.sizes, genes, strict=True)):
+                return False
+        return placed(result, name) is not None
     except (AccelsimError, LookupError, StopIteration, ValueError):
         return False
 
 
-def _words(versions: dict[str, str]) -> str:
-    return ", ".join(f"{name} {version}" for name, version in versions.items())
+def _other_versions(begun: dict[str, str]) -> str:
+    """What a study was begun with that is not what runs here, and what to do."""
+    here = versions()
+    other = [name for name, version in begun.items() if here.get(name) != version]
+    export = "what it holds is shown by `study show` and written by `study export`"
+    if not other:
+        all_ = ", ".join(f"{name} {version}" for name, version in begun.items())
+        return (
+            f"It records the versions that run here ({all_}), so that code differs under the same number, "
+            "of accelsim or of a strategy or metric of your own: resume it with the code that began it, or "
+            f"begin a new study; {export}"
+        )
+    old = ", ".join(f"{name} {begun[name]}" for name in other)
+    new = ", ".join(f"{name} {here.get(name, 'none')}" for name in other)
+    return (
+        f"It was begun with {old}, but here runs {new}: resume it with {old}, or begin a new study; {export}"
+    )
 
 
 def generation(strategy: Strategy, setup: Setup) -> Generation | None:

@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 
 from accelsim.accuracy import AccuracySource
 from accelsim.cosearch.apart import half_widths, surely_apart
-from accelsim.cosearch.chips import unsearched
-from accelsim.cosearch.finish import Finished, Name, stacks_for
-from accelsim.cosearch.freed import Granted, on_base
+from accelsim.cosearch.chips import ChipSpace, unsearched
+from accelsim.cosearch.finish import stacks_for
+from accelsim.cosearch.finished import Finished, Granted, Name
+from accelsim.cosearch.freed import placed
 from accelsim.cosearch.generation import Generation
 from accelsim.cosearch.goals import front
 from accelsim.cosearch.phase import Design, Phase, means
@@ -46,6 +47,7 @@ class Found:
     network, hardware  label of the network, and the chip in a few words
     base     on the base chip instead of its own, which the search may not have come by
     granted  freedoms of its own chip that the base chip has here
+    genome, sizes  of a design around a candidate, see `finished.Name`
     mapper   whose mappings the metrics are of, where they are not the search's own
     level    what the metrics are, see `screen.LEVELS`
     """
@@ -61,17 +63,37 @@ class Found:
     mapper: str = ""
     level: str = "mapped"
     granted: Granted = ()
+    genome: tuple[int, ...] = ()
+    sizes: tuple[int, ...] = ()
 
     @property
     def name(self) -> Name:
         """What tells it from other designs."""
-        return self.index, self.base, self.granted
+        return Name(self.index, self.base, self.granted, self.genome, self.sizes)
+
+    @property
+    def evaluated(self) -> bool:
+        """Whether the search came by it, chip and all."""
+        return not self.base and not self.genome
 
     @property
     def where(self) -> str:
         """On which chip, if not its own."""
-        free = f" with {', '.join(map(str, self.granted))}" if self.granted else ""
+        words = [*map(str, self.granted), *(["other sizes"] if self.sizes else [])]
+        free = f" with {', '.join(words)}" if words else ""
         return f"the base chip{free}" if self.base else ""
+
+    @property
+    def called(self) -> str:
+        """Number of the candidate, and what is not its own."""
+        near = f"near {self.index}" if self.genome else str(self.index)
+        return f"{near} on {self.where}" if self.base else near
+
+    @property
+    def marks(self) -> str:
+        """In tables behind its number: b on the base chip, f with freedoms, s with other sizes, n near it."""
+        kinds = (self.base, self.granted, self.sizes, self.genome)
+        return "".join(mark for mark, on in zip("bfsn", kinds, strict=True) if on)
 
 
 class SearchResult(Shown):
@@ -85,8 +107,11 @@ class SearchResult(Shown):
         self.interrupted = False
         self.exhausted = False
         self.finished: dict[Name, Finished] = {}
-        """Designs mapped anew, by candidate, whether it is its network on the base chip, and with what."""
-        self._freed: dict[Granted, Accelerator] = {(): unsearched(setup.base)}
+        """Designs mapped anew, by what tells them apart."""
+        self.near = ""
+        """Around what the last local search looked, see `finish`."""
+        self._freed: dict[tuple[Granted, tuple[int, ...]], Accelerator] = {((), ()): unsearched(setup.base)}
+        self._sized: dict[Granted, ChipSpace] = {}
         self.notes: tuple[str, ...] = ()
         self._apart = False
 
@@ -179,9 +204,9 @@ class SearchResult(Shown):
         With `apart` none that another is better than with a margin, see `accelsim.cosearch.apart`.
         """
         values, feasible = self.values.copy(), self.feasible
-        home = [made for made in self.finished.values() if made.base]
-        for made in self.finished.values():
-            if not made.base:
+        home = [made for name, made in self.finished.items() if made.base or name.near]
+        for name, made in self.finished.items():
+            if not (made.base or name.near):
                 values[made.candidate] = made.values
         more = np.array([made.values for made in home], float).reshape(len(home), values.shape[1])
         meets = np.array([self._meets(made) for made in home], bool)
@@ -196,7 +221,7 @@ class SearchResult(Shown):
         return tuple(found[i] for i in surely_apart(costs[rows], objectives.index("accuracy"), half))
 
     def _meets(self, made: Finished) -> bool:
-        phase, _ = self.genome(made.candidate)
+        phase, _ = self.located(made.name)
         return bool((phase.excess(np.array([made.values], float)) <= 0).all())
 
     @property
@@ -211,19 +236,25 @@ class SearchResult(Shown):
 
     def found(self, index: int) -> Found:
         """Candidate number `index`, as finished if it is."""
-        made = self.finished.get((index, False, ()))
+        made = self.finished.get(Name(index))
         return self._searched(index) if made is None else self._shown(made)
 
     def _shown(self, made: Finished) -> Found:
         plain = self._searched(made.candidate)
         values = [math.nan if value is None else value for value in made.values]
         metrics = dict(zip(self.setup.goals.metrics, values, strict=True))
-        feasible = self._meets(made) if made.base else plain.feasible
+        feasible = self._meets(made) if made.base or made.name.near else plain.feasible
         found = replace(
             plain, metrics=metrics, base=made.base, granted=made.granted, mapper=made.mapper,
-            feasible=feasible, level=LEVELS[MAPPED],
+            feasible=feasible, level=LEVELS[MAPPED], genome=made.genome, sizes=made.sizes,
         )  # fmt: skip
-        return replace(found, hardware=brief(self.chip_at_home(made.granted))) if made.base else found
+        if made.genome:
+            phase, row = self.located(made.name)
+            (network,), (hardware,) = phase.labels(row[None])
+            found = replace(found, network=network, hardware=hardware)
+        if made.base:
+            found = replace(found, hardware=brief(self.chip_at_home(made.granted, made.sizes)))
+        return found
 
     def _searched(self, index: int) -> Found:
         g, row = self._place(index)
@@ -249,6 +280,11 @@ class SearchResult(Shown):
         """The phase of a candidate, and its genome."""
         g, row = self._place(index)
         return self._phases[g], self.generations[g].rows[row]
+
+    def located(self, name: Name) -> tuple[Phase, NDArray[np.int64]]:
+        """The phase of a design, and its genome there; on the base chip, that of its network on some chip."""
+        phase, row = self.genome(name.candidate)
+        return phase, np.array(name.genome, np.int64) if name.genome else row
 
     def evaluated(self, phase: Phase, row: NDArray[np.int64]) -> int | None:
         """The candidate of a phase that is the same as a genome, if there is one."""
@@ -303,17 +339,38 @@ class SearchResult(Shown):
 
     def design(self, found: Found) -> Design:
         """Chip and networks of a candidate."""
-        phase, row = self.genome(found.index)
+        phase, row = self.located(found.name)
         made = phase.design(row)
         if not found.base:
             return made
-        return made._replace(chip=self.chip_at_home(found.granted))
+        return made._replace(chip=self.chip_at_home(found.granted, found.sizes))
 
-    def chip_at_home(self, granted: Granted) -> Accelerator:
-        """The base chip with some freedoms."""
-        if granted not in self._freed:
-            self._freed[granted] = with_freedoms(self._freed[()], granted)
-        return self._freed[granted]
+    def chip_at_home(self, granted: Granted, sizes: tuple[int, ...] = ()) -> Accelerator:
+        """The base chip with some freedoms, and with other sizes if such are given, see `finished.Name`."""
+        if (granted, sizes) not in self._freed:
+            self._freed[granted, sizes] = (
+                self.sized(granted).documented(np.array(sizes, np.int64))
+                if sizes
+                else with_freedoms(self._freed[(), ()], granted)
+            )
+        return self._freed[granted, sizes]
+
+    def sized(self, granted: Granted) -> ChipSpace:
+        """The base chip with some freedoms, its sizes and ports as genes, in the envelope of the search."""
+        if granted not in self._sized:
+            freed = with_freedoms(self.setup.base, granted)
+            self._sized[granted] = ChipSpace(freed, sizes_only=True, key=freed.hash.encode())
+        return self._sized[granted]
+
+    def chips_of(self, name: Name) -> tuple[ChipSpace, NDArray[np.int64]] | None:
+        """The space of chips around a design's, and its genes there; None where no chip is searched."""
+        phase, row = self.located(name)
+        if not isinstance(phase.chips, ChipSpace):
+            return None
+        if not name.base:
+            return phase.chips, phase.genome.split(row[None])[1][0]
+        chips = self.sized(name.granted)
+        return chips, np.array(name.sizes, np.int64) if name.sizes else chips.anchor()
 
     def mappings(self, found: Found, pricer: NetworkPricer | None = None) -> tuple[NetworkMapping, ...]:
         """The mappings that the candidate was priced with, one set a network: found again, same seed.
@@ -327,8 +384,7 @@ class SearchResult(Shown):
                 f"candidate {found.index}: was not mapped, as something known beats what its mappings can be"
             )
         pricer = pricer or self.pricer(found)
-        at_home = on_base(self, found.index, found.granted) if found.base else None
-        phase, row = at_home or self.genome(found.index)
+        phase, row = placed(self, found.name) or self.located(found.name)
         if not found.mapper:
             return tuple(mapped(run, pricer) for run in phase.runs(row))
         design = self.design(found)  # without the genes that mapped it before

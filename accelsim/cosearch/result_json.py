@@ -47,6 +47,7 @@ def result_dict(result: SearchResult) -> dict[str, Any]:
         "front": [
             result.row(found)
             | {"base": found.base, "freedoms": [str(freedom) for freedom in found.granted]}
+            | {"sizes": bool(found.sizes), "near": found.name.near}
             | {"mapper": found.mapper or config.mapper}
             for found in result.front
         ],

@@ -240,7 +240,7 @@ class Setup:
         made.around = self.config.around
         made.fuse, made.stacks = self.config.fuse == "auto", (self.stacks,) if self.stacks else ()
         if self.config.screen and mappings is None and screens(model):
-            made.sketcher = self._sketcher(model)
+            made.sketcher = self.sketcher(model)
         return made
 
     @cached_property
@@ -259,7 +259,7 @@ class Setup:
     def _pricer(self, model: CostModel, *details: Detail) -> NetworkPricer:
         return NetworkPricer(model, self.engine, details=[*(m.layer for m in self.goals.detailed), *details])
 
-    def _sketcher(self, model: CostModel) -> NetworkPricer:
+    def sketcher(self, model: CostModel) -> NetworkPricer:
         """Prices what `model` prices, quickly."""
         if model not in self._sketchers:
             assert isinstance(model, LoopNest)

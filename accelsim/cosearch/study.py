@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from accelsim import files
-from accelsim.cosearch.finish import Finished, read_finished
+from accelsim.cosearch.finished import Finished, read_finished
 from accelsim.cosearch.generation import Generation, digest_of, read_generation
 from accelsim.cosearch.goals import Goals, Record
 from accelsim.cosearch.setup import SearchConfig
@@ -42,17 +42,14 @@ class Study:
     @classmethod
     def create(cls, path: Path | None, config: SearchConfig, evaluations: int) -> Study:
         """A new study. Raises AccelsimError where the file exists or cannot be written."""
-        from accelsim import __version__
-
         if path is not None and path.exists():
             raise AccelsimError(f"study {path}: exists already; resume it or choose another name")
-        versions = {"accelsim": __version__, **_library_versions()}
         metrics = Goals.of(config.objectives, config.limits).records()
         meta = {
             "config": json.dumps(config.to_dict(), sort_keys=True),
             "config_hash": config.hash,
             "evaluations": str(evaluations),
-            "versions": json.dumps(versions),
+            "versions": json.dumps(versions()),
             "metrics": json.dumps([record._asdict() for record in metrics]),
         }
         meta["seal"] = seal(meta, 0, config.hash)
@@ -170,13 +167,24 @@ class Study:
             ) from None
         return out
 
-    def keep(self, made: Finished) -> None:
-        """Add a finished design."""
-        found = [*(item.to_dict() for item in self.finished()), made.to_dict()]
+    def keep(self, *made: Finished, near: str = "") -> None:
+        """Add finished designs, all or none; `near` says around what a local search found them."""
+        self._kept += [json.dumps(item.to_dict()) for item in made]
+        rows = {"finished": f"[{', '.join(self._kept)}]"} | ({"near": near} if near else {})
         with explained(self.path), self._db as db:
             db.execute("BEGIN IMMEDIATE")
-            db.execute("INSERT OR REPLACE INTO meta VALUES ('finished', ?)", (json.dumps(found),))
+            db.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", rows.items())
             reseal(db)
+
+    @cached_property
+    def _kept(self) -> list[str]:
+        """The finished designs of the file, each as JSON."""
+        return [json.dumps(item.to_dict()) for item in self.finished()]
+
+    @property
+    def near(self) -> str:
+        """Around what the last local search looked, "" if none has yet."""
+        return self._meta("near", "")
 
     @cached_property
     def _has_levels(self) -> bool:
@@ -255,12 +263,15 @@ class Study:
             reseal(db)
 
 
-def _library_versions() -> dict[str, str]:
+def versions() -> dict[str, str]:
+    """Versions that run here, of accelsim, Python and the libraries that a search depends on."""
     from importlib.metadata import version
     from platform import python_version
 
+    from accelsim import __version__
+
     names = ("numpy", "numba", "pymoo", "cma")
-    return {"python": python_version(), **{name: version(name) for name in names}}
+    return {"accelsim": __version__, "python": python_version(), **{name: version(name) for name in names}}
 
 
 def summary(study: Study) -> dict[str, Any]:

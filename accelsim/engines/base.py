@@ -77,7 +77,7 @@ class Engine(ABC):
         """Free the workers."""
 
     def abandon(self) -> None:  # noqa: B027 (nothing, for most)
-        """Leave, without waiting for what is being done; workers may end with this process only."""
+        """Leave, without waiting for what is being done; another call of `map` may start workers anew."""
 
     def __enter__(self) -> Engine:
         return self

@@ -6,7 +6,8 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any
@@ -39,11 +40,13 @@ class ProcessEngine(Engine):
     def __init__(self, workers: int = 1) -> None:
         self.workers = workers
         self._pool: ProcessPoolExecutor | None = None
+        self._left = 0  # times that it was abandoned
+        self._dying: ProcessPoolExecutor | None = None
 
     def map(self, function: Callable[[T], R], chunks: Sequence[T]) -> list[R]:
-        """See `Engine.map`. Raises AccelsimError if workers keep dying."""
+        """See `Engine.map`. Raises AccelsimError if workers keep dying, or were abandoned meanwhile."""
         results: dict[int, R] = {}
-        failures = 0
+        failures, left = 0, self._left
         while len(results) < len(chunks):
             before = len(results)
             futures: dict[int, Future[Any]] = {}
@@ -59,7 +62,7 @@ class ProcessEngine(Engine):
                 for i, future in futures.items():
                     if future.done() and not future.cancelled() and future.exception() is None:
                         results[i] = future.result()
-                self.close()
+                self._end_broken(left)
                 failures = failures + 1 if len(results) == before else 0
                 if failures == TRIES:
                     raise AccelsimError(
@@ -67,6 +70,34 @@ class ProcessEngine(Engine):
                         "is there enough memory? try fewer workers"
                     ) from None
         return [results[i] for i in range(len(chunks))]
+
+    def stream(self, function: Callable[[T], R], chunks: Sequence[T]) -> Iterator[R]:
+        """See `Engine.stream`. Raises AccelsimError as `map` does."""
+        left, begun, done = self._left, 0, 0
+        waiting: deque[Future[R]] = deque()
+        try:
+            while done < len(chunks):
+                try:
+                    with deaf():
+                        while begun < len(chunks) and len(waiting) < 4 * self.workers:
+                            waiting.append(self._started().submit(function, chunks[begun]))
+                            begun += 1
+                    found = [waiting.popleft().result()]
+                except BrokenProcessPool:
+                    self._end_broken(left)
+                    waiting.clear()
+                    found = self.map(function, chunks[done:begun])
+                done += len(found)
+                yield from found
+        finally:
+            for future in waiting:
+                future.cancel()
+
+    def _end_broken(self, left: int) -> None:
+        """Make way for another pool. Raises AccelsimError if it was abandoned since it was so `left`."""
+        if self._left != left:
+            raise AccelsimError("engine processes: its workers were abandoned")
+        self.close()
 
     def _started(self) -> ProcessPoolExecutor:
         if self._pool is None:
@@ -81,6 +112,12 @@ class ProcessEngine(Engine):
             self._pool = None
 
     def abandon(self) -> None:
-        """See `Engine.abandon`."""
-        if self._pool is not None:
-            self._pool.shutdown(wait=False, cancel_futures=True)
+        """See `Engine.abandon`. Workers end at once: a program would wait for them at its end."""
+        pool, self._pool = self._pool, None
+        self._left += 1
+        self._dying = pool  # it cancels what waits, while somebody holds it
+        if pool is not None:
+            workers = list((pool._processes or {}).values())
+            pool.shutdown(wait=False, cancel_futures=True)
+            for worker in workers:
+                worker.kill()

@@ -14,12 +14,12 @@ from accelsim.report.search import describe, ran
 def study_page(result: SearchResult, *, designs: int = 8, live: bool = False) -> dict[str, Any]:
     """The page of a search; `designs` of its front, evenly spaced, are mapped again and drawn in detail.
 
-    Its rows are the candidates, then what the front has on the base chip instead of a candidate's own.
+    Its rows are the candidates, then what the front has beside them: on the base chip, or around a candidate.
     """
     rows = result.to_rows()
     if not rows:
         return _empty(result, live)
-    home = [found for found in result.front if found.base]
+    home = [found for found in result.front if not found.evaluated]
     place = {found.name: len(rows) + i for i, found in enumerate(home)}
     front = [place.get(found.name, found.index) for found in result.front]
     rows += [result.row(found) for found in home]
@@ -45,7 +45,7 @@ def study_page(result: SearchResult, *, designs: int = 8, live: bool = False) ->
         "columns": columns,
         "rows": [[_plain(row[name]) for name in names] for row in rows],
         "candidates": len(rows) - len(home),
-        "names": {place[found.name]: f"{found.index} on {found.where}" for found in home},
+        "names": {place[found.name]: found.called for found in home},
         "front": front,
         "objectives": [metric[name] for name in goals.objectives],
         "maximise": [metric[name] for name in metric if metrics[name].maximise],
@@ -81,7 +81,7 @@ def _design(result: SearchResult, found: Found, metric: dict[str, str]) -> dict[
     design = result.design(found)
     costs = [mapped.cost.to_dict() for mapped in result.mappings(found)]
     return {
-        "title": f"Design {found.index}{f' on {found.where}' if found.base else ''}: {design.label}",
+        "title": f"Design {found.called}: {design.label}",
         "figures": {metric[name]: _plain(value) for name, value in found.metrics.items()},
         "chip": describe(design.chip),
         "costs": [cost_data(cost, i) for i, cost in enumerate(costs)],

@@ -15,6 +15,9 @@ from accelsim.errors import AccelsimError, nearest
 TAGS = ("~number", "~object", "~one", "~ports", "~list")
 """Marks in pydantic's locations that are no keys of the file; see `memory`."""
 
+UNITS = {"": 1, "B": 1, "kB": 1000, "MB": 10**6, "GB": 10**9, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
+"""Bytes of each unit of size."""
+
 _RULES = {
     "missing": "is missing",
     "literal_error": "must be {expected}",
@@ -79,8 +82,11 @@ def shown(value: object) -> str:
 
 
 def but_got(rule: str, value: object) -> str:
-    """The rule with the value that broke it."""
-    return f"{rule}, but got {shown(value)}"
+    """The rule with the value that broke it; a size with a unit is told in bytes too."""
+    size = re.fullmatch(r"(\d{1,12})\s*([kKMG]i?B)", value if isinstance(value, str) else "")
+    told = size is not None and size[2] in UNITS and "bytes" in rule
+    plain = f", which is {int(size[1]) * UNITS[size[2]]}" if told and size else ""
+    return f"{rule}, but got {shown(value)}{plain}"
 
 
 def from_pydantic(error: ValidationError, model: type[BaseModel]) -> list[Fault]:

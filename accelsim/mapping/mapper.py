@@ -34,7 +34,8 @@ Cancel = Callable[[], bool] | Event
 Status = Literal["done", "budget", "cancelled", "optimal"]
 
 
-def _never() -> bool:
+def never() -> bool:
+    """Not cancelled."""
     return False
 
 
@@ -63,7 +64,7 @@ class Task:
     seed: int = 0
     resident: str = ""
     reserved_bits: NDArray[np.float64] | None = field(default=None, compare=False)
-    cancelled: Callable[[], bool] = _never
+    cancelled: Callable[[], bool] = never
     seconds: float | None = None
     tiles: Tiles = "all"
     start: Literal["template", "none"] = "template"
@@ -350,7 +351,7 @@ def check_options(
 def as_question(cancel: Cancel | None) -> Callable[[], bool]:
     """A function that tells whether to stop."""
     if cancel is None:
-        return _never
+        return never
     return cancel.is_set if isinstance(cancel, Event) else cancel
 
 

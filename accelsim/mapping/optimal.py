@@ -19,7 +19,7 @@ from accelsim.hardware.holding import ways_for
 from accelsim.mapping.certificate import Front, OptimalResult
 from accelsim.mapping.cost import price_mapping
 from accelsim.mapping.genetic import GeneticMapper
-from accelsim.mapping.mapper import DEFAULT_BUDGET, Mapper, MappingResult, Status, Task
+from accelsim.mapping.mapper import DEFAULT_BUDGET, Mapper, MappingResult, Status, Task, never
 from accelsim.mapping.mapspace import MapSpace
 from accelsim.mapping.optimal_search import Search
 from accelsim.mapping.optimal_space import Tiles
@@ -165,7 +165,8 @@ class OptimalMapper(Mapper):
         search.begin(way, start)
         most = self.patience if task.seconds is None and task.budget is None else None
         left = None if task.budget is None else task.budget - spent
-        status = search.run(task.seconds, most, left, task.cancelled)
+        cancelled = None if task.cancelled is never else task.cancelled  # spares a thread that asks
+        status = search.run(task.seconds, most, left, cancelled)
         found = search.result(status == "optimal")
         assert found is not None  # it begins at the start
         sure = found.certificate

@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from accelsim import __version__
 from accelsim.errors import AccelsimError
 from accelsim.hardware import Accelerator, load_hardware
 from accelsim.json_text import format_json, read_json
@@ -75,8 +76,9 @@ class Manifest:
             if data["contract"] != CONTRACT:
                 raise AccelsimError(
                     f"{path}: tables of version {data['contract']!r:.40} of the cost model's contract, but "
-                    f"this accelsim has {CONTRACT}; use accelsim {data['accelsim']!s:.40}, or make them anew "
-                    "with `accelsim nacos build`"
+                    f"this accelsim, {__version__}, has {CONTRACT}; they were made by accelsim "
+                    f"{data['accelsim']!s:.40}: use that code, or make them anew with `accelsim "
+                    "nacos build`"
                 )
             if data["percents"] != list(PERCENTS):
                 raise AccelsimError(f"{path}: percents must be {list(PERCENTS)}")

@@ -8,12 +8,13 @@ and the chip's overhead of an inference comes on top.
 
 from __future__ import annotations
 
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +39,11 @@ CHUNKS_PER_WORKER = 16
 
 MOST_KNOWN = 100_000
 """Answers of each kind that a pricer remembers before it forgets them all."""
+
+LOOK_S = 0.1
+"""Seconds between two looks at whether to stop, while workers that hear of nothing are at work."""
+
+T = TypeVar("T")
 
 Progress = Callable[[int, int], None]
 
@@ -282,21 +288,50 @@ class NetworkPricer:
         size = max(1, -(-len(asks) // (CHUNKS_PER_WORKER * self.engine.workers)))
         chunks = [asks[i : i + size] for i in range(0, len(asks), size)]
         began = time.perf_counter()
-        found = self.engine.map(partial(price, **self._cancel()), chunks)
+        columns = self._heard(lambda: self.engine.map(partial(price, **self._cancel()), chunks))
+        found = columns[0] if columns else [price(chunk, cancelled=self.cancelled) for chunk in chunks]
         self.tally.seconds += time.perf_counter() - began
         self.tally.pairs += len(asks)
         return [np.concatenate(column) for column in zip(*found)]
 
     def _mapped(self, asks: list[Ask]) -> Iterator[MappingResult | None]:
         """The mapping of each ask, in their order, as they come."""
-        done = 0
-        for result in self.engine.stream(partial(self.model.mapping, **self._cancel()), asks):
-            yield result
-            done += 1
-            if self.cancelled() and not self.engine.shares_memory:
-                break  # the workers cannot hear of it; what is left ends at once here
-        for ask in asks[done:]:
-            yield self.model.mapping(ask, self.cancelled)
+        found = iter(self.engine.stream(partial(self.model.mapping, **self._cancel()), asks))
+        for done in range(len(asks)):
+            result = self._heard(lambda: next(found))
+            if not result:
+                for ask in asks[done:]:
+                    yield self.model.mapping(ask, self.cancelled)
+                return
+            yield result[0]
+
+    def _heard(self, work: Callable[[], T]) -> list[T]:
+        """[what `work` returns], or [] once a stop was asked for: workers that cannot hear of it are left at
+        once, and what they were at is answered here.
+        """  # fmt: skip
+        if self.engine.shares_memory or self.cancelled is never:
+            return [work()]
+        out: list[T] = []
+        faults: list[BaseException] = []
+        ended = threading.Event()
+
+        def run() -> None:
+            try:
+                out.append(work())
+            except BaseException as fault:
+                faults.append(fault)
+            finally:
+                ended.set()
+
+        threading.Thread(target=run, daemon=True).start()
+        while not ended.wait(LOOK_S):
+            if self.cancelled():
+                self.engine.abandon()
+                self.engine = ThreadEngine()
+                return []
+        if faults:
+            raise faults[0]
+        return out
 
     def _cancel(self) -> dict[str, Any]:
         """How a worker asks whether to stop, where it can."""

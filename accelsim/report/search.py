@@ -116,13 +116,21 @@ def finished_lines(result: SearchResult) -> list[str]:
             f"of {found.pairs} pairs of them {found.swaps} changed their order by {goals.objectives[0]}; "
             f"the best is {'the same' if same else f'another, it was {found.best_before}'}"
         )
-    home = [found for found in result.front if found.base]
+    home = [found for found in result.front if found.base and not found.sizes]
     if own := sum(not found.granted for found in home):
         lines.append(f"{own} of the front are the base chip itself, which no chip found improves on there")
     if freed := len(home) - sum(not found.granted for found in home):
         lines.append(
             f"{freed} of the front are the base chip with freedoms of a design (bf), whose sizes and ports "
             "cost more than they gain there"
+        )
+    if sized := sum(bool(found.sizes) for found in result.front):
+        lines.append(
+            f"{sized} of the front are the base chip with other sizes or ports (s), for less {metric}"
+        )
+    if near := sum(found.name.near for found in result.front):
+        lines.append(
+            f"{near} of the front were found by a local search around finished designs: networks (n) or sizes"
         )
     return lines
 
@@ -192,7 +200,7 @@ def front_table(result: SearchResult) -> Grid:
     for i in shown:
         found = front[i]
         table.add_row(
-            f"{found.index}{'b' if found.base else ''}{'f' if found.granted else ''}",
+            f"{found.index}{found.marks}",
             *(_cell(metrics[name], found.metrics[name]) for name in known),
             found.hardware,
             *([found.network.partition(":")[2] or found.network] if several else []),
@@ -223,7 +231,7 @@ def design_parts(result: SearchResult, found: Found) -> list[RenderableType]:
     """One design: the chip drawn, beside the base chip, its energy, its most expensive layer's loop nest."""
     design = result.design(found)
     on_base = f" on {result.setup.base.name} itself" if found.base else ""
-    if found.granted:
+    if found.granted or found.sizes:
         on_base = f" on {found.where}"
     mapped = result.mappings(found)
     parts: list[RenderableType] = [

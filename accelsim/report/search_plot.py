@@ -25,7 +25,7 @@ def result_figure(result: SearchResult) -> Figure:
     best = result.best
     if best is None:
         raise AccelsimError("plot: no candidate meets the limits, so there is nothing to draw")
-    own = [found.index for found in result.front if not found.base]
+    own = [found.index for found in result.front if found.evaluated]
     others = np.setdiff1d(np.flatnonzero(result.feasible), own)
 
     def column(name: str) -> NDArray[np.float64]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from accelsim.errors import AccelsimError, nearest
-from accelsim.files import check_writable, write_whole
+from accelsim.files import check_suffix, write_whole
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -211,12 +211,7 @@ def layer_ticks(axis: Axes, names: Sequence[str]) -> None:
 
 def check_path(path: Path) -> Path:
     """The path, if a figure can be written there. Raises AccelsimError for its suffix or folder."""
-    suffix = path.suffix.lower()
-    if suffix not in FORMATS:
-        raise AccelsimError(
-            f"{path}: the suffix must be one of {', '.join(FORMATS)}{nearest(suffix, FORMATS)}"
-        )
-    check_writable(path)
+    check_suffix(path, FORMATS)
     return path
 
 

@@ -48,6 +48,8 @@ def schema() -> Schema:
         "hardware": said("The chip in a few words.", TEXT),
         "base": said("On the base chip itself.", {"type": "boolean"}),
         "freedoms": said("That the base chip has here, of the candidate's own chip.", items(TEXT)),
+        "sizes": said("The base chip has other sizes or ports here.", {"type": "boolean"}),
+        "near": said("Found by a local search around the candidate.", {"type": "boolean"}),
         "mapper": said("Whose mappings the figures are of.", TEXT),
     }
     found: Schema = {
@@ -120,6 +122,8 @@ def design() -> Schema:
         "candidate": whole(0),
         "base": {"type": "boolean"},
         "freedoms": items(TEXT),
+        "sizes": {"type": "boolean"},
+        "near": {"type": "boolean"},
         "mapper": TEXT,
         "metrics": table(NUMBER_OR_NULL),
         "hardware": said("File beside this one.", TEXT),

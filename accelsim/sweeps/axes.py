@@ -12,9 +12,7 @@ import numpy as np
 
 from accelsim.arguments import as_list, wrong
 from accelsim.errors import AccelsimError
-
-UNITS = {"": 1, "B": 1, "kB": 1000, "MB": 10**6, "GB": 10**9, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
-"""What may stand behind a number."""
+from accelsim.hardware.faults import UNITS
 
 SYMBOLS = {
     "bytes": "B", "bits": "bit", "pj": "pJ", "mhz": "MHz", "nm": "nm", "us": "us", "mw": "mW", "mm2": "mm2",

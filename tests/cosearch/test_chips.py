@@ -371,7 +371,7 @@ def test_the_fixed_chip() -> None:
 @pytest.mark.parametrize(
     ("search", "words"),
     [
-        (None, ["Example", "search", "accelsim docs hardware", "fix the hardware"]),
+        (None, ["Example", "search", "accelsim docs hardware", "--fix hardware"]),
         ({}, ["names nothing to vary", "array, buffers, bandwidths or precision"]),
         ({"max_pes": 10}, ["names nothing to vary"]),
         ({"max_pes": 4, "array": {"memory": "buffer", "max_size": 8}}, ["search.max_pes", "8 MACs", "is 4"]),

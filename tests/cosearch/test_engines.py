@@ -82,6 +82,8 @@ class TestEveryEngine:
         assert engine.map(double, range(12)) == list(range(0, 24, 2))
         assert engine.map(double, []) == []
         assert engine.map(double, [7]) == [14]
+        assert list(engine.stream(double, range(12))) == list(range(0, 24, 2))
+        assert list(engine.stream(double, [])) == []
 
     def test_exceptions_are_raised_here_and_the_engine_goes_on(self, engine) -> None:
         with pytest.raises(ValueError, match="chunk 2 is bad"):
@@ -96,6 +98,9 @@ class TestEveryEngine:
         assert engine.map(die_once, chunks) == list(range(8))
         assert marker.exists()
         assert engine.map(double, range(4)) == [0, 2, 4, 6]
+        marker.unlink()
+        assert list(engine.stream(die_once, [*chunks, *chunks])) == [*range(8), *range(8)]
+        assert marker.exists()
 
     def test_arrays_come_back_bit_for_bit(self, engine) -> None:
         chunks = [np.array([np.nan, np.inf, -0.0, 0.1 * i]) for i in range(5)]
@@ -313,3 +318,25 @@ def test_an_interrupt_leaves_no_queue_to_the_workers() -> None:
         raise KeyboardInterrupt
     with pytest.raises(CancelledError):
         waiting[-1].result(30)
+
+
+@pytest.mark.parametrize("name", ["processes", "dask"])
+@pytest.mark.parametrize("fuse", ["none", "auto"])
+def test_a_stop_does_not_wait_for_workers_that_cannot_hear_of_it(name, fuse) -> None:
+    """Minutes of work end with the best so far, no worse than the template, and the engine works again."""
+    stop = threading.Event()
+    with load_engine(name, 2) as engine:
+        engine.map(double, range(2))
+        timer = threading.Timer(2.0, stop.set)
+        timer.start()
+        began = time.monotonic()
+        found = accelsim.map_network(
+            "eyeriss", "lenet5", budget=3_000_000, engine=engine, cancel=stop, fuse=fuse
+        )
+        assert time.monotonic() - began < 60
+        timer.join()
+        assert fuse == "auto" or "cancelled" in {result.status for result in found.results}
+        template = accelsim.map_network("eyeriss", "lenet5", "template", fuse="none")
+        assert found.cost.edp_js <= template.cost.edp_js
+        if name == "processes":
+            assert engine.map(double, range(4)) == [0, 2, 4, 6]

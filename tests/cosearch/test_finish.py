@@ -15,7 +15,8 @@ import pytest
 import accelsim
 from accelsim import AccelsimError
 from accelsim.cosearch.export import design_files, export
-from accelsim.cosearch.finish import EXACT, LEAST, Finished, moved
+from accelsim.cosearch.finish import EXACT, LEAST, moved
+from accelsim.cosearch.finished import Finished, Name
 from accelsim.cosearch.freed import at_home, extended, spread_dims
 from accelsim.cosearch.gains import gains
 from accelsim.cosearch.run import resume
@@ -53,14 +54,15 @@ def done(tmp_path_factory):
 def test_the_search_itself_is_the_same(plain, done) -> None:
     assert same(plain, done)
     assert not plain.finished
-    assert len([made for made in done.finished.values() if not made.base]) >= LEAST
+    assert len([name for name in done.finished if name == Name(name.candidate)]) >= LEAST
 
 
 def test_no_design_gets_worse_and_some_get_better(plain, done) -> None:
     column = plain.setup.goals.column["edp"]
-    for (candidate, base, _), made in done.finished.items():
+    for name, made in done.finished.items():
         assert made.values[column] <= made.before[column]
-        if not base:
+        candidate = name.candidate
+        if name == Name(candidate):
             assert made.before[column] == plain.values[candidate, column]
     assert done.best.metrics["edp"] <= plain.best.metrics["edp"]
     assert max(moved(done).gains) > 1.0
@@ -70,8 +72,8 @@ def test_mappings_and_exports_price_to_what_is_reported(done) -> None:
     best = done.best
     assert best.mapper == EXACT
     files = json.loads(json.dumps(design_files(done, best)))
-    assert not best.granted
-    stem = f"design_{best.index:05d}" + ("_base" if best.base else "")
+    (stem,) = (name.removesuffix(".hardware.json") for name in files if name.endswith(".hardware.json"))
+    assert stem.startswith(f"design_{best.index:05d}")
     assert files[f"{stem}.json"]["mapper"] == EXACT
     network = accelsim.Network.from_dict(files[f"{stem}.network.json"])
     cost = accelsim.evaluate(files[f"{stem}.hardware.json"], network, files[f"{stem}.mapping.json"])
@@ -145,14 +147,16 @@ def test_a_base_with_freedoms_is_a_design_like_any(freed, tmp_path) -> None:
     told = json.loads(file.read_text())
     assert told["freedoms"] == [str(freedom) for freedom in best.granted]
     chip = accelsim.load_hardware(folder / f"{stem}.hardware.json")
-    assert chip.hash == told["hardware_hash"] == with_freedoms(freed.setup.base, best.granted).hash
+    assert chip.hash == told["hardware_hash"]
+    assert freedoms(freed.setup.base, chip) == best.granted
+    assert told["sizes"] == row["sizes"] == bool(best.sizes)
     network = accelsim.load_network(folder / f"{stem}.network.json")
     cost = accelsim.evaluate(chip, network, json.loads((folder / f"{stem}.mapping.json").read_text()))
     assert cost.edp_js == best.metrics["edp"]
     page = study_page(again)
     at = page["front"][0]
     assert at >= page["candidates"]
-    assert page["names"][at] == f"{best.index} on {best.where}"
+    assert page["names"][at] == best.called
     assert page["designs"][at]["figures"]["edp_js"] == best.metrics["edp"]
 
 
@@ -175,8 +179,8 @@ def test_what_it_is_told(freed) -> None:
     console = Console(width=160, record=True)
     console.print(search_report(freed))
     text = console.export_text()
-    assert f"{freed.best.index}bf" in text
-    assert "the base chip with freedoms of a design" in text
+    assert f"{freed.best.index}bf{'s' if freed.best.sizes else ''}" in text
+    assert ("with other sizes or ports (s)" in text) == bool(freed.best.sizes)
     assert str(freed.best.granted[0]) in text
 
 
@@ -197,7 +201,7 @@ def test_freedoms_that_the_base_chip_cannot_have_are_refused(freed, tmp_path) ->
 def test_a_tight_area_keeps_freedoms_out(freed) -> None:
     """Where multiplexers take area, which a base at its limit has none left for."""
     best = freed.best
-    chip = freed.design(best).chip
+    chip = with_freedoms(freed.setup.base, best.granted)
     room = (freed.setup.base.area_mm2 + chip.area_mm2) / 2
     assert freed.setup.base.area_mm2 < room < chip.area_mm2
     data = copy.deepcopy(INVENTED)
@@ -324,7 +328,7 @@ def test_the_base_chip_keeps_the_searchs_mappings_where_these_are_better(options
     assert home is not None
     values = tuple(None if v != v else v for v in phase.evaluate(home[None])[0].tolist())
     found.finish(Finished(index, True, values, values, "", 3))
-    item = found._shown(found.finished[index, True, ()])
+    item = found._shown(found.finished[Name(index, True)])
     (mapped,) = found.mappings(item)
     assert mapped.cost.latency_s == pytest.approx(item.metrics["latency"], rel=1e-12)
     assert mapped.cost.energy_pj * 1e-12 == pytest.approx(item.metrics["energy"], rel=1e-12)

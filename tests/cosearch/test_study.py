@@ -555,12 +555,30 @@ def test_a_study_of_another_search(study, capsys) -> None:
     assert study.read_bytes() == before
 
 
-def test_other_libraries_that_search_differently(study, monkeypatch) -> None:
+@pytest.mark.parametrize(
+    ("running", "said"),
+    [
+        ("0.1.0", "It records the versions that run here (accelsim 0.1.0, python"),
+        (
+            "0.9.7",
+            "It was begun with accelsim 0.1.0, but here runs accelsim 0.9.7: resume it with accelsim 0.1.0",
+        ),
+    ],
+)
+def test_other_code_that_searches_differently(running, said, study, monkeypatch, capsys) -> None:
+    """The message names the version that the study records where it is another one."""
+    begun = Study.open(study)
+    assert begun.versions["accelsim"] == "0.1.0"
+    begun.close()
+    monkeypatch.setattr("accelsim.__version__", running)
     monkeypatch.setattr("accelsim.cosearch.optimisers.nsga2.Nsga2.crossed", 0.3)
     with pytest.raises(AccelsimError) as fault:
         resume(study, 32)
     assert "cannot go on as it began: generation" in str(fault.value)
-    assert "pymoo" in str(fault.value)
+    assert said in str(fault.value)
+    assert ("pymoo" in str(fault.value)) == (running == "0.1.0")
+    assert "begin a new study" in str(fault.value)
+    assert run(capsys, "study", "show", str(study))[0] == 0  # as it says
 
 
 def test_a_study_without_a_generation(tmp_path, capsys) -> None:

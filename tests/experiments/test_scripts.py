@@ -32,6 +32,7 @@ FILES = {
     "nacos_flows": {"listed.csv", "device.csv"},
     "optimisers": {"listed.csv"},
     "screening": {"screening.csv"},
+    "near_optimum": {"near_optimum.csv"},
     "search_evidence": {"optimisers.csv", "strategies.csv", "small_space.csv"},
 }
 

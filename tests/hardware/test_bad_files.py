@@ -40,6 +40,7 @@ RENAMED = (
     "@dataflow.axes.GLB: no|@dataflow.orders.GLB: no|@search.array.memory: no|@search.buffers.GLB: no"
     "|@search.bandwidths.GLB: no"
 )
+SIZE = "must be a whole number of bytes, null, or an object with one for each of W, I, O"
 ONE_FAULT: list[tuple[str, Any, str | None]] = [
     # keys
     ("clock", 5, "unknown key; did you mean 'clock_mhz'?"),
@@ -76,6 +77,8 @@ ONE_FAULT: list[tuple[str, Any, str | None]] = [
     ("memories.1.size_bytes", 2**53, "must be a whole number <= 9007199254740991 (2^53 - 1)"),
     ("memories.1.size_bytes", 10**400, "must be a whole number <= 9007199254740991"),
     ("memories.1.size_bytes", "1 kB", "must be a whole number of bytes, null, or an object"),
+    ("memories.1.size_bytes", "512KiB", f'{SIZE}, but got "512KiB", which is 524288'),
+    ("memories.1.size_bytes", "2 MB", f'{SIZE}, but got "2 MB", which is 2000000'),
     ("memories.2.size_bytes.W", 0.5, "must be a whole number >= 1, but got 0.5"),
     ("memories.0.bandwidth", 0, "must be a number from 1e-06 to 1e+12, but got 0"),
     ("memories.0.bandwidth", [], 'must be a number of bytes per cycle, null, an object {"read", "write"}'),

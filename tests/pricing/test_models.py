@@ -43,6 +43,15 @@ class TestCostModel:
             for together, one in zip(all_, model.price([ask]), strict=True):
                 assert np.array_equal(one, together[i : i + 1], equal_nan=True)
 
+    def test_after_a_stop_the_first_mapping_is_the_answer(self, model: CostModel) -> None:
+        """A kernel that maps many layers at once hears of no stop on its way, so it is not to search."""
+        template = load_model(model.name, Way.of("template"))
+        stopped, first = (one.price(asks(model), cancelled=lambda: True) for one in (model, template))
+        if model.name == "accelsim" and model.way.mapper.name in ("genetic", "random", "template"):
+            assert np.array_equal(stopped.latency_cycles, first.latency_cycles)
+            assert np.array_equal(stopped.evaluations, first.evaluations)
+        assert np.isfinite(stopped.latency_cycles).all()
+
     def test_mappings_cost_what_was_priced(self, model: CostModel) -> None:
         found = model.price(asks(model))
         if type(model).mapping is CostModel.mapping:

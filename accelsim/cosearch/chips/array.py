@@ -164,6 +164,14 @@ class ArrayGenes:
                 row[2 + a] = round((SHARES - 1) * log(size) / log(left))
                 left /= size
 
+    def with_lengths(self, row: NDArray[np.int64], lengths: Sequence[int]) -> NDArray[np.int64]:
+        """The row with its axes as long as that, where genes can say it."""
+        out = row.copy()
+        most = self.genes[1].choices
+        out[1] = min(most, max(1, -(-prod(lengths) * self.rest // self.strides.pes))) - 1
+        self._share_out(out, lengths)
+        return out
+
     def divided(self, anchor: NDArray[np.int64]) -> list[NDArray[np.int64]]:
         """Genomes like the anchor's, but with a second or fourth of an axis's length in one of its own."""
         sizes = [axis.size for axis in self.own]

@@ -29,15 +29,16 @@ class ChipSpace:
 
     Genes of the parts that the section names: of the array, of buffers and bandwidths, and `precision`,
     narrow ones first. With `sizes_only` the base's axes, the dimensions they carry and its loop orders stay.
+    `key` tells its chips from those of other spaces that are priced beside them.
     """
 
-    def __init__(self, base: Accelerator, sizes_only: bool = False) -> None:
+    def __init__(self, base: Accelerator, sizes_only: bool = False, key: bytes = b"") -> None:
         if base.search is None:
             raise AccelsimError(
                 f"{base.name}: has no `search` section, so its parts have no ranges to search in; add one "
                 "(`accelsim docs hardware#searching-it` shows a whole one) or search with `--fix hardware`"
             )
-        self.base = base
+        self.base, self.key = base, key
         names = [memory.name for memory in base.memories]
         section = base.search.model_copy(  # genes in the order of the memories, however they are listed
             update={
@@ -110,7 +111,7 @@ class ChipSpace:
 
     def keys(self, rows: Genomes) -> list[bytes]:
         """[n] equal keys are equal chips."""
-        return [row.tobytes() for row in self.canonical(rows)]
+        return [self.key + row.tobytes() for row in self.canonical(rows)]
 
     def accelerators(self, rows: Genomes) -> list[Accelerator]:
         """[n] chips, without the sources of their numbers; kept for the next time."""

@@ -11,14 +11,10 @@ from numpy.typing import NDArray
 
 from accelsim.errors import AccelsimError
 from accelsim.mapping.mapper import MappingResult
+from accelsim.mapping.mapper import never as never
 from accelsim.names import Registry
 from accelsim.pricing.ask import Answers, Ask, Pieces
 from accelsim.pricing.way import Way
-
-
-def never() -> bool:
-    """Not cancelled."""
-    return False
 
 
 class CostModel(ABC):

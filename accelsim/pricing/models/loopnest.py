@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,7 +43,7 @@ class LoopNest(CostModel):
         out = Answers.empty(len(asks))
         free = [i for i, ask in enumerate(asks) if ask.schedule is None]
         if free:
-            found = self.way.mapper.batch_ways([self._task(asks[i], cancelled) for i in free])
+            found = self.way.mapper.batch_ways(self._tasks([asks[i] for i in free], cancelled))
             for column, figures in zip(out, np.asarray(found).T, strict=True):
                 column[free] = figures
         coded = [i for i, ask in enumerate(asks) if isinstance(ask.schedule, np.ndarray)]
@@ -61,7 +61,7 @@ class LoopNest(CostModel):
 
     def pieces(self, asks: Sequence[Ask], cancelled: Callable[[], bool] = never) -> Pieces:
         """See `CostModel.pieces`; asks have no schedules."""
-        figures, busy = self.way.mapper.busy_ways([self._task(ask, cancelled) for ask in asks])
+        figures, busy = self.way.mapper.busy_ways(self._tasks(asks, cancelled))
         return Pieces(figures[:, 0], figures[:, 1], busy, figures[:, 2])
 
     def bounds(self, asks: Sequence[Ask]) -> NDArray[np.float64]:
@@ -75,6 +75,11 @@ class LoopNest(CostModel):
         if ask.schedule is not None:
             return vectors.mapping(ask, self.way.objective)
         return self.way.mapper.map_ways(self._task(ask, cancelled))
+
+    def _tasks(self, asks: Sequence[Ask], cancelled: Callable[[], bool]) -> list[Task]:
+        """Tasks of one call, which a mapper may do in one kernel that hears of no stop."""
+        tasks = [self._task(ask, cancelled) for ask in asks]
+        return [replace(task, budget=1) for task in tasks] if cancelled() else tasks
 
     def _task(self, ask: Ask, cancelled: Callable[[], bool]) -> Task:
         way = self.way

@@ -1,0 +1,240 @@
+"""The local search around finished designs: what it tries, that it ends where nothing near is better."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from math import prod
+
+import numpy as np
+import pytest
+
+import accelsim
+from accelsim import AccelsimError
+from accelsim.cosearch import finish as finishing
+from accelsim.cosearch.chips import ChipSpace
+from accelsim.cosearch.exact import listed_front
+from accelsim.cosearch.export import design_files
+from accelsim.cosearch.finished import Name
+from accelsim.cosearch.gains import gains
+from accelsim.cosearch.genes import PartGene
+from accelsim.cosearch.moves import chip_moves, network_moves
+from accelsim.cosearch.near import spot
+from accelsim.cosearch.run import load_study, resume
+from accelsim.cosearch.study import Study
+from accelsim.cosearch.sums import proposed
+from accelsim.hardware import load_hardware
+from accelsim.pricing.network import Run
+from tests.cosearch.small import SUBNETS, TINY, same, tiny
+
+FINISH = 300
+SEARCHED = [name for name in accelsim.hardware_names() if load_hardware(name).search is not None]
+OPTIONS = SUBNETS | {"finish": FINISH, "min_accuracy": 68.0, "optimiser": "random"}
+
+
+def test_moves_of_a_network_change_one_gene() -> None:
+    genes = (PartGene("few", 3), PartGene("many", 40))
+    rows = network_moves(genes, np.array([1, 10]))
+    assert sorted(map(tuple, rows.tolist())) == [(0, 10), (1, 8), (1, 9), (1, 11), (1, 12), (2, 10)]
+
+
+@pytest.mark.parametrize("name", SEARCHED)
+@pytest.mark.parametrize("trades", [False, True])
+def test_moves_of_a_chip_stay_in_the_envelope(name, trades) -> None:
+    """Each another chip, with the axes' dimensions as they are."""
+    space = ChipSpace(load_hardware(name), sizes_only=True)
+    anchor = space.anchor()
+    rows = chip_moves(space, anchor, trades)
+    assert len(rows) or trades  # a chip of which all is at its range's end has nothing to trade
+    assert (space.faults(rows) == "").all()
+    assert len({*space.keys(rows), space.keys(anchor[None])[0]}) == len(rows) + 1
+    base = load_hardware(name)
+    for chip in space.accelerators(rows[:5]):
+        for memory in base.memories:
+            for axis in memory.fanout:
+                assert chip.axis_dims(memory.name, axis.axis) == base.axis_dims(memory.name, axis.axis)
+
+
+def test_what_the_moves_of_a_chip_are() -> None:
+    """Every gene that is a size, axes by themselves and for each other, and one more for another one less."""
+    space = ChipSpace(load_hardware("nvdla_256"), sizes_only=True)
+    anchor = space.anchor()
+    found = [chip.memories for chip in space.accelerators(chip_moves(space, anchor))]
+    arrays = {tuple(axis.size for axis in memories[2].fanout) for memories in found}
+    assert {(8, 32), (4, 32), (8, 16), (16, 16), (4, 64), (6, 32)} <= arrays
+    sizes = {memories[1].size_bytes for memories in found}
+    assert 262128 in sizes
+    assert any(abs(size / 131072 - 1) < 0.01 for size in sizes)
+
+
+def test_a_trade_takes_from_one_and_gives_to_another() -> None:
+    """Where lanes and bytes fill the envelope, more of one needs less of the other."""
+    data = load_hardware("nvdla_256").to_dict()
+    data["search"]["max_pes"] = 512
+    space = ChipSpace(load_hardware(data), sizes_only=True)
+    anchor = space.anchor()
+    before = space.accelerators(anchor[None])[0]
+    one, both = (space.accelerators(chip_moves(space, anchor, trades)) for trades in (False, True))
+    assert not [chip for chip in one if chip.num_pes > before.num_pes]
+    assert [chip for chip in both if chip.num_pes > before.num_pes]
+    assert all(chip.onchip_bytes <= 264704 for chip in both)
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory):
+    return accelsim.search(**OPTIONS, evaluations=16, study=tmp_path_factory.mktemp("near") / "a.study")
+
+
+def test_it_finds_what_the_search_did_not(found) -> None:
+    plain = accelsim.search(**OPTIONS | {"finish": 0}, evaluations=16)
+    assert same(found, plain)
+    assert found.best.name.near
+    assert found.best.metrics["edp"] < 0.9 * plain.best.metrics["edp"]
+    assert all(item.metrics["accuracy"] >= 68.0 for item in found.front)
+
+
+def test_no_network_one_gene_away_is_better(found) -> None:
+    """On the best design's chip, by the exact mapper; sketches decide what that sees, hence the margin."""
+    at = spot(found, found.best.name, FINISH)
+    n = len(at.phase.nets.genes)
+    rows = at.phase.nets.canonical(network_moves(at.phase.nets.genes, at.row[:n]))
+    values = at.phase.evaluate(np.column_stack([rows, np.tile(at.row[n:], (len(rows), 1))]))
+    edp = values[:, found.setup.goals.column["edp"]]
+    meets = (at.phase.excess(values) <= 0).all(axis=1)
+    assert meets.any()
+    assert (edp[meets] >= found.best.metrics["edp"] * 0.998).all()
+
+
+def test_no_chip_one_change_away_is_better(found) -> None:
+    name = found.best.name
+    chips, row = found.chips_of(name)
+    edp = found.setup.goals.column["edp"]
+    for made in chip_moves(chips, row)[::5]:
+        other = name._replace(sizes=tuple(made.tolist()))
+        if not name.base:
+            genome = np.array(found.located(name)[1])
+            found.genome(name.candidate)[0].genome.split(genome[None])[1][:] = made
+            other = name._replace(genome=tuple(genome.tolist()))
+        one = spot(found, other, FINISH)
+        assert one.phase.evaluate(one.row[None])[0, edp] >= found.best.metrics["edp"] * 0.998, made
+
+
+def test_proposals_are_the_best_by_sums(found) -> None:
+    """No subnet drawn at random is better, nor one around them."""
+    at = spot(found, found.best.name, FINISH)
+    phase, sketcher = at.phase, found.setup.sketcher(found.genome(0)[0].pricer.model)
+    rows = proposed(phase, at.row, sketcher, 12)
+    space, goals = phase.nets.space, phase.goals
+    assert 4 < len(rows) <= 12
+    blocks = np.array(space.existing_blocks)
+    chip = found.design(found.best).chip
+    costs = sketcher.price([Run(chip, space.block(int(i)), b"own") for i in blocks])
+    table = np.full((space.num_blocks, 2), np.inf)
+    table[blocks] = np.column_stack([costs.latency_cycles, costs.energy_pj])
+    rng = np.random.default_rng(0)
+    others = [
+        space.sample(rng, 2000),
+        *(phase.nets.canonical(network_moves(phase.nets.genes, r)) for r in rows),
+    ]
+    for other in others:
+        accuracy = phase.nets.accuracy(other).value
+        edp = listed_front(space, other, table).prod(axis=1)
+        for row in rows:
+            own = listed_front(space, row[None], table).prod()
+            better = accuracy >= phase.nets.accuracy(row[None]).value
+            assert (edp[better] >= own * (1 - 1e-3)).all()
+    assert (phase.nets.accuracy(rows).value >= goals.limits["accuracy"]).all()
+
+
+def test_designs_around_are_designs_like_any(found, tmp_path) -> None:
+    """In the study, in JSON, as files that price to the same figures, and on the page; their own names."""
+    again = load_study(found.path)
+    assert again.front == found.front
+    stems = set()
+    for item in [item for item in again.front if item.name.near][:3]:
+        files = json.loads(json.dumps(design_files(again, item)))
+        (stem,) = (name.removesuffix(".hardware.json") for name in files if name.endswith(".hardware.json"))
+        stems.add(stem)
+        assert files[f"{stem}.json"]["near"]
+        network = accelsim.Network.from_dict(files[f"{stem}.network.json"])
+        assert network.name in item.network
+        cost = accelsim.evaluate(files[f"{stem}.hardware.json"], network, files[f"{stem}.mapping.json"])
+        assert cost.edp_js == item.metrics["edp"]
+    assert len(stems) == 3
+    assert sum(row["near"] for row in again.to_dict()["front"]) == sum(f.name.near for f in found.front)
+
+
+def test_the_gain_of_sizes_is_told_of_sizes() -> None:
+    """Factors multiply to the whole, and no step is below the design."""
+    data = load_hardware("nvdla_64").to_dict()
+    data["search"] |= {"max_pes": 64}
+    data["search"]["buffers"]["CBUF"]["min"] = 64
+    made = accelsim.search(
+        data,
+        networks=tiny(),
+        budget=20,
+        population=3,
+        evaluations=6,
+        optimiser="random",
+        finish=FINISH,
+        seed=1,
+    )
+    best = made.best
+    assert best.sizes
+    steps = gains(made, best, made.mappings(best))
+    assert steps[-1].name == "sizes and ports"
+    assert steps[-1].gain > 1
+    assert prod(step.gain for step in steps) == pytest.approx(steps[0].edp_js / best.metrics["edp"])
+    assert all(best.metrics["edp"] <= step.edp_js * (1 + 1e-12) for step in steps)
+    chip = made.design(best).chip
+    assert chip.num_pes <= 64
+    assert best.marks.startswith("b")
+    assert "s" in best.marks
+
+
+@pytest.mark.parametrize("limit", ["area", "power"])
+def test_limits_of_the_envelope_hold(limit) -> None:
+    data = load_hardware("eyeriss").to_dict()
+    free = accelsim.search(data, networks=tiny(), budget=20, population=4, evaluations=8, finish=FINISH).best
+    key = {"area": "max_area_mm2", "power": "max_power_mw"}[limit]
+    data["search"][key] = 0.97 * free.metrics[limit]
+    made = accelsim.search(data, networks=tiny(), budget=20, population=4, evaluations=8, finish=FINISH)
+    for item in made.front:
+        assert item.metrics[limit] <= data["search"][key]
+
+
+def test_after_a_break_it_ends_the_same(tmp_path, found) -> None:
+    path = tmp_path / "a.study"
+    accelsim.search(**OPTIONS | {"finish": 0}, evaluations=16, study=path)
+    for most in (10, 40):
+        asked = iter(range(most))
+        resume(path, finish=FINISH, cancel=lambda asked=asked: next(asked, None) is None)
+    last = resume(path, finish=FINISH, workers=2)
+    assert last.finished == found.finished
+    assert last.front == found.front
+
+
+def test_what_is_done_is_not_done_again(found, monkeypatch) -> None:
+    def never(*_: object) -> None:
+        raise AssertionError("again")
+
+    monkeypatch.setattr(finishing, "nearby", never)
+    assert resume(found.path, finish=FINISH).front == found.front
+
+
+@pytest.mark.parametrize("forged", ["long", "large", "sizes", "own sizes"])
+def test_forged_genes_are_refused(tmp_path, forged) -> None:
+    path = tmp_path / "a.study"
+    made = accelsim.search(**TINY | {"finish": FINISH}, evaluations=8, study=path)
+    one = next(made.finished[name] for name in made.finished if name == Name(name.candidate))
+    row = tuple(made.genome(one.candidate)[1].tolist())
+    wrong = {
+        "long": replace(one, genome=(*row, 0)),
+        "large": replace(one, genome=(10**6, *row[1:])),
+        "sizes": replace(one, base=True, sizes=(0,)),
+        "own sizes": replace(one, sizes=(0,)),
+    }[forged]
+    with Study.open(path, write=True) as study:
+        study.keep(wrong)
+    with pytest.raises(AccelsimError, match="no candidate or chip"):
+        load_study(path)
