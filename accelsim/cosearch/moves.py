@@ -1,13 +1,14 @@
 """One change of a genome: what a local search tries around a design.
 
 Of a network one gene. Of a chip a size, a port or the length of an axis by a step or a factor, also one of
-these more for another one less, as a chip that fills its envelope has no room for more alone.
+these more for another one less, as a chip that fills its envelope has no room for more alone; and where the
+dataflow is searched, two dimensions change places in importance.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import product
+from itertools import combinations, product
 from math import prod
 from typing import NamedTuple
 
@@ -50,8 +51,8 @@ def network_moves(genes: tuple[PartGene, ...], row: Row) -> Genomes:
 def chip_moves(chips: ChipSpace, row: Row, trades: bool = False) -> Genomes:
     """[n, genes] chips of the space around a chip, within the envelope, each once and not the chip itself.
 
-    With `trades` two changes each, one of which takes and one adds; else one. What axes carry and in which
-    precisions stays.
+    With `trades` two changes each, one of which takes and one adds; else one. Precisions stay, and with
+    `sizes_only` what axes carry.
     """
     factors = _TRADED if trades else _FACTORS
     moves = [*_array_moves(chips, row, factors), *_size_moves(chips, row, factors)]
@@ -59,6 +60,8 @@ def chip_moves(chips: ChipSpace, row: Row, trades: bool = False) -> Genomes:
     if trades:
         less, more = ([move for move in moves if move.way == way] for way in (-1, 1))
         made = [_joined(a, b) for a, b in product(less, more) if a.columns != b.columns]
+    else:
+        made += _rank_moves(chips, row)
     rows = np.array([row, *made], np.int64)
     _, first = np.unique(np.array(chips.keys(rows), object), return_index=True)
     rows = rows[np.sort(first)][1:]
@@ -93,6 +96,16 @@ def _array_moves(chips: ChipSpace, row: Row, factors: tuple[float, ...]) -> Iter
         if array.decode(made[None]).sizes[0, : len(lengths)].tolist() == lengths:
             way = int(np.sign(prod(lengths) - prod(sizes)))
             yield Move(made, slice(0, array.ranks.start), way)
+
+
+def _rank_moves(chips: ChipSpace, row: Row) -> Iterator[Row]:
+    """Two dimensions change places."""
+    ranks = range(0) if chips.array is None else range(chips.array.ranks.start, chips.array.ranks.stop)
+    for a, b in combinations(ranks, 2):
+        if row[a] != row[b]:
+            made = row.copy()
+            made[[a, b]] = made[[b, a]]
+            yield made
 
 
 def _size_moves(chips: ChipSpace, row: Row, factors: tuple[float, ...]) -> Iterator[Move]:
