@@ -23,7 +23,7 @@ Budget = Annotated[
     int | None,
     typer.Option(
         "--budget",
-        help="Mappings priced a layer, the template's included. Default: 2000; for optimal, no limit.",
+        help="Mappings priced a layer, the template's, up to 1000, first. Default: 2000; optimal: no limit.",
     ),
 ]
 Seed = Annotated[int, typer.Option("--seed", help="Of all random choices.")]

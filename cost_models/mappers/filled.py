@@ -15,6 +15,7 @@ from cost_models.mappers.chance import below, uniform
 from cost_models.mappers.proposals import (
     COLUMNS,
     DIM,
+    EVEN,
     PARTS,
     PLACE,
     SCRATCH,
@@ -67,9 +68,21 @@ def fits(m, ws, iw):
     return total <= ws[memory + L.CAPACITY_ALL]
 
 
+@inlined
+def even_parts(size, most):
+    """The most parts, up to `most`, that divide a size."""
+    parts = min(size, most)
+    while size % parts != 0:
+        parts -= 1
+    return parts
+
+
 @step
-def draw_axis(row, m, a, axes, proposal, scratch, state, iw):
-    """Give an axis the dimension that uses it better, of two drawn; takes its part off `scratch`."""
+def draw_axis(row, m, a, even, axes, proposal, scratch, state, iw):
+    """Give an axis the dimension that uses it better, of two drawn; takes its part off `scratch`.
+
+    `even`: in as many parts as divide it.
+    """
     fan = X.FAN + L.FAN_COLS * (L.MAX_AXES * m + a)
     host = L.NDIM + iw[fan + L.LANES]
     room = min(iw[fan + L.AXIS_SIZE], scratch[host])
@@ -82,7 +95,8 @@ def draw_axis(row, m, a, axes, proposal, scratch, state, iw):
                 break
             d = (d + 1) & 7
         if room > 1 and may(m, a, d, axes, iw) and scratch[d] > 1:
-            used = scratch[d] / (-(-scratch[d] // room) * room)
+            parts = even_parts(scratch[d], room) if even else room
+            used = scratch[d] / (-(-scratch[d] // parts) * room)
             if used > most:
                 pick, most = d, used
     proposal[row, COLUMNS * m + DIM + a] = pick
@@ -91,13 +105,16 @@ def draw_axis(row, m, a, axes, proposal, scratch, state, iw):
         if shared(m, a, iw) and uniform(state) < _FEWER:
             room = 1 + below(room - 1, state)
             proposal[row, COLUMNS * m + PARTS + a] = room
+        if even:
+            room = even_parts(scratch[pick], room)
+            proposal[row, COLUMNS * m + PARTS + a] = room
         each = -(-scratch[pick] // room)
         scratch[host] //= -(-scratch[pick] // each)
         scratch[pick] = each
 
 
 @step
-def draw_axes(row, axes, proposal, scratch, state, iw):
+def draw_axes(row, even, axes, proposal, scratch, state, iw):
     """Draw the dimensions of all axes, from the outermost memory inwards."""
     for d in range(L.NDIM):
         scratch[d] = iw[X.PROBLEM + d]
@@ -107,7 +124,7 @@ def draw_axes(row, axes, proposal, scratch, state, iw):
             proposal[row, COLUMNS * m + PARTS + a] = 0
             scratch[L.NDIM + a] = iw[X.FAN + L.FAN_COLS * (L.MAX_AXES * m + a) + L.AXIS_SIZE]
         for a in range(iw[X.AXES + m]):
-            draw_axis(row, m, a, axes, proposal, scratch, state, iw)
+            draw_axis(row, m, a, even, axes, proposal, scratch, state, iw)
 
 
 @inlined
@@ -127,7 +144,7 @@ def leave_enough(row, m, proposal, scratch, iw):
 
 @inlined
 def place_in(size, d, sizes):
-    """Place in `sizes` of the smallest size of a dimension that is no less than this one, or 1."""
+    """Place in row `d` of `sizes` of the smallest size that is no less than this one, or 1."""
     low, high = 1, sizes[d, 0] + 1
     while high - low > 1:
         k = (low + high) >> 1
@@ -139,15 +156,18 @@ def place_in(size, d, sizes):
 
 
 @step
-def grow(m, sizes, scratch, state, ws, iw):
-    """Double the tiles of memory `m` in turns, drawn at random, while they fit."""
+def grow(m, sizes, row, scratch, state, ws, iw):
+    """Double the tiles of memory `m` in turns, drawn at random, while they fit.
+
+    The sizes of dimension d are in row `row` + d.
+    """
     at = X.TILE + L.NDIM * m
     refused = 0  # bit d: the tile cannot grow as long as no other does
     for _ in range(_TURNS):
         d = below(L.NDIM, state)
         if (refused >> d) & 1 or scratch[d] == iw[X.PROBLEM + d]:
             continue
-        size = sizes[d, place_in(2 * scratch[d], d, sizes)]
+        size = sizes[row + d, place_in(2 * scratch[d], row + d, sizes)]
         ws[at + d] = size
         if size <= scratch[MOST + d] and fits(m, ws, iw):
             scratch[d] = size
@@ -158,9 +178,10 @@ def grow(m, sizes, scratch, state, ws, iw):
 
 
 @step
-def fill(row, first, proposal, sizes, scratch, state, ws, iw):
+def fill(row, first, even, proposal, sizes, scratch, state, ws, iw):
     """Draw the tiles of the memories 1 .. `first`, which the proposal has below the memory above each."""
     M = iw[X.MEMORIES] & 7
+    rows = EVEN if even else 0
     for d in range(L.NDIM):
         scratch[d] = 1 if first == M - 1 else proposal[row, COLUMNS * first + TILE + d]
     for m in range(first, 0, -1):
@@ -170,7 +191,7 @@ def fill(row, first, proposal, sizes, scratch, state, ws, iw):
             ws[at + d] = scratch[d]
         leave_enough(row, m, proposal, scratch, iw)
         if uniform(state) < _EVEN:
-            grow(m, sizes, scratch, state, ws, iw)
+            grow(m, sizes, rows, scratch, state, ws, iw)
         d = below(L.NDIM, state)
         stride = 1 + 2 * below(4, state)
         for _ in range(L.NDIM):
@@ -180,31 +201,32 @@ def fill(row, first, proposal, sizes, scratch, state, ws, iw):
                 continue
             most = scratch[MOST + d]
             # The first place in `sizes` that fits, between `low` (does not) and `high` (does).
-            low, high = 0, sizes[d, 0]
+            low, high = 0, sizes[rows + d, 0]
             while high - low > 1:
                 k = (low + high) >> 1
-                ws[at + d] = sizes[d, k]
-                good = sizes[d, k] <= scratch[d] or (sizes[d, k] <= most and fits(m, ws, iw))
+                size = sizes[rows + d, k]
+                ws[at + d] = size
+                good = size <= scratch[d] or (size <= most and fits(m, ws, iw))
                 if good:
                     high = k
                 else:
                     low = k
             if luck > _FULL:
-                high += below(sizes[d, 0] - high + 1, state)
-            scratch[d] = max(scratch[d], sizes[d, high])
+                high += below(sizes[rows + d, 0] - high + 1, state)
+            scratch[d] = max(scratch[d], sizes[rows + d, high])
             ws[at + d] = scratch[d]
         for d in range(L.NDIM):
             proposal[row, COLUMNS * (m - 1) + TILE + d] = scratch[d]
 
 
 @step
-def draw(row, allowed, pool, space):
-    """Draw a whole proposal."""
+def draw(row, even, allowed, pool, space):
+    """Draw a whole proposal; `even`: of tiles and parts that divide."""
     proposal, state, scratch, iw = pool.proposal, pool.state, space.scratch, space.iw
     M = iw[X.MEMORIES] & 7
-    draw_axes(row, allowed.axes, proposal, scratch, state, iw)
+    draw_axes(row, even, allowed.axes, proposal, scratch, state, iw)
     for m in range(M):
         proposal[row, COLUMNS * m + PLACE] = below(orders_of(m, allowed), state)
         for d in range(L.NDIM):
             proposal[row, COLUMNS * m + TILE + d] = 1
-    fill(row, M - 1, proposal, pool.sizes, scratch, state, space.ws, iw)
+    fill(row, M - 1, even, proposal, pool.sizes, scratch, state, space.ws, iw)

@@ -16,7 +16,8 @@ from cost_models.loopnest.price import price
 from cost_models.mappers import brood as B
 from cost_models.mappers.brood import ask
 from cost_models.mappers.chance import mixed
-from cost_models.mappers.greedy import BEGUN, BRED, BUDGET, COUNTERS, LIMIT, SPENT, count
+from cost_models.mappers.greedy import BEGUN, BRED, BUDGET, LIMIT, OPEN, SPENT, count
+from cost_models.mappers.met import MET, nothing_given
 from cost_models.mappers.population import PARTLY, WHOLLY, best_of, keep
 from cost_models.mappers.proposals import realise
 from cost_models.mappers.start import climb, smallest, start, varies
@@ -66,8 +67,11 @@ def advance(until, seed, allowed, pool, space):
         state[0] = mixed(0)
         some = start(allowed, pool, space)
         state[0] = mixed(seed)
-        for i in range(BRED, COUNTERS):
+        for i in range(BRED, OPEN):
             counters[i] = 0
+        counters[OPEN] = nothing_given(allowed, space.iw)
+        for i in range(MET):
+            pool.seen[i] = 0
     row = 0
     if some:
         evolve(until, allowed, pool, space)

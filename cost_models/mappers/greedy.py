@@ -15,6 +15,7 @@ from cost_models.mappers import brood as B
 from cost_models.mappers.brood import ask, tell
 from cost_models.mappers.filled import fits
 from cost_models.mappers.genes import ENERGY, LATENCY
+from cost_models.mappers.met import met
 from cost_models.mappers.proposals import (
     COLUMNS,
     DIM,
@@ -35,9 +36,10 @@ INCUMBENT = B.BROOD
 # Pool.counters: evaluations so far, those after which climbing stops, those of the start ...
 SPENT, LIMIT, BEGUN = 0, 1, 2
 START, BUDGET = 3, 4  # ... which they are at most, and those of the whole search
-REFUSED = 5  # proposals that did not fit: not priced, and quickly found out
+REFUSED = 5  # proposals that did not fit, or were met before: not priced, and quickly found out
 BRED, HELPED = 6, 8  # [2] children changed in either way, and those of them better than their parents
-COUNTERS = 10
+OPEN = 10  # whether nothing is given, see `met`
+COUNTERS = 11
 
 _REFUSALS = 8  # that count as an evaluation
 
@@ -70,7 +72,7 @@ def count(b, allowed, pool, space):
     cost, counters = pool.cost, pool.counters
     cost[b, 0], cost[b, 1] = tell(b, allowed, pool, space)
     good = np.isfinite(cost[b, 0])
-    if good:
+    if good and not (counters[OPEN] and met(b, pool.seen, space.batch, space.iw)):
         counters[SPENT] += 1
     else:
         counters[REFUSED] += 1

@@ -20,7 +20,9 @@ COLUMNS = PLACE + 1
 # Workspace.scratch: what is left of each dimension, and of the lanes of each axis; then see `filled`
 SCRATCH = L.NDIM + L.MAX_AXES + L.NDIM
 
-# Pool.sizes: how many, then tile sizes worth trying, falling, the smallest of their trip counts
+# Pool.sizes: how many, then tile sizes worth trying, falling, the smallest of their trip counts; in row
+# EVEN + d those that divide dimension d
+EVEN = L.NDIM
 SIZES = 65
 _THIN = 1.12  # ratio of the trip counts of neighbours that do not divide
 
@@ -33,7 +35,7 @@ def list_sizes(pool, iw):
     sizes = pool.sizes
     for d in range(L.NDIM):
         size = iw[X.PROBLEM + d]
-        n = 0
+        n = evens = 0
         trips = 1
         wanted = 1.0
         while True:
@@ -42,13 +44,20 @@ def list_sizes(pool, iw):
                 n += 1
                 sizes[d, n] = tile
                 wanted = trips * _THIN
+                if size % tile == 0:
+                    evens += 1
+                    sizes[EVEN + d, evens] = tile
             if tile == 1:
                 break
             trips = trips + 1 if trips * trips <= size else -(-size // (tile - 1))
         if sizes[d, n] != 1:
             n += 1
             sizes[d, n] = 1
+            if sizes[EVEN + d, evens] != 1:
+                evens += 1
+                sizes[EVEN + d, evens] = 1
         sizes[d, 0] = n
+        sizes[EVEN + d, 0] = evens
 
 
 @inlined

@@ -64,20 +64,23 @@ class Pool(NamedTuple):
     proposal: NDArray[np.int64]  # [ROWS, M * COLUMNS]
     cost: NDArray[np.float64]  # [ROWS, 4]
     counters: NDArray[np.int64]  # [COUNTERS]
-    sizes: NDArray[np.int64]  # [8, SIZES]
+    sizes: NDArray[np.int64]  # [16, SIZES]
     state: NDArray[np.uint64]  # [1] of the random numbers, not 0
+    seen: NDArray[np.uint64]  # [MET] see `met`
 
     @classmethod
     def empty(cls, objective: int, M: int, start: int, budget: int) -> Pool:
         """For a search of so many evaluations, of which the start has at most so many."""
         from cost_models.mappers.greedy import BUDGET, COUNTERS, START
+        from cost_models.mappers.met import MET
         from cost_models.mappers.population import ROWS
-        from cost_models.mappers.proposals import COLUMNS, SIZES
+        from cost_models.mappers.proposals import COLUMNS, EVEN, SIZES
 
         counters = np.zeros(COUNTERS, np.int64)
         counters[START], counters[BUDGET] = start, budget
-        proposal, sizes = np.zeros((ROWS, M * COLUMNS), np.int64), np.zeros((L.NDIM, SIZES), np.int64)
-        return cls(objective, proposal, np.zeros((ROWS, 4)), counters, sizes, np.zeros(1, np.uint64))
+        proposal, sizes = np.zeros((ROWS, M * COLUMNS), np.int64), np.zeros((EVEN + L.NDIM, SIZES), np.int64)
+        state, seen = np.zeros(1, np.uint64), np.zeros(MET, np.uint64)
+        return cls(objective, proposal, np.zeros((ROWS, 4)), counters, sizes, state, seen)
 
 
 class Workspace(NamedTuple):

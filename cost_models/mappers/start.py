@@ -10,7 +10,18 @@ from cost_models.loopnest import work as X
 from cost_models.mappers import brood as B
 from cost_models.mappers.brood import ask
 from cost_models.mappers.filled import draw
-from cost_models.mappers.greedy import BEGUN, INCUMBENT, LIMIT, REFUSED, SPENT, START, count, done, improve
+from cost_models.mappers.greedy import (
+    BEGUN,
+    INCUMBENT,
+    LIMIT,
+    OPEN,
+    REFUSED,
+    SPENT,
+    START,
+    count,
+    done,
+    improve,
+)
 from cost_models.mappers.population import (
     CLIMBED,
     FIRST,
@@ -93,6 +104,7 @@ def start(allowed, pool, space):
     cost, counters, iw = pool.cost, pool.counters, space.iw
     limit = counters[START]
     list_sizes(pool, iw)
+    counters[OPEN] = 0
     counters[SPENT] = counters[REFUSED] = 0
     counters[LIMIT] = limit
     smallest(pool.proposal, iw)
@@ -105,7 +117,7 @@ def start(allowed, pool, space):
     while counters[SPENT] < drawn and varies(iw):
         n = min(B.BROOD, drawn - counters[SPENT])
         for b in range(n):
-            draw(b, allowed, pool, space)
+            draw(b, False, allowed, pool, space)
         trial(n, allowed, pool, space)
     if best_of(WHOLLY, pool) < 0:
         complete(allowed, pool, space)

@@ -13,7 +13,8 @@ from cost_models.loopnest import work as X
 from cost_models.mappers import brood as B
 from cost_models.mappers.chance import below, uniform
 from cost_models.mappers.filled import draw_axis, fill
-from cost_models.mappers.greedy import BRED, HELPED, better
+from cost_models.mappers.greedy import BRED, HELPED, OPEN, better
+from cost_models.mappers.inner import suit
 from cost_models.mappers.population import winner
 from cost_models.mappers.proposals import (
     COLUMNS,
@@ -30,6 +31,8 @@ from cost_models.mappers.proposals import (
 
 _WIDENED = 0.5  # share of the children whose tiles are made large enough to fill the axes
 _AGAIN = 0.4  # chance of one more change, up to four
+# Where nothing is given: shares of new tiles and axes that divide, and of children whose orders suit.
+_EVEN, _SUITED = 0.5, 0.3
 _RARE, _OFTEN = 0.05, 0.4  # least and largest share of children by exchanges
 _WINDOW = 128  # children of one way, after which its counts are halved
 
@@ -79,6 +82,7 @@ def mutate(row, allowed, pool, space):
     proposal, sizes, state = pool.proposal, pool.sizes, pool.state
     scratch, iw = space.scratch, space.iw
     M = iw[X.MEMORIES] & 7
+    open_ = pool.counters[OPEN] > 0
     m, d = any_tile(state, iw)
     what = uniform(state)
     if what < 0.3:  # another tile, near or far
@@ -100,7 +104,8 @@ def mutate(row, allowed, pool, space):
             size = np.int64(1) if m == M - 2 else proposal[row, COLUMNS * (m + 1) + TILE + d]
         proposal[row, COLUMNS * m + TILE + d] = size
     elif what < 0.65:  # tiles drawn anew
-        fill(row, 1 + below(M - 1, state), proposal, sizes, scratch, state, space.ws, iw)
+        even = open_ and uniform(state) < _EVEN
+        fill(row, 1 + below(M - 1, state), even, proposal, sizes, scratch, state, space.ws, iw)
     elif what < 0.8:
         m = below(M, state)
         proposal[row, COLUMNS * m + PLACE] = below(orders_of(m, allowed), state)
@@ -114,7 +119,9 @@ def mutate(row, allowed, pool, space):
         for a in range(L.MAX_AXES):
             scratch[L.NDIM + a] = iw[X.FAN + L.FAN_COLS * (L.MAX_AXES * m + a) + L.AXIS_SIZE]
         if iw[X.AXES + m] > 0:
-            draw_axis(row, m, below(iw[X.AXES + m], state), allowed.axes, proposal, scratch, state, iw)
+            even = open_ and uniform(state) < _EVEN
+            a = below(iw[X.AXES + m], state)
+            draw_axis(row, m, a, even, allowed.axes, proposal, scratch, state, iw)
             widen(row, proposal, scratch, iw)
 
 
@@ -177,3 +184,5 @@ def breed(b, share, allowed, pool, space):
             exchange(b, pool.proposal, pool.sizes, state, iw)
         else:
             mutate(b, allowed, pool, space)
+    if pool.counters[OPEN] and uniform(state) < _SUITED:
+        suit(b, b, allowed, pool, space)
