@@ -20,9 +20,14 @@ class KeptCounts:
 
     def __init__(self, key: str, total: int) -> None:
         self.total = total
-        root = os.environ.get("ACCELSIM_CACHE_DIR") or os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-        self.path = Path(os.path.expanduser(root)) / "accelsim" / "accuracy" / f"{key[:32]}.txt"
+        given = os.environ.get("ACCELSIM_CACHE_DIR") or os.environ.get("XDG_CACHE_HOME")
+        root = Path(given or os.path.expanduser("~/.cache"))
+        # Somebody without a home has none to keep it in, and no folder ~ is made where the program runs.
+        homeless = str(root).startswith("~") or not (given or root.is_absolute())
+        self.path = None if homeless else root / "accelsim" / "accuracy" / f"{key[:32]}.txt"
         self._known: dict[str, int] = {}
+        if self.path is None:
+            return
         with suppress(OSError, ValueError):
             for line in self.path.read_text(encoding="ascii").splitlines():
                 found = _LINE.fullmatch(line)
@@ -36,6 +41,8 @@ class KeptCounts:
     def put(self, subnet: str, right: int) -> None:
         """Keep it; a line feed before it ends what a killed process may have left."""
         self._known[subnet] = right
+        if self.path is None:
+            return
         with suppress(OSError):
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with self.path.open("ab") as file:

@@ -58,6 +58,14 @@ Hardware = Annotated[
 ]
 
 
+def given(context: typer.Context, *names: str) -> str:
+    """Which of these options of a command its user wrote, as text; empty for none."""
+    wrote = [
+        name for name in names if getattr(context.get_parameter_source(name), "name", "") == "COMMANDLINE"
+    ]
+    return ", ".join("--" + name.replace("_", "-") for name in wrote)
+
+
 _wide = threading.Event()
 
 

@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from accelsim.cli.app import Hardware, LayerText, NetworkName, Wide, app, console, progress, until_stopped
+from accelsim.cli.app import (
+    Hardware,
+    LayerText,
+    NetworkName,
+    Wide,
+    app,
+    console,
+    given,
+    progress,
+    until_stopped,
+)
 from accelsim.cli.look import with_look
 from accelsim.cli.network import AllowUnknown, Dims, Shapes, load
 from accelsim.cli.options import (
@@ -29,9 +39,14 @@ if TYPE_CHECKING:
     from accelsim.network_cost import NetworkCost
 
 
+SEARCHED = ("mapper", "objective", "budget", "seed", "engine", "workers", "scheduler")
+"""Options that say how mappings are searched."""
+
+
 @app.command()
 @with_look
 def evaluate(
+    context: typer.Context,
     hardware: Hardware,
     network: NetworkName = None,
     layer: LayerText = None,
@@ -98,15 +113,15 @@ def evaluate(
     if _by_maestro(model, dataflow is not None or compat):
         from accelsim.cli import maestro_model
 
-        if any((mapping is not None, explain, plot, plot_stacks, budget is not None)):
-            raise AccelsimError(
-                "evaluate: --model maestro takes --dataflow, and no --mapping, --budget, --explain or --plot"
-            )
+        if useless := given(context, *SEARCHED, "fuse", "mapping", "explain", "plot", "plot_stacks"):
+            raise AccelsimError(f"evaluate: --model maestro takes --dataflow, and no {useless}")
         flow = dataflow or "kcp_ws"
         sizes = (dims, shapes, allow_unknown)
         maestro_model.run(hardware, network, layer, flow, compat, batch, resolution, sizes, as_json, as_csv)
         return
-    given = _given(mapping)
+    schedule = _given(mapping)
+    if layer is not None and (useless := given(context, "engine", "workers", "scheduler")):
+        raise AccelsimError(f"evaluate: {useless}: for networks, not a single --layer")
     if fuse is not None and layer is not None:
         raise AccelsimError("evaluate: --fuse is for networks, not a single --layer")
     hw = load_hardware(hardware)
@@ -119,10 +134,14 @@ def evaluate(
         raise AccelsimError(
             f"evaluate: {hw.name} is a microcontroller: it has no mappings for --explain and --plot to show"
         )
+    if hw.microcontroller is not None and (useless := given(context, *SEARCHED)):
+        raise AccelsimError(
+            f"evaluate: {useless}: for machines with mappings, but {hw.name} is a microcontroller"
+        )
     with progress("pricing layers") as tick:
         cost, stopped = until_stopped(
             lambda stop: run(
-                hw, workload, given, mapper, objective, budget, seed, engine=engine, workers=workers,
+                hw, workload, schedule, mapper, objective, budget, seed, engine=engine, workers=workers,
                 scheduler=scheduler, fuse=fuse, cancel=stop, progress=tick,
             )
         )  # fmt: skip
@@ -137,6 +156,9 @@ def evaluate(
 
 
 def _check_paths(*files: Path | None) -> None:
+    named = [file.resolve() for file in files if file is not None]
+    if len(set(named)) < len(named):
+        raise AccelsimError(f"evaluate: --plot and --plot-stacks are both {named[0].name}; give each its own")
     if any(file is not None for file in files):
         from accelsim.report import style
 
@@ -146,6 +168,8 @@ def _check_paths(*files: Path | None) -> None:
 
 
 def _draw(cost: NetworkCost, layers: Path | None, stacks: Path | None) -> None:
+    if stacks is not None and not cost.stacks:
+        raise AccelsimError("--plot-stacks: no layers are fused here, so there is nothing to draw")
     if layers is not None:
         from accelsim.report import figures
 

@@ -8,7 +8,17 @@ from typing import Annotated, Literal
 
 import typer
 
-from accelsim.cli.app import Hardware, LayerText, NetworkName, Wide, app, console, progress, until_stopped
+from accelsim.cli.app import (
+    Hardware,
+    LayerText,
+    NetworkName,
+    Wide,
+    app,
+    console,
+    given,
+    progress,
+    until_stopped,
+)
 from accelsim.cli.network import AllowUnknown, Dims, Shapes, load
 from accelsim.cli.options import (
     AsJson,
@@ -27,6 +37,7 @@ TileSizes = Literal["divisors", "all", "legal"]
 
 @app.command("map")
 def map_(
+    context: typer.Context,
     hardware: Hardware,
     network: NetworkName = None,
     layer: LayerText = None,
@@ -85,6 +96,7 @@ def map_(
     check_writable(save)
     if (network is None) == (layer is None):
         raise AccelsimError("map: give either a network or --layer")
+    _check_useful(context, mapper, layer is not None)
     if emit is not None and as_json:
         raise AccelsimError("map: give either --json or --emit")
     if emit is not None:
@@ -129,3 +141,13 @@ def map_(
     if stopped:
         print("accelsim: stopped on request; these are the best mappings found so far", file=sys.stderr)
         raise typer.Exit(130)
+
+
+def _check_useful(context: typer.Context, mapper: str, alone: bool) -> None:
+    """Refuse options that would change nothing; `alone`: a single layer is mapped."""
+    if alone and (useless := given(context, "engine", "workers", "scheduler", "nests")):
+        raise AccelsimError(f"map: {useless}: for networks, not a single --layer")
+    if mapper in ("template", "random", "genetic", "cmaes") and (
+        useless := given(context, "seconds", "tiles")
+    ):
+        raise AccelsimError(f"map: {useless}: for --mapper optimal, but the mapper is {mapper}")

@@ -164,7 +164,9 @@ class Tables:
             dtypes = [array.dtype for array in Batch.empty(0, 1)]
             batch = Batch(
                 *(
-                    np.ascontiguousarray(np.moveaxis(arrays[f"{field.name}.{name}"], -1, 0).astype(dtype))
+                    np.ascontiguousarray(
+                        np.moveaxis(arrays[f"{field.name}.{name}"], -1, 0).astype(dtype, casting="same_kind")
+                    )
                     for name, dtype in zip(Batch._fields, dtypes)
                 )
             )

@@ -206,6 +206,7 @@ def test_no_subnet_is_measured_twice(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_was_kept_survives_a_torn_line(tmp_path: Path) -> None:
     kept = KeptCounts("k" * 64, 2000)
     kept.put("a", 17)
+    assert kept.path is not None
     with kept.path.open("ab") as file:
         file.write(b"\nb 19")  # killed here
     KeptCounts("k" * 64, 2000).put("c", 23)
@@ -223,6 +224,19 @@ def test_without_a_folder_to_write_to(tmp_path: Path, monkeypatch: pytest.Monkey
     kept = KeptCounts("k" * 64, 2000)
     kept.put("a", 17)
     assert kept.get("a") == 17
+
+
+def test_without_a_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No folder of the name ~, or of a relative home, comes to be where the program runs."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("ACCELSIM_CACHE_DIR", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    for home in ("relative", "~", ""):
+        monkeypatch.setenv("HOME", home)
+        kept = KeptCounts("k" * 64, 2000)
+        kept.put("a", 17)
+        assert kept.get("a") == 17
+        assert not list(tmp_path.iterdir())
 
 
 def idx(shape: tuple[int, ...], content: np.ndarray) -> bytes:

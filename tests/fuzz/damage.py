@@ -19,6 +19,9 @@ from accelsim import AccelsimError
 INPUTS = int(os.environ.get("ACCELSIM_FUZZ_INPUTS", "250"))
 """Of each kind."""
 
+FIRST = int(os.environ.get("ACCELSIM_FUZZ_FIRST", "0"))
+"""The seed of the first; others follow."""
+
 HUNG = 120
 """Seconds of CPU after which an input counts as one that has no end."""
 
@@ -147,7 +150,7 @@ def try_all(read: Callable[[Path, Random], None], path: Path) -> int:
     refused, slowest, found = 0, (0.0, 0), dict[str, str]()
     before = signal.signal(signal.SIGPROF, _too_long)
     try:
-        for seed in range(INPUTS):
+        for seed in range(FIRST, FIRST + INPUTS):
             began = time.process_time()
             signal.setitimer(signal.ITIMER_PROF, HUNG)
             try:

@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Callable
 from contextlib import closing, suppress
 from functools import cache
+from importlib import resources
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -26,6 +27,8 @@ from accelsim.cosearch.result import SearchResult
 from accelsim.explorer.page import html, load
 from accelsim.lut import BlockTable, build_table
 from accelsim.mapping.maestro.parse import read_dataflow
+from accelsim.nacos.manifest import MANIFEST, TABLES, Manifest
+from accelsim.nacos.tables import Tables
 from accelsim.sweeps.journal import Journal
 from tests.accuracy.test_table import SMALL
 from tests.cosearch.small import TINY, same
@@ -232,6 +235,55 @@ def journal_lines(path: Path, random: Random) -> None:
 
 
 @cache
+@cache
+def bench_files() -> tuple[dict[str, Any], bytes]:
+    """The manifest and the tables that ship."""
+    home = Path(str(resources.files("accelsim.nacos"))) / "data" / "macro"
+    return json.loads((home / MANIFEST).read_text()), (home / TABLES).read_bytes()
+
+
+def bench_manifest(path: Path, random: Random) -> None:
+    """Of its own figures, or of one layer or chip."""
+    data = dict(bench_files()[0])
+    part = random.choice(("", "layers", "chips", "hashes"))
+    if part:
+        data[part] = json.loads(damaged_json(data[part], random))
+    else:
+        own = {key: value for key, value in data.items() if key not in ("layers", "chips", "hashes")}
+        data |= json.loads(damaged_json(own, random))
+    path.write_text(json.dumps(data))
+    Manifest.read(path)
+
+
+def bench_tables(path: Path, random: Random) -> None:
+    """Arrays of an archive, shortened, turned, or with other numbers."""
+    with np.load(io.BytesIO(bench_files()[1])) as file:
+        values = {name: file[name] for name in file.files}
+    name = random.choice(sorted(values))
+    array = values[name]
+    at = random.randrange(array.size)
+    kind = random.randrange(6)
+    if kind == 0:
+        del values[name]
+    elif kind == 1:
+        values[name] = array[: random.randrange(len(array))]
+    elif kind == 2:
+        values[name] = array.T.copy() if array.ndim > 1 else array[None]
+    elif kind == 3:
+        with np.errstate(all="ignore"):
+            values[name] = array.astype(random.choice(("f2", "i1", "c8", "U3", "?")))
+    else:
+        values[name] = array.copy()
+        values[name].flat[at] = random.choice((0, 1, 100, np.nan if array.dtype.kind == "f" else 7))
+    out = io.BytesIO()
+    np.savez(out, **values)
+    Tables.from_bytes(out.getvalue(), str(path))
+
+
+def bench_bytes(path: Path, random: Random) -> None:
+    Tables.from_bytes(damaged_bytes(bench_files()[1], random), str(path))
+
+
 def model() -> bytes:
     """A convolution, a pool, a shape and a matrix product, without values."""
     pytest.importorskip("onnx")
@@ -248,6 +300,7 @@ def model() -> bytes:
 READERS = (
     machine, network, mapping, stacks, cost_page, table_page, table_csv, block_table, accuracy_table,
     archive, arrays, dataflow, onnx, study_bytes, study_rows, journal_lines,
+    bench_manifest, bench_tables, bench_bytes,
 )  # fmt: skip
 
 

@@ -338,7 +338,7 @@ def test_evaluate_side_by_side(capsys, tmp_path) -> None:
         (["--dataflow", "rs"], "need --model maestro"),
         (["--model", "maestro", "--dataflow", "sr"], "no shipped dataflow or file is called 'sr'"),
         (["--model", "maestro", "--dataflow", "none.m"], "none.m: cannot be read"),
-        (["--model", "maestro", "--explain"], "takes --dataflow, and no --mapping"),
+        (["--model", "maestro", "--explain"], "takes --dataflow, and no --explain"),
     ],
 )
 def test_faults_of_the_command_line(capsys, words: list[str], message: str) -> None:
