@@ -230,7 +230,7 @@ def save(figure: Figure, path: Path | str) -> None:
         _grey(figure)
     options: dict[str, Any] = {"dpi": 160} if suffix == ".png" else {"metadata": {_DATE[suffix]: None}}
     out = io.BytesIO()
-    text = {"svg.hashsalt": "accelsim", "svg.fonttype": "none", "pdf.fonttype": 42}
+    text: Any = {"svg.hashsalt": "accelsim", "svg.fonttype": "none", "pdf.fonttype": 42}
     with warnings.catch_warnings(), mpl.rc_context(text):
         warnings.filterwarnings("ignore", "Glyph")  # a box stands for a letter that no font has
         figure.savefig(out, format=suffix[1:], **options)
