@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
+from xml.etree import ElementTree
+
 import pytest
 
+import accelsim
 from tests.command import run
 
 FILES = {
@@ -75,3 +79,36 @@ def test_one_message_and_nothing_written(words, message, tmp_path, monkeypatch, 
     assert fault.startswith("accelsim: ")
     assert message in fault
     assert {path.name: path.read_text() for path in tmp_path.iterdir()} == FILES
+
+
+ODD = "a\n\u202e\x1b[31m\x07 \u6f22*/"
+"""Ends a line, turns the reading direction, colours and rings at a terminal, ends a comment of C."""
+
+
+def odd_files(folder) -> None:
+    hardware, network = (
+        accelsim.load_hardware("eyeriss").to_dict(),
+        accelsim.load_network("lenet5").to_dict(),
+    )
+    (folder / "h.json").write_text(json.dumps({**hardware, "name": ODD}))
+    (folder / "n.json").write_text(json.dumps({**network, "name": ODD}).replace('"conv1"', json.dumps(ODD)))
+
+
+@pytest.mark.parametrize("language", ["c", "mlir", "tvm", "timeloop"])
+def test_emitted_text_obeys_no_name(language, tmp_path, monkeypatch, capsys) -> None:
+    monkeypatch.chdir(tmp_path)
+    odd_files(tmp_path)
+    code, out, _ = run(capsys, *f"map h.json n.json --mapper template --emit {language}".split())
+    assert code == 0
+    assert "x1b[31m" in out  # C gets a slash before it
+    assert not {"\x1b", "\x07", "\u202e"} & set(out)
+
+
+@pytest.mark.parametrize("words", ["evaluate h.json n.json", "sweep h.json n.json --vary clock_mhz=100,200"])
+def test_figures_obey_no_name(words, tmp_path, monkeypatch, recwarn, capsys) -> None:
+    """An SVG with such characters is none; letters that no font has are no reason for a warning."""
+    monkeypatch.chdir(tmp_path)
+    odd_files(tmp_path)
+    assert run(capsys, *f"{words} --mapper template --plot p.svg".split())[0] == 0
+    ElementTree.parse(tmp_path / "p.svg")
+    assert not [one for one in recwarn if "Glyph" in str(one.message)]

@@ -423,7 +423,7 @@ class SearchResult(Shown):
 
     def to_rows(self) -> list[dict[str, Any]]:
         """Every candidate as a flat dict, front members marked."""
-        members = {found.index for found in self.front}
+        members = {found.index for found in self.front if not found.name.near}
         return [self.row(self.found(i), i in members) for i in range(len(self))]
 
     def row(self, found: Found, front: bool = True) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from accelsim.errors import printable
 from accelsim.hardware import Accelerator, load_hardware
 from accelsim.mapping.mapping import Mapping
 from accelsim.names import Registry
@@ -61,7 +62,7 @@ def emit(
     EMITTERS.check(language)
     machine = None if hardware is None else load_hardware(hardware)
     items = [item._replace(hardware=machine) for item in functions(mapped)]
-    return EMITTERS.call(language, str, items, " ".join(about.split()))
+    return EMITTERS.call(language, str, items, printable(" ".join(about.split())))
 
 
 def functions(mapped: Sequence[tuple[Layer, Mapping]]) -> list[Item]:
@@ -86,5 +87,7 @@ def functions(mapped: Sequence[tuple[Layer, Mapping]]) -> list[Item]:
 
 def title(item: Item) -> str:
     """A line that says what a function is."""
-    names = f" ({', '.join(' '.join(name.split()) for name in item.serves)})" if item.serves else ""
+    names = (
+        f" ({', '.join(printable(' '.join(name.split())) for name in item.serves)})" if item.serves else ""
+    )
     return f"{item.layer}{names}"

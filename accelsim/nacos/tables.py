@@ -176,8 +176,14 @@ class Tables:
         return made
 
     def _check(self) -> None:
-        """Raises ValueError for shapes that do not belong together."""
-        n = self.pairs
+        """Raises ValueError for numbers of other kinds and shapes that do not belong together."""
+        n, rows_of = self.pairs, (self.front, self.template, self.drawn)
+        if any(array.dtype.kind not in "iu" for array in (self.start, self.fits)):
+            raise ValueError("counts must be whole numbers")
+        if any(
+            a.dtype.kind != "f" for a in (self.bound, *(f for r in rows_of for f in (r.latency, r.energy)))
+        ):
+            raise ValueError("costs must be real numbers")
         for name, rows, count in (
             ("front", self.front, int(self.start[-1])), ("template", self.template, n),
             ("drawn", self.drawn, n * len(PERCENTS)),

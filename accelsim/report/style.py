@@ -9,7 +9,7 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from accelsim.errors import AccelsimError, nearest
+from accelsim.errors import AccelsimError, nearest, printable
 from accelsim.files import check_suffix, write_whole
 
 if TYPE_CHECKING:
@@ -220,6 +220,8 @@ def save(figure: Figure, path: Path | str) -> None:
 
     Raises AccelsimError for another suffix or an unwritable path.
     """
+    import warnings
+
     import matplotlib as mpl
 
     path = check_path(Path(path))
@@ -228,9 +230,14 @@ def save(figure: Figure, path: Path | str) -> None:
         _grey(figure)
     options: dict[str, Any] = {"dpi": 160} if suffix == ".png" else {"metadata": {_DATE[suffix]: None}}
     out = io.BytesIO()
-    with mpl.rc_context({"svg.hashsalt": "accelsim", "svg.fonttype": "none", "pdf.fonttype": 42}):
+    text: Any = {"svg.hashsalt": "accelsim", "svg.fonttype": "none", "pdf.fonttype": 42}
+    with warnings.catch_warnings(), mpl.rc_context(text):
+        warnings.filterwarnings("ignore", "Glyph")  # a box stands for a letter that no font has
         figure.savefig(out, format=suffix[1:], **options)
-    write_whole(path, out.getvalue())
+    content = out.getvalue()
+    if suffix == ".svg":  # which bears no control characters, but names from files may
+        content = "\n".join(printable(line) for line in content.decode().split("\n")).encode()
+    write_whole(path, content)
 
 
 _DATE = {".svg": "Date", ".pdf": "CreationDate"}

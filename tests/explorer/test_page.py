@@ -33,7 +33,7 @@ def study(tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp("study") / "small.study"
     accelsim.search(
         "shidiannao", networks="lenet5", objectives="edp,area", evaluations=12, population=6,
-        mapper="template", study=path,
+        mapper="template", study=path, finish=0,
     )  # fmt: skip
     return path
 
