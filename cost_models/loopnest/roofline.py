@@ -171,8 +171,8 @@ def _load(problem, machine, allowed, load):
 
 
 @step
-def _bounds(problem, machine, allowed, load):
-    """(cycles, pJ) of one problem; `load` is scratch."""
+def _bounds(problem, machine, allowed, load, used):
+    """(cycles, pJ) of one problem; `load` and `used` are scratch."""
     _, fan, memory, numbers = machine
     M = len(fan)
     for k in range(M):
@@ -181,12 +181,17 @@ def _bounds(problem, machine, allowed, load):
                 load[k, m, L.READ, t] = load[k, m, L.WRITE, t] = 0.0
     points = _load(problem, machine, allowed, load)
     energy = points * numbers[L.MAC_PJ] if problem[L.HAS_MACS] else 0.0
+    lanes = 1.0
+    at_work = 1.0
+    instances = 1.0
+    for m in range(M):
+        used[m] = instances
+        instances *= _lanes(problem, fan, allowed, m, True)
+        at_work *= _lanes(problem, fan, allowed, m, False)
+        lanes *= _share(fan, m, L.AXIS_SIZE)
     exposed = 0.0
     overlapped = 0.0
     for k in range(M):
-        lanes = 1.0
-        used = 1.0
-        at_work = 1.0
         slowest = 0.0
         for m in range(M):
             for port in range(L.NUSER):
@@ -194,12 +199,9 @@ def _bounds(problem, machine, allowed, load):
                 for user in range(L.NUSER):
                     if memory[m, L.READ_PORT + user] == port:
                         bits = load[k, m, user // L.NTENSOR, user % L.NTENSOR]
-                        time += bits * memory[m, L.READ_CPB + user] / used
+                        time += bits * memory[m, L.READ_CPB + user] / used[m]
                         energy += bits * memory[m, L.READ_PJ + user]
                 slowest = max(slowest, time)
-            lanes *= _share(fan, m, L.AXIS_SIZE)
-            used *= _lanes(problem, fan, allowed, m, True)
-            at_work *= _lanes(problem, fan, allowed, m, False)
         if k == 0:
             # Operators without MACs have a unit as wide as the array.
             cycles = np.ceil(points / (at_work if problem[L.HAS_MACS] else lanes) * (1.0 - 1e-12))
@@ -221,16 +223,16 @@ def bound_batch(problem, machine, latency, energy):
     `problem` is int64[B, PROBLEM_COLS]; fills `latency` float64[B] (cycles) and `energy` float64[B] (pJ).
     """
     M = len(machine.holds)
-    load = np.zeros((M, M, 2, L.NTENSOR))
+    load, used = np.zeros((M, M, 2, L.NTENSOR)), np.zeros(M)
     allowed = np.full((M, L.MAX_AXES), (1 << L.NDIM) - 1)
     for b in range(problem.shape[0]):
-        latency[b], energy[b] = _bounds(problem[b], machine, allowed, load)
+        latency[b], energy[b] = _bounds(problem[b], machine, allowed, load, used)
 
 
 @kernel
 def bound_allowed(problem, machine, allowed, latency, energy):
     """As `bound_batch`, each axis splitting what `allowed` int64[M, A] says, a bit a dimension."""
     M = len(machine.holds)
-    load = np.zeros((M, M, 2, L.NTENSOR))
+    load, used = np.zeros((M, M, 2, L.NTENSOR)), np.zeros(M)
     for b in range(problem.shape[0]):
-        latency[b], energy[b] = _bounds(problem[b], machine, allowed, load)
+        latency[b], energy[b] = _bounds(problem[b], machine, allowed, load, used)
