@@ -61,7 +61,7 @@ def fused(pricer: NetworkPricer, runs: Sequence[Run], plain: Sequence[tuple[floa
         if not any(asked):
             break
         questions: list[tuple[Hashable, Ask]] = [
-            (run.chip.hash if run.key is None else run.key, Ask(run.chip, layer, resident, reserved))
+            (run.key_of(run.chip), Ask(run.chip, layer, resident, reserved))
             for run, questions in zip(runs, asked)
             for layer, resident, reserved in questions
         ]

@@ -90,7 +90,7 @@ def given(pricer: NetworkPricer, runs: Sequence[Run]) -> list[GivenCosts]:
         except StackError as fault:
             found.append(_failed(run.stacks[0].first, fault))
             continue
-        key = run.chip.hash if run.key is None else run.key
+        key = run.key_of(run.chip)
         for parts in found[-1]:
             asks += [(key, Ask(run.chip, x.piece, x.resident, x.reserved)) for x in parts.all]  # type: ignore[union-attr]
     columns = pricer.pieces(asks) if asks else ()

@@ -78,6 +78,14 @@ class Run:
         """Layers that are part of a stack."""
         return frozenset(i for s in self.stacks for i in range(s.first, s.last + 1))
 
+    def part(self, layer: Layer) -> Accelerator:
+        """What runs a layer."""
+        return self.chip.for_layer(layer) if self.engine is None else self.engine(layer)
+
+    def key_of(self, part: Accelerator) -> Hashable:
+        """Equal for equal parts of equal chips."""
+        return self.key if self.key is not None and part is self.chip else part.hash
+
 
 class RunCosts(NamedTuple):
     """Costs of n runs.
@@ -375,7 +383,6 @@ class _Place:
 
     def __init__(self, run: Run, layers: dict[Layer, int]) -> None:
         self.run = run
-        self.chip_key = run.chip.hash if run.key is None else run.key
         self.numbers = [layers.setdefault(layer, len(layers)) for layer in run.network.layers]
         self.residency = plan(run.chip, run.network) if run.residency is None else run.residency
         fused = run.fused
@@ -392,11 +399,11 @@ class _Place:
         table = self.residency.table()
         for i in self.alone:
             layer, (flags, bits) = run.network.layers[i], table[i]
-            chip = run.chip.for_layer(layer) if run.engine is None else run.engine(layer)
+            chip = run.part(layer)
             schedule = None if run.schedule is None else run.schedule(layer)
             self._rows.append(Ask(chip, layer, flags, bits, schedule))
         self.keys = [
-            ask.key(self.chip_key if ask.chip is run.chip else ask.chip.hash, self.numbers[i])
+            ask.key(run.key_of(ask.chip), self.numbers[i])
             for ask, i in zip(self._rows, self.alone, strict=True)
         ]
         return dict(zip(self.keys, self._rows, strict=True))

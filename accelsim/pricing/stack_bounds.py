@@ -28,9 +28,8 @@ def bounds_with_stacks(pricer: NetworkPricer, runs: Sequence[Run]) -> NDArray[np
 
     def key(run: Run, i: int, resident: str) -> Hashable:
         layer = run.network.layers[i]
-        ask = Ask(run.chip.for_layer(layer) if run.engine is None else run.engine(layer), layer, resident)
-        whose = run.key if run.key is not None and ask.chip is run.chip else ask.chip.hash
-        name = ask.key(whose, pricer.number(layer))
+        ask = Ask(run.part(layer), layer, resident)
+        name = ask.key(run.key_of(ask.chip), pricer.number(layer))
         asks.setdefault(name, ask)
         return name
 
