@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 import csv
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from statistics import geometric_mean
+from statistics import geometric_mean, median
 from typing import Any
 
 from rich.console import Console
@@ -16,10 +16,13 @@ import accelsim
 from accelsim.cosearch.finish import PATIENCE
 
 
-def options(doc: str, name: str, evaluations: int | None = None, model: bool = False) -> argparse.Namespace:
-    """`--quick`, `--out` and, for scripts that search, `--evaluations`; the folder is made.
+def options(
+    doc: str, name: str, evaluations: int | None = None, model: bool = False, seeds: int | None = None
+) -> argparse.Namespace:
+    """`--quick`, `--out` and, for scripts that search, `--evaluations` and `--seeds`; the folder is made.
 
-    With `model` also `--model`, and what its second one takes: `--seeds`, `--mappings`.
+    With `model` also `--model`, and what its second one takes: `--mappings`. `args.settings` is what a search
+    takes besides its question.
     """
     parser = argparse.ArgumentParser(description=doc.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="seconds: shows that all runs, proves nothing")
@@ -27,14 +30,18 @@ def options(doc: str, name: str, evaluations: int | None = None, model: bool = F
     if evaluations is not None:
         text = f"candidates a search, {evaluations} unless given"
         parser.add_argument("--evaluations", type=int, default=evaluations, help=text)
+    if seeds is not None:
+        parser.add_argument("--seeds", type=int, default=seeds, help=f"searches each, {seeds} unless given")
     if model:
         parser.add_argument("--model", choices=("accelsim", "maestro"), default="accelsim")
-        parser.add_argument("--seeds", type=int, default=5, help="searches a chip, maestro only")
         parser.add_argument("--mappings", type=int, default=200, help="dataflows a layer, maestro only")
     chosen = parser.parse_args()
     if chosen.quick:
-        chosen.evaluations = 8
+        chosen.evaluations, chosen.seeds = 8, 1
     chosen.finish = 0 if chosen.quick else PATIENCE
+    chosen.settings = {"evaluations": chosen.evaluations, "finish": chosen.finish, "workers": 2} | (
+        {"population": 8, "budget": 400} if chosen.quick else {}
+    )
     chosen.out.mkdir(parents=True, exist_ok=True)
     return chosen
 
@@ -48,6 +55,18 @@ def priced(
     """(seconds, joules) of one inference, geometric means over the networks, mapped for the lowest EDP."""
     costs = [accelsim.map_network(chip, net, mapper, "edp", budget, workers=2).cost for net in networks]
     return geometric_mean(c.latency_s for c in costs), geometric_mean(c.energy_pj * 1e-12 for c in costs)
+
+
+def exact(chip: accelsim.Accelerator, networks: Sequence[str | accelsim.Network]) -> tuple[float, float]:
+    """`priced` by the exact mapper, with the care that a search takes of what it reports."""
+    return priced(chip, networks, "optimal", PATIENCE)
+
+
+def ranged(values: Sequence[float], show: Callable[[float], str] = "{:.2f}".format) -> str:
+    """The median, and where there are several the range."""
+    if len(values) < 2:
+        return show(values[0])
+    return f"{show(median(values))} ({show(min(values))} to {show(max(values))})"
 
 
 def write(path: Path, rows: list[dict[str, Any]]) -> None:
