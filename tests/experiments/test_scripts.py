@@ -29,7 +29,7 @@ FILES = {
     "fusion_evidence": {"fusion.csv", "grid.csv"},
     "interstellar_claim": {"sizing.csv", "sizing.png"},
     "schedules_on_this_cpu": {"layers.csv", "times.csv", "networks.csv"},
-    "nacos_flows": {"listed.csv", "device.csv"},
+    "nacos_flows": {"listed.csv", "device.csv", "chip.csv"},
     "optimisers": {"listed.csv"},
     "screening": {"screening.csv"},
     "near_optimum": {"near_optimum.csv"},
