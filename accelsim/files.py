@@ -10,7 +10,7 @@ from itertools import count
 from pathlib import Path
 from typing import IO
 
-from accelsim.errors import AccelsimError, nearest
+from accelsim.errors import AccelsimError, not_one_of
 
 _PART = ".part"
 _numbers = count()
@@ -20,9 +20,7 @@ def check_suffix(path: Path, known: tuple[str, ...]) -> None:
     """Raise AccelsimError unless the path ends in one of the known suffixes and can be written."""
     suffix = path.suffix.lower()
     if suffix not in known:
-        close = nearest(suffix, known)
-        hint = close if "did you mean" in close else ""
-        raise AccelsimError(f"{path}: the suffix must be one of {', '.join(known)}{hint}")
+        raise AccelsimError(f"{path}: the suffix {not_one_of(suffix, known)}")
     check_writable(path)
 
 

@@ -13,6 +13,7 @@ import typer
 import typer.core
 
 from accelsim.cli import complete
+from accelsim.cli.useful import check_form
 from accelsim.files import free_locks
 
 if TYPE_CHECKING:
@@ -58,22 +59,15 @@ Hardware = Annotated[
 ]
 
 
-def given(context: typer.Context, *names: str) -> str:
-    """Which of these options of a command its user wrote, as text; empty for none."""
-    wrote = [
-        name for name in names if getattr(context.get_parameter_source(name), "name", "") == "COMMANDLINE"
-    ]
-    return ", ".join("--" + name.replace("_", "-") for name in wrote)
-
-
 _wide = threading.Event()
 
 
-def _show_all(value: bool) -> None:
-    if value:
+def _show_all(context: typer.Context, param: typer.CallbackParam, value: bool) -> bool:
+    if check_form(context, param, value):
         _wide.set()
     else:
         _wide.clear()
+    return value
 
 
 Wide = Annotated[

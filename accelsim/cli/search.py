@@ -19,6 +19,7 @@ from accelsim.cli.app import Hardware, Wide, abandoned, app, compiling, console,
 from accelsim.cli.look import with_look
 from accelsim.cli.network import AllowUnknown, Dims, Shapes, load_all
 from accelsim.cli.options import (
+    AsCsv,
     AsJson,
     Budget,
     EngineName,
@@ -29,6 +30,7 @@ from accelsim.cli.options import (
     Seed,
     Workers,
 )
+from accelsim.cli.useful import check_search, check_workers
 from accelsim.cosearch.metrics import METRICS, load_metric
 from accelsim.errors import AccelsimError
 
@@ -76,6 +78,7 @@ def with_limits(command: Callable[..., None]) -> Callable[..., None]:
 @with_look
 @with_limits
 def search(
+    context: typer.Context,
     hardware: Hardware,
     space: Annotated[
         str | None,
@@ -98,6 +101,8 @@ def search(
     objectives: Annotated[
         str | None,
         typer.Option(
+            "--objectives",
+            "--objective",
             help=f"Of {', '.join(METRICS.home)}, or package.module:Metric. Default: edp,accuracy; edp.",
             autocompletion=complete.objectives,
         ),
@@ -157,6 +162,7 @@ def search(
     apart: Apart = False,
     wide: Wide = False,
     as_json: AsJson = False,
+    as_csv: AsCsv = False,
     limit: Annotated[
         list[str] | None, typer.Option(help="NAME=VALUE limits any metric, as package.module:Metric=3.5.")
     ] = None,
@@ -197,13 +203,15 @@ def search(
         resolution=resolution,
         **bounds,
     )
+    check_search(context, config)
+    check_workers(context, scheduler)
     path = study or default_study(hardware, space or (network or [""])[0], config.hash)
     with watching() as (stop, watch):
         result = search_configured(
             config, evaluations, path, engine, workers, scheduler, stop, watch, patience(finishing)
         )
     result.apart = apart
-    finish(result, export, plot, as_json)
+    finish(result, export, plot, as_json, as_csv)
 
 
 def _limit(words: str) -> tuple[str, float]:
@@ -238,13 +246,18 @@ def default_study(hardware: str, what: str, config_hash: str) -> Path:
 
 
 def finish(
-    result: SearchResult, export: Path | None = None, plot: Path | None = None, as_json: bool = False
+    result: SearchResult,
+    export: Path | None = None,
+    plot: Path | None = None,
+    as_json: bool = False,
+    as_csv: bool = False,
 ) -> None:
     """Print the report, write what was asked for; exit code 3 if nothing meets the limits.
 
-    130, as after any Ctrl-C, if the search was interrupted. With `as_json` only JSON goes to standard output.
+    130, as after any Ctrl-C, if the search was interrupted. With `as_json` or `as_csv` nothing else goes to
+    standard output.
     """
-    out = sys.stderr if as_json else sys.stdout
+    out = sys.stderr if as_json or as_csv else sys.stdout
     if result.interrupted:
         print(f"stopped after {len(result.generations)} generations; {resume_hint(result)}", file=out)
         if not result.generations:
@@ -253,6 +266,10 @@ def finish(
         import json
 
         print(json.dumps(result.to_dict(), indent=1))
+    elif as_csv:
+        from accelsim.cosearch.export import front_csv
+
+        print(front_csv(result), end="")
     else:
         from accelsim.report.search import search_report
 

@@ -20,7 +20,7 @@ from accelsim.cosearch.nets import FixedNets, Nets, SubnetSpace
 from accelsim.cosearch.phase import Phase
 from accelsim.engines import Engine
 from accelsim.engines.threads import ThreadEngine
-from accelsim.errors import AccelsimError, nearest
+from accelsim.errors import AccelsimError, not_one_of
 from accelsim.fusion import Stack
 from accelsim.hardware import Accelerator, load_hardware
 from accelsim.hardware.fields import DIMENSIONS
@@ -135,9 +135,7 @@ class Setup:
             raise AccelsimError("model maestro: knows dataflows, not mapping genes; use the strategy nested")
         for word in config.fix:
             if word not in FIXES:
-                raise AccelsimError(
-                    f"fix: must be among {', '.join(FIXES)}, but got {word!r}{nearest(word, FIXES)}"
-                )
+                raise AccelsimError(f"fix: {not_one_of(word, FIXES)}")
         self.base = load_hardware(config.hardware)
         self._mappers: dict[str, Mapper] = {}
         if config.model != "microcontroller" or config.strategy == "joint":

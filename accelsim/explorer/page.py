@@ -14,6 +14,8 @@ from accelsim.files import check_suffix, write_whole
 from accelsim.text_file import read_text
 
 SUFFIXES = (".html", ".htm")
+TABLES = (".csv", ".json", ".parquet")
+"""Of files that hold a table or a cost; all others are taken for studies."""
 
 
 def load(path: Path | str, *, designs: int = 8) -> dict[str, Any]:
