@@ -68,7 +68,7 @@ COMMANDS = {
         "designs",
         (
             *("search", *words, "--strategy", strategy, "--evaluations", "48", "--population", "8"),
-            *(() if strategy == "holistic" else ("--budget", "60")),
+            *(() if strategy in ("holistic", "joint", "single") else ("--budget", "60")),
             *("--study", "HERE/a.study", "--out"),
         ),
     )
