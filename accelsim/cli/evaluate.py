@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -158,7 +159,7 @@ def evaluate(
 
 
 def _check_paths(*files: Path | None) -> None:
-    named = [file.resolve() for file in files if file is not None]
+    named = [Path(os.path.realpath(file)) for file in files if file is not None]
     if len(set(named)) < len(named):
         raise AccelsimError(f"evaluate: --plot and --plot-stacks are both {named[0].name}; give each its own")
     if any(file is not None for file in files):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -37,8 +38,11 @@ def report(
         if out is not None:
             raise AccelsimError("report: --live serves a page, --out writes one; leave one of them out")
         refuse(context, "a page that follows a search draws none in detail", "designs")
-        from accelsim.explorer.live import serve
+        from accelsim.explorer.live import serve, wait_for
 
+        if not file.exists():
+            print(f"accelsim: waits until {file} is there; Ctrl-C ends it", file=sys.stderr, flush=True)
+        wait_for(file)
         with serve(file, port) as server:
             print(f"http://127.0.0.1:{server.server_port}/ follows {file}; Ctrl-C ends it", flush=True)
             server.serve_forever()

@@ -30,10 +30,9 @@ def load(path: Path | str, *, designs: int = 8) -> dict[str, Any]:
     if suffix == ".csv":
         return page_data(_rows_of_csv(path), title=path.stem)
     if suffix == ".parquet":
-        from accelsim.sweeps.table import parquet_modules
+        from accelsim.sweeps.table import read_parquet
 
-        _, parquet = parquet_modules()
-        return page_data(parquet.read_table(path).to_pylist(), title=path.stem)
+        return page_data(read_parquet(path), title=path.stem)
     if suffix == ".json":
         from accelsim.json_text import read_json
 

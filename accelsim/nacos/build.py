@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -82,7 +83,7 @@ def build(
             raise AccelsimError(f"{name}: must be a whole number from {least}, but got {value}")
     check_folder(out)
     nets = Nets(space)
-    whole = out.resolve()  # `.` has no name
+    whole = Path(os.path.realpath(out))  # `.` has no name
     part = whole.parent / f"{whole.name}.part"
     make_folder(part)
     lock = Lock(part / "lock", str(part))

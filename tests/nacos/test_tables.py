@@ -12,6 +12,7 @@ import pytest
 
 import accelsim
 from accelsim.errors import AccelsimError
+from accelsim.files import Lock
 from accelsim.nacos import create
 from accelsim.nacos.build import build
 from accelsim.nacos.chips import adds_up, bases, draws
@@ -267,6 +268,10 @@ def test_a_damaged_part_of_a_build_is_made_again(tmp_path, monkeypatch) -> None:
         parts[0].write_bytes(sound[0])
     assert build(tmp_path / "b", **few).manifest.tables == whole.manifest.tables
     assert build(tmp_path / "c", **few, cancel=lambda: True) is None
+    lock = Lock(tmp_path / "c.part" / "lock", "a test")
+    with pytest.raises(AccelsimError, match="another process is writing to it"):
+        build(tmp_path / "c", **few)
+    lock.free()
     (tmp_path / "c.part" / "question.json").write_text("{")
     with pytest.raises(AccelsimError, match=r"not JSON.*; delete the folder .*c\.part to start over"):
         build(tmp_path / "c", **few)
