@@ -142,6 +142,13 @@ def search(
         bool | None,
         typer.Option(help="Whether what cannot enter the front is not mapped in full. Default: it is not."),
     ] = None,
+    layer_precision: Annotated[
+        str | None,
+        typer.Option(
+            help="Bits of weights and activations that each layer may have, as 4x4,4x8. Default: the chip's, "
+            "or as its search section says."
+        ),
+    ] = None,
     batch: Annotated[int, typer.Option(help="Inputs at once.")] = 1,
     resolution: Annotated[int | None, typer.Option(help="Input height and width.")] = None,
     dims: Dims = None,
@@ -199,6 +206,7 @@ def search(
         fuse=fuse,
         screen=screen,
         weights=weights,
+        layer_precision=layer_precision,
         batch=batch,
         resolution=resolution,
         **bounds,
