@@ -198,12 +198,18 @@ class progress:
         if not sys.stderr.isatty():
             return None
         from rich.console import Console
-        from rich.progress import Progress
+        from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
         from cost_models._jit import is_compiled
 
         first = "" if is_compiled() else "compiling kernels once, then "
-        self.bar = Progress(console=Console(stderr=True), transient=True)
+        columns = [
+            TextColumn("{task.description}", markup=False),
+            BarColumn(20),
+            TaskProgressColumn(),
+            TimeElapsedColumn(),  # moves, also where nothing is done yet
+        ]
+        self.bar = Progress(*columns, console=Console(stderr=True), transient=True)
         self.bar.start()
         task = self.bar.add_task(first + self.what, total=None)
         return lambda done, total: self.bar.update(task, completed=done, total=total)

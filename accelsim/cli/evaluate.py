@@ -141,7 +141,7 @@ def evaluate(
         )
     if hw.microcontroller is not None:
         refuse(context, f"for machines with mappings, but {hw.name} is a microcontroller", *SEARCHED)
-    with progress("pricing layers") as tick:
+    with progress("proving mappings" if mapper == "optimal" else "mapping and pricing layers") as tick:
         cost, stopped = until_stopped(
             lambda stop: run(
                 hw, workload, schedule, mapper, objective, budget, seed, engine=engine, workers=workers,

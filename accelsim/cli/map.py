@@ -110,7 +110,7 @@ def map_(
     if layer is not None and any((batch is not None, resolution is not None, dims, shapes, allow_unknown)):
         raise AccelsimError("map: sizes, --batch and --resolution are for networks; --layer has N, P, Q")
     net = None if network is None else load(network, batch, resolution, dims, shapes, allow_unknown)
-    with progress("mapping layers") as tick:
+    with progress("proving mappings" if mapper == "optimal" else "mapping layers") as tick:
         if net is None:
             one = parse_layer(str(layer))
             found, stopped = until_stopped(

@@ -331,27 +331,38 @@ def watching() -> Iterator[tuple[Event, Any]]:
             yield stop, None
             return
         from rich.console import Console
-        from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
+        from rich.progress import BarColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
         from rich.progress import Progress as Bar
 
         columns = [
-            BarColumn(20),
+            BarColumn(8),
+            TimeElapsedColumn(),
             TimeRemainingColumn(),
             TextColumn("{task.fields[figures]}", markup=False),
         ]
         with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
-            task = bar.add_task("search", total=None, figures="compiling or loading kernels ...")
+            first = ("compiling kernels once, then " if cold else "") + "mapping generation 1"
+            task = bar.add_task("search", total=None, figures=first)
 
             def watch(now: Progress) -> None:
-                bar.update(task, completed=now.generation, total=now.generations, figures=figures(now))
+                bar.update(
+                    task,
+                    completed=now.generation,
+                    total=now.generations,
+                    figures=figures(now, bar.console.width),
+                )
 
             yield stop, watch
     finally:
         signal.signal(signal.SIGINT, before)
 
 
-def figures(now: Progress) -> str:
-    """Best, speed, hypervolume and rejected share of a running search; what matters most comes first."""
+WIDE = 140
+"""Columns of a terminal that has room for all figures of a running search beside its bar."""
+
+
+def figures(now: Progress, width: int = WIDE) -> str:
+    """Best and speed of a running search, hypervolume and rejected share where there is room for them."""
     best = now.result.best
     first = now.result.setup.goals.objectives[0]
     value = "none yet" if best is None else f"{best.metrics[first]:.4g}"
@@ -359,8 +370,11 @@ def figures(now: Progress) -> str:
     shares = ", ".join(
         f"{name} {count / (drawn + len(now.last.rows)):.0%}" for name, count in now.last.rejected.items()
     )
-    return (
+    text = (
         f"generation {now.generation}/{now.generations}, best {first} {value}, "
-        f"{now.candidates_per_s:,.0f} candidates/s, hypervolume {now.result.hypervolume():.4g}"
-        + (f", drawn again: {shares}" if shares else "")
+        f"{now.candidates_per_s:,.0f} candidates/s"
     )
+    if width < WIDE:
+        return text
+    more = f", drawn again: {shares}" if shares else ""
+    return f"{text}, hypervolume {now.result.hypervolume():.4g}{more}"
