@@ -15,7 +15,7 @@ from accelsim import AccelsimError, Layer, Network, load_hardware, load_network,
 from accelsim.accuracy.base import AccuracyError
 from accelsim.accuracy.quantised import floor, floors
 from accelsim.cosearch.configure import configure
-from accelsim.cosearch.export import export
+from accelsim.cosearch.export import design_files, export
 from accelsim.cosearch.mixed import MixedNets, MixedSubnets, Pairs, Tensors, used
 from accelsim.cosearch.setup import Setup
 from accelsim.hardware import Accelerator
@@ -266,6 +266,28 @@ def test_one_wide_layer_takes_no_room_from_the_others() -> None:
     assert len(plan(chip, mixed).weights) > room
 
 
+@pytest.mark.parametrize("name", ["nvdla_64", "eyeriss", "edgetpu", "tpu_v1"])
+@pytest.mark.parametrize("unit", ["fixed", "fused"])
+def test_no_width_is_free(name: str, unit: str) -> None:
+    """Each gene swept under the same mappings: wider takes no less time and more energy."""
+    data = load_hardware(name).to_dict()
+    data["mac"] = data.get("mac", {}) | {"precision": unit}
+    chip, net = load_hardware(data), load_network("lenet5")
+    own = chip.precision_bits.weight
+    nets = MixedNets([net], chip, list(itertools.product((own // 4, own // 2, own), repeat=2)))
+    plain = accelsim.evaluate(chip, net, mapper="template")
+    mappings = {one.layer.name: one.mapping for one in plain.layers}
+    base = nets.own(np.zeros(len(nets.genes), int))
+    assert len(base) == 5 + 6  # weights of five layers, tensors between seven
+    for c, gene in enumerate(nets.genes):
+        rows = np.repeat(base[None], gene.choices, axis=0)
+        rows[:, c] = range(gene.choices)
+        costs = [accelsim.evaluate(chip, nets.networks(row)[0], mappings) for row in rows]
+        energy, cycles = ([getattr(x, k) for x in costs] for k in ("energy_pj", "latency_cycles"))
+        assert (np.diff(energy) > 0).all(), gene.name
+        assert (np.diff(cycles) >= 0).all(), gene.name
+
+
 def test_flash_counts_each_layer_in_its_width() -> None:
     from accelsim.liveness import memory_plan
 
@@ -318,7 +340,28 @@ def test_found_exported_and_evaluated_alike(tmp_path, capsys) -> None:
     assert "stand in for what narrow ones lose" in text
 
 
-def test_gains_name_the_step(tmp_path) -> None:
+def test_stacks_of_layers_in_precisions_of_their_own() -> None:
+    """A fused candidate costs what its exported design does, and there are some."""
+    build = accelsim.NetworkBuilder("fused", 3, 64, 64)
+    x = build.conv(build.conv(build.input, 16, 3), 16, 3)
+    net = build.build(build.conv(build.add(build.conv(x, 16, 3), x), 8, 3))
+    found = search(
+        "example", networks=net, layer_precision="4x4,4x8", fix="hardware", objectives="edp,bits",
+        fuse="auto", evaluations=16, population=8, mapper="template", finish=50,
+    )  # fmt: skip
+    fused = 0
+    for item in found.front:
+        files = design_files(found, item)
+        (names,) = next(data for name, data in files.items() if name.count(".") == 1)["networks"]
+        chip = next(data for name, data in files.items() if name.endswith(".hardware.json"))
+        mapping = json.loads(json.dumps(files[names["mapping"]]))
+        cost = accelsim.evaluate(chip, Network.from_dict(files[names["network"]]), mapping)
+        assert cost.edp_js == item.metrics["edp"]
+        fused += bool(cost.stacks)
+    assert fused > 3
+
+
+def test_gains_name_the_step() -> None:
     from accelsim.cosearch.gains import gains
 
     found = search(**TINY | {"hardware": fused(), "evaluations": 16}, layer_precision=[(4, 4)], min_bits=5)

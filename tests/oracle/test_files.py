@@ -158,7 +158,7 @@ def price_list(data: dict[str, Any], ports: list[Any], layer: Layer) -> dict[str
             told = memory["energy"][f"{way}_pj_per_bit"]
             for t in memory["holds"]:
                 pj[f"{way} {t}"] = told[t] if isinstance(told, dict) else told
-        if alone and m == last and mac["on_zero"]["I"] != "nothing":
+        if alone and m == last and layer.multiplies and mac["on_zero"]["I"] != "nothing":
             pj["read W"] *= density["I"]
         prices.append({
             "ports": ports[m], "overlaps": memory.get("double_buffered", False) or "overlap" in memory,
