@@ -49,9 +49,20 @@ class AccelsimError(ValueError):
 
 def nearest(word: str, known: Iterable[str]) -> str:
     """`; did you mean 'x'?` for the closest known word or the only one that begins so, else all of them."""
-    names, asked = sorted(known), str(word)[:200].lower()
+    names = sorted(known)
+    return _close(word, names) or f"; known: {', '.join(names)}"
+
+
+def not_one_of(word: object, known: Iterable[str]) -> str:
+    """`must be one of a, b, but got 'x'`, and the closest of them where one is close."""
+    names = [*known]
+    return f"must be one of {', '.join(names)}, but got {word!r:.80}{_close(word, sorted(names))}"
+
+
+def _close(word: object, names: list[str]) -> str:
+    asked = str(word)[:200].lower()
     close = difflib.get_close_matches(asked, names, n=1, cutoff=0.6)
     begin = [name for name in names if len(asked) > 2 and name.lower().startswith(asked)]
     if not close and len(begin) == 1:
         close = begin
-    return f"; did you mean {close[0]!r}?" if close else f"; known: {', '.join(names)}"
+    return f"; did you mean {close[0]!r}?" if close else ""

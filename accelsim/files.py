@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
 from typing import IO
 
-from accelsim.errors import AccelsimError, nearest
+from accelsim.errors import AccelsimError, not_one_of
+
+READER_S = 10
+"""Seconds that a pipe may be without a reader."""
 
 _PART = ".part"
 _numbers = count()
@@ -20,9 +25,7 @@ def check_suffix(path: Path, known: tuple[str, ...]) -> None:
     """Raise AccelsimError unless the path ends in one of the known suffixes and can be written."""
     suffix = path.suffix.lower()
     if suffix not in known:
-        close = nearest(suffix, known)
-        hint = close if "did you mean" in close else ""
-        raise AccelsimError(f"{path}: the suffix must be one of {', '.join(known)}{hint}")
+        raise AccelsimError(f"{path}: the suffix {not_one_of(suffix, known)}")
     check_writable(path)
 
 
@@ -69,13 +72,15 @@ def make_folder(path: Path) -> None:
 def write_whole(path: Path, content: bytes | str) -> Path:
     """Write a file in one step: a reader, or a crash, sees the old one or the new one, never a part.
 
-    A link stays a link; a device or a pipe is written to as it is. Raises AccelsimError naming the path.
+    A link stays a link; a device or a pipe is written to as it is. What is no letter, as in a name that is
+    not UTF-8, becomes an escape, which JSON reads back. Raises AccelsimError naming the path.
     """
-    data = content.encode() if isinstance(content, str) else content
+    data = content.encode(errors="backslashreplace") if isinstance(content, str) else content
     with _explained(path):
         target = behind_links(path)
         if _special(target):
-            target.write_bytes(data)
+            with os.fdopen(_opened(target), "wb") as file:
+                file.write(data)
             return path
         clear_away(target)
         part = temporary(target)
@@ -92,6 +97,24 @@ def write_whole(path: Path, content: bytes | str) -> Path:
             raise
         settle_folder(target.parent)
     return path
+
+
+def _opened(target: Path) -> int:
+    """A device or a pipe, open to be written; for somebody who reads a pipe it waits some time."""
+    end = time.monotonic() + READER_S
+    while True:
+        try:
+            number = os.open(target, os.O_WRONLY | getattr(os, "O_NONBLOCK", 0))
+            break
+        except OSError as fault:
+            if fault.errno != errno.ENXIO or not stat.S_ISFIFO(target.stat().st_mode):
+                raise
+            if time.monotonic() > end:
+                raise AccelsimError(f"{target}: cannot be written: nobody reads this pipe") from None
+        time.sleep(0.05)
+    if hasattr(os, "O_NONBLOCK"):
+        os.set_blocking(number, True)
+    return number
 
 
 def settle(file: IO[bytes]) -> None:

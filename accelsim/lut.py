@@ -72,6 +72,19 @@ class BlockTable:
         """Latency in seconds float64[n]."""
         return self.price(genomes)[0] / (self.clock_mhz * 1e6)
 
+    def to_rows(self) -> list[dict[str, Any]]:
+        """A row a block: its part, its genes' values as text, and its two costs."""
+        rows = []
+        for i in range(self.space.num_blocks):
+            part, values = self.space.block_choice(i)
+            genes = [self.space.genes[c].name for c in self.space.parts[part].columns]
+            words = " ".join(f"{name}={value}" for name, value in zip(genes, values, strict=True))
+            costs = {
+                "latency_cycles": float(self.latency_cycles[i]), "energy_pj": float(self.energy_pj[i]),
+            }  # fmt: skip
+            rows.append({"part": self.space.parts[part].name, "block": words} | costs)
+        return rows
+
     def to_dict(self) -> dict[str, Any]:
         """JSON form, version 1: per part its genes, and per block their values and the two costs."""
         parts: list[dict[str, Any]] = []

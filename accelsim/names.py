@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import Any, TypeVar
 
-from accelsim.errors import AccelsimError, nearest
+from accelsim.errors import AccelsimError, not_one_of
 
 _Given = TypeVar("_Given")
 
@@ -148,10 +148,7 @@ class Registry:
                 f"{self.kind}: {name!r} was an object of another process; give it again to the same call, or "
                 "register it under this name"
             )
-        known = self.names()
-        raise AccelsimError(
-            f"{self.kind}: must be one of {', '.join(known)}, but got {name!r}{nearest(str(name), known)}"
-        )
+        raise AccelsimError(f"{self.kind}: {not_one_of(name, self.names())}")
 
     def _installed(self) -> dict[str, Any]:
         from importlib.metadata import entry_points

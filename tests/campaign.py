@@ -5,6 +5,11 @@ there whole, or not at all, whenever it was killed, and the same command once mo
 that nobody's kill touched; a search also with the same candidates to the same bits. A search is killed up to
 three times on its way. ACCELSIM_COMMANDS="map lut" takes some of them. Exit code 1 after a finding.
 tests.cosearch.campaign kills searches without a command, which costs far less a kill.
+
+ACCELSIM_WHEN says at which moments: `any`; `start`, while Python and the libraries load; `cold`, ten times in
+a row while kernels are compiled into one folder, before the command runs to its end; `two`: nobody is killed,
+but the same command begins twice, the second a random time later: one of them writes, the other is refused,
+or comes after it and does the same again.
 """
 
 from __future__ import annotations
@@ -23,6 +28,7 @@ from accelsim import load_study
 from tests.cosearch.small import DEVICE as DEVICE_CHIP
 from tests.cosearch.small import same
 
+WHEN = os.environ.get("ACCELSIM_WHEN", "any")
 KILLS = int(os.environ.get("ACCELSIM_KILLS", "6"))
 VARY = (
     "--vary",
@@ -56,12 +62,13 @@ COMMANDS = {
     "search": ("designs", (*SEARCH, "--study", "HERE/a.study", "--out")),
     "export": ("designs", ("study", "export", "STUDY", "--out")),
     "report": ("page.html", ("report", "STUDY", "--out")),
+    "build": ("tables", ("build", "--chips", "6", "--draws", "4", "--max-nodes", "100000", "--out")),
 } | {
     strategy: (
         "designs",
         (
             *("search", *words, "--strategy", strategy, "--evaluations", "48", "--population", "8"),
-            *(() if strategy == "holistic" else ("--budget", "60")),
+            *(() if strategy in ("holistic", "joint", "single") else ("--budget", "60")),
             *("--study", "HERE/a.study", "--out"),
         ),
     )
@@ -72,8 +79,9 @@ COMMANDS = {
 def start(words: Sequence[str], kernels: Path | None) -> subprocess.Popen[bytes]:
     """The command, with compiled kernels in a folder of its own or, for None, where they always are."""
     environment = os.environ | ({} if kernels is None else {"ACCELSIM_CACHE_DIR": str(kernels)})
+    program = ["tests.nacos.small", *words[1:]] if words[0] == "build" else ["accelsim.cli", *words]
     return subprocess.Popen(
-        [sys.executable, "-m", "accelsim.cli", *words], env=environment,
+        [sys.executable, "-m", *program], env=environment,
         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
     )  # fmt: skip
 
@@ -97,6 +105,32 @@ def kill(words: Sequence[str], kernels: Path | None, after: float) -> bool:
         process.kill()
     process.communicate()
     return process.returncode < 0
+
+
+def twice(words: Sequence[str], apart: float) -> str:
+    """What is wrong with how two of one command ended, the second begun so many seconds after the first."""
+    first = start(words, None)
+    time.sleep(apart)
+    second = start(words, None)
+    ends = []
+    for process in (first, second):
+        _, err = process.communicate(timeout=600)
+        ends.append((process.returncode, err.decode().strip()))
+    refused = [text for code, text in ends if code]
+    right = len(refused) < 2 and all(
+        code == 0 or (code == 2 and "another process" in text and "\n" not in text) for code, text in ends
+    )
+    return "" if right else str(ends)
+
+
+def moments(random: Random, took: float, number: int, several: int) -> list[float]:
+    """Seconds after which the attempts of a command are killed, one after another."""
+    if WHEN == "start":
+        return [random.uniform(0.01, 1.0)]
+    if WHEN == "cold":
+        return [random.uniform(0.5, 3 * took + 4) for _ in range(10)]
+    scale = 4 if number % 12 == 11 else 1
+    return [took * scale * random.uniform(0.02, 1.0) for _ in range(several)]
 
 
 def content(out: Path) -> dict[str, bytes]:
@@ -129,9 +163,14 @@ def attack(name: str, folder: Path, random: Random, wanted: int = KILLS) -> tupl
             break
         at = folder / f"{name}{number}"
         mine, out = words(at), at / file
-        kernels = at / "kernels" if number % 12 == 11 else None
-        for _ in range(random.choice((1, 2, 3)) if plain[0] == "search" else 1):
-            kills += kill(mine, kernels, took * random.uniform(0.02, 1.0) * (4 if kernels else 1))
+        kernels = at / "kernels" if WHEN == "cold" or (WHEN == "any" and number % 12 == 11) else None
+        if WHEN == "two":
+            kills += 1
+            if wrong := twice(mine, random.uniform(0.0, took)):
+                found.append(wrong)
+        several = random.choice((1, 2, 3)) if plain[0] == "search" else 1
+        for after in moments(random, took, number, several) if WHEN != "two" else ():
+            kills += kill(mine, kernels, after)
             if any(whole.get(one) != data for one, data in content(out).items() if not one.endswith(".part")):
                 found.append(f"{out}: half written")
         try:
@@ -164,7 +203,7 @@ def main(at: Path) -> int:
     random, right = Random(int(os.environ.get("ACCELSIM_SEED", "0"))), True
     for name in os.environ.get("ACCELSIM_COMMANDS", " ".join(COMMANDS)).split():
         kills, found = attack(name, at, random)
-        print(f"{name}: {kills} kills, {len(found)} findings", *found, sep="\n  ", flush=True)
+        print(f"{name}, {WHEN}: {kills} tries, {len(found)} findings", *found, sep="\n  ", flush=True)
         right = right and not found
     return 0 if right else 1
 

@@ -80,7 +80,7 @@ BAD = [
     (["evaluate", "eyeriss", "--layer", "hello"], "cannot read 'hello'"),
     (["evaluate", "eyeriss", "--layer", "K=3 stride=2x2x2"], "stride must be"),
     (["evaluate", "eyeriss", "--layer", "{bad"], "not JSON"),
-    (["evaluate", "eyeriss", "--layer", "K=3", "--batch", "2"], "--batch and --resolution are for networks"),
+    (["evaluate", "eyeriss", "--layer", "K=3", "--batch", "2"], "--batch: for networks"),
     (
         ["evaluate", "eyeriss", "lenet5", "--mapping", "nowhere.json"],
         "nowhere.json: cannot be read: No such file",

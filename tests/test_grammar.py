@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 
 import pytest
@@ -14,6 +16,7 @@ VERBS = typer.main.get_command(app).commands  # type: ignore[attr-defined]
 SHARED = {
     "--mapper": "mapper", "--budget": "budget", "--seed": "seed", "--workers": "workers",
     "--engine": "engine",
+    "--style": "style", "--size": "size", "--font": "font",
     "--json": "as_json", "--csv": "as_csv", "--batch": "batch", "--wide": "wide", "--plot": "plot",
     "--dim": "dims", "--input": "shapes", "--allow-unknown": "allow_unknown",
 }  # fmt: skip
@@ -41,51 +44,67 @@ def test_what_is_written_goes_by_out() -> None:
             assert {"--out", "-o"} <= set(option.opts), verb
 
 
-@pytest.mark.parametrize(
-    "words",
-    [
-        ("list",),
-        ("check", "shidiannao"),
-        ("check", "mcu_f412"),
-        ("network", "lenet5"),
-        (
-            "lut",
-            "eyeriss",
-            "--space",
-            "nasbench_macro",
-            *["--mapper", "template", "--check", "0", "-o", "l.json"],
-        ),
-        ("space", "nasbench_macro", "--sample", "2"),
-        ("map", "shidiannao", "lenet5", "--mapper", "template"),
-        ("map", "shidiannao", "--layer", "K=4 C=4", "--mapper", "template"),
-        ("evaluate", "shidiannao", "lenet5", "--mapper", "template"),
-        ("sweep", "shidiannao", "lenet5", "--vary", "clock_mhz=500,1000", "--mapper", "template"),
-        ("memory", "lenet5"),
-        ("nacos", "query", "00000000", "nvdla_64"),
-        ("nacos", "front", "--chip", "nvdla_64"),
-        ("nacos", "verify", "--rows", "5", "--pairs", "0"),
-        (
-            "search",
-            "shidiannao",
-            "--network",
-            "lenet5",
-            "--mapper",
-            "template",
-            "--evaluations",
-            "16",
-            "--population",
-            "16",
-            "--finish",
-            "0",
-        ),
-    ],
-    ids=lambda words: " ".join(words[:2]),
-)
+TABLES = [
+    ("list",),
+    ("check", "shidiannao"),
+    ("check", "mcu_f412"),
+    ("network", "lenet5"),
+    (
+        "lut",
+        "eyeriss",
+        "--space",
+        "nasbench_macro",
+        *["--mapper", "template", "--check", "0", "-o", "l.json"],
+    ),
+    ("space", "nasbench_macro", "--sample", "2"),
+    ("map", "shidiannao", "lenet5", "--mapper", "template"),
+    ("map", "shidiannao", "--layer", "K=4 C=4", "--mapper", "template"),
+    ("evaluate", "shidiannao", "lenet5", "--mapper", "template"),
+    ("sweep", "shidiannao", "lenet5", "--vary", "clock_mhz=500,1000", "--mapper", "template"),
+    ("memory", "lenet5"),
+    ("nacos", "query", "00000000", "nvdla_64"),
+    ("nacos", "front", "--chip", "nvdla_64"),
+    ("nacos", "verify", "--rows", "5", "--pairs", "0"),
+    (
+        "search",
+        "shidiannao",
+        "--network",
+        "lenet5",
+        "--mapper",
+        "template",
+        "--evaluations",
+        "16",
+        "--population",
+        "16",
+        "--finish",
+        "0",
+    ),
+]
+
+
+def named(words: tuple[str, ...]) -> str:
+    return " ".join(words[:2])
+
+
+@pytest.mark.parametrize("words", TABLES, ids=named)
 def test_json_is_json_and_nothing_else(capsys, tmp_path, monkeypatch, words) -> None:
     monkeypatch.chdir(tmp_path)
     code, out, _ = run(capsys, *words, "--json")
     assert code == 0
     assert json.loads(out)
+
+
+@pytest.mark.parametrize(
+    "words", [words for words in TABLES if not {*words} & {"list", "check", "verify"}], ids=named
+)
+def test_csv_is_csv_and_nothing_else(capsys, tmp_path, monkeypatch, words) -> None:
+    monkeypatch.chdir(tmp_path)
+    code, out, _ = run(capsys, *words, "--csv")
+    head, *rows = csv.reader(io.StringIO(out))
+    assert code == 0
+    assert rows
+    assert {len(row) for row in rows} == {len(head)}
+    assert len(set(head)) == len(head)
 
 
 def with_option(word: str) -> set[str]:
@@ -96,6 +115,23 @@ def test_what_prints_figures_prints_them_as_json() -> None:
     """All but those that write a file, print a page or compile."""
     every = {verb.split()[-1] for verb, _ in options()}
     assert every - with_option("--json") == {"new", "docs", "schema", "report", "export"}
+
+
+def test_what_prints_a_table_prints_it_as_csv() -> None:
+    """All that print JSON, but for facts of one machine and what a build or a check did."""
+    assert with_option("--json") - with_option("--csv") == {"check", "build", "verify"}
+
+
+def test_what_is_minimised_goes_by_one_word() -> None:
+    """`--objectives`, of searches and of mappings alike; `--objective` is still read."""
+    uses = [(verb, option) for verb, option in options() if {"--objective", "--objectives"} & {*option.opts}]
+    assert len(uses) >= 8
+    for verb, option in uses:
+        assert option.opts[:2] == ["--objectives", "--objective"], verb
+
+
+def test_what_draws_takes_a_look() -> None:
+    assert with_option("--plot") == with_option("--style") == with_option("--size") == with_option("--font")
 
 
 def test_a_table_that_leaves_columns_out_can_be_wide() -> None:

@@ -13,6 +13,7 @@ import tempfile
 import threading
 import time
 from pathlib import Path
+from random import Random
 
 import numba
 import pytest
@@ -26,6 +27,7 @@ from accelsim.files import Lock, check_writable, write_whole
 from accelsim.text_file import read_bytes
 from cost_models import _jit
 from tests.command import run
+from tests.cosearch.small import same
 
 ACCELSIM = (sys.executable, "-m", "accelsim.cli")
 LAYER = ("evaluate", "example", "--layer", "K=8 C=4 P=6 Q=6 R=3 S=3")
@@ -236,6 +238,60 @@ def test_links_stay_links_and_devices_devices(tmp_path) -> None:
     assert link.is_symlink()
     assert real.read_text() == "text"
     write_whole(Path("/dev/null"), "text")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with names on this system")
+def test_a_pipe_is_written_to_who_reads_it_and_not_for_ever_to_nobody(tmp_path, monkeypatch) -> None:
+    pipe, read = tmp_path / "pipe", []
+    os.mkfifo(pipe)
+    reader = threading.Thread(target=lambda: read.append(pipe.read_bytes()))
+    threading.Timer(0.3, reader.start).start()
+    write_whole(pipe, 200_000 * "a")  # more than a pipe holds
+    reader.join()
+    assert read == [200_000 * b"a"]
+    monkeypatch.setattr("accelsim.files.READER_S", 0.2)
+    with pytest.raises(AccelsimError, match="pipe: cannot be written: nobody reads this pipe"):
+        write_whole(pipe, "text")
+
+
+def test_a_name_that_is_not_utf_8_can_be_written(tmp_path, capsys, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    code, _, err = run(capsys, "new", os.fsdecode(b"a\xff.json"))
+    assert (code, err) == (0, "")
+    data = json.loads((tmp_path / os.fsdecode(b"a\xff.json")).read_text("utf-8"))
+    assert data["name"] == os.fsdecode(b"a\xff")
+
+
+def test_links_that_lead_in_a_circle_are_one_message(tmp_path, capsys) -> None:
+    loop = tmp_path / "loop.png"
+    loop.symlink_to(loop)
+    for words in (("evaluate", "example", "lenet5", "--plot"), ("nacos", "build", "--chips", "1", "-o")):
+        code, _, err = run(capsys, *words, str(loop))
+        assert code == 2
+        assert "loop.png" in err
+        assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_clocks_that_jump_to_and_fro_change_no_answer(seed, monkeypatch, tmp_path) -> None:
+    """Deadlines may come early or late, but what is proved, searched and swept is the same, and loads."""
+    random = Random(seed)
+
+    def jumping(clock):
+        return lambda: clock() + random.choice((-1, 1)) * random.choice((0, 1e-3, 1, 3600, 1e9))
+
+    search = {"networks": "lenet5", "evaluations": 8, "population": 4, "budget": 20, "finish": 0}
+    sound = accelsim.search("eyeriss", **search)
+    optimum = accelsim.map_network("example", "lenet5", "optimal").cost.edp_js
+    for name in ("monotonic", "perf_counter", "time"):
+        monkeypatch.setattr(time, name, jumping(getattr(time, name)))
+    assert accelsim.map_network("example", "lenet5", "optimal").cost.edp_js == optimum
+    assert accelsim.map_network("example", "lenet5", "optimal", seconds=1).cost.edp_js >= optimum
+    accelsim.search("eyeriss", **search, study=tmp_path / "a.study")
+    assert same(accelsim.load_study(tmp_path / "a.study"), sound)
+    vary = ["clock_mhz=100,200,400"]
+    table = accelsim.sweep("eyeriss", "lenet5", vary, mapper="template", out=tmp_path / "a.csv")
+    assert len(table.ok) == 3
     assert not Path("/dev/null").is_file()
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
@@ -23,6 +23,60 @@ def quantised(networks: Sequence[Network], widths: Sequence[Widths]) -> dict[Wid
     A network is told by its name and its multiply-accumulates. Raises AccuracyError where no table has it,
     and for a network with layers in precisions of their own: what a mixture loses is nowhere stated.
     """
+    out = _published(networks)
+    for pair in widths:
+        if pair not in out:
+            raise AccuracyError(
+                f"accuracy of {networks[0].name} with weights of {pair[0]} and activations of {pair[1]} bits "
+                f"is not published in the table; it has {_told(out)}"
+            )
+    return {pair: out[pair] for pair in widths}
+
+
+def floors(networks: Sequence[Network], widths: Sequence[Widths]) -> dict[Widths, AccuracyValue]:
+    """All that is published for one network, if `floor` can say something of any mixture of some widths.
+
+    Raises AccuracyError as `quantised`, and where nothing as narrow as the narrowest is published.
+    """
+    out = _published(networks)
+    least = min(weight for weight, _ in widths), min(activation for _, activation in widths)
+    if not any(_within(pair, least) for pair in out):
+        raise AccuracyError(
+            f"accuracy of {networks[0].name} with weights of {least[0]} and activations of {least[1]} bits "
+            f"in some layers cannot be bounded: nothing as narrow is published; the table has {_told(out)}"
+        )
+    return out
+
+
+def floor(published: dict[Widths, AccuracyValue], used: Collection[Widths]) -> AccuracyValue:
+    """Top-1 of a network whose layers have some widths: published where they are one, else a bound.
+
+    The bound is an assumption: a mixture is taken to do no worse than the network with all layers at the
+    narrowest weights and the narrowest activations that any has. Its error reaches up to the best that is
+    published, with that one's error.
+    """
+    pairs = set(used)
+    if len(pairs) == 1 and (alone := published.get(next(iter(pairs)))) is not None:
+        return alone
+    least = min(weight for weight, _ in pairs), min(activation for _, activation in pairs)
+    below = max(
+        (pair for pair in published if _within(pair, least)), key=lambda pair: (pair[0] * pair[1], pair)
+    )
+    found = published[below]
+    top = max(one.value + one.error for one in published.values())
+    source = f"not below {below[0]} and {below[1]} bits everywhere, an assumption; {found.source}"
+    return AccuracyValue(found.value, found.kind, source, max(found.error, top - found.value))
+
+
+def _within(pair: Widths, other: Widths) -> bool:
+    return pair[0] <= other[0] and pair[1] <= other[1]
+
+
+def _told(published: dict[Widths, AccuracyValue]) -> str:
+    return ", ".join(f"{weight} and {activation}" for weight, activation in published)
+
+
+def _published(networks: Sequence[Network]) -> dict[Widths, AccuracyValue]:
     document = _document()
     known: dict[str, Any] = document["networks"]
     names = [network.name for network in networks]
@@ -38,20 +92,12 @@ def quantised(networks: Sequence[Network], widths: Sequence[Widths]) -> dict[Wid
             f"accuracy by precision is published where all layers are in the chip's, but {len(mixed)} layers "
             f"of {names[0]} have precisions of their own, the first {mixed[0]}"
         )
-    out = {
+    return {
         (row["weight"], row["activation"]): AccuracyValue(
             row["value"], "published", document["source"], row["error"]
         )
         for row in one["top1"]
     }
-    for pair in widths:
-        if pair not in out:
-            told = ", ".join(f"{weight} and {activation}" for weight, activation in out)
-            raise AccuracyError(
-                f"accuracy of {names[0]} with weights of {pair[0]} and activations of {pair[1]} bits is not "
-                f"published in the table; it has {told}"
-            )
-    return {pair: out[pair] for pair in widths}
 
 
 @cache

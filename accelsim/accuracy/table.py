@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from accelsim.accuracy.additive import FEWEST, Additive
 from accelsim.accuracy.base import AccuracyError, AccuracySource
-from accelsim.errors import AccelsimError
+from accelsim.errors import AccelsimError, not_one_of
 from accelsim.text_file import read_text
 from accelsim.workloads.spaces import Space, Subnet
 from accelsim.workloads.spaces.genes import Genomes
@@ -46,7 +46,7 @@ class TableSource(AccuracySource):
         self, path: str | Path, space: Space, column: str | None = None, answer: str = "both"
     ) -> None:  # fmt: skip
         if answer not in ANSWERS:
-            raise AccelsimError(f"answer must be one of {', '.join(ANSWERS)}, but got {answer!r}")
+            raise AccelsimError(f"answer {not_one_of(answer, ANSWERS)}")
         self.path = Path(path)
         self.space = space.name
         self.answer = answer

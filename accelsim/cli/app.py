@@ -13,6 +13,7 @@ import typer
 import typer.core
 
 from accelsim.cli import complete
+from accelsim.cli.useful import check_form
 from accelsim.files import free_locks
 
 if TYPE_CHECKING:
@@ -58,22 +59,15 @@ Hardware = Annotated[
 ]
 
 
-def given(context: typer.Context, *names: str) -> str:
-    """Which of these options of a command its user wrote, as text; empty for none."""
-    wrote = [
-        name for name in names if getattr(context.get_parameter_source(name), "name", "") == "COMMANDLINE"
-    ]
-    return ", ".join("--" + name.replace("_", "-") for name in wrote)
-
-
 _wide = threading.Event()
 
 
-def _show_all(value: bool) -> None:
-    if value:
+def _show_all(context: typer.Context, param: typer.CallbackParam, value: bool) -> bool:
+    if check_form(context, param, value):
         _wide.set()
     else:
         _wide.clear()
+    return value
 
 
 Wide = Annotated[
@@ -204,12 +198,18 @@ class progress:
         if not sys.stderr.isatty():
             return None
         from rich.console import Console
-        from rich.progress import Progress
+        from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
         from cost_models._jit import is_compiled
 
         first = "" if is_compiled() else "compiling kernels once, then "
-        self.bar = Progress(console=Console(stderr=True), transient=True)
+        columns = [
+            TextColumn("{task.description}", markup=False),
+            BarColumn(20),
+            TaskProgressColumn(),
+            TimeElapsedColumn(),  # moves, also where nothing is done yet
+        ]
+        self.bar = Progress(*columns, console=Console(stderr=True), transient=True)
         self.bar.start()
         task = self.bar.add_task(first + self.what, total=None)
         return lambda done, total: self.bar.update(task, completed=done, total=total)

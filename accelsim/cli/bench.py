@@ -9,7 +9,7 @@ import typer
 
 from accelsim.cli.app import Wide, app, console, progress
 from accelsim.cli.look import with_look
-from accelsim.cli.options import AsJson
+from accelsim.cli.options import AsCsv, AsJson
 
 
 @app.command()
@@ -22,12 +22,14 @@ def bench(
     ] = False,
     wide: Wide = False,
     as_json: AsJson = False,
+    as_csv: AsCsv = False,
 ) -> None:
     """Measure mappings a second by layer kind, memories and batch size, on one core."""
     import json
 
     from accelsim.bench import bench as run
     from accelsim.bench import whole
+    from accelsim.csv_text import csv_text
     from accelsim.report import style
     from accelsim.report.bench import bench_figure, bench_report
 
@@ -40,6 +42,9 @@ def bench(
         style.save(bench_figure(speed), plot)
     if as_json:
         print(json.dumps(speed.to_dict() | ({"whole": most.to_dict()} if most else {}), indent=1))
+    elif as_csv:
+        rows = [row for part in speed.to_dict().values() for row in part]
+        print(csv_text(list({key: None for row in rows for key in row}), rows), end="")
     else:
         console().print(bench_report(speed, most))
 

@@ -12,6 +12,7 @@ from accelsim.cli.app import Wide, app, console, progress
 from accelsim.cli.look import with_look
 from accelsim.cli.network import AllowUnknown, Dims, Shapes, load_all
 from accelsim.cli.options import (
+    AsCsv,
     AsJson,
     Budget,
     EngineName,
@@ -21,12 +22,14 @@ from accelsim.cli.options import (
     Seed,
     Workers,
 )
+from accelsim.cli.useful import check_mapper, check_workers
 from accelsim.errors import AccelsimError, nearest
 
 
 @app.command()
 @with_look
 def compare(
+    context: typer.Context,
     names: Annotated[
         list[str],
         typer.Argument(
@@ -48,7 +51,7 @@ def compare(
     scheduler: Scheduler = None,
     wide: Wide = False,
     as_json: AsJson = False,
-    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV, a line a network and machine.")] = False,
+    as_csv: AsCsv = False,
     plot: Annotated[Path | None, typer.Option("--plot", help="Draw it too: .png, .svg or .pdf.")] = None,
 ) -> None:
     """Price networks on several machines and set them side by side."""
@@ -56,17 +59,19 @@ def compare(
 
     from accelsim.costing import evaluate
     from accelsim.csv_text import csv_text
-    from accelsim.hardware import hardware_names, load_hardware
+    from accelsim.hardware import hardware_names, load_hardware, microcontroller_names
+    from accelsim.hardware.microcontroller import refuse as refuse_device
     from accelsim.network_cost import NetworkCost
     from accelsim.report import style
     from accelsim.report.compare import compare_figure, compare_rows, compare_table
     from accelsim.workloads import network_names
 
-    if as_json and as_csv:
-        raise AccelsimError("compare: give either --json or --csv")
+    check_mapper(context, mapper)
+    check_workers(context, scheduler)
     if plot is not None:
         style.check_path(plot)
-    machines = [name for name in names if name in hardware_names() or _is_machine(name)]
+    known = (*hardware_names(), *microcontroller_names())
+    machines = [name for name in names if name in known or _is_machine(name)]
     networks = [name for name in names if name not in machines]
     if len(machines) < 2 or not networks:
         for name in networks:
@@ -81,6 +86,8 @@ def compare(
             f"{len(networks)} others ({', '.join(networks) or 'none'})"
         )
     chips = [load_hardware(name) for name in machines]
+    for chip in chips:
+        refuse_device(chip)
     loaded = load_all(networks, batch, resolution, dims, shapes, allow_unknown)
     costs = []
     with progress("pricing networks") as tick:

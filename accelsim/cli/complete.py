@@ -27,7 +27,9 @@ def networks(incomplete: str) -> list[str]:
 
 def machines_and_networks(incomplete: str) -> list[str]:
     """Either, where both may stand."""
-    return machines(incomplete) + networks(incomplete)
+    from accelsim.hardware import hardware_names
+
+    return _starting(hardware_names(), incomplete) + networks(incomplete)
 
 
 def spaces(incomplete: str) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -15,13 +16,13 @@ from accelsim.cli.app import (
     Wide,
     app,
     console,
-    given,
     progress,
     until_stopped,
 )
 from accelsim.cli.look import with_look
 from accelsim.cli.network import AllowUnknown, Dims, Shapes, load
 from accelsim.cli.options import (
+    AsCsv,
     AsJson,
     Budget,
     EngineName,
@@ -31,6 +32,7 @@ from accelsim.cli.options import (
     Seed,
     Workers,
 )
+from accelsim.cli.useful import check_form, check_mapper, check_workers, given, refuse
 from accelsim.errors import AccelsimError
 
 if TYPE_CHECKING:
@@ -41,6 +43,8 @@ if TYPE_CHECKING:
 
 SEARCHED = ("mapper", "objective", "budget", "seed", "engine", "workers", "scheduler")
 """Options that say how mappings are searched."""
+
+MAPPED = "says how mappings are searched, and --mapping names all of them"
 
 
 @app.command()
@@ -74,11 +78,12 @@ def evaluate(
     shapes: Shapes = None,
     allow_unknown: AllowUnknown = False,
     explain: Annotated[
-        bool, typer.Option("--explain", help="Show fills, reads, writes and capacity.")
+        bool,
+        typer.Option("--explain", help="Show fills, reads, writes and capacity.", callback=check_form),
     ] = False,
     wide: Wide = False,
     as_json: AsJson = False,
-    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV, a line a layer.")] = False,
+    as_csv: AsCsv = False,
     plot: Annotated[
         Path | None, typer.Option("--plot", help="Also draw the layers of a network: .png, .svg or .pdf.")
     ] = None,
@@ -104,41 +109,39 @@ def evaluate(
 
     if (network is None) == (layer is None):
         raise AccelsimError("evaluate: give either a network or --layer")
-    if as_json and as_csv:
-        raise AccelsimError("evaluate: give either --json or --csv")
     if layer is not None:
-        sized = any((batch is not None, resolution is not None, dims, shapes, allow_unknown))
-        _alone(sized, plot is not None or plot_stacks is not None)
+        why = "for networks; give --layer its N, P and Q"
+        refuse(context, why, "batch", "resolution", "dims", "shapes", "allow_unknown")
+        refuse(context, "draws networks, not a single --layer", "plot", "plot_stacks")
     _check_paths(plot, plot_stacks)
     if _by_maestro(model, dataflow is not None or compat):
         from accelsim.cli import maestro_model
 
         if useless := given(context, *SEARCHED, "fuse", "mapping", "explain", "plot", "plot_stacks"):
             raise AccelsimError(f"evaluate: --model maestro takes --dataflow, and no {useless}")
+        if network is not None and network.endswith(".m"):
+            refuse(context, "MAESTRO's files bring their own", "dataflow")
         flow = dataflow or "kcp_ws"
         sizes = (dims, shapes, allow_unknown)
         maestro_model.run(hardware, network, layer, flow, compat, batch, resolution, sizes, as_json, as_csv)
         return
     schedule = _given(mapping)
-    if layer is not None and (useless := given(context, "engine", "workers", "scheduler")):
-        raise AccelsimError(f"evaluate: {useless}: for networks, not a single --layer")
-    if fuse is not None and layer is not None:
-        raise AccelsimError("evaluate: --fuse is for networks, not a single --layer")
+    _check_useful(context, mapper, scheduler, layer is not None, schedule is not None)
     hw = load_hardware(hardware)
     workload: Any
     if layer is not None:
         workload = parse_layer(layer)
     else:
         workload = load(str(network), batch, resolution, dims, shapes, allow_unknown)
+        if schedule is not None and {*workload.names} <= {*_layers(schedule)}:
+            refuse(context, MAPPED, *SEARCHED)
     if hw.microcontroller is not None and (explain or plot or plot_stacks):
         raise AccelsimError(
             f"evaluate: {hw.name} is a microcontroller: it has no mappings for --explain and --plot to show"
         )
-    if hw.microcontroller is not None and (useless := given(context, *SEARCHED)):
-        raise AccelsimError(
-            f"evaluate: {useless}: for machines with mappings, but {hw.name} is a microcontroller"
-        )
-    with progress("pricing layers") as tick:
+    if hw.microcontroller is not None:
+        refuse(context, f"for machines with mappings, but {hw.name} is a microcontroller", *SEARCHED)
+    with progress("proving mappings" if mapper == "optimal" else "mapping and pricing layers") as tick:
         cost, stopped = until_stopped(
             lambda stop: run(
                 hw, workload, schedule, mapper, objective, budget, seed, engine=engine, workers=workers,
@@ -156,7 +159,7 @@ def evaluate(
 
 
 def _check_paths(*files: Path | None) -> None:
-    named = [file.resolve() for file in files if file is not None]
+    named = [Path(os.path.realpath(file)) for file in files if file is not None]
     if len(set(named)) < len(named):
         raise AccelsimError(f"evaluate: --plot and --plot-stacks are both {named[0].name}; give each its own")
     if any(file is not None for file in files):
@@ -181,14 +184,16 @@ def _draw(cost: NetworkCost, layers: Path | None, stacks: Path | None) -> None:
         save(stacks_figure(cost), stacks)
 
 
-def _alone(sized: bool, plotted: bool) -> None:
-    """Refuse what says nothing to a single layer."""
-    if sized:
-        raise AccelsimError(
-            "evaluate: sizes, --batch and --resolution are for networks; give --layer its N, P and Q"
-        )
-    if plotted:
-        raise AccelsimError("evaluate: --plot and --plot-stacks draw networks, not a single --layer")
+def _check_useful(
+    context: typer.Context, mapper: str, scheduler: str | None, alone: bool, mapped: bool
+) -> None:
+    """Refuse options that would change nothing; `alone`: a single layer is priced."""
+    if alone:
+        refuse(context, "for networks, not a single --layer", "engine", "workers", "scheduler", "fuse")
+    if alone and mapped:
+        refuse(context, MAPPED, *SEARCHED)
+    check_mapper(context, mapper)
+    check_workers(context, scheduler)
 
 
 def _by_maestro(model: str, told: bool) -> bool:
@@ -210,6 +215,12 @@ def _given(mapping: Path | None) -> dict[str, Any] | None:
     if not isinstance(given, dict):
         raise AccelsimError(f"--mapping {mapping}: must hold an object, but holds {str(given)[:60]}")
     return given
+
+
+def _layers(schedule: dict[str, Any]) -> Any:
+    """Names of the layers that a mapping file of a network maps."""
+    named = schedule.get("layers", schedule)
+    return named if isinstance(named, dict) else ()
 
 
 def _print(cost: LayerCost | NetworkCost | DeviceCost, as_json: bool, as_csv: bool, explain: bool) -> None:

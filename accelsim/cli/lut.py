@@ -10,6 +10,7 @@ import typer
 from accelsim.cli import complete
 from accelsim.cli.app import Hardware, app, progress, until_stopped
 from accelsim.cli.options import (
+    AsCsv,
     AsJson,
     Budget,
     EngineName,
@@ -20,10 +21,12 @@ from accelsim.cli.options import (
     Seed,
     Workers,
 )
+from accelsim.cli.useful import check_mapper, check_workers
 
 
 @app.command()
 def lut(
+    context: typer.Context,
     hardware: Hardware,
     space: Annotated[
         str,
@@ -48,6 +51,7 @@ def lut(
     workers: Workers = None,
     scheduler: Scheduler = None,
     as_json: AsJson = False,
+    as_csv: AsCsv = False,
 ) -> None:
     """Write a table of latency and energy by block, and check its sums against whole subnets."""
     from accelsim.files import check_suffix, write_whole
@@ -56,6 +60,8 @@ def lut(
     from accelsim.lut import build_table
 
     check_suffix(output, (".json",))
+    check_mapper(context, mapper, model, draws=check > 0)
+    check_workers(context, scheduler)
     hw = load_hardware(hardware)
     with progress("pricing blocks") as tick:
         table, _ = until_stopped(
@@ -70,6 +76,12 @@ def lut(
     write_whole(output, text)
     if as_json:
         print(text, end="")
+        return
+    if as_csv:
+        from accelsim.csv_text import csv_text
+
+        rows = table.to_rows()
+        print(csv_text(list(rows[0]), rows), end="")
         return
     print(f"{output}: {table.space.num_blocks} blocks of {table.space.name} on {hw.name}, mapper {mapper}")
     if not check:

@@ -15,12 +15,12 @@ from accelsim.cli.app import (
     Wide,
     app,
     console,
-    given,
     progress,
     until_stopped,
 )
 from accelsim.cli.network import AllowUnknown, Dims, Shapes, load
 from accelsim.cli.options import (
+    AsCsv,
     AsJson,
     Budget,
     EngineName,
@@ -30,6 +30,7 @@ from accelsim.cli.options import (
     Seed,
     Workers,
 )
+from accelsim.cli.useful import check_form, check_mapper, check_workers, refuse
 from accelsim.errors import AccelsimError
 
 TileSizes = Literal["divisors", "all", "legal"]
@@ -77,10 +78,14 @@ def map_(
         ),
     ] = None,
     nests: Annotated[
-        bool, typer.Option("--nests", help="Of a network: show the loop nests of its layers too.")
+        bool,
+        typer.Option(
+            "--nests", help="Of a network: show the loop nests of its layers too.", callback=check_form
+        ),
     ] = False,
     wide: Wide = False,
     as_json: AsJson = False,
+    as_csv: AsCsv = False,
 ) -> None:
     """Find mappings of a network or a layer. Ctrl-C ends the search with the best mappings so far."""
     import json
@@ -96,19 +101,16 @@ def map_(
     check_writable(save)
     if (network is None) == (layer is None):
         raise AccelsimError("map: give either a network or --layer")
-    _check_useful(context, mapper, layer is not None)
-    if emit is not None and as_json:
-        raise AccelsimError("map: give either --json or --emit")
+    _check_useful(context, mapper, layer is not None, emit is not None)
+    check_workers(context, scheduler)
     if emit is not None:
         EMITTERS.check(emit)
         if fuse not in (None, "none"):
             raise AccelsimError("map: --emit writes layers one by one; use --fuse none with it")
-    if fuse is not None and layer is not None:
-        raise AccelsimError("map: --fuse is for networks, not a single --layer")
     if layer is not None and any((batch is not None, resolution is not None, dims, shapes, allow_unknown)):
         raise AccelsimError("map: sizes, --batch and --resolution are for networks; --layer has N, P, Q")
     net = None if network is None else load(network, batch, resolution, dims, shapes, allow_unknown)
-    with progress("mapping layers") as tick:
+    with progress("proving mappings" if mapper == "optimal" else "mapping layers") as tick:
         if net is None:
             one = parse_layer(str(layer))
             found, stopped = until_stopped(
@@ -133,6 +135,13 @@ def map_(
     if as_json:
         figures = found.cost.to_dict() if net is None else result.cost.to_dict()
         print(json.dumps({"cost": figures, "mapping": saved}, indent=1))
+    elif as_csv:
+        from accelsim.report import tables
+
+        print(
+            tables.layer_csv(found.cost) if net is None else tables.network_csv(result.cost),
+            end="",
+        )
     elif emit is None:
         console().print(report)
     else:
@@ -143,11 +152,13 @@ def map_(
         raise typer.Exit(130)
 
 
-def _check_useful(context: typer.Context, mapper: str, alone: bool) -> None:
+def _check_useful(context: typer.Context, mapper: str, alone: bool, emits: bool) -> None:
     """Refuse options that would change nothing; `alone`: a single layer is mapped."""
-    if alone and (useless := given(context, "engine", "workers", "scheduler", "nests")):
-        raise AccelsimError(f"map: {useless}: for networks, not a single --layer")
-    if mapper in ("template", "random", "genetic", "cmaes") and (
-        useless := given(context, "seconds", "tiles")
-    ):
-        raise AccelsimError(f"map: {useless}: for --mapper optimal, but the mapper is {mapper}")
+    if alone:
+        why = "for networks, not a single --layer"
+        refuse(context, why, "engine", "workers", "scheduler", "nests", "fuse")
+    if emits:
+        refuse(context, "--emit prints its text alone", "as_json", "as_csv", "wide", "nests")
+    if mapper in ("template", "random", "genetic", "cmaes"):
+        refuse(context, f"for --mapper optimal, but the mapper is {mapper}", "seconds", "tiles")
+    check_mapper(context, mapper)

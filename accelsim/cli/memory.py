@@ -9,11 +9,14 @@ import typer
 
 from accelsim.cli import complete
 from accelsim.cli.app import app, console
+from accelsim.cli.look import with_look
 from accelsim.cli.network import AllowUnknown, Dims, Shapes, load
+from accelsim.cli.options import AsCsv, AsJson
 from accelsim.errors import AccelsimError
 
 
 @app.command()
+@with_look
 def memory(
     network: Annotated[
         str,
@@ -58,7 +61,8 @@ def memory(
     reorder: Annotated[
         bool, typer.Option("--reorder/--no-reorder", help="Look for the order with the smallest peak.")
     ] = True,
-    as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
+    as_json: AsJson = False,
+    as_csv: AsCsv = False,
     plot: Annotated[
         Path | None,
         typer.Option("--plot", "--figure", help="Draw memory over time: .png, .svg or .pdf."),
@@ -69,7 +73,7 @@ def memory(
 
     from accelsim.hardware import load_hardware
     from accelsim.liveness import Rules, memory_plan, rules_of
-    from accelsim.report.memory import memory_figure, memory_report
+    from accelsim.report.memory import memory_csv, memory_figure, memory_report
 
     if plot is not None:
         from accelsim.report.style import check_path
@@ -87,6 +91,8 @@ def memory(
     plan = memory_plan(net, chip, rules, patches=_patches(patches), reorder=reorder)
     if as_json:
         print(json.dumps(plan.to_dict(), indent=1))
+    elif as_csv:
+        print(memory_csv(plan), end="")
     else:
         console().print(memory_report(plan, chip))
     if plot is not None:

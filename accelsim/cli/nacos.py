@@ -10,7 +10,7 @@ import typer
 from accelsim.cli import complete
 from accelsim.cli.app import Wide, app, console, progress, until_stopped
 from accelsim.cli.look import with_look
-from accelsim.cli.options import AsJson, ObjectiveName, Seed
+from accelsim.cli.options import AsCsv, AsJson, ObjectiveName, Seed
 from accelsim.errors import AccelsimError
 
 nacos = typer.Typer(
@@ -26,7 +26,6 @@ SpaceName = Annotated[str, typer.Option("--space", help="The benchmark: macro.")
 AccuracyFrom = Annotated[
     str | None, typer.Option("--accuracy", help="Where accuracies come from, as table:FILE; none ships.")
 ]
-AsCsv = Annotated[bool, typer.Option("--csv", help="Print CSV.")]
 ChipName = Annotated[str, typer.Argument(help="A chip of the tables.", autocompletion=complete.bench_chips)]
 ChipChoice = Annotated[
     str | None,
@@ -92,7 +91,7 @@ def query(
     as_csv: AsCsv = False,
 ) -> None:
     """Show a network on a chip under one schedule."""
-    bench = _open(tables, space, accuracy, as_json, as_csv)
+    bench = _open(tables, space, accuracy)
     i = bench.query_index_by_arch(arch)
     row = bench.query_by_index(i, chip, schedule, objective=objective)
     if live:
@@ -116,8 +115,10 @@ def front(
     objectives: Annotated[
         str | None,
         typer.Option(
+            "--objectives",
+            "--objective",
             help="One of edp, latency, energy, and any of accuracy, work, params (more is better), area. "
-            "Default: edp,accuracy; without accuracies edp,work."
+            "Default: edp,accuracy; without accuracies edp,work.",
         ),
     ] = None,
     tables: Folder = None,
@@ -128,7 +129,7 @@ def front(
     as_csv: AsCsv = False,
 ) -> None:
     """Show the true front: what no network on any chip under any schedule beats."""
-    bench = _open(tables, space, accuracy, as_json, as_csv)
+    bench = _open(tables, space, accuracy)
     rows = bench.true_front(chip, objectives or None)
     if as_json:
         _json(rows)
@@ -152,7 +153,7 @@ def verify(
     """Check tables: hashes, random rows priced and random fronts proved again. Exits with 2 on a fault."""
     from accelsim.nacos.verify import verify as check
 
-    bench = _open(tables, space, None, as_json, False)
+    bench = _open(tables, space, None)
     with progress("verifying") as tick:
         found = check(bench, rows, pairs, seed, tick)
     made = bench.manifest
@@ -177,7 +178,10 @@ def score(
         str, typer.Option(help="Of random, local, nsga2, nested, sequential, blockwise; default: all.")
     ] = "",
     chip: ChipChoice = None,
-    objectives: Annotated[str | None, typer.Option(help="Two or more, as in `accelsim nacos front`.")] = None,
+    objectives: Annotated[
+        str | None,
+        typer.Option("--objectives", "--objective", help="Two or more, as in `accelsim nacos front`."),
+    ] = None,
     seeds: Annotated[int, typer.Option(help="Runs of each optimiser.", min=1)] = 10,
     mappings: Annotated[int, typer.Option(help="Priced for each layer on each chip.", min=1)] = 500,
     mapper: Annotated[
@@ -204,7 +208,7 @@ def score(
 
     if plot is not None:
         figures.check_path(plot)
-    bench = _open(tables, space, accuracy, as_json, as_csv)
+    bench = _open(tables, space, accuracy)
     with progress("scoring") as tick:
         found = run(
             bench, optimisers.split(",") if optimisers else [*OPTIMISERS], chip=chip,
@@ -221,9 +225,7 @@ def score(
         console().print(score_table(found))
 
 
-def _open(tables: Path | None, space: str, accuracy: str | None, as_json: bool, as_csv: bool) -> Any:
-    if as_json and as_csv:
-        raise AccelsimError("nacos: give either --json or --csv")
+def _open(tables: Path | None, space: str, accuracy: str | None) -> Any:
     from accelsim.nacos import create
 
     return create(tables, space, accuracy=accuracy)

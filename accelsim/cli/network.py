@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from accelsim.cli import complete
 from accelsim.cli.app import Wide, app, console
-from accelsim.cli.options import AsJson
+from accelsim.cli.options import AsCsv, AsJson
 from accelsim.errors import AccelsimError
 
 if TYPE_CHECKING:
@@ -91,6 +91,7 @@ def network_(
     ] = None,
     wide: Wide = False,
     as_json: AsJson = False,
+    as_csv: AsCsv = False,
 ) -> None:
     """Show a network's layers, counts and notes; turn any file that can be read into network JSON."""
     import json
@@ -105,12 +106,26 @@ def network_(
     if as_json:
         print(json.dumps(net.to_dict(), indent=1))
         return
+    rows: list[dict[str, Any]] = [
+        {
+            "layer": layer.name,
+            "nest": str(layer),
+            "macs": layer.macs,
+            "weights": net.weights_of[i],
+            "inputs": sum(e.elements for e in net.inputs_of[i]),
+        }
+        for i, layer in enumerate(net.layers)
+    ]
+    if as_csv:
+        from accelsim.csv_text import csv_text
+
+        print(csv_text(list(rows[0]), rows), end="")
+        return
     title = f"{net.name}: {len(net.layers)} layers, inputs {'x'.join(map(str, net.input_shape))}"
     columns = [text("layer"), text("nest", 12), number("MACs"), number("weights", 1), number("inputs", 2)]
     table = Grid(columns, title)
-    for i, layer in enumerate(net.layers):
-        read = sum(e.elements for e in net.inputs_of[i])
-        table.add_row(layer.name, str(layer), f"{layer.macs:,}", f"{net.weights_of[i]:,}", f"{read:,}")
+    for row in rows:
+        table.add_row(*(f"{value:,}" if isinstance(value, int) else value for value in row.values()))
     console().print(table)
     print(f"batch {net.batch}, {net.macs:,} MACs, {net.weights:,} weights, {net.params:,} parameters")
     ends = ", ".join(net.names[i] for i in net.outputs[:4]) + (", ..." if len(net.outputs) > 4 else "")

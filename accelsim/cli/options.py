@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from accelsim.cli import complete
+from accelsim.cli.useful import check_form
 
 MapperName = Annotated[
     str,
@@ -17,7 +18,8 @@ MapperName = Annotated[
     ),
 ]
 ObjectiveName = Annotated[
-    str, typer.Option("--objective", help="What mappings minimise: edp, latency or energy.")
+    str,
+    typer.Option("--objectives", "--objective", help="What mappings minimise: edp, latency or energy."),
 ]
 Budget = Annotated[
     int | None,
@@ -49,5 +51,6 @@ Workers = Annotated[
         "--workers", help="Threads or processes, default one a processor; the result does not depend on them."
     ),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.", callback=check_form)]
+AsCsv = Annotated[bool, typer.Option("--csv", help="Print the table as CSV.", callback=check_form)]
 Scheduler = Annotated[str | None, typer.Option("--scheduler", help="Address of a running Dask scheduler.")]

@@ -19,6 +19,7 @@ from accelsim.cli.app import Hardware, Wide, abandoned, app, compiling, console,
 from accelsim.cli.look import with_look
 from accelsim.cli.network import AllowUnknown, Dims, Shapes, load_all
 from accelsim.cli.options import (
+    AsCsv,
     AsJson,
     Budget,
     EngineName,
@@ -29,6 +30,7 @@ from accelsim.cli.options import (
     Seed,
     Workers,
 )
+from accelsim.cli.useful import check_search, check_workers
 from accelsim.cosearch.metrics import METRICS, load_metric
 from accelsim.errors import AccelsimError
 
@@ -76,6 +78,7 @@ def with_limits(command: Callable[..., None]) -> Callable[..., None]:
 @with_look
 @with_limits
 def search(
+    context: typer.Context,
     hardware: Hardware,
     space: Annotated[
         str | None,
@@ -98,6 +101,8 @@ def search(
     objectives: Annotated[
         str | None,
         typer.Option(
+            "--objectives",
+            "--objective",
             help=f"Of {', '.join(METRICS.home)}, or package.module:Metric. Default: edp,accuracy; edp.",
             autocompletion=complete.objectives,
         ),
@@ -137,6 +142,13 @@ def search(
         bool | None,
         typer.Option(help="Whether what cannot enter the front is not mapped in full. Default: it is not."),
     ] = None,
+    layer_precision: Annotated[
+        str | None,
+        typer.Option(
+            help="Bits of weights and activations that each layer may have, as 4x4,4x8. Default: the chip's, "
+            "or as its search section says."
+        ),
+    ] = None,
     batch: Annotated[int, typer.Option(help="Inputs at once.")] = 1,
     resolution: Annotated[int | None, typer.Option(help="Input height and width.")] = None,
     dims: Dims = None,
@@ -157,6 +169,7 @@ def search(
     apart: Apart = False,
     wide: Wide = False,
     as_json: AsJson = False,
+    as_csv: AsCsv = False,
     limit: Annotated[
         list[str] | None, typer.Option(help="NAME=VALUE limits any metric, as package.module:Metric=3.5.")
     ] = None,
@@ -193,17 +206,20 @@ def search(
         fuse=fuse,
         screen=screen,
         weights=weights,
+        layer_precision=layer_precision,
         batch=batch,
         resolution=resolution,
         **bounds,
     )
+    check_search(context, config)
+    check_workers(context, scheduler)
     path = study or default_study(hardware, space or (network or [""])[0], config.hash)
     with watching() as (stop, watch):
         result = search_configured(
             config, evaluations, path, engine, workers, scheduler, stop, watch, patience(finishing)
         )
     result.apart = apart
-    finish(result, export, plot, as_json)
+    finish(result, export, plot, as_json, as_csv)
 
 
 def _limit(words: str) -> tuple[str, float]:
@@ -238,13 +254,18 @@ def default_study(hardware: str, what: str, config_hash: str) -> Path:
 
 
 def finish(
-    result: SearchResult, export: Path | None = None, plot: Path | None = None, as_json: bool = False
+    result: SearchResult,
+    export: Path | None = None,
+    plot: Path | None = None,
+    as_json: bool = False,
+    as_csv: bool = False,
 ) -> None:
     """Print the report, write what was asked for; exit code 3 if nothing meets the limits.
 
-    130, as after any Ctrl-C, if the search was interrupted. With `as_json` only JSON goes to standard output.
+    130, as after any Ctrl-C, if the search was interrupted. With `as_json` or `as_csv` nothing else goes to
+    standard output.
     """
-    out = sys.stderr if as_json else sys.stdout
+    out = sys.stderr if as_json or as_csv else sys.stdout
     if result.interrupted:
         print(f"stopped after {len(result.generations)} generations; {resume_hint(result)}", file=out)
         if not result.generations:
@@ -253,6 +274,10 @@ def finish(
         import json
 
         print(json.dumps(result.to_dict(), indent=1))
+    elif as_csv:
+        from accelsim.cosearch.export import front_csv
+
+        print(front_csv(result), end="")
     else:
         from accelsim.report.search import search_report
 
@@ -306,27 +331,38 @@ def watching() -> Iterator[tuple[Event, Any]]:
             yield stop, None
             return
         from rich.console import Console
-        from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
+        from rich.progress import BarColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
         from rich.progress import Progress as Bar
 
         columns = [
-            BarColumn(20),
+            BarColumn(8),
+            TimeElapsedColumn(),
             TimeRemainingColumn(),
             TextColumn("{task.fields[figures]}", markup=False),
         ]
         with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
-            task = bar.add_task("search", total=None, figures="compiling or loading kernels ...")
+            first = ("compiling kernels once, then " if cold else "") + "mapping generation 1"
+            task = bar.add_task("search", total=None, figures=first)
 
             def watch(now: Progress) -> None:
-                bar.update(task, completed=now.generation, total=now.generations, figures=figures(now))
+                bar.update(
+                    task,
+                    completed=now.generation,
+                    total=now.generations,
+                    figures=figures(now, bar.console.width),
+                )
 
             yield stop, watch
     finally:
         signal.signal(signal.SIGINT, before)
 
 
-def figures(now: Progress) -> str:
-    """Best, speed, hypervolume and rejected share of a running search; what matters most comes first."""
+WIDE = 140
+"""Columns of a terminal that has room for all figures of a running search beside its bar."""
+
+
+def figures(now: Progress, width: int = WIDE) -> str:
+    """Best and speed of a running search, hypervolume and rejected share where there is room for them."""
     best = now.result.best
     first = now.result.setup.goals.objectives[0]
     value = "none yet" if best is None else f"{best.metrics[first]:.4g}"
@@ -334,8 +370,11 @@ def figures(now: Progress) -> str:
     shares = ", ".join(
         f"{name} {count / (drawn + len(now.last.rows)):.0%}" for name, count in now.last.rejected.items()
     )
-    return (
+    text = (
         f"generation {now.generation}/{now.generations}, best {first} {value}, "
-        f"{now.candidates_per_s:,.0f} candidates/s, hypervolume {now.result.hypervolume():.4g}"
-        + (f", drawn again: {shares}" if shares else "")
+        f"{now.candidates_per_s:,.0f} candidates/s"
     )
+    if width < WIDE:
+        return text
+    more = f", drawn again: {shares}" if shares else ""
+    return f"{text}, hypervolume {now.result.hypervolume():.4g}{more}"

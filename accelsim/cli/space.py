@@ -8,8 +8,7 @@ import typer
 
 from accelsim.cli import complete
 from accelsim.cli.app import Wide, app, console
-from accelsim.cli.options import AsJson
-from accelsim.errors import AccelsimError
+from accelsim.cli.options import AsCsv, AsJson
 
 
 @app.command()
@@ -32,13 +31,11 @@ def space(
     ] = None,
     wide: Wide = False,
     as_json: AsJson = False,
-    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
+    as_csv: AsCsv = False,
 ) -> None:
     """List subnets of a space with MACs, parameters and accuracy."""
     from accelsim.report.spaces import space_csv, space_rows, space_table
 
-    if as_csv and as_json:
-        raise AccelsimError("space: give either --json or --csv")
     if as_json:
         import json
 

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from accelsim.cli.app import Wide, app, console
 from accelsim.cli.look import with_look
-from accelsim.cli.options import AsJson, EngineName, Scheduler, Workers
-from accelsim.cli.search import Apart, Finish, Plot, check_outputs, finish, patience, watching
+from accelsim.cli.options import AsCsv, AsJson, EngineName, Scheduler, Workers
+from accelsim.cli.search import (
+    Apart,
+    Finish,
+    Plot,
+    check_outputs,
+    finish,
+    patience,
+    watching,
+)
+from accelsim.cli.useful import check_reported, check_workers
 from accelsim.errors import AccelsimError
 
 studies = typer.Typer(
@@ -29,11 +38,13 @@ def list_studies(
     folder: Annotated[Path, typer.Argument(help="Folder to look in.")] = Path("."),
     wide: Wide = False,
     as_json: AsJson = False,
+    as_csv: AsCsv = False,
 ) -> None:
     """List the study files of a folder."""
     import json
 
     from accelsim.cosearch.study import Study, summary
+    from accelsim.csv_text import csv_text
     from accelsim.report.grid import Grid, number, text
 
     if not folder.is_dir():
@@ -44,7 +55,8 @@ def list_studies(
             number("of"), number("feasible", 1), number("seconds", 2),
         ]
     )  # fmt: skip
-    damaged, rows = [], []
+    damaged = []
+    rows: list[dict[str, Any]] = []
     for path in sorted(folder.glob("*.study")):
         try:
             with Study.open(path) as study:
@@ -80,6 +92,11 @@ def list_studies(
     if as_json:
         print(json.dumps(rows, indent=1))
         return
+    if as_csv:
+        flat = [row | {"networks": " ".join(row.get("networks", ()))} for row in rows]
+        columns = dict.fromkeys(["study", *(key for row in flat for key in row)])
+        print(csv_text(list(columns), flat), end="")
+        return
     if not table.rows and not damaged:
         console().print(f"no study in {folder}")
         return
@@ -92,12 +109,14 @@ def list_studies(
 @studies.command()
 @with_look
 def show(
+    context: typer.Context,
     file: StudyFile,
     plot: Plot = None,
     apart: Apart = False,
     trust: Trust = False,
     wide: Wide = False,
     as_json: AsJson = False,
+    as_csv: AsCsv = False,
 ) -> None:
     """Show what a study found so far.
 
@@ -108,12 +127,14 @@ def show(
 
     check_outputs(plot=plot)
     result = load_study(file, trust=trust)
+    check_reported(context, result.setup)
     result.apart = apart
-    finish(result, plot=plot, as_json=as_json)
+    finish(result, plot=plot, as_json=as_json, as_csv=as_csv)
 
 
 @studies.command()
 def resume(
+    context: typer.Context,
     file: StudyFile,
     evaluations: Annotated[
         int | None, typer.Option(help="Candidates in all; default: as the search was begun with.")
@@ -128,11 +149,16 @@ def resume(
     trust: Trust = False,
     wide: Wide = False,
     as_json: AsJson = False,
+    as_csv: AsCsv = False,
 ) -> None:
     """Go on with a study; the result is that of one uninterrupted search."""
+    from accelsim.cosearch.run import load_study
     from accelsim.cosearch.run import resume as go_on
 
     check_outputs(export)
+    check_workers(context, scheduler)
+    if finishing is not None:
+        check_reported(context, load_study(file, trust=trust).setup)
     with watching() as (stop, watch):
         result = go_on(
             file,
@@ -145,11 +171,12 @@ def resume(
             finish=patience(finishing),
             trust=trust,
         )
-    finish(result, export, as_json=as_json)
+    finish(result, export, as_json=as_json, as_csv=as_csv)
 
 
 @studies.command()
 def export(
+    context: typer.Context,
     file: StudyFile,
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the files.")],
     most: Annotated[int | None, typer.Option(help="At most so many designs.", min=1)] = None,
@@ -162,6 +189,7 @@ def export(
 
     check_outputs(out)
     result = load_study(file, trust=trust)
+    check_reported(context, result.setup)
     result.apart = apart
     files = write(result, out, most=most)
     print(f"wrote {len(files)} files to {out}")

@@ -12,6 +12,7 @@ from accelsim.cli.app import Hardware, Wide, app, console, progress, until_stopp
 from accelsim.cli.look import with_look
 from accelsim.cli.network import AllowUnknown, Dims, Shapes, load_all
 from accelsim.cli.options import (
+    AsCsv,
     AsJson,
     Budget,
     EngineName,
@@ -22,12 +23,14 @@ from accelsim.cli.options import (
     Seed,
     Workers,
 )
+from accelsim.cli.useful import check_mapper, check_workers, refuse
 from accelsim.errors import AccelsimError
 
 
 @app.command()
 @with_look
 def sweep(
+    context: typer.Context,
     hardware: Hardware,
     networks: Annotated[
         list[str],
@@ -50,7 +53,13 @@ def sweep(
     allow_unknown: AllowUnknown = False,
     mapper: MapperName = "genetic",
     objective: Annotated[
-        list[str] | None, typer.Option(help="What mappings minimise: edp (default), latency or energy.")
+        list[str] | None,
+        typer.Option(
+            "--objectives",
+            "--objective",
+            help="What mappings minimise: edp (default), latency or energy; several, as edp,energy, give a "
+            "row each.",
+        ),
     ] = None,
     budget: Budget = None,
     seed: Seed = 0,
@@ -73,12 +82,20 @@ def sweep(
     fresh: Annotated[bool, typer.Option("--fresh", help="Forget an unfinished sweep.")] = False,
     wide: Wide = False,
     as_json: AsJson = False,
+    as_csv: AsCsv = False,
 ) -> None:
     """Price networks on every combination of varied figures."""
     from accelsim.report import figures, sweep_figures, sweeps
     from accelsim.sweeps import sweep as run
 
     sweeps.check_value(value)
+    check_mapper(context, mapper, model)
+    check_workers(context, scheduler)
+    if output is None:
+        refuse(context, "forgets an unfinished sweep of --out, which is not given", "fresh")
+    if plot is None and (as_json or as_csv):
+        refuse(context, "a column of the report or of --plot, and neither is made here", "value")
+    objectives = [name for words in objective or ["edp"] for name in words.split(",")]
     if plot is not None:
         figures.check_path(plot)
     given = load_all(networks, batch, resolution, dims, shapes, allow_unknown)
@@ -86,7 +103,7 @@ def sweep(
         with progress("pricing machines") as tick:
             table, _ = until_stopped(
                 lambda stop: run(
-                    hardware, given, vary, mapper=mapper, objective=objective or ["edp"], budget=budget,
+                    hardware, given, vary, mapper=mapper, objective=objectives, budget=budget,
                     seed=seed, model=model, fuse=fuse, engine=engine, workers=workers, scheduler=scheduler,
                     out=output, fresh=fresh, cancel=stop, progress=tick,
                 ),
@@ -101,5 +118,7 @@ def sweep(
         figures.save(sweep_figures.sweep_figure(table, value), plot)
     if as_json:
         print(table.to_json(), end="")
+    elif as_csv:
+        print(table.to_csv(), end="")
     else:
         console().print(sweeps.sweep_report(table, value))

@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from accelsim.cli.app import Wide, app, console, progress
-from accelsim.cli.options import AsJson
+from accelsim.cli.options import AsCsv, AsJson
+from accelsim.cli.useful import check_form
 from accelsim.errors import AccelsimError
 from accelsim.validation import SOURCES
 
@@ -27,9 +28,10 @@ def validate(
             help="Folder of reference data; its tables stand in for shipped figures. Default: ../shared."
         ),
     ] = None,
-    every: Annotated[bool, typer.Option("--all", help="List every case.")] = False,
+    every: Annotated[bool, typer.Option("--all", help="List every case.", callback=check_form)] = False,
     wide: Wide = False,
     as_json: AsJson = False,
+    as_csv: AsCsv = False,
     write: Annotated[
         Path | None,
         typer.Option(
@@ -67,6 +69,13 @@ def validate(
         import json
 
         print(json.dumps([report.to_dict() for report in reports], indent=1))
+        return
+    if as_csv:
+        from accelsim.csv_text import csv_text
+
+        rows = [{"source": report.key} | case for report in reports for case in report.to_dict()["cases"]]
+        columns = ("source", "case", "quantity", "theirs", "ours", "error", "verdict", "rule")
+        print(csv_text(columns, rows), end="")
         return
     from accelsim.validation import tables
 

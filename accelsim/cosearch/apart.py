@@ -22,7 +22,9 @@ def half_widths(result: SearchResult, designs: Sequence[Found]) -> NDArray[np.fl
     """
     nets = result.setup.nets
     if isinstance(nets, FixedNets) and nets.published is not None:
-        rows = np.zeros((len(designs), 0), np.int64)
+        located = [result.located(found.name) for found in designs]
+        genes = [phase.genome.split(row[None])[0][0] for phase, row in located]
+        rows = nets.canonical(np.array(genes, np.int64).reshape(len(designs), len(nets.genes)))
         return nets.accuracy(rows, [result.design(found).chip for found in designs]).error
     space, source = getattr(nets, "space", None), getattr(nets, "source", None)
     if space is None or source is None or not designs:

@@ -20,6 +20,7 @@ from accelsim.pricing.fused import fuses
 from accelsim.pricing.given import Fuse, told_fuse
 from accelsim.pricing.models import MODELS, CostModel, load_model
 from accelsim.pricing.way import DEFAULT_MAPPER, Way
+from accelsim.workloads.bits import MAX_BITS
 from accelsim.workloads.load import load_network
 from accelsim.workloads.network import Network
 from accelsim.workloads.spaces import SPACES, Space
@@ -65,6 +66,7 @@ def configure(
     loaded = [load_network(net, batch=None if batch == 1 else batch, resolution=resolution) for net in given]
     weighed = check_weights(bounds.pop("weights", None), len(loaded))
     base = load_hardware(hardware)
+    layers = check_pairs(bounds.pop("layer_precision", None), base)
     if base.microcontroller is not None:  # what it is decides what can be searched
         flash, sram = (memory.total_bytes for memory in base.memories)
         limits = {"peak_memory": sram, "flash": flash} | dict(limits or {})
@@ -75,7 +77,7 @@ def configure(
         objectives = ("edp", "accuracy") if space is not None else ("edp",)
     for word in bounds:
         if not word.startswith(("max_", "min_")):
-            known = (*(configure.__kwdefaults__ or ()), "weights")
+            known = (*(configure.__kwdefaults__ or ()), "weights", "layer_precision")
             raise AccelsimError(f"search: there is no option {word!r}{nearest(word, known)}")
     wanted = {**(limits or {}), **bounds}
     goals = Goals.of(objectives, {name: value for name, value in wanted.items() if value is not None})
@@ -114,12 +116,46 @@ def configure(
         screen=screen,
         weights=weighed,
         around=True,
+        layer_precision=layers,
     )
     setup = Setup(config)
     if isinstance(setup.nets, SubnetSpace) and source_file(accuracy)[1] and not setup.goals.uses_accuracy:
         load_source(accuracy, setup.nets.space)
     load_strategy(setup)
     return config
+
+
+def check_pairs(given: Sequence[Any] | str | None, base: Accelerator) -> tuple[tuple[int, int], ...]:
+    """Bits of weights and activations that layers may have: as given, else as `search.layer_precision` says.
+
+    Raises AccelsimError unless they are pairs of whole numbers from 1 to 64, or text like "4x4,4x8".
+    """
+    if given is None:
+        section = () if base.search is None else base.search.layer_precision
+        return tuple((one.weight, one.activation) for one in section)
+    words = given.replace(",", " ").split() if isinstance(given, str) else given
+    out: dict[tuple[int, int], None] = {}
+    for word in words:
+        try:
+            weight, activation = (
+                map(int, word.split("x")) if isinstance(word, str) else (read_whole(bits) for bits in word)
+            )
+        except (TypeError, ValueError):
+            weight = activation = 0
+        if not (1 <= weight <= MAX_BITS and 1 <= activation <= MAX_BITS):
+            raise AccelsimError(
+                f"layer_precision: must be bits of weights and activations, whole numbers from 1 to "
+                f"{MAX_BITS}, but got {word!r:.80}; write them as 4x4,4x8"
+            )
+        out[weight, activation] = None
+    return tuple(out)
+
+
+def read_whole(value: Any) -> int:
+    """A whole number. Raises TypeError for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError
+    return value
 
 
 def check_weights(weights: Sequence[float] | str | None, networks: int) -> tuple[float, ...]:

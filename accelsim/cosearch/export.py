@@ -18,6 +18,15 @@ def to_csv(result: SearchResult) -> str:
     return csv_text(list(rows[0]), rows)
 
 
+def front_csv(result: SearchResult) -> str:
+    """A line a design of the front, best first; the header alone where there is none."""
+    rows = [
+        {key: " ".join(value) if isinstance(value, list) else value for key, value in row.items()}
+        for row in result.to_dict()["front"]
+    ]
+    return csv_text(list(rows[0]) if rows else ["candidate"], rows)
+
+
 def design_files(result: SearchResult, found: Found) -> dict[str, dict[str, Any]]:
     """File name -> JSON content of one design.
 

@@ -1,9 +1,10 @@
 """Where a design's gain over the base chip comes from, one step after another, and each step alone.
 
-First the network, where the search chose it: from the largest of its space to the design's. On that network
-better mappings, then what the design's axes may carry and the base's may not, then sizes and ports, then
-stacks. The factors of the steps multiply to the whole; each is of its step in this order, and another order
-would share the gain out differently. So each is told alone too: what it gains where nothing else changes.
+First the network, where the search chose it: from the largest of its space to the design's; then precisions
+of its layers, where those were searched. On that network better mappings, then what the design's axes may
+carry and the base's may not, then sizes and ports, then stacks. The factors of the steps multiply to the
+whole; each is of its step in this order, and another order would share the gain out differently. So each is
+told alone too: what it gains where nothing else changes.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from accelsim.cosearch.freed import spread_dims
 from accelsim.cosearch.metrics import mean
+from accelsim.cosearch.mixed import MixedNets, MixedSubnets
 from accelsim.cosearch.nets import SubnetSpace
 from accelsim.cosearch.setup import WHOLE
 from accelsim.costing import mapped
@@ -33,8 +35,8 @@ if TYPE_CHECKING:
 class GainStep:
     """One step from the base chip to the design.
 
-    name     "start", "network", "mappings", "freedom", "sizes and ports" (with "widths, " before it where
-             precisions differ) or "stacks"
+    name     "start", "network", "precisions", "mappings", "freedom", "sizes and ports" (with "widths, "
+             before it where the chip's differ) or "stacks"
     what     which network, whose mappings, which freedom
     edp_js   after it, geometric mean over the networks
     gain     how many times less than before it
@@ -65,7 +67,8 @@ def gains(result: SearchResult, found: Found, design: Sequence[NetworkMapping]) 
     def edp(on: Accelerator, nets: Sequence[Network], by: NetworkPricer, fuse: bool = False) -> float:
         return _edp([mapped(Run(on, net, fuse=fuse), by) for net in nets], config.weights)
 
-    begun = edp(base, first or networks, template)
+    plain = plain_networks(result, found)
+    begun = edp(base, first or plain or networks, template)
     begins = f"{base.name}, template mappings"
     out = [GainStep("start", begins if first is None else f"{begins}, largest network", begun, 1.0)]
 
@@ -74,9 +77,13 @@ def gains(result: SearchResult, found: Found, design: Sequence[NetworkMapping]) 
         out.append(GainStep(name, what, after, out[-1].edp_js / after, gain))
 
     if first is not None:
+        after = edp(base, plain or networks, template)
+        name = label.partition(" ")[0]  # without what precisions add
+        add("network", name.partition(":")[2] or name, after, after)
+    if plain is not None:
         after = edp(base, networks, template)
-        add("network", label.partition(":")[2] or label, after, after)
-    whole = first or networks
+        add("precisions", "of its layers", after, None if first is not None else after)
+    whole = first or plain or networks
     fused = any(one.cost.stacks for one in design)
     add("mappings", found.mapper or config.mapper, edp(base, networks, searched), edp(base, whole, searched))
     granted = found.granted if found.base else freedoms(base, chip, tuple(spread_dims(design)))
@@ -92,6 +99,14 @@ def gains(result: SearchResult, found: Found, design: Sequence[NetworkMapping]) 
         alone = edp(base, whole, template, fuse=True) if config.fuse == "auto" else None
         add("stacks", "fused layers", _edp(design, config.weights), alone)
     return tuple(out)
+
+
+def plain_networks(result: SearchResult, found: Found) -> tuple[Network, ...] | None:
+    """The networks of a design in the chip's precision; None where layers have no other."""
+    phase, row = result.located(found.name)
+    if not isinstance(phase.nets, MixedNets | MixedSubnets):
+        return None
+    return phase.nets.plain(phase.nets.canonical(phase.genome.split(row[None])[0])[0])
 
 
 def base_networks(result: SearchResult) -> tuple[Network, ...] | None:

@@ -260,13 +260,33 @@ class Capacity(Metric):
         return mean((fisher(net).mean for net in candidate.networks), candidate.weights)
 
 
+class OperandBits(Metric):
+    """Bits of an operand, the mean of weights and inputs over multiply-accumulates, with several networks the
+    geometric mean.
+
+    More is better: it stands in for what narrow layers lose, which nobody has measured, and is no accuracy.
+    """  # fmt: skip
+
+    name, unit, maximise = "bits", "bit", True
+
+    def of(self, candidate: Candidate) -> float:
+        """Of each layer its own precisions, else the chip's."""
+        own, out = candidate.chip.precision_bits, []
+        for net in candidate.networks:
+            bits = sum(
+                x.macs * ((x.bits.weight or own.weight) + (x.bits.input or own.input)) for x in net.layers
+            )
+            out.append(bits / (2 * net.macs) if net.macs else (own.weight + own.input) / 2)
+        return mean(out, candidate.weights)
+
+
 METRICS = Registry(
     "metric",
     {
         kind.name: f"{__name__}:{kind.__name__}"
         for kind in (
             Edp, Latency, Energy, Power, Area, Macs, AccuracyMetric, Accuracy95, DramWords, PeakMemory,
-            Flash, Work, Params, Capacity,
+            Flash, Work, Params, Capacity, OperandBits,
         )
     },
     "accelsim.metric",

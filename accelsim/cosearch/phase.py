@@ -15,6 +15,7 @@ from accelsim.cosearch.genes import Genome, Genomes
 from accelsim.cosearch.goals import Goals
 from accelsim.cosearch.mapgenes import MappingGenes
 from accelsim.cosearch.metrics import Candidate, value_of
+from accelsim.cosearch.mixed import MixedNets, MixedSubnets
 from accelsim.cosearch.nets import FixedNets, Nets
 from accelsim.cosearch.screen import Known
 from accelsim.fusion import Stack
@@ -123,6 +124,18 @@ class Phase:
             taken.update(self.keys(new))
             found = np.concatenate([found, new])
         return found
+
+    def own(self, row: NDArray[np.int64]) -> Genomes:
+        """[1, genes] the network of a row on the base chip, in its precision; none where that is not
+        searched.
+        """  # fmt: skip
+        out = row[None].copy()
+        nets, chips, *_ = self.genome.split(out)
+        if not isinstance(self.nets, MixedNets | MixedSubnets):
+            return out[:0]
+        nets[:] = self.nets.own(nets[0])
+        chips[:] = self.chips.anchor()
+        return out[self.fresh(out)]
 
     # -- judging -------------------------------------------------------------------------------------
 

@@ -62,7 +62,8 @@ def search(
     none, or a schedule of the network, whose stacks every candidate has), `screen` (whether candidates that
     cannot enter the front are not mapped in full; default: where it can be), `weights` (of several networks
     in geometric means; default: all alike), `fix` (hardware, dataflow, network, mapping), `accuracy` (a
-    source as in `load_source`), `batch`, `resolution`.
+    source as in `load_source`), `batch`, `resolution`, `layer_precision` (bits of weights and activations
+    that each layer may have, as [(4, 4), (4, 8)]; default: as the file's `search` section says).
 
     Metrics, the space, strategy, optimiser, mapper, model and accuracy source are names, objects or classes;
     a study holds a name for each (see `accelsim.names`).

@@ -5,22 +5,23 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import Any, get_args
 
 from accelsim.accuracy import KNOWN, load_source, source_file
-from accelsim.accuracy.quantised import quantised
+from accelsim.accuracy.quantised import floors, quantised
 from accelsim.cosearch.chips import ChipSpace, FixedChip
 from accelsim.cosearch.goals import Goals
 from accelsim.cosearch.mapgenes import MappingGenes
 from accelsim.cosearch.metrics import Metric
+from accelsim.cosearch.mixed import MixedNets, MixedSubnets, Pairs
 from accelsim.cosearch.nets import FixedNets, Nets, SubnetSpace
 from accelsim.cosearch.phase import Phase
 from accelsim.engines import Engine
 from accelsim.engines.threads import ThreadEngine
-from accelsim.errors import AccelsimError, nearest
+from accelsim.errors import AccelsimError, not_one_of
 from accelsim.fusion import Stack
 from accelsim.hardware import Accelerator, load_hardware
 from accelsim.hardware.fields import DIMENSIONS
@@ -47,8 +48,16 @@ the given ones; mapping: the template mapping."""
 WHOLE = ("nested", "sequential")
 """Strategies that price whole candidates by the mapper: these may be screened, and priced with stacks."""
 
+MIXING = ("nested", "joint")
+"""Strategies that choose precisions layer by layer."""
 
-ABSENT: dict[str, Any] = {"fuse": "none", "screen": False, "weights": [], "around": False}
+ABSENT: dict[str, Any] = {
+    "fuse": "none",
+    "screen": False,
+    "weights": [],
+    "around": False,
+    "layer_precision": [],
+}
 """Settings that the JSON form leaves out where they are this."""
 
 
@@ -65,6 +74,7 @@ class SearchConfig:
     screen    whether candidates that cannot enter the front are not mapped in full, see `screen`
     weights   of the networks in geometric means; empty: all alike
     around    whether the first generation begins with the base chip and chips around it, as new searches do
+    layer_precision  bits of (weights, activations) that each layer may have, see `mixed`; empty: the chip's
     """
 
     hardware: dict[str, Any]
@@ -88,6 +98,7 @@ class SearchConfig:
     screen: bool = False
     weights: tuple[float, ...] = ()
     around: bool = False
+    layer_precision: tuple[tuple[int, int], ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """JSON form; what is `ABSENT` only where it says something, as older studies had none."""
@@ -101,6 +112,7 @@ class SearchConfig:
         for name in ("networks", "resolutions", "objectives", "fix"):
             data[name] = tuple(data[name])
         data["weights"] = tuple(data.get("weights", ()))
+        data["layer_precision"] = tuple((w, a) for w, a in data.get("layer_precision", ()))
         return cls(**data)
 
     @cached_property
@@ -135,9 +147,7 @@ class Setup:
             raise AccelsimError("model maestro: knows dataflows, not mapping genes; use the strategy nested")
         for word in config.fix:
             if word not in FIXES:
-                raise AccelsimError(
-                    f"fix: must be among {', '.join(FIXES)}, but got {word!r}{nearest(word, FIXES)}"
-                )
+                raise AccelsimError(f"fix: {not_one_of(word, FIXES)}")
         self.base = load_hardware(config.hardware)
         self._mappers: dict[str, Mapper] = {}
         if config.model != "microcontroller" or config.strategy == "joint":
@@ -174,8 +184,22 @@ class Setup:
         config = self.config
         section = None if "hardware" in config.fix else self.base.search
         widths = [] if section is None else [(one.weight, one.activation) for one in section.precision]
+        layers = list(config.layer_precision)
+        if layers:
+            self._check_layers(widths)
         if config.space is None:
             networks = [Network.from_dict(data) for data in config.networks]
+            if layers:
+                known = None
+                if self.goals.uses_accuracy:
+                    known = floors(networks, Pairs(self.base, layers).all)
+                mixed = MixedNets(networks, self.base, layers, known, config.weights)
+                if not mixed.genes:
+                    raise AccelsimError(
+                        "layer_precision: no layer has a choice: what enters and leaves a network, and what "
+                        "its file gives bits to, stays as it is"
+                    )
+                return mixed
             if not self.goals.uses_accuracy:
                 return FixedNets(networks, weights=config.weights)
             if not widths:
@@ -183,10 +207,11 @@ class Setup:
                     "objectives: accuracy is known for subnets of a space (--space); given networks have none"
                 )
             return FixedNets(networks, quantised(networks, widths), config.weights)
-        if widths and self.goals.uses_accuracy:
+        if (widths or layers) and self.goals.uses_accuracy:
+            what = "layer_precision" if layers else f"search.precision of {self.base.name}"
             raise AccelsimError(
-                f"objectives: accuracy of subnets is known at full precision only, and search.precision of "
-                f"{self.base.name} varies it: leave out one of the two"
+                f"objectives: accuracy of subnets is known at full precision only, and {what} varies it: "
+                "leave out one of the two (bits, the mean width of operands, may stand in)"
             )
         if "network" in config.fix:
             raise AccelsimError("fix network: give the network instead of a space")
@@ -196,7 +221,30 @@ class Setup:
             raise AccelsimError(
                 f"accuracy {config.accuracy}: the file is not the one that the search began with"
             )
+        if layers:
+            return MixedSubnets(space, self.base, layers, config.batch)
         return SubnetSpace(space, source, config.batch)
+
+    def _check_layers(self, widths: Sequence[tuple[int, int]]) -> None:
+        config = self.config
+        if widths:
+            raise AccelsimError(
+                f"layer_precision: search.precision of {self.base.name} varies the chip's own precision, "
+                "which layers are set against: leave out one of the two"
+            )
+        if config.strategy not in MIXING:
+            raise AccelsimError(
+                f"layer_precision: the strategy {config.strategy} does not choose precisions; use one of "
+                f"{', '.join(MIXING)}"
+            )
+        if config.model != "accelsim":
+            raise AccelsimError(
+                f"layer_precision: the model {config.model} knows no precisions of layers; use accelsim"
+            )
+        if not isinstance(config.fuse, str):
+            raise AccelsimError(
+                "layer_precision: given stacks are of a network as it is; use --fuse auto or none"
+            )
 
     def _chips(self) -> ChipSpace | FixedChip:
         if "hardware" in self.config.fix:

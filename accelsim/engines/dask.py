@@ -68,9 +68,12 @@ class DaskEngine(Engine):
                         silence_logs=logging.CRITICAL,  # what goes wrong is raised here; an end is no fault
                     )
             self._client = Client(self._cluster or scheduler, timeout=TIMEOUT_S)
-        except (OSError, ValueError, TimeoutError) as fault:
+        except (OSError, ValueError, TimeoutError, RuntimeError) as fault:
             reason = getattr(fault, "strerror", None) or fault
-            raise AccelsimError(f"scheduler {scheduler}: cannot be reached: {reason}") from None
+            said = f"scheduler {scheduler}: cannot be reached"
+            if scheduler is None:
+                said = "engine dask: a cluster on this machine cannot start"
+            raise AccelsimError(f"{said}: {reason}") from None
 
     def map(self, function: Callable[[T], R], chunks: Sequence[T]) -> list[R]:
         """See `Engine.map`. Raises AccelsimError if workers keep dying or the scheduler is lost."""

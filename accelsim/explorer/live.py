@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
+import time
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,10 @@ from accelsim.explorer.page import html, page_data
 LOOPBACK = "127.0.0.1"
 SILENCE_S = 10
 """Seconds that a client may say nothing."""
+
+PAUSE_S = 0.3
+YOUNG_S = 10
+"""Seconds after which a file that has appeared must be a study."""
 
 
 class _Server(ThreadingHTTPServer):
@@ -60,6 +66,25 @@ def serve(study: Path, port: int = 0) -> ThreadingHTTPServer:
             """Requests are no news."""
 
     return _Server((LOOPBACK, port), Handler)
+
+
+def wait_for(study: Path) -> None:
+    """Wait until a study is there, however long.
+
+    Raises AccelsimError where its folder is not there, or where it has come and is none.
+    """
+    if study.exists():
+        return
+    if not study.absolute().parent.is_dir():
+        raise AccelsimError(f"{study}: there is no folder {study.parent}")
+    while not study.exists():
+        time.sleep(PAUSE_S)
+    for _ in range(int(YOUNG_S / PAUSE_S)):  # who makes it may not have come far
+        with suppress(AccelsimError):
+            data(study)
+            return
+        time.sleep(PAUSE_S)
+    data(study)
 
 
 def data(study: Path) -> dict[str, Any]:

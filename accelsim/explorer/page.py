@@ -14,6 +14,8 @@ from accelsim.files import check_suffix, write_whole
 from accelsim.text_file import read_text
 
 SUFFIXES = (".html", ".htm")
+TABLES = (".csv", ".json", ".parquet")
+"""Of files that hold a table or a cost; all others are taken for studies."""
 
 
 def load(path: Path | str, *, designs: int = 8) -> dict[str, Any]:
@@ -28,10 +30,9 @@ def load(path: Path | str, *, designs: int = 8) -> dict[str, Any]:
     if suffix == ".csv":
         return page_data(_rows_of_csv(path), title=path.stem)
     if suffix == ".parquet":
-        from accelsim.sweeps.table import parquet_modules
+        from accelsim.sweeps.table import read_parquet
 
-        _, parquet = parquet_modules()
-        return page_data(parquet.read_table(path).to_pylist(), title=path.stem)
+        return page_data(read_parquet(path), title=path.stem)
     if suffix == ".json":
         from accelsim.json_text import read_json
 

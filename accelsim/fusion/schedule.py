@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from accelsim.errors import nearest
+from accelsim.errors import nearest, not_one_of
 from accelsim.mapping.mapping import Mapping, MappingError, check_keys
 from accelsim.stacks import KEPT
 from accelsim.workloads.network import Network
@@ -95,9 +95,7 @@ def _stack(network: Network, entry: Any, at: str) -> Stack:
         sizes.append(size)
     kept = entry.get("kept", "both")
     if not isinstance(kept, str) or kept not in KEPT:
-        raise MappingError(
-            f"{at}.kept: must be one of {', '.join(KEPT)}, but got {kept!r}{nearest(str(kept), KEPT)}"
-        )
+        raise MappingError(f"{at}.kept: {not_one_of(kept, KEPT)}")
     weights = _layers(network, entry.get("weights", []), f"{at}.weights")
     for i in weights:
         if not first <= i <= last:

@@ -307,6 +307,8 @@ class Accelerator(Shown, Sourced):
         """The machine on whose engine a layer runs: this one, unless an engine takes the layer."""
         engine = engine_of(self, layer) if self.engines else None
         machine = self if engine is None else self._made[engine.name]
+        if layer.has_weights and not layer.multiplies:
+            machine = machine._dense  # zeros spare reads of MACs, which such a layer has none of
         return machine.at_bits(layer.bits) if any(layer.bits) else machine
 
     def at_bits(self, bits: LayerBits) -> Accelerator:
@@ -327,6 +329,10 @@ class Accelerator(Shown, Sourced):
         made.__dict__["costs"], made.__dict__["_ports"] = self.costs, self._ports
         made._decided, made._silicon = self._decided, self._silicon or self.hash
         return made
+
+    @cached_property
+    def _dense(self) -> Accelerator:
+        return self if self.density == Density() else self.derived(density=Density())
 
     @cached_property
     def _made(self) -> dict[str, Accelerator]:

@@ -429,12 +429,11 @@ def _search(raw: dict[str, Any], memories: list[tuple[int, dict[str, Any]]]) -> 
             elif key == "buffers" and known[name].get("size_bytes") is None:
                 yield Fault(path, f"memory {name!r} has no size to vary")
             yield from _span(_table(span), path, "min", "max")
-    widths = [x for _, x in _objects(search.get("precision"))]
-    for i, one in enumerate(widths):
-        if one in widths[:i]:
-            yield Fault(
-                f"search.precision[{i}]", f"is there already, as search.precision[{widths.index(one)}]"
-            )
+    for key in ("precision", "layer_precision"):
+        widths = [x for _, x in _objects(search.get(key))]
+        for i, one in enumerate(widths):
+            if one in widths[:i]:
+                yield Fault(f"search.{key}[{i}]", f"is there already, as search.{key}[{widths.index(one)}]")
     array = _table(search.get("array"))
     below = array.get("memory")
     if isinstance(below, str) and below not in known:

@@ -86,6 +86,8 @@ def machine_of(hw: Accelerator, engine: HardwareEngine) -> Accelerator:
     if engine.points_per_us is not None:
         data["unit_points"] = engine.points_per_us / hw.clock_mhz
     made = load_hardware(data)
-    memories = made.leakage_mw - made.num_pes * made.costs.mac.leakage_mw
-    data.setdefault("mac", {})["leakage_mw"] = max(0.0, hw.leakage_mw - memories) / made.num_pes
+    for m, memory in enumerate(data["memories"]):
+        power = hw.costs.memory_leakage_mw[m] * hw.instances(m) / made.instances(m)
+        memory["energy"] = memory.get("energy", {}) | {"leakage_mw": power}
+    data["mac"] = data.get("mac", {}) | {"leakage_mw": hw.costs.mac.leakage_mw * hw.num_pes / made.num_pes}
     return load_hardware(data)

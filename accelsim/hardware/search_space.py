@@ -99,3 +99,9 @@ class SearchSpace(Sourced):
         max_length=16,
         description="Precisions to choose from; partial sums stay as they are, or as wide as outputs.",
     )
+    layer_precision: tuple[Widths, ...] = Field(
+        default=(),
+        max_length=16,
+        description="Precisions that each layer of a network may have instead of the chip's, on its MACs as "
+        "they are.",
+    )

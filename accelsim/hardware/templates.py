@@ -5,7 +5,7 @@ from __future__ import annotations
 from copy import deepcopy
 from typing import Any
 
-from accelsim.errors import AccelsimError, nearest
+from accelsim.errors import AccelsimError, not_one_of
 
 _ASSUMED = "D: a template's, to be replaced"
 
@@ -62,9 +62,7 @@ def template(name: str) -> dict[str, Any]:
     name.
     """
     if name not in _CHIPS:
-        raise AccelsimError(
-            f"template must be one of {', '.join(_CHIPS)}, but got {name!r}{nearest(name, tuple(_CHIPS))}"
-        )
+        raise AccelsimError(f"template {not_one_of(name, _CHIPS)}")
     chip = deepcopy(_CHIPS[name])
     buffer = {"name": "buffer", "size_bytes": 131072, "holds": ["W", "I", "O"], "double_buffered": True}
     memories: list[dict[str, Any]] = [

@@ -133,7 +133,7 @@ def memory_plan(
     if stage is not None and stage.peak >= live:
         live, layer, there = stage.peak, stage.layer, stage.tensors
     places, arena = offsets(tensors, late) if late else ({}, 0)
-    flash = -(-net.weights * widths[2] // 8) + CHANNEL_BYTES * sum(
+    flash = -(-_weight_bits(net, widths[2]) // 8) + CHANNEL_BYTES * sum(
         x.K * x.G for x, w in zip(net.layers, net.weights_of) if w
     )
     flash += made.code_bytes if made else 0
@@ -147,6 +147,14 @@ def memory_plan(
         flash, stage,
         tuple(_at(tensors, m)[1:] for m in late),
     )  # fmt: skip
+
+
+def _weight_bits(net: Network, width: int) -> int:
+    """Bits of all weights, each layer's at its own width; shared ones at the widest of the network."""
+    own = [layer.bits.weight or width for layer in net.layers]
+    if net.held:
+        return net.weights * max(own)
+    return sum(count * bits for count, bits in zip(net.weights_of, own, strict=True))
 
 
 def _peak(moments: list[Moment], tensors: Tensors, end: int) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from accelsim.errors import AccelsimError, nearest
+from accelsim.errors import AccelsimError, not_one_of
 from accelsim.workloads.layer import Layer
 
 if TYPE_CHECKING:
@@ -34,10 +34,7 @@ class Rules:
 
     def __post_init__(self) -> None:
         if self.workspace not in WORKSPACES:
-            raise AccelsimError(
-                f"workspace: must be one of {', '.join(WORKSPACES)}, not {self.workspace!r}"
-                f"{nearest(self.workspace, WORKSPACES)}"
-            )
+            raise AccelsimError(f"workspace: {not_one_of(self.workspace, WORKSPACES)}")
         if type(self.alignment) is not int or self.alignment < 1:
             raise AccelsimError(
                 f"alignment: must be a whole number of bytes from 1, but got {self.alignment!r}"

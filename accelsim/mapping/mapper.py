@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from accelsim.arguments import wrong
-from accelsim.errors import AccelsimError, nearest
+from accelsim.errors import AccelsimError, not_one_of
 from accelsim.hardware.holding import ways_for
 from accelsim.mapping.cost import LayerCost, explain, price_mapping
 from accelsim.mapping.mapping import Mapping
@@ -326,10 +326,7 @@ def check_options(
 ) -> Objective:
     """The objective. Raises AccelsimError for options out of range."""
     if objective not in get_args(Objective):
-        raise AccelsimError(
-            f"objective: must be one of {', '.join(get_args(Objective))}, but got {objective!r}"
-            f"{nearest(str(objective), get_args(Objective))}"
-        )
+        raise AccelsimError(f"objective: {not_one_of(objective, get_args(Objective))}")
     whole = isinstance(budget, int) and not isinstance(budget, bool)
     if budget is not None and not (whole and 0 <= budget < 2**62):
         raise AccelsimError(
@@ -338,10 +335,7 @@ def check_options(
     if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**63:
         raise AccelsimError(f"seed: must be a whole number from 0 to 2^63 - 1, but got {seed!r}")
     if tiles not in get_args(Tiles):
-        raise AccelsimError(
-            f"tiles: must be one of {', '.join(get_args(Tiles))}, but got {tiles!r}"
-            f"{nearest(str(tiles), get_args(Tiles))}"
-        )
+        raise AccelsimError(f"tiles: {not_one_of(tiles, get_args(Tiles))}")
     number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
     if seconds is not None and not (number and seconds >= 0):
         raise AccelsimError(f"seconds: must be a number from 0, but got {seconds!r}")

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from accelsim.errors import AccelsimError, nearest
+from accelsim.errors import AccelsimError, not_one_of
 from accelsim.hardware.holding import ways_for
 from accelsim.mapping.mapping import Mapping, MappingError
 from accelsim.mapping.optimal_space import (
@@ -59,10 +59,7 @@ class MapSpace:
         self, hardware: Accelerator, layer: Layer, tiles: Tiles = "divisors", resident: str = ""
     ) -> None:
         if tiles not in get_args(Tiles):
-            words = get_args(Tiles)
-            raise AccelsimError(
-                f"tiles: must be one of {', '.join(words)}, but got {tiles!r}{nearest(str(tiles), words)}"
-            )
+            raise AccelsimError(f"tiles: {not_one_of(tiles, get_args(Tiles))}")
         self.hardware = hardware.for_layer(layer)
         self.layer, self.tiles, self.resident = layer, tiles, resident
         self.sizes = [layer.dims[d] for d in DIMS]

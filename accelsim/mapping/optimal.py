@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from accelsim.errors import AccelsimError
+from accelsim.errors import AccelsimError, not_one_of
 from accelsim.hardware.holding import ways_for
 from accelsim.mapping.certificate import Front, OptimalResult
 from accelsim.mapping.cost import price_mapping
@@ -56,9 +56,7 @@ def optimal(
     was met, AccelsimError is raised. `resident` names tensors that lie on chip.
     """
     if objective not in get_args(Objective):
-        raise AccelsimError(
-            f"objective: must be one of {', '.join(get_args(Objective))}, but got {objective!r}"
-        )
+        raise AccelsimError(f"objective: {not_one_of(objective, get_args(Objective))}")
     hardware = hardware.for_layer(layer)
     machines = ways_for(hardware, layer, resident)
     given = []

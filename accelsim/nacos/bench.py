@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from accelsim.accuracy import AccuracySource, load_source
-from accelsim.errors import AccelsimError, nearest
+from accelsim.errors import AccelsimError, nearest, not_one_of
 from accelsim.nacos.clock import Clock
 from accelsim.nacos.manifest import Manifest, load_tables
 from accelsim.nacos.nets import SPACES
@@ -309,7 +309,4 @@ def _check_words(schedule: str, objective: str) -> None:
     if schedule not in SCHEDULES:
         raise AccelsimError(f"schedule: no {schedule!r}{nearest(schedule, SCHEDULES)}")
     if objective not in OBJECTIVES:
-        raise AccelsimError(
-            f"objective: must be one of {', '.join(OBJECTIVES)}, but got {objective!r}"
-            f"{nearest(objective, OBJECTIVES)}"
-        )
+        raise AccelsimError(f"objective: {not_one_of(objective, OBJECTIVES)}")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -18,10 +20,11 @@ from accelsim.files import Lock, check_folder, make_folder, write_whole
 from accelsim.json_text import format_json, read_json
 from accelsim.mapping.mapper import Cancel, as_question
 from accelsim.nacos.chips import bases, draws, is_drawn
-from accelsim.nacos.manifest import CONTRACT, Manifest, write_tables
+from accelsim.nacos.manifest import CONTRACT, LARGEST, Manifest, write_tables
 from accelsim.nacos.nets import Nets
 from accelsim.nacos.pair import tabulate
 from accelsim.nacos.tables import Tables
+from accelsim.text_file import read_bytes
 
 if TYPE_CHECKING:
     from accelsim.hardware import Accelerator
@@ -80,7 +83,7 @@ def build(
             raise AccelsimError(f"{name}: must be a whole number from {least}, but got {value}")
     check_folder(out)
     nets = Nets(space)
-    whole = out.resolve()  # `.` has no name
+    whole = Path(os.path.realpath(out))  # `.` has no name
     part = whole.parent / f"{whole.name}.part"
     make_folder(part)
     lock = Lock(part / "lock", str(part))
@@ -103,9 +106,9 @@ def build(
         )  # fmt: skip
         make_folder(out)
         write_tables(out, manifest, tables)
+        rmtree(part, ignore_errors=True)  # while nobody else can have begun there
     finally:
         lock.free()
-    rmtree(part, ignore_errors=True)
     return Built(manifest, tables.pairs, sum(len(r.latency) for r in (tables.front, tables.template)))
 
 
@@ -118,6 +121,7 @@ class _Work:
         self.part, self.nets, self.seed, self.stopped = part, nets, seed, stopped
         self.max_nodes, self.draws = max_nodes, draws
         self.left_out: dict[str, list[str]] = {}
+        self.salt = ""
 
     def question(self) -> None:
         """Raise AccelsimError where the folder holds parts of other tables."""
@@ -126,12 +130,18 @@ class _Work:
             "space": self.nets.name, "max_nodes": self.max_nodes, "draws": self.draws, "seed": self.seed,
             "contract": CONTRACT,
         }  # fmt: skip
-        if path.exists() and read_json(path) != asked:
-            raise AccelsimError(
-                f"{self.part} holds parts of other tables ({json.dumps(read_json(path))}); go on with those, "
-                "or delete the folder"
-            )
+        if path.exists():
+            try:
+                before = read_json(path)
+            except AccelsimError as fault:
+                raise AccelsimError(f"{fault}; delete the folder {self.part} to start over") from None
+            if before != asked:
+                raise AccelsimError(
+                    f"{self.part} holds parts of other tables ({json.dumps(before)}); go on with those, "
+                    "or delete the folder"
+                )
         write_whole(path, format_json(asked))
+        self.salt = json.dumps(asked, sort_keys=True)
 
     def chips(
         self, engine: ThreadEngine, wanted: int, progress: Progress | None
@@ -172,10 +182,9 @@ class _Work:
 
     def _chip(self, engine: ThreadEngine, name: str, chip: Accelerator) -> Tables | None:
         """Tables of all layers on a chip; None where one is not proved, or where it was asked to stop."""
-        path = self.part / f"{name}.npz"
-        if path.exists():
-            data = path.read_bytes()
-            return Tables.from_bytes(data, str(path)) if data else None
+        known = self._known(name)
+        if known is not None:
+            return known[0]
         failed: list[bool] = []
 
         def stop() -> bool:
@@ -190,11 +199,32 @@ class _Work:
             return None
         whole = [made for i in range(len(layers)) if (made := found[i]) is not None]
         if len(whole) < len(layers):
-            write_whole(path, b"")
+            self._keep(name, b"")
             return None
         tables = Tables.join(whole)
-        write_whole(path, tables.to_bytes())
+        self._keep(name, tables.to_bytes())
         return tables
+
+    def _keep(self, name: str, data: bytes) -> None:
+        """The tables of a chip, or nothing where it is left out, under a digest of the question and them."""
+        write_whole(self._path(name), self._digest(name, data) + b"\n" + data)
+
+    def _known(self, name: str) -> tuple[Tables | None] | None:
+        """What was kept of a chip; None where there is nothing, or where it is damaged: it is made again."""
+        path = self._path(name)
+        if not path.exists():
+            return None
+        digest, _, data = read_bytes(path, LARGEST).partition(b"\n")
+        if digest != self._digest(name, data):
+            return None
+        tables = Tables.from_bytes(data, str(path)) if data else None
+        return (tables,) if tables is None or tables.pairs == len(self.nets.layers) else None
+
+    def _path(self, name: str) -> Path:
+        return self.part / f"{name}.chip"
+
+    def _digest(self, name: str, data: bytes) -> bytes:
+        return hashlib.sha256(f"{self.salt} {name} ".encode() + data).hexdigest().encode()
 
 
 def most_nodes(name: str, max_nodes: int) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from accelsim.hardware.holding import first_holder
 from accelsim.pack import TENSORS
+from accelsim.workloads.bits import AS_THE_MACHINE
 from accelsim.workloads.network import INPUT, Network
 
 if TYPE_CHECKING:
@@ -45,16 +46,16 @@ class ResidencyPlan:
         """
         if not self.kept and not self.weights:
             return [("", None)] * len(self.network.layers)
-        net, (weight, result) = self.network, _widths(self.hardware, self.network)
+        net, (weights, results) = self.network, _widths(self.hardware, self.network)
+        sizes = [layer.output_elements * bits for layer, bits in zip(net.layers, results)]
         nothing = np.zeros((len(self.hardware.memories), ALL + 1))
         last = _last_reader(net)
         alive = np.zeros(len(net.layers) + 1)  # bits of kept results, as differences along the layers
         for j in self.kept:
-            size = net.layers[j].output_elements * result
-            alive[j + 1] += size
-            alive[last[j] + 1] -= size
+            alive[j + 1] += sizes[j]
+            alive[last[j] + 1] -= sizes[j]
         alive = np.cumsum(alive)
-        loaded = net.distinct_weights(self.weights) * weight
+        loaded = _stored(net, self.weights, weights)
         output_home, weight_home = _home(self.hardware, "O"), _home(self.hardware, "W")
         out: list[tuple[str, NDArray[np.float64] | None]] = []
         for i in range(len(net.layers)):
@@ -66,8 +67,8 @@ class ResidencyPlan:
             flags += "O" if i in self.kept else ""
             own = {edge.producer for edge in net.inputs_of[i]} & self.kept
             reserved = nothing.copy()
-            reserved[output_home] += alive[i] - sum(net.layers[j].output_elements for j in own) * result
-            reserved[weight_home] += loaded - (net.weights_of[i] * weight if i in self.weights else 0)
+            reserved[output_home] += alive[i] - sum(sizes[j] for j in own)
+            reserved[weight_home] += loaded - (net.weights_of[i] * weights[i] if i in self.weights else 0)
             out.append((flags, reserved if reserved.any() else None))
         return out
 
@@ -122,23 +123,23 @@ def plan(hardware: Accelerator, network: Network, without: Iterable[int] = ()) -
     in `without`, nor around those that a processor beside the chip runs.
     """
     residency = ResidencyPlan(hardware, network, set(), set())
-    width, result = _widths(hardware, network)
+    widths, results = _widths(hardware, network)
     if hardware.network.activations == "on_chip_if_fit":
-        _keep_activations(residency, result)
+        _keep_activations(residency, results)
     if hardware.network.weights == "resident_if_fit":
         home, column = _home(hardware, "W")
-        room = _room(hardware, "W", network.weights * width)
+        room = _room(hardware, "W", _stored(network, range(len(network.layers)), widths))
         if (home, column) == _home(hardware, "O"):
-            room -= _peak(residency, result)
+            room -= _peak(residency, results)
         for i, weights in enumerate(network.weights_of):
             if network.held and network.held[i]:  # what is there already takes no more room
-                there = network.distinct_weights(residency.weights)
-                more = network.distinct_weights([*residency.weights, i]) - there
+                there = _stored(network, residency.weights, widths)
+                more = _stored(network, [*residency.weights, i], widths) - there
             else:
-                more = weights
-            if home > 0 and weights > 0 and more * width <= room:
+                more = weights * widths[i]
+            if home > 0 and weights > 0 and more <= room:
                 residency.weights.add(i)
-                room -= more * width
+                room -= more
     beside = [i for i, layer in enumerate(network.layers) if hardware.for_layer(layer).unit_points]
     residency.alone = frozenset([*without, *beside])
     for i in residency.alone:
@@ -147,7 +148,7 @@ def plan(hardware: Accelerator, network: Network, without: Iterable[int] = ()) -
     return residency
 
 
-def _keep_activations(residency: ResidencyPlan, width: int) -> None:
+def _keep_activations(residency: ResidencyPlan, widths: Sequence[int]) -> None:
     hardware, network = residency.hardware, residency.network
     home, column = _home(hardware, "O")
     input_home, input_column = _home(hardware, "I")
@@ -159,7 +160,7 @@ def _keep_activations(residency: ResidencyPlan, width: int) -> None:
     last = _last_reader(network)
     load = np.zeros(len(network.layers))
     for i, layer in enumerate(network.layers):
-        size = layer.output_elements * width
+        size = layer.output_elements * widths[i]
         if i in network.outputs or last[i] < 0 or not (shared or last[i] == i + 1):
             continue
         if size <= room and (not shared or np.all(load[i : last[i] + 1] + size <= room)):
@@ -167,12 +168,12 @@ def _keep_activations(residency: ResidencyPlan, width: int) -> None:
             load[i : last[i] + 1] += size
 
 
-def _peak(residency: ResidencyPlan, width: int) -> float:
+def _peak(residency: ResidencyPlan, widths: Sequence[int]) -> float:
     """Most bits that kept activations take at any layer."""
     last = _last_reader(residency.network)
     load = np.zeros(len(residency.network.layers))
     for i in residency.kept:
-        load[i : last[i] + 1] += residency.network.layers[i].output_elements * width
+        load[i : last[i] + 1] += residency.network.layers[i].output_elements * widths[i]
     return float(load.max())
 
 
@@ -196,14 +197,27 @@ def _last_reader(network: Network) -> list[int]:
     return last
 
 
-def _widths(hardware: Accelerator, network: Network) -> tuple[int, int]:
-    """Bits of a weight and of a result where they stay, in the layer where those are most."""
-    machines = [hardware.at_bits(bits) for bits in {layer.bits for layer in network.layers}]
+def _widths(hardware: Accelerator, network: Network) -> tuple[list[int], list[int]]:
+    """Bits of a weight and of a result of each layer where they stay; of a result as its readers want it,
+    where a file says that they take it wider than it was written.
+    """  # fmt: skip
+    known = {bits: hardware.at_bits(bits) for bits in {layer.bits for layer in network.layers}}
+    machines = [known[layer.bits] for layer in network.layers]
     places = [first_holder(hardware, t) for t in "WO"]
-    return (
-        max(chip.kept_bits(places[0]).weight for chip in machines),
-        max(chip.kept_bits(places[1]).output for chip in machines),
-    )
+    weights = [chip.kept_bits(places[0]).weight for chip in machines]
+    results = [chip.kept_bits(places[1]).output for chip in machines]
+    for producer, consumer, _, operand in network.edges if {*known} != {AS_THE_MACHINE} else ():
+        if producer != INPUT:
+            kept = machines[consumer].kept_bits(places[1])
+            results[producer] = max(results[producer], kept.input if operand == "I" else kept.weight)
+    return weights, results
+
+
+def _stored(network: Network, layers: Iterable[int], widths: Sequence[int]) -> int:
+    """Bits of the distinct weights of some layers; shared ones count the widest of the network."""
+    if not network.held:
+        return sum(network.weights_of[i] * widths[i] for i in layers)
+    return network.distinct_weights(layers) * max(widths)
 
 
 def _home(hardware: Accelerator, tensor: str) -> tuple[int, int]:

@@ -42,11 +42,22 @@ def accuracy_lines(result: SearchResult) -> list[str]:
     front = result.front
     if result.setup.chips.widths and not result.setup.goals.uses_accuracy:
         return ["precisions vary and no goal asks for accuracy: what narrow ones lose is not judged"]
+    mixed = bool(result.config.layer_precision)
+    if mixed and not result.setup.goals.uses_accuracy:
+        judged = "what narrow ones lose is not judged"
+        if "bits" in result.setup.goals.metrics:
+            judged = "bits, the mean of operands, stand in for what narrow ones lose, and are no accuracy"
+        return [f"precisions of layers vary and no goal asks for accuracy: {judged}"]
     half = half_widths(result, front)
     if half is None or not half.any():
         return []
     accuracy = np.array([found.metrics["accuracy"] for found in front])
     lines = []
+    if mixed:
+        lines.append(
+            "layers differ in precision: a network is taken to do no worse than with all layers at the "
+            "narrowest widths that any has, which is an assumption; none gains by wider layers beside those"
+        )
     if "accuracy" in result.setup.goals.objectives and len(front) > 1:
         lines.append(
             f"accuracies are within {half.max():.2f} points of the truth in 95 of 100 cases: of these "

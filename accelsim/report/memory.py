@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from accelsim.csv_text import csv_text
 from accelsim.liveness import MemoryPlan
 from accelsim.report.grid import plain
 from accelsim.report.style import bar_width, check_path, face, layer_ticks, new_figure, save, tidy
@@ -44,6 +45,16 @@ def memory_report(plan: MemoryPlan, hardware: Accelerator | None = None) -> Rend
     if hardware is not None:
         lines.append(_fits(plan, hardware))
     return Group(table, Text("\n" + "\n".join(lines)))
+
+
+def memory_csv(plan: MemoryPlan) -> str:
+    """A line a tensor: its layer, its address, its bytes, and whether it lives at the peak."""
+    sizes = {layer: size for _, live in plan.steps for layer, size in live.items()}
+    rows = [
+        {"tensor": name, "address": at, "bytes": sizes[name], "at_peak": name in plan.tensors}
+        for name, at in plan.addresses.items()
+    ]
+    return csv_text(list(rows[0]), rows)
 
 
 def _fits(plan: MemoryPlan, hardware: Accelerator) -> str:

@@ -237,6 +237,7 @@ def design_parts(result: SearchResult, found: Found) -> list[RenderableType]:
     parts: list[RenderableType] = [
         Text(f"Design {found.index}: {design.label}{on_base}", style="bold"),
         Text(describe(design.chip) + "\n"),
+        *([Text(precisions(result, found) + "\n")] if result.config.layer_precision else []),
         comparison(result, found, mapped),
         Text(""),
         *gain_parts(result, found, mapped),
@@ -251,6 +252,20 @@ def design_parts(result: SearchResult, found: Found) -> list[RenderableType]:
     title = f"Loop nest of the most expensive {what}, {dearest.layer.name} ({dearest.layer})"
     parts += [Text(title, style="bold italic"), Text(dearest.mapping.nest(dearest.layer))]
     return parts
+
+
+def precisions(result: SearchResult, found: Found) -> str:
+    """Which layers of a design have which widths, a line each."""
+    design = result.design(found)
+    own = design.chip.precision_bits
+    lines: dict[str, list[str]] = {}
+    for net in design.networks:
+        for layer in net.layers:
+            weight, read, written = layer.bits
+            words = f"W{weight or own.weight} " if layer.multiplies else ""
+            words += f"A{read or own.input} to {written or own.output} bits"
+            lines.setdefault(words, []).append(layer.name)
+    return "\n".join(f"{words}: {', '.join(names)}" for words, names in lines.items())
 
 
 def describe(chip: Accelerator) -> str:

@@ -43,7 +43,7 @@ def latency_stack(cost: LayerCost) -> dict[str, float]:
 
 
 def latency_figure(cost: NetworkCost | LayerCost) -> Figure:
-    """Latency stack of each layer; markers show how long each port would need by itself."""
+    """Latency stack of each layer; a marker shows how long its busiest port would need by itself."""
     layers = cost.layers if isinstance(cost, NetworkCost) else (cost,)
     stacks = [latency_stack(one) for one in layers]
     order = ["multiplies", "lanes idle", "other operators"]
@@ -57,19 +57,20 @@ def latency_figure(cost: NetworkCost | LayerCost) -> Figure:
         heights = [stack.get(part, 0.0) / 1e3 for stack in stacks]
         axis.bar(range(len(layers)), heights, width, bottom, label=part, **face(i, len(layers)))
         bottom = [a + b for a, b in zip(bottom, heights, strict=True)]
-    ports = list(dict.fromkeys(port for one in layers for port in one.port_cycles))
+    busiest = [max(one.port_cycles, key=one.port_cycles.__getitem__) for one in layers]
+    ports = list(dict.fromkeys(port for one in layers for port in one.port_cycles if port in busiest))
     for i, port in enumerate(ports):
-        cycles = [one.port_cycles.get(port, 0.0) / 1e3 for one in layers]
+        at = [n for n, name in enumerate(busiest) if name == port]
         axis.scatter(
-            range(len(layers)), cycles, 9, marker=MARKERS[i % len(MARKERS)], color=INK, linewidth=0.4,
-            facecolor="white", label=f"{port} alone", zorder=3,
+            at, [layers[n].port_cycles[port] / 1e3 for n in at], 14, marker=MARKERS[i % len(MARKERS)],
+            color=INK, linewidth=0.5, facecolor="white", label=f"{port} alone", zorder=3,
         )  # fmt: skip
     axis.set_ylabel("latency (kcycles)")
     axis.set_ylim(0, 1.08 * max(bottom))
     layer_ticks(axis, [one.layer.name or str(one.layer) for one in layers])
     figure.legend(
         *axis.get_legend_handles_labels(), loc="outside upper center", fontsize="small", frameon=False,
-        ncols=min(5, len(parts) + len(ports)), title=title_of(cost),
+        ncols=max(1, min(int(figure.get_figwidth() / 1.7), len(parts) + len(ports))), title=title_of(cost),
     )  # fmt: skip
     tidy(axis)
     return figure

@@ -9,7 +9,7 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from accelsim.errors import AccelsimError, nearest, printable
+from accelsim.errors import AccelsimError, nearest, not_one_of, printable
 from accelsim.files import check_suffix, write_whole
 
 if TYPE_CHECKING:
@@ -76,9 +76,7 @@ def look(
     import matplotlib as mpl
 
     if style not in LOOKS:
-        raise AccelsimError(
-            f"style must be one of {', '.join(LOOKS)}, but got {style!r}{nearest(style, tuple(LOOKS))}"
-        )
+        raise AccelsimError(f"style {not_one_of(style, LOOKS)}")
     settings: Any = LOOKS[style] | ({} if font is None else _font(font))
     token = _look.set(_Look(style == "grey", None if size is None else _size(size)))
     try:

@@ -8,7 +8,7 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from accelsim.errors import AccelsimError, nearest
+from accelsim.errors import AccelsimError, not_one_of
 from accelsim.report.grid import Grid, number
 from accelsim.report.text import quantity, size_text
 from accelsim.sweeps.axes import SweepAxis
@@ -21,9 +21,7 @@ _SHOWN = 10
 def check_value(value: str) -> str:
     """A column with figures, or AccelsimError."""
     if value not in FIGURES:
-        raise AccelsimError(
-            f"value: must be one of {', '.join(FIGURES)}, but got {value!r}{nearest(value, FIGURES)}"
-        )
+        raise AccelsimError(f"value: {not_one_of(value, FIGURES)}")
     return value
 
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from accelsim.errors import AccelsimError, nearest
+from accelsim.errors import AccelsimError, not_one_of
 from accelsim.stacks.graph import KEPT, StackGraph
 from cost_models import stacks as S
 
@@ -135,9 +135,7 @@ def steps(graph: StackGraph, tiles: Sequence[tuple[int, int]], kept: Sequence[st
                 )
     for word in kept:
         if word not in KEPT:
-            raise AccelsimError(
-                f"stack: kept must be one of {', '.join(KEPT)}, not {word!r}{nearest(word, KEPT)}"
-            )
+            raise AccelsimError(f"stack: kept {not_one_of(word, KEPT)}")
     of = sides(tiles, kept)
     rows, cols = (found[side.at] for side, found in zip(of, walked(graph, of)))
     return Steps(graph, rows, cols)

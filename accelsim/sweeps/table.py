@@ -17,6 +17,7 @@ from accelsim.errors import AccelsimError, nearest
 from accelsim.files import check_suffix, write_whole
 from accelsim.shown import Shown
 from accelsim.sweeps.axes import SweepAxis
+from accelsim.text_file import MOST_BYTES, read_bytes
 
 FORMATS = (".csv", ".json", ".parquet")
 
@@ -25,6 +26,9 @@ FIGURES = (
     "area_mm2", "peak_memory_bytes", "flash_bytes",
 )  # fmt: skip
 """Columns with a number where the point works."""
+
+MOST_CELLS = 5_000_000
+"""Of a Parquet file that is read, whose rows may take nothing but a count."""
 
 YOUNG = ("peak_memory_bytes", "flash_bytes")
 """Those of them that older files lack."""
@@ -146,6 +150,23 @@ class SweepTable(Shown):
         if name not in self.columns:
             raise AccelsimError(f"a sweep has no column {name!r}{nearest(name, self.columns)}")
         return name
+
+
+def read_parquet(path: Path) -> list[dict[str, Any]]:
+    """Rows of a Parquet file. Raises AccelsimError for what is none, or holds too much; needs pyarrow."""
+    _, parquet = parquet_modules()
+    data = read_bytes(path, MOST_BYTES)
+    try:
+        file = parquet.ParquetFile(io.BytesIO(data))
+        told = file.metadata
+        sizes = [told.row_group(i).total_byte_size for i in range(told.num_row_groups)]
+        if told.num_rows * max(told.num_columns, 1) > MOST_CELLS or sum(sizes) > MOST_BYTES:
+            raise AccelsimError(f"{path}: may have at most {MOST_CELLS:,} cells in {MOST_BYTES >> 20} MiB")
+        return list(file.read().to_pylist())
+    except AccelsimError:
+        raise
+    except Exception as fault:  # of several libraries
+        raise AccelsimError(f"{path}: not a Parquet file that can be read: {fault!s:.200}") from None
 
 
 def parquet_modules() -> tuple[Any, Any]:

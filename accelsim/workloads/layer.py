@@ -7,7 +7,7 @@ from math import gcd
 from numbers import Integral
 from typing import Any
 
-from accelsim.errors import AccelsimError, nearest
+from accelsim.errors import AccelsimError, nearest, not_one_of
 from accelsim.workloads.bits import AS_THE_MACHINE, Bits, LayerBits, read_bits
 
 DIMS = ("N", "G", "K", "C", "P", "Q", "R", "S")
@@ -61,7 +61,7 @@ class Layer:
             if type(size) is not int or not 1 <= size <= MAX_SIZE:
                 object.__setattr__(self, dim, check_size(size, dim))
         if self.op not in OPS:
-            raise AccelsimError(f"op must be one of {', '.join(OPS)}, but got {self.op!r:.80}")
+            raise AccelsimError(f"op {not_one_of(self.op, OPS)}")
         check_points(self.points, self)
 
     # -- the usual ways to make one ------------------------------------------------------------------

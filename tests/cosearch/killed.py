@@ -2,8 +2,8 @@
 
 A program of its own, so that it may fork: a fork costs milliseconds where a new process loads kernels for
 seconds. `python -m tests.cosearch.killed FOLDER [strategies | checkpoints]`: one search at many
-moments; or every strategy that has phases of its own at two thirds and the last of its statements; or one
-while SQLite moves pages from its log into the file.
+moments; or every strategy that has phases of its own, and precisions of layers, at two thirds and the last of
+its statements; or one while SQLite moves pages from its log into the file.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ STRATEGIES = {
     "gradient": (MACRO, 48),
     "holistic": (DEVICE, 24),
     "single": (TINY, 24),
+    "nested": (TINY | {"layer_precision": "4x4,8x8"}, 24),
 }
 """Options, and candidates enough for the phases after a table or a list of spaces."""
 

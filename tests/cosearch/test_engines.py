@@ -228,6 +228,15 @@ def test_what_is_no_scheduler(monkeypatch) -> None:
     assert time.monotonic() - began < 15
 
 
+def test_a_cluster_that_does_not_start_is_one_message(monkeypatch) -> None:
+    def cluster(**_options):
+        raise RuntimeError("Cluster failed to start: timed out")
+
+    monkeypatch.setattr("distributed.LocalCluster", cluster)
+    with pytest.raises(AccelsimError, match="engine dask: a cluster on this machine cannot start: Cluster"):
+        load_engine("dask")
+
+
 def test_without_dask(monkeypatch) -> None:
     monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(AccelsimError, match=r"pip install 'accelsim\[dask\]'"):

@@ -25,8 +25,10 @@ ROUTE = {name: SUBNETS | {"strategy": name} for name in strategy_names()} | {
     "blockwise": MACRO | {"strategy": "blockwise"},
     "blockwise_exact": MACRO | {"strategy": "blockwise_exact"},
     "gradient": MACRO | {"strategy": "gradient"},
+    "nested, layers": TINY | {"layer_precision": "4x4,8x8"},
+    "joint, blocks": SUBNETS | {"strategy": "joint", "layer_precision": "4x8", "objectives": "edp,bits"},
 }
-"""The smallest search of each strategy: of subnets and chips where none is named."""
+"""The smallest search of each strategy: of subnets and chips where none is named; two choose precisions."""
 
 LISTING = ("blockwise", "blockwise_exact", "holistic", "gradient")
 """Strategies that begin with a list, which no seed changes and whose last generation need not be full."""
@@ -56,7 +58,7 @@ def evaluated(found, column: str) -> np.ndarray:
     return found.column(column)
 
 
-@pytest.fixture(scope="module", params=strategy_names())
+@pytest.fixture(scope="module", params=ROUTE)
 def name(request) -> str:
     return request.param
 

@@ -183,7 +183,7 @@ def test_every_strategy_killed_and_resumed(tmp_path) -> None:
     """SIGKILL while the search goes on and at its last statement: as if nothing had happened."""
     done = killed(tmp_path, "strategies")
     lines = [line.split() for line in done.splitlines()]
-    assert len(lines) == 5
+    assert len(lines) == 6
     for _, kills, kept, whole, equal in lines:
         early, late = map(int, kept.split(","))
         assert (kills, equal) == ("2", "True")

@@ -109,7 +109,7 @@ def agree(problem, machine: pack.Machine, batch: pack.Batch) -> int:
         assert not len(wrong), f"{name} of mapping {wrong[0]}: {a[wrong[0]]!r}, not {b[wrong[0]]!r}"
     # Nothing else is left to the scalar kernel.
     rare = {L.BAD_TILE, L.BAD_FACTOR, L.FACTOR_OVER_TILE, L.LANES_OVER, L.NOT_ONE, L.COUNT_OVER}
-    starts = machine.memory[:, L.START_CYCLES].any()
+    starts = machine.memory[:, [L.START_CYCLES, L.BURST_BITS]].any()
     assert not (starts and done.any())
     if problem[L.K] < LARGE.K and not starts:
         assert set(true[0][~done] & 255) <= rare

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import signal
 import socket
 import struct
 import subprocess
+import sys
 import threading
 import time
 import urllib.request
@@ -197,6 +199,56 @@ def test_live_page_is_on_loopback_and_grows_with_the_study(study) -> None:
         server.shutdown()
     with pytest.raises(AccelsimError):
         serve(study.with_name("none.study"))
+
+
+def test_live_page_waits_for_a_study_that_is_to_come(study, tmp_path) -> None:
+    late = tmp_path / "late.study"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "accelsim.cli", "report", "--live", str(late)],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        assert process.stderr.readline() == f"accelsim: waits until {late} is there; Ctrl-C ends it\n"
+        shutil.copyfile(study, late)
+        address = process.stdout.readline().partition(" ")[0]
+        with urllib.request.urlopen(f"{address}data.json") as answer:
+            assert len(json.load(answer)["rows"]) == 12
+    finally:
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (130, "accelsim: stopped\n")
+
+
+def test_live_page_does_not_wait_in_vain(tmp_path, monkeypatch, capsys) -> None:
+    monkeypatch.setattr("accelsim.explorer.live.YOUNG_S", 1)
+    code, _, err = run(capsys, "report", "--live", str(tmp_path / "none" / "a.study"))
+    assert code == 2
+    assert "there is no folder" in err
+    late = tmp_path / "late.study"
+    threading.Timer(0.5, late.write_text, ["no study"]).start()
+    code, _, err = run(capsys, "report", "--live", str(late))
+    assert code == 2
+    assert "late.study" in err.splitlines()[-1]
+
+
+def test_a_damaged_parquet_file_is_one_message(tmp_path, capsys) -> None:
+    pytest.importorskip("pyarrow")
+    for content in (b"", b"PAR1xxPAR1", b"PAR1" + bytes(100) + b"PAR1"):
+        file = tmp_path / "a.parquet"
+        file.write_bytes(content)
+        code, _, err = run(capsys, "report", str(file))
+        assert code == 2
+        assert "a.parquet: not a Parquet file that can be read" in err
+
+
+def test_a_parquet_file_of_too_many_cells_is_refused(tmp_path) -> None:
+    """Equal cells take next to nothing in the file, and some hundred bytes each once they are read."""
+    arrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    file = tmp_path / "a.parquet"
+    parquet.write_table(arrow.table({"edp_js": arrow.array([1.0]).take(arrow.array([0] * 6_000_000))}), file)
+    assert file.stat().st_size < 2**20
+    with pytest.raises(AccelsimError, match="at most 5,000,000 cells"):
+        load(file)
 
 
 def test_live_page_and_clients_that_mean_harm(study, monkeypatch, capsys) -> None:

@@ -116,6 +116,21 @@ def table_page(path: Path, random: Random) -> None:
     html(load(path))
 
 
+@cache
+def parquet() -> bytes:
+    pytest.importorskip("pyarrow")
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "table.parquet"
+        accelsim.sweep(chip(), net(), ["clock_mhz=100,200"], mapper="template", out=file)
+        return file.read_bytes()
+
+
+def table_parquet(path: Path, random: Random) -> None:
+    path = path.with_suffix(".parquet")
+    path.write_bytes(damaged_bytes(parquet(), random))
+    html(load(path))
+
+
 def table_csv(path: Path, random: Random) -> None:
     out = io.StringIO()
     writer = csv.DictWriter(out, list(rows()[0]))
@@ -298,8 +313,8 @@ def model() -> bytes:
 
 
 READERS = (
-    machine, network, mapping, stacks, cost_page, table_page, table_csv, block_table, accuracy_table,
-    archive, arrays, dataflow, onnx, study_bytes, study_rows, journal_lines,
+    machine, network, mapping, stacks, cost_page, table_page, table_csv, table_parquet, block_table,
+    accuracy_table, archive, arrays, dataflow, onnx, study_bytes, study_rows, journal_lines,
     bench_manifest, bench_tables, bench_bytes,
 )  # fmt: skip
 

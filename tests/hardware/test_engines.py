@@ -40,6 +40,19 @@ def test_which_layer_runs_where() -> None:
     assert hw.for_layer(depthwise).leakage_mw == pytest.approx(hw.leakage_mw)
 
 
+@pytest.mark.parametrize("size", [1024, 64 * 1024 * 1024])
+def test_static_power_is_the_chips_whatever_an_engine_changes(size: int) -> None:
+    """A buffer seen larger, or smaller, is the same silicon: leakage of all memories and MACs stays."""
+    data = load_hardware("example").to_dict()
+    changes = {"memories.buffer.size_bytes": size, "memories.buffer.fanout.rows.size": 4}
+    data["engines"] = [{"name": "unit", "runs": [{"kinds": ["depthwise"]}], "changes": changes}]
+    hw = load_hardware(data)
+    engine = hw.for_layer(depthwise)
+    assert engine.memories[1].size_bytes == size
+    assert engine.static_mw == pytest.approx(hw.static_mw)
+    assert engine.costs.memory_leakage_mw[1] == hw.costs.memory_leakage_mw[1]
+
+
 def test_engines_change_what_they_run_and_nothing_else() -> None:
     plain = load_hardware(one_array())
     hw = load_hardware("dpu_zcu102")

@@ -75,6 +75,16 @@ def test_as_counted_one_by_one(data) -> None:
     assert cost.compute_cycles == pytest.approx(cycles)
 
 
+def test_element_wise_operands_are_read_whatever_they_meet() -> None:
+    """A mask or scale is no multiply-accumulate: its operand is read beside zeros, too."""
+    layer = Layer.scale(C=4, P=4, Q=4)
+    sparse = machine(1, {"W": 1.0, "I": 0.25}, {"W": "nothing", "I": "energy"})
+    dense = machine(1, {"W": 1.0, "I": 1.0}, {"W": "nothing", "I": "energy"})
+    told = [evaluate(hw, layer, mapping(layer, 1)).energy_split_pj for hw in (sparse, dense)]
+    assert told[0] == told[1]
+    assert told[0]["pad"]["W"]["read"] > 0
+
+
 @pytest.mark.parametrize("saves", ["energy", "time"])
 def test_off_unless_both_are_said(saves: str) -> None:
     layer = Layer.conv2d(K=4, C=4, P=4, Q=4, R=3, S=3)

@@ -12,13 +12,16 @@ import pytest
 
 import accelsim
 from accelsim.errors import AccelsimError
+from accelsim.files import Lock
 from accelsim.nacos import create
 from accelsim.nacos.build import build
 from accelsim.nacos.chips import adds_up, bases, draws
 from accelsim.nacos.manifest import MANIFEST, TABLES
 from accelsim.nacos.nets import Nets
+from accelsim.nacos.pair import tabulate
 from accelsim.nacos.tables import PERCENTS, Tables
 from accelsim.nacos.verify import _reprove, verify
+from tests.nacos.small import small
 
 SHIPPED = Path(accelsim.__file__).parent / "nacos" / "data" / "macro"
 
@@ -208,11 +211,10 @@ def test_an_interrupted_build_goes_on_and_gives_the_same(tmp_path, monkeypatch) 
     monkeypatch.setattr("accelsim.nacos.build.Nets", lambda _: nets)
     asked = []
     from accelsim.nacos import build as module
-    from accelsim.nacos.pair import tabulate
 
     def quick(chip, layer, **options):
         asked.append(layer)
-        return tabulate(chip, _small(layer), **options)
+        return tabulate(chip, small(layer), **options)
 
     monkeypatch.setattr(module, "tabulate", quick)
     whole = build(tmp_path / "a", **few)
@@ -236,12 +238,43 @@ def test_an_interrupted_build_goes_on_and_gives_the_same(tmp_path, monkeypatch) 
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "b", "c", "d"]
 
 
-def _small(layer):
-    """The same kind of layer, its sizes at most 2."""
-    import dataclasses
+def test_a_damaged_part_of_a_build_is_made_again(tmp_path, monkeypatch) -> None:
+    """Also one that is empty, which would stand for a chip that is left out, and that of another chip."""
+    nets = SimpleNamespace(name="macro", layers=Nets("macro").layers[:3])
+    monkeypatch.setattr("accelsim.nacos.build.bases", lambda: ("nvdla_64",))
+    monkeypatch.setattr("accelsim.nacos.build.SHIPPED", 1)
+    monkeypatch.setattr("accelsim.nacos.build.Nets", lambda _: nets)
+    made = []
 
-    sizes = {d: min(v, 2) for d, v in layer.dims.items()}
-    return dataclasses.replace(layer, **sizes)
+    def noted(chip, layer, **options):
+        made.append(chip.name)
+        return tabulate(chip, small(layer), **options)
+
+    monkeypatch.setattr("accelsim.nacos.build.tabulate", noted)
+    few = {"chips": 3, "draws": 4, "max_nodes": 100_000, "seed": 5}
+    whole = build(tmp_path / "a", **few)
+    calls = len(made)
+    assert build(tmp_path / "b", **few, cancel=lambda: len(made) > 2 * calls - 3) is None
+    parts = sorted((tmp_path / "b.part").glob("*.chip"))
+    sound = [part.read_bytes() for part in parts]
+    other, flipped = sound[1 % len(sound)], bytearray(sound[0])
+    flipped[len(flipped) // 2] ^= 1
+    assert other != sound[0]
+    for damaged in (b"", bytes(flipped), sound[0][:-1], sound[0].partition(b"\n")[0] + b"\n", other):
+        parts[0].write_bytes(damaged)
+        made.clear()
+        assert build(tmp_path / "b", **few, cancel=lambda: len(made) >= 3) is None
+        assert made
+        parts[0].write_bytes(sound[0])
+    assert build(tmp_path / "b", **few).manifest.tables == whole.manifest.tables
+    assert build(tmp_path / "c", **few, cancel=lambda: True) is None
+    lock = Lock(tmp_path / "c.part" / "lock", "a test")
+    with pytest.raises(AccelsimError, match="another process is writing to it"):
+        build(tmp_path / "c", **few)
+    lock.free()
+    (tmp_path / "c.part" / "question.json").write_text("{")
+    with pytest.raises(AccelsimError, match=r"not JSON.*; delete the folder .*c\.part to start over"):
+        build(tmp_path / "c", **few)
 
 
 def test_chips_with_unproved_fronts_are_left_out(tmp_path, monkeypatch) -> None:

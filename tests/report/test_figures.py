@@ -16,6 +16,7 @@ from accelsim.report.roofline import points, roof
 from accelsim.report.stacks import latency_stack
 from accelsim.workloads.layer import DIMS, Layer
 from accelsim.workloads.network import Network
+from tests.hardware.test_limits import deep
 
 LAYERS = [
     Layer.conv2d(K=10, C=7, P=9, Q=11, R=3, S=3, name="odd"),
@@ -179,6 +180,19 @@ def figures(network):
         "bench": report.bench_figure(Speed({("3x3", 3, "any"): 1e6, ("3x3", 3, "dividing"): 2e6}, {1: 1e5})),
         "sweep front": report.sweep_front_figure(grid),
     }
+
+
+def test_latency_of_six_memories_stays_readable() -> None:
+    """A marker a layer, on its busiest port, and the whole legend inside the figure."""
+    cost = accelsim.evaluate(deep(), "lenet5", mapper="template")
+    figure = report.latency_figure(cost)
+    figure.draw_without_rendering()
+    box, whole = figure.legends[0].get_window_extent(), figure.bbox
+    assert whole.x0 <= box.x0 < box.x1 <= whole.x1
+    marks = dict(tuple(point) for dots in figure.axes[0].collections for point in dots.get_offsets())
+    assert marks == pytest.approx(
+        {i: max(one.port_cycles.values()) / 1e3 for i, one in enumerate(cost.layers)}
+    )
 
 
 def test_every_figure_in_every_format(network, tmp_path) -> None:

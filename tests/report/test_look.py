@@ -120,5 +120,5 @@ def test_command(capsys, tmp_path) -> None:
 def test_a_suffix_is_refused_without_the_list_twice(capsys) -> None:
     code, _, err = run(capsys, "evaluate", "eyeriss", "lenet5", "--plot", "x.xyz")
     assert code == 2
-    assert err == "accelsim: x.xyz: the suffix must be one of .png, .svg, .pdf\n"
+    assert err == "accelsim: x.xyz: the suffix must be one of .png, .svg, .pdf, but got '.xyz'\n"
     assert "did you mean '.png'" in run(capsys, "evaluate", "eyeriss", "lenet5", "--plot", "x.pngg")[2]

@@ -47,6 +47,10 @@ class Draw(Sampling):
             return rows
         best = ranked(*self.phase.floors(rows), self.phase)
         first = starts(self.phase, rows[best[:DONORS]], math.ceil(self.settled * n_samples))
+        own = self.phase.own(rows[best[0]])
+        if len(own):
+            other = [key not in self.phase.keys(own) for key in self.phase.keys(first)]
+            first = np.concatenate([own, first[np.array(other, bool)]])
         taken = set(self.phase.keys(first))
         keys = self.phase.keys(rows)
         rest = [i for i in best.tolist() if keys[i] not in taken][: n_samples - len(first)]

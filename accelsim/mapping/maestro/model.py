@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from accelsim.errors import AccelsimError
+from accelsim.errors import AccelsimError, not_one_of
 from accelsim.mapping.maestro.convert import from_mapping
 from accelsim.mapping.maestro.levels import resolve
 from accelsim.mapping.maestro.machine import MaestroMachine
@@ -153,9 +153,7 @@ class LayerPricer:
         compat: bool = False,
     ) -> None:
         if objective not in OBJECTIVES:
-            raise AccelsimError(
-                f"objective must be one of {', '.join(OBJECTIVES)}, but got {objective!r:.80}"
-            )
+            raise AccelsimError(f"objective {not_one_of(objective, OBJECTIVES)}")
         flows = [load_dataflow(x) for x in (dataflow_names() if dataflows is None else dataflows)]
         self.names = tuple(flow.name or f"dataflow {f}" for f, flow in enumerate(flows))
         self.objective, self.fit, self.compat = objective, fit, compat
