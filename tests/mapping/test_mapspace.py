@@ -31,6 +31,7 @@ def spaces(seed: int, count: int, tiles: Tiles) -> Iterator[tuple[Accelerator, L
         if tiles != "divisors" and chance.random() < 0.7:  # sizes with remainders
             dims = {d: n for d, n in layer.dims.items() if n > 1} | {chance.choice("KCPQ"): 5}
             layer = Layer(**dims, op=layer.op)
+        hardware = hardware.for_layer(layer)
         if tiles != "divisors" and sum(len(memory.fanout) for memory in hardware.memories) > 3:
             continue
         space = MapSpace(hardware, layer, tiles)
