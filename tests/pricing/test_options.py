@@ -38,7 +38,7 @@ CASES: dict[str, dict[str, tuple[Words, Words]]] = {
     "map": {
         "--layer": (LAYER, (*LAYER[:2], "K=8 C=5 P=7 Q=7 R=3 S=3", *LAYER[3:])),
         "--mapper": ((*NESTED, "--mapper", "template"), NESTED),
-        "--objective": (NESTED, (*NESTED, "--objective", "energy")),
+        "--objectives": (NESTED, (*NESTED, "--objective", "energy")),
         "--budget": (NESTED, (*NESTED, "--budget", "0")),
         "--seconds": (LAYER, (*LAYER, "--seconds", "0")),
         "--tiles": (LAYER, (*LAYER, "--tiles", "divisors")),
@@ -56,7 +56,7 @@ CASES: dict[str, dict[str, tuple[Words, Words]]] = {
     "sweep": {
         "--vary": ((*NESTED, *TWICE), (*NESTED, "--vary", "clock_mhz=500,800")),
         "--mapper": ((*NESTED, *TWICE, "--mapper", "template"), (*NESTED, *TWICE)),
-        "--objective": ((*NESTED, *TWICE), (*NESTED, *TWICE, "--objective", "energy")),
+        "--objectives": ((*NESTED, *TWICE), (*NESTED, *TWICE, "--objective", "energy")),
         "--budget": ((*NESTED, *TWICE), (*NESTED, *TWICE, "--budget", "0")),
         "--seed": ((*NESTED, *TWICE), (*NESTED, *TWICE, "--seed", "1")),
         "--batch": ((*NESTED, *TWICE), (*NESTED, *TWICE, "--batch", "3")),
@@ -103,7 +103,7 @@ CASES: dict[str, dict[str, tuple[Words, Words]]] = {
     },
 }  # fmt: skip
 
-SHOWN = {"--json", "--wide", "--plot", "--style", "--size", "--font", "--out", "--help"}
+SHOWN = {"--json", "--csv", "--wide", "--plot", "--style", "--size", "--font", "--out", "--help"}
 """How an answer is written, drawn or shown."""
 ELSEWHERE = {
     "map": {"--emit", "--nests"},  # what is shown: tests/emit, tests/mapping/test_cli_map.py
