@@ -88,6 +88,7 @@ CASES: dict[str, dict[str, tuple[Words, Words]]] = {
         "--model": (SEARCH, (*SEARCH, "--model", "maestro")),
         "--fuse": (SEARCH, (*SEARCH, "--fuse", "auto")),
         "--screen": (SEARCH, (*SEARCH, "--no-screen")),
+        "--layer-precision": (SEARCH, (*SEARCH, "--layer-precision", "4x4,8x8")),
         "--batch": (LENET, (*LENET, "--batch", "3")),
         "--resolution": (SUBNETS, (*SUBNETS[:4], "160", *SUBNETS[5:])),
         "--dim": (ONNX, tuple("s=4" if word == "s=2" else word for word in ONNX)),
