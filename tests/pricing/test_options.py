@@ -85,7 +85,7 @@ CASES: dict[str, dict[str, tuple[Words, Words]]] = {
         "--seed": (SEARCH, (*SEARCH, "--seed", "1")),
         "--fix": (SEARCH, (*SEARCH, "--fix", "hardware")),
         "--accuracy": ((*MACRO, "table:one.csv"), (*MACRO, "table:other.csv")),
-        "--model": (SEARCH, (*SEARCH, "--model", "maestro")),
+        "--model": (SEARCH, (*SEARCH[:-2], "--model", "maestro")),
         "--fuse": (SEARCH, (*SEARCH, "--fuse", "auto")),
         "--screen": (SEARCH, (*SEARCH, "--no-screen")),
         "--layer-precision": (SEARCH, (*SEARCH, "--layer-precision", "4x4,8x8")),
