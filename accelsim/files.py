@@ -54,11 +54,12 @@ def check_folder(path: Path | None) -> None:
     if path is None:
         return
     with _explained(path):
-        if path.exists() and not path.is_dir():
+        target = behind_links(path)
+        if target.exists() and not target.is_dir():
             raise AccelsimError(f"{path}: is a file, not a folder")
-        there = next(p for p in (path, *path.absolute().parents) if p.exists())
+        there = next(p for p in (target, *target.absolute().parents) if p.exists() or p.is_symlink())
         if not there.is_dir():
-            raise AccelsimError(f"{path}: {there} is a file, not a folder")
+            raise AccelsimError(f"{path}: {there} is no folder")
         if not os.access(there, os.W_OK | os.X_OK):
             raise AccelsimError(f"{path}: the folder {there} may not be written")
 
@@ -66,7 +67,7 @@ def check_folder(path: Path | None) -> None:
 def make_folder(path: Path) -> None:
     """Make a folder and those above it. Raises AccelsimError naming the path."""
     with _explained(path):
-        path.mkdir(parents=True, exist_ok=True)
+        behind_links(path).mkdir(parents=True, exist_ok=True)
 
 
 def write_whole(path: Path, content: bytes | str) -> Path:

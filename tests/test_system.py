@@ -23,7 +23,7 @@ from accelsim import AccelsimError
 from accelsim.cli.app import console
 from accelsim.csv_text import csv_text
 from accelsim.errors import MOST
-from accelsim.files import Lock, check_writable, write_whole
+from accelsim.files import Lock, check_folder, check_writable, make_folder, write_whole
 from accelsim.text_file import read_bytes
 from cost_models import _jit
 from tests.command import run
@@ -270,6 +270,18 @@ def test_links_that_lead_in_a_circle_are_one_message(tmp_path, capsys) -> None:
         assert code == 2
         assert "loop.png" in err
         assert err.count("\n") == 1
+
+
+def test_a_folder_behind_a_link_is_made_and_one_in_a_circle_refused_before_the_work(tmp_path) -> None:
+    loop, link = tmp_path / "loop", tmp_path / "link"
+    loop.symlink_to(loop)
+    link.symlink_to("none")
+    for at in (loop, loop / "inside"):
+        with pytest.raises(AccelsimError, match="loop"):
+            check_folder(at)
+    check_folder(link)
+    make_folder(link)
+    assert (tmp_path / "none").is_dir()
 
 
 @pytest.mark.parametrize("seed", [1, 2])

@@ -8,11 +8,13 @@ from dataclasses import dataclass, field
 from accelsim.errors import AccelsimError
 from accelsim.mapping.mapping import Mapping
 from accelsim.mapping.mapspace import MapSpace
-from accelsim.mapping.optimal_space import Tiles, spatial_choices
+from accelsim.mapping.optimal_space import Tiles
 from accelsim.mapping.template import Objective
 from accelsim.pack import Batch
 
-_COUNTED = 1 << 13  # ways to use the array of which the mappings are counted: some hundredths of a second
+# Mappings are counted in some tenths of a second at most
+_COUNTED = 1 << 13  # ways to use the array
+_STEPS = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -116,9 +118,9 @@ class FrontPoint:
 
 
 def _size(space: MapSpace) -> float:
-    """Number of mappings; infinite where there are too many ways to use the array."""
+    """Number of mappings; infinite where it takes too long to find out."""
     try:
-        spatial_choices(space.hardware, space.layer, space.tiles, _COUNTED)
-        return float(space.size)
+        steps = space.ways[0].counting(_COUNTED)
     except AccelsimError:
         return math.inf
+    return float(space.size) if steps <= _STEPS else math.inf

@@ -23,7 +23,9 @@ from accelsim.mapping.optimal_space import (
     canonical_orders,
     chains,
     count_chains,
+    rest_of,
     spatial_choices,
+    tile_values,
     unions,
 )
 from accelsim.pack import Batch, pack_layer
@@ -90,12 +92,37 @@ class MapSpace:
         return [np.array(list(rows), np.int8) for rows in kept]
 
     @cached_property
+    def _alike(self) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+        """For each dimension the first of all spatial choices alike in it, and which of them each is like."""
+        dim, factor = self.spatial.dim, self.spatial.factor
+        out = []
+        for d in range(L.NDIM):
+            used = np.where((dim == d) & (factor > 1), factor, 1).reshape(len(dim), -1)
+            _, first, like = np.unique(used, axis=0, return_index=True, return_inverse=True)
+            out.append((first, like.ravel()))
+        return out
+
+    @cached_property
     def _chains(self) -> list[list[int]]:
         """Chains of tiles of each dimension, per spatial choice."""
-        return [
-            [count_chains(size, self.spatial.factors(b, d), self.tiles) for d, size in enumerate(self.sizes)]
-            for b in range(len(self.spatial.dim))
-        ]
+        columns = []
+        for d, (size, (first, like)) in enumerate(zip(self.sizes, self._alike, strict=True)):
+            counts = [count_chains(size, self.spatial.factors(int(b), d), self.tiles) for b in first]
+            columns.append([counts[i] for i in like])
+        return [list(row) for row in zip(*columns, strict=True)]
+
+    def counting(self, most: int) -> int:
+        """About how many steps it takes to find `size`, of up to `most` spatial choices.
+
+        Raises AccelsimError where there are more.
+        """
+        spatial_choices(self.hardware, self.layer, self.tiles, most)
+        if self.tiles == "divisors":
+            return len(self.spatial.dim)
+        wholes = (tile_values(self.sizes, self.tiles) > 0).sum(axis=1)
+        each = wholes if self.tiles == "legal" else wholes**2
+        kinds = np.array([len(first) for first, _ in self._alike])
+        return len(self.orders) * int((each * kinds)[wholes > 1].sum())
 
     @cached_property
     def size(self) -> int:
@@ -167,7 +194,7 @@ class MapSpace:
             factors = tuple(tuple(f for dim, f in row if dim == d and f > 1) for row in uses)
             whole = size
             for union, some in zip(batch.tile[0, :, d].tolist(), factors, strict=True):
-                whole = unions(whole, size, some, self.tiles).get(union, 0)
+                whole = rest_of(union, whole, size, some, self.tiles)
                 if not whole:
                     return False
             if whole != 1:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, lru_cache
+from itertools import accumulate
 from math import comb, prod
 from typing import TYPE_CHECKING, Literal, cast
 
@@ -105,6 +106,16 @@ def unions(whole: int, size: int, factors: tuple[int, ...], tiles: Tiles) -> dic
     return out
 
 
+def rest_of(union: int, whole: int, size: int, factors: tuple[int, ...], tiles: Tiles) -> int:
+    """What an instance gets of a union tile, or 0 if it is none of `unions`, without listing them."""
+    each = prod(factors)
+    if tiles == "divisors":
+        return 0 if union % each or whole % union else union // each
+    if tiles == "legal":
+        return -(-union // each) if max(factors, default=1) <= union <= whole else 0
+    return unions(whole, size, factors, tiles).get(union, 0)
+
+
 @cache
 def chains(
     whole: int, factors: Factors, tiles: Tiles, size: int | None = None
@@ -132,10 +143,21 @@ def count_chains(whole: int, factors: Factors, tiles: Tiles, size: int | None = 
         left, rest = divmod(whole, prod(prod(some) for some in factors))
         return 0 if rest else prod(comb(e + len(factors) - 1, e) for e in prime_factors(left).values())
     size = whole if size is None else size
+    if tiles == "legal":
+        return _legal_chains(size, factors)[whole]
     return sum(
         count_chains(rest, factors[1:], tiles, size)
         for rest in unions(whole, size, factors[0], tiles).values()
     )
+
+
+@lru_cache(maxsize=1024)
+def _legal_chains(size: int, factors: Factors) -> list[int]:
+    """How many legal chains each tile up to `size` has: those of the one smaller, and one more union."""
+    if not factors:
+        return [0, 1] + [0] * (size - 1)
+    inner, each, least = _legal_chains(size, factors[1:]), prod(factors[0]), max(factors[0], default=1)
+    return list(accumulate(inner[-(-union // each)] if union >= least else 0 for union in range(size + 1)))
 
 
 def canonical_orders(hardware: Accelerator, problem: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -57,9 +57,9 @@ def first_homes(holds: np.ndarray[Any, Any]) -> list[int]:
     return [next((m for m in range(1, len(holds)) if holds[m, t]), 0) for t in range(3)]
 
 
-def by_hand(data: dict[str, Any], resident: str) -> Iterator[Machine]:
+def by_hand(data: dict[str, Any], layer: Layer, resident: str) -> Iterator[Machine]:
     """Kernel arrays of each way to hold: those of the machine, with entries of `holds` cleared."""
-    plain = pack_machine(accelsim.load_hardware(opened(data, "", "", "", "")))
+    plain = pack_machine(accelsim.load_hardware(opened(data, "", "", "", "")).for_layer(layer))
     homes = first_homes(plain.holds)
     open_ = [(m, t) for m, x in enumerate(data["memories"]) for t in x.get("holds_choice", [])]
     for gone in chain.from_iterable(combinations(open_, n) for n in range(len(open_) + 1)):
@@ -84,7 +84,8 @@ def cases(seed: int, count: int) -> Iterator[tuple[dict[str, Any], Layer, str, A
         batch = everything(accelsim.load_hardware(data), layer)
         if batch is not None and any(x.get("holds_choice") for x in data["memories"]):
             count -= 1
-            priced = [price(pack_layer(layer, resident), way, batch)[1:] for way in by_hand(data, resident)]
+            ways = by_hand(data, layer, resident)
+            priced = [price(pack_layer(layer, resident), way, batch)[1:] for way in ways]
             yield data, layer, resident, *(np.concatenate(x) for x in zip(*priced, strict=True))
 
 

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Iterator
 from itertools import permutations, product
-from math import prod
+from math import isfinite, prod
 
 import numpy as np
 import pytest
 
 from accelsim import Accelerator, AccelsimError, Layer, Mapping, load_hardware
+from accelsim.mapping.certificate import Certificate
 from accelsim.mapping.mapspace import MapSpace
-from accelsim.mapping.optimal import optimal, optimal_front
-from accelsim.mapping.optimal_space import Tiles, chains, count_chains, parts
+from accelsim.mapping.optimal import optimal, optimal_front, warm
+from accelsim.mapping.optimal_space import Tiles, chains, count_chains, parts, rest_of, unions
 from accelsim.pack import Batch, pack_layer, pack_machine, price
 from tests.mapping.test_optimal import OBJECTIVES, machine, problem
 
@@ -29,6 +31,7 @@ def spaces(seed: int, count: int, tiles: Tiles) -> Iterator[tuple[Accelerator, L
         if tiles != "divisors" and chance.random() < 0.7:  # sizes with remainders
             dims = {d: n for d, n in layer.dims.items() if n > 1} | {chance.choice("KCPQ"): 5}
             layer = Layer(**dims, op=layer.op)
+        hardware = hardware.for_layer(layer)
         if tiles != "divisors" and sum(len(memory.fanout) for memory in hardware.memories) > 3:
             continue
         space = MapSpace(hardware, layer, tiles)
@@ -78,6 +81,38 @@ def test_chains_of_tiles(size, factors, tiles) -> None:
     assert len(found) == len(set(found))
     assert set(found) == by_hand(size, factors, tiles)
     assert count_chains(size, factors, tiles) == len(found)
+
+
+@BOTH
+@pytest.mark.parametrize("factors", [(), (2,), (3, 2)])
+@pytest.mark.parametrize("whole", [1, 6, 7, 12])
+def test_what_an_instance_gets(whole, factors, tiles) -> None:
+    given = unions(whole, 12, factors, tiles)
+    for union in range(1, 14):
+        assert rest_of(union, whole, 12, factors, tiles) == given.get(union, 0)
+
+
+@pytest.mark.parametrize(
+    ("chip", "sizes", "tiles", "counted"),
+    [
+        ("nvdla_256", {"K": 4096, "C": 4096, "P": 4096}, "legal", True),
+        ("nvdla_256", {"K": 4096, "C": 4096, "P": 4096}, "all", False),
+        ("example", {"K": 64, "C": 1 << 20, "P": 1 << 20}, "all", False),
+        ("example", {"K": 64, "C": 1 << 20, "P": 1 << 20}, "divisors", True),
+        ("shidiannao", {"K": 512, "C": 512, "P": 56, "Q": 56, "R": 3, "S": 3}, "all", True),
+        ("tpu_v1", {"K": 1024, "C": 1024, "P": 56, "Q": 56}, "all", False),
+    ],
+)
+def test_reports_wait_for_no_count(chip, sizes, tiles, counted) -> None:
+    """A certificate says that it is large where counting would take longer than many a search."""
+    sure = Certificate(
+        "edp", 1.0, 1.0, MapSpace(load_hardware(chip), Layer(**sizes), tiles), 0, {}, 0, 0.0, True, tiles,
+        False, True,
+    )  # fmt: skip
+    warm()
+    began = time.process_time()
+    assert isfinite(sure.space_size) == counted
+    assert time.process_time() - began < 0.5
 
 
 @pytest.mark.parametrize("size", range(1, 200))

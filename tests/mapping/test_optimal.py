@@ -192,7 +192,8 @@ def cases(seed: int, count: int) -> Iterator[tuple[Accelerator, Layer, Batch, st
     """Random problems small enough to enumerate."""
     chance = random.Random(seed)
     while count:
-        hardware, layer = load_hardware(machine(chance)), problem(chance)
+        data, layer = machine(chance), problem(chance)
+        hardware = load_hardware(data).for_layer(layer)
         resident = chance.choice(("", "", "", "W", "I", "O", "IO"))
         batch = everything(hardware, layer)
         if batch is not None:
