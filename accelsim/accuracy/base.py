@@ -142,8 +142,9 @@ class AccuracySource(ABC):
         kinds = self.kinds(space)
         if len(kinds) > 1 and not mixed:
             raise AccuracyError(
-                f"{space.name}: this source answers with {' and '.join(kinds)} values, which are not to be "
-                f"compared unless you say so: pass mixed=True ({self.describe(space)})"
+                f"{space.name}: this source answers with {' and '.join(kinds)} values, which a search "
+                "does not compare: take a source, or leave rows of a table, of one kind; predict(..., "
+                f"mixed=True) gives all of them ({self.describe(space)})"
             )
         rows = space.canonical(genomes)
         self._check_resolutions(space, rows)
