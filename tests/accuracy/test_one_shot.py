@@ -241,7 +241,7 @@ def test_without_a_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
 
 def idx(shape: tuple[int, ...], content: np.ndarray) -> bytes:
     head = bytes((0, 0, 8, len(shape))) + b"".join(n.to_bytes(4, "big") for n in shape)
-    return gzip.compress(head + content.astype(np.uint8).tobytes(), 1)
+    return gzip.compress(head + content.astype(np.uint8).tobytes(), 1, mtime=0)
 
 
 @pytest.fixture(scope="module")
