@@ -28,7 +28,7 @@ from accelsim.workloads.spaces import Space
 _KEPT = 512  # networks
 
 
-class Pairs:
+class PrecisionPairs:
     """Bits of (weights, activations) that a layer may have: those of the chip and the given ones, narrow ones
     first.
     """  # fmt: skip
@@ -52,7 +52,7 @@ class Pairs:
         return None if bits == self.own[operand] else bits
 
 
-class Tensors:
+class TensorWidths:
     """The groups of one network's tensors, and which may have which widths.
 
     reads, writes  the group of what each layer reads, and of its result
@@ -61,7 +61,7 @@ class Tensors:
     chosen         of these first ones, those whose weights have a choice
     """
 
-    def __init__(self, network: Network, pairs: Pairs) -> None:
+    def __init__(self, network: Network, pairs: PrecisionPairs) -> None:
         self.network, self.pairs = network, pairs
         n = len(network.layers)
         parent = [*range(3 * n)]  # of each layer what it reads, what it writes, its weights
@@ -172,8 +172,8 @@ class MixedNets(FixedNets):
         weights: Sequence[float] = (),
     ) -> None:
         super().__init__(networks, known, weights)
-        self.chip, self.pairs = chip, Pairs(chip, pairs)
-        self.tensors = [Tensors(network, self.pairs) for network in networks]
+        self.chip, self.pairs = chip, PrecisionPairs(chip, pairs)
+        self.tensors = [TensorWidths(network, self.pairs) for network in networks]
         genes: list[PartGene] = []
         self._groups: list[dict[int, int]] = []  # of each network: group -> column
         self._chosen: list[dict[int, int]] = []  # layer -> column
@@ -263,11 +263,11 @@ class MixedSubnets(SubnetSpace):
 
     def __init__(self, space: Space, chip: Accelerator, pairs: Sequence[Widths], batch: int = 1) -> None:
         super().__init__(space, None, batch)
-        self.chip, self.pairs = chip, Pairs(chip, pairs)
+        self.chip, self.pairs = chip, PrecisionPairs(chip, pairs)
         self._inner = len(self.genes)
         many = len(self.pairs.all)
         self.genes += tuple(PartGene(f"bits.{part.name}", many) for part in space.parts)
-        self._tensors: OrderedDict[bytes, tuple[Tensors, list[int]]] = OrderedDict()
+        self._tensors: OrderedDict[bytes, tuple[TensorWidths, list[int]]] = OrderedDict()
         self._made: OrderedDict[bytes, Network] = OrderedDict()
 
     def canonical(self, rows: Genomes) -> Genomes:
@@ -290,7 +290,7 @@ class MixedSubnets(SubnetSpace):
         """The subnet as the chip has it."""
         return super().networks(self.subnets(row[None])[0])
 
-    def _parted(self, inner: NDArray[np.int64]) -> tuple[Tensors, list[int]]:
+    def _parted(self, inner: NDArray[np.int64]) -> tuple[TensorWidths, list[int]]:
         """The tensors of a subnet, and the part of each of its layers."""
         key = inner.tobytes()
         if key not in self._tensors:
@@ -298,7 +298,7 @@ class MixedSubnets(SubnetSpace):
             parts = [
                 part for part, block in enumerate(ids) if block >= 0 for _ in self.space.block(block).layers
             ]
-            self._tensors[key] = Tensors(super().networks(inner)[0], self.pairs), parts
+            self._tensors[key] = TensorWidths(super().networks(inner)[0], self.pairs), parts
             if len(self._tensors) > _KEPT:
                 self._tensors.popitem(last=False)
         return self._tensors[key]

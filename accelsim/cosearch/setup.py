@@ -16,7 +16,7 @@ from accelsim.cosearch.chips import ChipSpace, FixedChip
 from accelsim.cosearch.goals import Goals
 from accelsim.cosearch.mapgenes import MappingGenes
 from accelsim.cosearch.metrics import Metric
-from accelsim.cosearch.mixed import MixedNets, MixedSubnets, Pairs
+from accelsim.cosearch.mixed import MixedNets, MixedSubnets, PrecisionPairs
 from accelsim.cosearch.nets import FixedNets, Nets, SubnetSpace
 from accelsim.cosearch.phase import Phase
 from accelsim.engines import Engine
@@ -192,7 +192,7 @@ class Setup:
             if layers:
                 known = None
                 if self.goals.uses_accuracy:
-                    known = floors(networks, Pairs(self.base, layers).all)
+                    known = floors(networks, PrecisionPairs(self.base, layers).all)
                 mixed = MixedNets(networks, self.base, layers, known, config.weights)
                 if not mixed.genes:
                     raise AccelsimError(

@@ -16,7 +16,7 @@ from accelsim.accuracy.base import AccuracyError
 from accelsim.accuracy.quantised import floor, floors
 from accelsim.cosearch.configure import configure
 from accelsim.cosearch.export import design_files, export
-from accelsim.cosearch.mixed import MixedNets, MixedSubnets, Pairs, Tensors, used
+from accelsim.cosearch.mixed import MixedNets, MixedSubnets, PrecisionPairs, TensorWidths, used
 from accelsim.cosearch.setup import Setup
 from accelsim.hardware import Accelerator
 from accelsim.pricing.models.loopnest import LoopNest
@@ -47,7 +47,7 @@ def widths(chip: Accelerator, layer: Layer) -> tuple[int, int, int]:
     return weight, read, written
 
 
-def check_agreement(chip: Accelerator, net: Network, pairs: Pairs) -> None:
+def check_agreement(chip: Accelerator, net: Network, pairs: PrecisionPairs) -> None:
     """A tensor has the width with which it is written wherever it is read; outside, the chip's."""
     own = chip.precision_bits
     for edge in net.edges:
@@ -326,7 +326,7 @@ def test_found_exported_and_evaluated_alike(tmp_path, capsys) -> None:
         assert cost.edp_js == sheet["metrics"]["edp"]
         own = load_network(str(net))
         mixtures.add(tuple(layer.bits for layer in own.layers))
-        check_agreement(load_hardware(str(chip)), own, Pairs(load_hardware(fused()), PAIRS))
+        check_agreement(load_hardware(str(chip)), own, PrecisionPairs(load_hardware(fused()), PAIRS))
     assert len(mixtures) > 2
     code, _, fault = run(capsys, "evaluate", str(chip), str(net), "--mapping", str(mapping))
     assert code == 0, fault
@@ -454,7 +454,7 @@ def test_file_and_option_say_the_same(tmp_path, capsys) -> None:
 def test_tensors_of_attention_must_have_a_pair() -> None:
     """Both factors of a product of activations have one width: only those for which there is a pair."""
     chip, net = load_hardware("nvdla_64"), load_network("vit_b16", resolution=32)
-    able = Tensors(net, Pairs(chip, [(4, 8)]))
+    able = TensorWidths(net, PrecisionPairs(chip, [(4, 8)]))
     assert not able.free
     assert able.chosen
-    assert Tensors(net, Pairs(chip, [(4, 4)])).free
+    assert TensorWidths(net, PrecisionPairs(chip, [(4, 4)])).free

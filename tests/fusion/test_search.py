@@ -258,7 +258,10 @@ def test_hardware_says_whether_to_fuse():
             ("evaluate", "nvdla_64", "lenet5", "--fuse", "auto"),
             "has no memory on chip that holds both I and O",
         ),
-        (("evaluate", "eyeriss", "--layer", "K=4", "--fuse", "auto"), "--fuse is for networks"),
+        (
+            ("evaluate", "eyeriss", "--layer", "K=4", "--fuse", "auto"),
+            "--fuse: for networks, not a single --layer",
+        ),
         (("map", "eyeriss", "lenet5", "--fuse", "aut"), "fuse: must be auto, none or a schedule file"),
     ],
 )

@@ -157,7 +157,7 @@ def test_every_option_of_search_counts(option, value) -> None:
 
 SUBNETS: dict[str, Any] = {
     "hardware": "nvdla_64", "space": "ofa_mbv3", "resolution": 128, "evaluations": 8, "population": 8,
-    "mapper": "template",
+    "mapper": "template", "finish": 0,
 }  # fmt: skip
 
 
