@@ -230,6 +230,16 @@ class Accelerator(Shown, Sourced):
     def __hash__(self) -> int:
         return hash(self.hash)
 
+    def __eq__(self, other: object) -> bool:
+        """By what a machine is told; not by what is kept of it, which may be the machine itself."""
+        if self is other:
+            return True
+        return (
+            isinstance(other, Accelerator)
+            and all(getattr(self, name) == getattr(other, name) for name in type(self).model_fields)
+            and self.__pydantic_private__ == other.__pydantic_private__
+        )
+
     # -- the array -----------------------------------------------------------------------------------
 
     def lanes(self, m: int) -> int:
