@@ -9,9 +9,9 @@ the width of the inputs are one of the pairs that may be chosen, or the chip's o
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -190,7 +190,7 @@ class MixedNets(FixedNets):
                     genes.append(PartGene(f"{of}.{name}.weight", len(one.beside(i))))
         self.genes = tuple(genes)
         self._tables = [self._table(n, i) for n in range(len(networks)) for i in self._chosen[n]]
-        self._made: OrderedDict[bytes, tuple[Network, ...]] = OrderedDict()
+        self._made = lru_cache(_KEPT)(self._make)
 
     def _table(self, n: int, i: int) -> tuple[int, int | None, NDArray[np.int64]]:
         """(column of a layer's weights, of its inputs, [widths of inputs, of weights] which gene counts)."""
@@ -228,20 +228,19 @@ class MixedNets(FixedNets):
 
     def networks(self, row: NDArray[np.int64]) -> tuple[Network, ...]:
         """All of them, each layer in its precisions."""
-        key = row.tobytes()
-        if key not in self._made:
-            self._made[key] = tuple(
-                one.made(
-                    one.settled(
-                        {group: one.free[group][row[column]] for group, column in groups.items()},
-                        {i: one.beside(i)[row[column]] for i, column in chosen.items()},
-                    )
+        return self._made(np.asarray(row, np.int64).tobytes())
+
+    def _make(self, key: bytes) -> tuple[Network, ...]:
+        row = np.frombuffer(key, np.int64)
+        return tuple(
+            one.made(
+                one.settled(
+                    {group: one.free[group][row[column]] for group, column in groups.items()},
+                    {i: one.beside(i)[row[column]] for i, column in chosen.items()},
                 )
-                for one, groups, chosen in zip(self.tensors, self._groups, self._chosen, strict=True)
             )
-            if len(self._made) > _KEPT:
-                self._made.popitem(last=False)
-        return self._made[key]
+            for one, groups, chosen in zip(self.tensors, self._groups, self._chosen, strict=True)
+        )
 
     def accuracy(self, rows: Genomes, chips: Sequence[Accelerator]) -> Top1:
         """As published where all layers agree, else at least that of the narrowest, see `floor`."""
@@ -267,8 +266,8 @@ class MixedSubnets(SubnetSpace):
         self._inner = len(self.genes)
         many = len(self.pairs.all)
         self.genes += tuple(PartGene(f"bits.{part.name}", many) for part in space.parts)
-        self._tensors: OrderedDict[bytes, tuple[TensorWidths, list[int]]] = OrderedDict()
-        self._made: OrderedDict[bytes, Network] = OrderedDict()
+        self._tensors = lru_cache(_KEPT)(self._parted)
+        self._mixed = lru_cache(_KEPT)(self._mix)
 
     def canonical(self, rows: Genomes) -> Genomes:
         """Genes of skipped blocks are 0."""
@@ -290,35 +289,28 @@ class MixedSubnets(SubnetSpace):
         """The subnet as the chip has it."""
         return super().networks(self.subnets(row[None])[0])
 
-    def _parted(self, inner: NDArray[np.int64]) -> tuple[TensorWidths, list[int]]:
+    def _parted(self, key: bytes) -> tuple[TensorWidths, list[int]]:
         """The tensors of a subnet, and the part of each of its layers."""
-        key = inner.tobytes()
-        if key not in self._tensors:
-            ids = self.space.block_ids(inner[None])[0].tolist()
-            parts = [
-                part for part, block in enumerate(ids) if block >= 0 for _ in self.space.block(block).layers
-            ]
-            self._tensors[key] = TensorWidths(super().networks(inner)[0], self.pairs), parts
-            if len(self._tensors) > _KEPT:
-                self._tensors.popitem(last=False)
-        return self._tensors[key]
+        inner = np.frombuffer(key, np.int64)
+        ids = self.space.block_ids(inner[None])[0].tolist()
+        parts = [part for part, block in enumerate(ids) if block >= 0 for _ in self.space.block(block).layers]
+        return TensorWidths(super().networks(inner)[0], self.pairs), parts
 
     def networks(self, row: NDArray[np.int64]) -> tuple[Network, ...]:
         """The subnet, each layer in its precisions."""
-        key = row.tobytes()
-        if key not in self._made:
-            tensors, parts = self._parted(self.subnets(row[None])[0])
-            asked = [self.pairs.all[row[self._inner + part]] for part in parts]
-            widths: dict[int, int] = {}
-            for i, group in enumerate(tensors.reads):
-                if group in tensors.free:
-                    able = [a for a in tensors.free[group] if a >= asked[i][1]] or tensors.free[group][-1:]
-                    widths[group] = max(widths.get(group, 0), able[0])
-            weights = {i: asked[i][0] for i in tensors.chosen}
-            self._made[key] = tensors.made(tensors.settled(widths, weights))
-            if len(self._made) > _KEPT:
-                self._made.popitem(last=False)
-        return (self._made[key],)
+        return (self._mixed(np.asarray(row, np.int64).tobytes()),)
+
+    def _mix(self, key: bytes) -> Network:
+        row = np.frombuffer(key, np.int64)
+        tensors, parts = self._tensors(self.subnets(row[None])[0].tobytes())
+        asked = [self.pairs.all[row[self._inner + part]] for part in parts]
+        widths: dict[int, int] = {}
+        for i, group in enumerate(tensors.reads):
+            if group in tensors.free:
+                able = [a for a in tensors.free[group] if a >= asked[i][1]] or tensors.free[group][-1:]
+                widths[group] = max(widths.get(group, 0), able[0])
+        weights = {i: asked[i][0] for i in tensors.chosen}
+        return tensors.made(tensors.settled(widths, weights))
 
     def macs(self, rows: Genomes) -> NDArray[np.float64]:
         """[n] multiply-accumulates of one input."""
