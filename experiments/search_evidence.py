@@ -77,7 +77,7 @@ class Runs:
         strategy, result = load_strategy(setup), SearchResult(setup, None)
         while len(result) < many and (made := generation(strategy, setup)) is not None:
             result.add(made, strategy.phase)
-            strategy.tell(made.rows, made.values)
+            strategy.tell(made.rows, made.values, made.levels)
         return result
 
     def repeat(self, many: int, **options: Any) -> list[SearchResult]:

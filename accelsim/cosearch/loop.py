@@ -101,7 +101,7 @@ def go_on(
             done = time.perf_counter()
             study.write(n, made)
             result.add(made, strategy.phase)
-            strategy.tell(made.rows, made.values)
+            strategy.tell(made.rows, made.values, made.levels)
             setup.clock["keeping and learning"] += time.perf_counter() - done
             n += 1
             if watch is not None:
@@ -129,7 +129,7 @@ def _replay(study: Study, strategy: Strategy, result: SearchResult) -> int:
                 + _other_versions(study.versions)
             )
         result.add(known, strategy.phase)
-        strategy.tell(rows, known.values)
+        strategy.tell(rows, known.values, known.levels)
     return n
 
 

@@ -1,14 +1,14 @@
 """One change of a genome: what a local search tries around a design.
 
-Of a network one gene. Of a chip a size, a port or the length of an axis by a step or a factor, also one of
-these more for another one less, as a chip that fills its envelope has no room for more alone; and where the
-dataflow is searched, two dimensions change places in importance.
+Of a network one gene. Of a chip a size, a port or a part of a memory by a factor, also a part for another one;
+the length of an axis, another one as it is or as long as MACs allow; and where the dataflow is searched two
+dimensions change places. What fills its envelope has no room for more, unless something else gives way.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import combinations, product
+from itertools import combinations
 from math import prod
 from typing import NamedTuple
 
@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from accelsim.cosearch.chips import ChipSpace
-from accelsim.cosearch.genes import Genomes, PartGene
+from accelsim.cosearch.genes import LEVELS, Genomes, PartGene
 
 Row = NDArray[np.int64]
 
@@ -25,16 +25,15 @@ FEW = 8
 
 _REACH = 2
 _FACTORS = (0.25, 0.5, 0.8, 0.9, 1.1, 1.25, 2.0, 4.0)
-_TRADED = (0.5, 0.8, 1.25, 2.0)
-"""Of these one below 1 goes with one above."""
+_SMALL = 0.02
+"""Share of a value that a step is tried from on."""
 
 
 class Move(NamedTuple):
-    """A changed row, the columns that it may have changed, and whether it takes (-1) or adds (1) silicon."""
+    """A changed row, and the columns of sizes that it may have changed."""
 
     row: Row
     columns: slice
-    way: int
 
 
 def network_moves(genes: tuple[PartGene, ...], row: Row) -> Genomes:
@@ -51,74 +50,106 @@ def network_moves(genes: tuple[PartGene, ...], row: Row) -> Genomes:
 def chip_moves(chips: ChipSpace, row: Row, trades: bool = False) -> Genomes:
     """[n, genes] chips of the space around a chip, within the envelope, each once and not the chip itself.
 
-    With `trades` two changes each, one of which takes and one adds; else one. Precisions stay, and with
-    `sizes_only` what axes carry.
+    With `trades` those that break the envelope alone, and are within it once another size is the largest that
+    leaves room; else one change each. Precisions stay, and with `sizes_only` what axes carry.
     """
-    factors = _TRADED if trades else _FACTORS
-    moves = [*_array_moves(chips, row, factors), *_size_moves(chips, row, factors)]
-    made = [move.row for move in moves]
+    moves = [*_array_moves(chips, row), *_size_moves(chips, row), *_part_moves(chips, row)]
+    moves += [Move(made, slice(0, 0)) for made in _rank_moves(chips, row)]
+    rows = np.array([row, *(move.row for move in moves)], np.int64)
+    over = chips.faults(rows) == "on-chip bytes"
     if trades:
-        less, more = ([move for move in moves if move.way == way] for way in (-1, 1))
-        made = [_joined(a, b) for a, b in product(less, more) if a.columns != b.columns]
-    else:
-        made += _rank_moves(chips, row)
-    rows = np.array([row, *made], np.int64)
+        rows = _fitted(chips, rows[over], [move.columns for move, bad in zip(moves, over[1:]) if bad])
+        rows = np.concatenate([row[None], rows])
     _, first = np.unique(np.array(chips.keys(rows), object), return_index=True)
     rows = rows[np.sort(first)][1:]
     return np.asarray(rows[chips.faults(rows) == ""])
 
 
-def _joined(one: Move, other: Move) -> Row:
-    out = one.row.copy()
-    out[other.columns] = other.row[other.columns]
-    return out
+def _fitted(chips: ChipSpace, rows: Genomes, changed: list[slice]) -> Genomes:
+    """Rows that do not fit, with one size each that the move left alone as large as fits; by bisection."""
+    sizes = [c for c, gene in enumerate(chips.sizes.genes, chips.sizes.start) if gene.name.endswith(".bytes")]
+    pairs = [(i, c) for i, kept in enumerate(changed) for c in sizes if not kept.start <= c < kept.stop]
+    if not pairs:
+        return rows[:0]
+    at, columns = (np.array(x) for x in zip(*pairs, strict=True))
+    out, each = rows[at], np.arange(len(pairs))
+    low, high = np.full(len(out), -1), out[each, columns]
+    while (high - low > 1).any():
+        middle = (low + high) // 2
+        out[each, columns] = np.maximum(middle, 0)
+        fits = (chips.faults(out) == "") & (middle >= 0)
+        low, high = np.where(fits, middle, low), np.where(fits, high, middle)
+    out[each, columns] = np.maximum(low, 0)
+    return np.asarray(out)
 
 
-def _array_moves(chips: ChipSpace, row: Row, factors: tuple[float, ...]) -> Iterator[Move]:
-    """An axis longer or shorter, or one longer and another one shorter by the same factor."""
+def _array_moves(chips: ChipSpace, row: Row) -> Iterator[Move]:
+    """An axis longer or shorter, and another one as it is, or as long as the budget of MACs allows."""
     array = chips.array
     if array is None:
         return
     found = array.decode(row[None])
     sizes = found.sizes[0, : int(found.axes[0])].tolist()
-    wanted = []
+    most = array.genes[1].choices * array.strides.pes // array.rest
+    step = array.strides.array
+    wanted: dict[tuple[int, ...], None] = {}
     for a, size in enumerate(sizes):
-        for value in _near(size, array.strides.array, factors):
-            wanted.append([*sizes[:a], value, *sizes[a + 1 :]])
-        for b in range(len(sizes)):
-            for part in (2, 4):
-                if a != b and size % part == 0:
-                    other = [*sizes]
-                    other[a], other[b] = size // part, other[b] * part
-                    wanted.append(other)
+        for value in _near(size, step):
+            one = [*sizes[:a], value, *sizes[a + 1 :]]
+            wanted[tuple(one)] = None
+            for b in range(len(sizes)):
+                if a != b:
+                    room = most // (prod(one) // one[b]) // step * step
+                    wanted[(*one[:b], room, *one[b + 1 :])] = None
     for lengths in wanted:
         made = array.with_lengths(row, lengths)
-        if array.decode(made[None]).sizes[0, : len(lengths)].tolist() == lengths:
-            way = int(np.sign(prod(lengths) - prod(sizes)))
-            yield Move(made, slice(0, array.ranks.start), way)
+        if array.decode(made[None]).sizes[0, : len(lengths)].tolist() == [*lengths]:
+            yield Move(made, slice(0, array.ranks.start))
 
 
 def _rank_moves(chips: ChipSpace, row: Row) -> Iterator[Row]:
-    """Two dimensions change places."""
-    ranks = range(0) if chips.array is None else range(chips.array.ranks.start, chips.array.ranks.stop)
-    for a, b in combinations(ranks, 2):
-        if row[a] != row[b]:
-            made = row.copy()
-            made[[a, b]] = made[[b, a]]
-            yield made
+    """Two dimensions change places, also those of one importance, of which the first comes first."""
+    if chips.array is None:
+        return
+    ranks = chips.array.ranks
+    order = np.argsort(-row[ranks], kind="stable") + ranks.start
+    apart = row.copy()
+    apart[order] = np.arange(LEVELS - 1, LEVELS - 1 - len(order), -1)
+    for a, b in combinations(order.tolist(), 2):
+        made = apart.copy()
+        made[[a, b]] = made[[b, a]]
+        yield made
 
 
-def _size_moves(chips: ChipSpace, row: Row, factors: tuple[float, ...]) -> Iterator[Move]:
+def _size_moves(chips: ChipSpace, row: Row) -> Iterator[Move]:
     """A gene of sizes or ports."""
     for c, gene in enumerate(chips.sizes.genes, chips.sizes.start):
-        for value in _near(int(row[c]) + 1, 1, factors):
-            if 1 <= value <= gene.choices:
-                made = row.copy()
-                made[c] = value - 1
-                yield Move(made, slice(c, c + 1), 1 if value > row[c] + 1 else -1)
+        if ".part." not in gene.name:
+            for value in _near(int(row[c]) + 1, 1):
+                if 1 <= value <= gene.choices:
+                    made = row.copy()
+                    made[c] = value - 1
+                    yield Move(made, slice(c, c + 1))
 
 
-def _near(value: int, step: int, factors: tuple[float, ...]) -> list[int]:
-    """Other values a step or a factor away, in whole steps."""
-    near = {value - step, value + step, *(round(f * value / step) * step for f in factors)}
+def _part_moves(chips: ChipSpace, row: Row) -> Iterator[Move]:
+    """A part of a memory larger or smaller, all others as they are, or one of them smaller by as much."""
+    for name, parts, columns in chips.sizes.divided(row):
+        for i, size in enumerate(parts):
+            for value in _near(size, 2):
+                others = [[*parts[:i], value, *parts[i + 1 :]]]
+                for j, other in enumerate(parts):
+                    if i != j and other > value - size > 0:
+                        others.append([*others[0][:j], other - (value - size), *others[0][j + 1 :]])
+                for wanted in others:
+                    made = chips.sizes.with_parts(row, name, wanted)
+                    if made is not None:
+                        yield Move(made, columns)
+
+
+def _near(value: int, step: int) -> list[int]:
+    """Other values a factor away, in whole steps, and a step away where that is no small one."""
+    near = {round(f * value / step) * step for f in _FACTORS}
+    if step >= _SMALL * value:
+        near |= {value - step, value + step}
     return sorted(x for x in near - {value} if x >= 1)

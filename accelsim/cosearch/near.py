@@ -2,8 +2,8 @@
 
 On one chip layers are priced once, so that many networks cost little: those of the front, those that sums
 over blocks propose, and what a change of a gene makes of them, as long as something new enters the front.
-Then the chip's sizes, ports and axis lengths go where the best network gains; with a better chip networks
-come anew. What bounds rule out is not mapped; chips are sketched before the exact mapper sees them.
+Then the chip goes where the best network gains, see `descent`; with a better chip networks come anew. What
+bounds rule out is not mapped.
 """
 
 from __future__ import annotations
@@ -15,12 +15,11 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from accelsim.cosearch.chips import ChipSpace
+from accelsim.cosearch.descent import LESS, Descent
 from accelsim.cosearch.finished import Name
 from accelsim.cosearch.freed import placed
-from accelsim.cosearch.genes import Genome, Genomes
 from accelsim.cosearch.goals import Goals, front
-from accelsim.cosearch.moves import chip_moves, network_moves
+from accelsim.cosearch.moves import network_moves
 from accelsim.cosearch.nets import SubnetSpace
 from accelsim.cosearch.phase import Phase
 from accelsim.cosearch.screen import Known
@@ -33,20 +32,11 @@ if TYPE_CHECKING:
 NETWORKS = 600
 """Networks that are looked at on a chip, but for the last one's changes."""
 
-SKETCHES = 40
-"""Chips of a step that are sketched at most, those with the best bounds."""
-
-TRIED = 3
-"""Of these the best that the exact mapper maps, one after another until one is better."""
-
 GRAIN = 16
 """Parts of the front's length in each objective, of which a design stands for one."""
 
 STEPS = 12
 """Changes of the chip at most."""
-
-_LESS = 1e-3
-"""A chip is better if it costs less by that share."""
 
 Stop = Callable[[], bool]
 Row = NDArray[np.int64]
@@ -127,6 +117,8 @@ class _Search(Crowd):
         self.result, self.patience, self.stop = result, patience, stop
         self.found: list[Spot] = []
         self.stopped = False
+        self.rng = np.random.default_rng(result.config.seed)
+        self.priced = 0
         if result.config.fuse == "none":
             values = np.array([list(found.metrics.values()) for found in result.front])
             self.known.add(self.goals.costs(values), np.ones(len(values), bool))
@@ -251,18 +243,23 @@ class _Search(Crowd):
     # -- chips for one network -----------------------------------------------------------------------
 
     def chip(self, at: Spot) -> Spot | None:
-        """A better chip for a design's network, as far as single steps lead; None if there is none."""
-        column = self._column()
-        if column is None:
+        """A better chip for a design's network, see `Descent`; None if there is none by the exact mapper."""
+        column, space = self._column(), self.result.chips_of(at.name)
+        if column is None or space is None or self._told():
             return None
-        found = None
-        value = float(at.phase.evaluate(at.row[None])[0, column])
-        for _ in range(STEPS):
-            step = self._step(found or at, value, column)
-            if step is None:
-                return found
-            found, value = step
-        return found
+        chips, row = space
+        pricer = self.result.setup.searcher
+        net = at.row[: len(at.phase.nets.genes)]
+        found = Descent(at.phase, pricer, self._sketcher(at), chips, net, column, self.rng, self._told)
+        made = found.best(row, self.priced)
+        self.priced += len(found.known)
+        one = None if made is None else spot(self.result, self._on_chip(at, made), self.patience)
+        if one is None or self._told():
+            return None
+        values = one.phase.evaluate(one.row[None])
+        self.keep([one], values)
+        before = at.phase.evaluate(at.row[None])[0, column]
+        return one if met(one.phase, values)[0] and values[0, column] < before * (1 - LESS) else None
 
     def _sketcher(self, at: Spot) -> NetworkPricer:
         return self.result.setup.sketcher(self.result.genome(at.name.candidate)[0].pricer.model)
@@ -272,61 +269,12 @@ class _Search(Crowd):
         names = [name for name in self.goals.objectives if self.goals.metrics[name].mapped]
         return self.goals.column[names[0]] if names else None
 
-    def _step(self, at: Spot, value: float, column: int) -> tuple[Spot, float] | None:
-        """The first better chip one change away, then two."""
-        space = self.result.chips_of(at.name)
-        if space is None:
-            return None
-        chips, row = space
-        for trades in (False, True):
-            rows = chip_moves(chips, row, trades)
-            for made in self._sketched(at, chips, row, rows, value, column):
-                if self._told():
-                    return None
-                name = self._on_chip(at, made)
-                one = spot(self.result, name, self.patience)
-                if one is None:
-                    continue
-                values = one.phase.evaluate(one.row[None])
-                self.keep([one], values)
-                if met(one.phase, values)[0] and values[0, column] < value * (1 - _LESS):
-                    return one, float(values[0, column])
-        return None
-
     def _on_chip(self, at: Spot, chip: Row) -> Name:
         if at.name.base:
             return at.name._replace(sizes=tuple(chip.tolist()))
         row = at.row.copy()
         at.phase.genome.split(row[None])[1][:] = chip
         return at.name._replace(genome=tuple(row.tolist()))
-
-    def _sketched(
-        self, at: Spot, chips: ChipSpace, own: Row, rows: Genomes, value: float, column: int
-    ) -> Genomes:
-        """Of chips those worth mapping: bounds and sketches say that the design may gain, the best first."""
-        if not len(rows):
-            return rows
-        trial = copy.copy(at.phase)
-        trial.chips = chips
-        trial.genome = Genome([trial.nets, chips])
-        net = at.row[: len(trial.nets.genes)]
-        whole = np.column_stack([np.tile(net, (len(rows), 1)), rows])
-        if trial.bounds_hold:
-            least = trial.least(whole)
-            with np.errstate(invalid="ignore"):
-                good = met(trial, least) & (least[:, column] < value * (1 - _LESS))
-            order = np.argsort(least[:, column], kind="stable")
-            left = order[good[order]][:SKETCHES]
-        else:
-            left = np.arange(len(rows))[:SKETCHES]
-        if not len(left):
-            return rows[:0]
-        trial.pricer = self._sketcher(at)
-        values = trial.evaluate(np.concatenate([[np.append(net, own)], whole[left]]))
-        good = met(trial, values[1:])
-        good &= values[1:, column] < values[0, column] * (1 - _LESS)
-        order = np.argsort(values[1:, column], kind="stable")
-        return np.asarray(rows[left[order[good[order]]]][:TRIED])
 
 
 def met(phase: Phase, values: NDArray[np.float64]) -> NDArray[np.bool_]:

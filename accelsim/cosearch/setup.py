@@ -314,6 +314,12 @@ class Setup:
             self._sketchers[model] = self._pricer(LoopNest(replace(model.way, mapper=SketchMapper())))
         return self._sketchers[model]
 
+    @cached_property
+    def searcher(self) -> NetworkPricer:
+        """Prices layers by accelsim's model as any verb does unless told otherwise: the genetic mapper."""
+        model = LoopNest(Way.of("genetic", self.mapping_objective, seed=self.config.seed))
+        return self._pricers[model] if model in self._pricers else self._pricer(model)
+
     def mapped(self, phase: Phase) -> CostModel:
         """What maps a phase's layers: its model, or accelsim's own where that has no mappings."""
         model = phase.pricer.model

@@ -8,10 +8,17 @@ import numpy as np
 import pytest
 
 from accelsim import AccelsimError
+from accelsim.cosearch.configure import configure
 from accelsim.cosearch.genes import Genomes, PartGene
 from accelsim.cosearch.goals import Goals
+from accelsim.cosearch.loop import generation
 from accelsim.cosearch.optimisers import load_optimiser, optimiser_names
+from accelsim.cosearch.optimisers.surrogate import Surrogate
 from accelsim.cosearch.phase import Phase
+from accelsim.cosearch.screen import BOUNDED
+from accelsim.cosearch.setup import Setup
+from accelsim.cosearch.strategies.base import load_strategy
+from tests.cosearch.small import TINY
 
 POPULATION = 16
 
@@ -199,3 +206,29 @@ def test_bad_names(name, objectives, words) -> None:
     with pytest.raises(AccelsimError) as fault:
         load_optimiser(name, wide(", ".join(["edp", "area"][:objectives])), 8, 0)
     assert all(word in str(fault.value) for word in words)
+
+
+def test_the_surrogate_learns_nothing_from_bounds() -> None:
+    """Every candidate costs twice its bound; of those that no mapper saw the bound is all that is told."""
+    found = phase(Genes((9, 9, 9), idle=1), Open((7, 16)))
+    optimiser = load_optimiser("surrogate", found, POPULATION, 0)
+    assert isinstance(optimiser, Surrogate)
+    for _ in range(3):
+        rows = optimiser.ask()
+        costs, excess = bowl(found, rows)
+        optimiser.bounded = np.arange(len(rows)) % 2 == 0
+        costs[optimiser.bounded] /= 2
+        optimiser.tell(rows, costs, excess)
+        found.note(rows)
+    assert optimiser._predicted(found.genome.sample(np.random.default_rng(0), 50)) == pytest.approx(2.0)
+
+
+def test_a_search_tells_which_candidates_were_only_bounded() -> None:
+    options = {key: value for key, value in TINY.items() if key != "finish"}
+    setup = Setup(configure(**options, optimiser="surrogate"))
+    strategy = load_strategy(setup)
+    made = generation(strategy, setup)
+    levels = made.levels.copy()
+    levels[::2] = BOUNDED
+    strategy.tell(made.rows, made.values, levels)
+    assert len(strategy.optimiser._known) == made.feasible[1::2].sum() > 0

@@ -101,7 +101,7 @@ class TestEveryStrategy:
             rows = strategy.ask()
             assert rows.tobytes() == made.rows.tobytes()
             assert strategy.phase.name == follower.phase.name == made.phase
-            strategy.tell(rows, made.values)
+            strategy.tell(rows, made.values, made.levels)
             follower.follow(made.rows, made.values)
 
     def test_metrics_are_what_evaluate_says(self, found) -> None:
@@ -346,7 +346,7 @@ def test_sequential_leaves_a_space_of_networks_that_is_exhausted(monkeypatch, tm
     for _ in range(3):
         made = generation(strategy, setup)
         names.append(made.phase)
-        strategy.tell(made.rows, made.values)
+        strategy.tell(made.rows, made.values, made.levels)
         seen.append(made.rows)
     assert names == ["network", "mapping", "chip"]
     assert taken is setup.nets

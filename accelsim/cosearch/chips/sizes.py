@@ -65,6 +65,35 @@ class SizeGenes:
             column += 1 + len(parts)
         return out
 
+    def divided(self, row: NDArray[np.int64]) -> list[tuple[str, list[int], slice]]:
+        """Name, bytes of the parts, and columns of each searched memory that is partitioned."""
+        out, column = [], self.start
+        for name, size in zip(self.section.buffers, self.bytes(row[None]), strict=True):
+            count = len(self.parts(name))
+            if count:
+                out.append((name, size[0].tolist(), slice(column, column + 1 + count)))
+            column += 1 + count
+        return out
+
+    def with_parts(self, row: NDArray[np.int64], name: str, wanted: list[int]) -> NDArray[np.int64] | None:
+        """The row with the parts of a memory no smaller than that, hardly larger; None where genes end."""
+        columns = next(columns for own, _, columns in self.divided(row) if own == name)
+        span, stride = self.section.buffers[name], self.strides.buffer_bytes
+        out = row.copy()
+        out[columns.start] = max(0, -(-(sum(wanted) - span.min) // stride))
+        parts = np.array(wanted)
+        weights = out[columns.start + 1 : columns.stop]
+        weights[:] = np.maximum(1, np.rint(parts / parts.max() * SHARES)) - 1
+        while span.min + out[columns.start] * stride <= span.max:
+            short = np.array(next(size for own, size, _ in self.divided(out) if own == name)) < parts
+            if not short.any():
+                return out
+            if (weights[short] < SHARES - 1).all() and weights.sum() < 2 * SHARES:
+                weights[short] += 1
+            else:
+                out[columns.start] += 1
+        return None
+
     def rates(self, rows: Genomes) -> NDArray[np.float64]:
         """[n, bandwidths] in bytes per cycle."""
         lows = np.array([rate.min for rate in self.section.bandwidths.values()])

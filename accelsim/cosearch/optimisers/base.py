@@ -44,6 +44,8 @@ class Optimiser(ABC):
         self.phase = phase
         self.population = population
         self.rng = np.random.default_rng(seed)
+        self.bounded: NDArray[np.bool_] | None = None
+        """[n] which of the rows told next were not mapped, so that costs are bounds; None: none."""
 
     @abstractmethod
     def ask(self) -> Genomes:

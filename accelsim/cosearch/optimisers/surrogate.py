@@ -1,7 +1,7 @@
 """A simple surrogate over NSGA-II: many offspring, of which those with the best predicted costs are mapped.
 
 What a candidate costs is its lower bound, which takes no mapping, times how far the candidates like it were
-above theirs: the mean logarithm over the nearest that were evaluated.
+above theirs: the mean logarithm over the nearest that were mapped, if only by a sketch.
 """
 
 from __future__ import annotations
@@ -40,11 +40,13 @@ class Surrogate(Nsga2):
         return rows[best]
 
     def tell(self, rows: Genomes, costs: NDArray[np.float64], excess: NDArray[np.float64]) -> None:
-        """Survival as ever; what the rows cost over their bounds is remembered."""
+        """Survival as ever; what rows that were mapped cost over their bounds is remembered."""
         super().tell(rows, costs, excess)
         with np.errstate(divide="ignore", invalid="ignore"):
             above = np.log(costs / self.phase.floors(rows)[0])
         good = np.isfinite(above).all(axis=1) & (excess[:, -1] <= 0)
+        if self.bounded is not None:
+            good &= ~self.bounded
         self._known = np.concatenate([self._known, self._points(rows[good])])
         self._above = np.concatenate([self._above, above[good]])
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from accelsim.cosearch.genes import Genomes
 from accelsim.cosearch.optimisers import Optimiser, load_optimiser
 from accelsim.cosearch.phase import Phase
+from accelsim.cosearch.screen import BOUNDED
 from accelsim.cosearch.setup import Setup
 from accelsim.names import Registry
 
@@ -75,8 +76,9 @@ class Strategy(ABC):
             rows = self.optimiser.ask()
         return rows
 
-    def tell(self, rows: Genomes, values: NDArray[np.float64]) -> None:
-        """Metrics [n, goals.metrics] of the rows last asked for."""
+    def tell(self, rows: Genomes, values: NDArray[np.float64], levels: NDArray[np.int64]) -> None:
+        """Metrics [n, goals.metrics] of the rows last asked for, and their levels [n], see `screen`."""
+        self.optimiser.bounded = levels == BOUNDED
         self.optimiser.tell(rows, self.phase.goals.costs(values), self.phase.excess(values))
         self.phase.note(rows)
         self.phase.learn(values)

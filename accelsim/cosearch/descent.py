@@ -1,0 +1,168 @@
+"""A local search over chips for one design's networks: iterated descent, by the genetic mapper.
+
+From chip to better chip until none near is better; then some random changes of the best, and down again from
+there. What bounds rule out is not mapped. Sketches say what to map first and no more: they are some per cent
+off, by more where a small memory makes mapping hard, and a step gains less.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from accelsim.cosearch.chips import ChipSpace
+from accelsim.cosearch.genes import Genome, Genomes
+from accelsim.cosearch.moves import chip_moves
+from accelsim.cosearch.phase import Phase
+from accelsim.pricing.network import NetworkPricer
+
+SKETCHED = 12
+"""Chips around one that are sketched together."""
+
+AT_ONCE = 4
+"""Of these those with the best sketches are mapped together; the others come last."""
+
+PRICED = 100
+"""Chips that are mapped in all."""
+
+CHANGES = 3
+"""Random changes, one after another, from which another descent begins."""
+
+KICKS = 30
+"""Such descents at most."""
+
+HOPE = 1.15
+"""It does if that costs at most so many times as much as the best known."""
+
+LESS = 1e-3
+"""A chip is better if it costs less by that share."""
+
+Row = NDArray[np.int64]
+
+
+class Descent:
+    """Chips of a space under the networks of a design.
+
+    phase   limits and goals of the design; chips, row  the space and the genes of its chip
+    net     genes of its networks; column  the metric that falls
+    """
+
+    def __init__(
+        self, phase: Phase, pricer: NetworkPricer, sketcher: NetworkPricer, chips: ChipSpace, net: Row,
+        column: int, rng: np.random.Generator, stop: Callable[[], bool],
+    ) -> None:  # fmt: skip
+        self.phase = copy.copy(phase)
+        self.phase.pricer, self.phase.chips = pricer, chips
+        self.phase.genome = Genome([phase.nets, chips])
+        self.chips, self.net, self.column = chips, net, column
+        self.rng, self.stop = rng, stop
+        self.known: dict[bytes, float] = {}
+        self.sketch = copy.copy(self.phase)
+        self.sketch.pricer = sketcher
+
+    def best(self, row: Row, before: int = 0) -> Row | None:
+        """The best chip found from one; None if none is better. So many were priced `before` by another."""
+        most = PRICED - before
+        first = float(self._costs(row[None])[0])
+        best, least = self._down(row, first, most)
+        for _ in range(KICKS):
+            if len(self.known) >= most or self.stop():
+                break
+            kicked = self._kicked(best)
+            cost = float(self._costs(kicked[None])[0])
+            if cost <= least * HOPE:
+                other, cost = self._down(kicked, cost, most)
+                if cost < least * (1 - LESS):
+                    best, least = other, cost
+        return best if least < first else None
+
+    def _down(self, row: Row, cost: float, most: int) -> tuple[Row, float]:
+        """From chip to better chip, until so many are known."""
+        while True:
+            for rows in self._around(row, cost):
+                if self.stop() or len(self.known) >= most:
+                    return row, cost
+                costs = self._costs(rows)
+                better = [i for i in np.argsort(costs, kind="stable") if costs[i] < cost * (1 - LESS)]
+                if better:
+                    row, cost = self._together(row, rows[better], costs[better])
+                    break
+            else:
+                return row, cost
+
+    def _together(self, row: Row, better: Genomes, costs: NDArray[np.float64]) -> tuple[Row, float]:
+        """The best of some better chips, or what all together make that changed other genes each."""
+        both = better[0].copy()
+        for other in better[1:]:
+            if not ((both != row) & (other != row)).any():
+                both = np.where(other != row, other, both)
+        if (both != better[0]).any() and self.chips.faults(both[None])[0] == "":
+            cost = float(self._costs(both[None])[0])
+            if cost < costs[0]:
+                return both, cost
+        return better[0], float(costs[0])
+
+    def _around(self, row: Row, cost: float) -> Iterator[Genomes]:
+        """Chips near one that may be better, some at a time: those with the best sketches first."""
+        for trades in (False, True):
+            rows = chip_moves(self.chips, row, trades)
+            if not len(rows):
+                continue
+            bounds = np.zeros(len(rows))
+            if self.phase.bounds_hold:
+                bounds = self._meeting(self.phase.least(self._whole(rows)))
+            order = np.lexsort((bounds, _places(self._kinds(rows, row), bounds)))
+            rows = rows[order[bounds[order] < cost * (1 - LESS)]]
+            rest = []
+            for at in range(0, len(rows), SKETCHED):
+                some = rows[at : at + SKETCHED]
+                sketches = self._meeting(self.sketch.evaluate(self._whole(some)))
+                some = some[np.argsort(sketches, kind="stable")]
+                yield some[:AT_ONCE]
+                rest.append(some[AT_ONCE:])
+            left = np.concatenate([rows[:0], *rest])
+            for at in range(0, len(left), AT_ONCE):
+                yield left[at : at + AT_ONCE]
+
+    def _kinds(self, rows: Genomes, row: Row) -> NDArray[np.int64]:
+        """[n] what each row changes: lengths of axes, what they carry, or a memory's sizes or ports."""
+        first = np.argmax(rows != row, axis=1)
+        if self.chips.array is not None:
+            ranks = self.chips.array.ranks
+            first = np.where(first < ranks.start, 0, np.where(first < ranks.stop, ranks.start, first))
+        return np.asarray(first)
+
+    def _kicked(self, row: Row) -> Row:
+        for _ in range(CHANGES):
+            near = chip_moves(self.chips, row)
+            row = near[self.rng.integers(len(near))] if len(near) else row
+        return row
+
+    def _costs(self, rows: Genomes) -> NDArray[np.float64]:
+        """[n], infinite where a limit is missed; each chip is mapped once."""
+        keys = self.chips.keys(rows)
+        new = [i for i, key in enumerate(keys) if key not in self.known]
+        if new:
+            values = self._meeting(self.phase.evaluate(self._whole(rows[new])))
+            self.known.update(zip([keys[i] for i in new], values.tolist(), strict=True))
+        return np.array([self.known[key] for key in keys])
+
+    def _whole(self, rows: Genomes) -> Genomes:
+        return np.column_stack([np.tile(self.net, (len(rows), 1)), rows])
+
+    def _meeting(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        with np.errstate(invalid="ignore"):
+            fits = np.isfinite(values[:, self.column]) & (self.phase.excess(values) <= 0).all(axis=1)
+        return np.where(fits, values[:, self.column], np.inf)
+
+
+def _places(kinds: NDArray[np.int64], values: NDArray[np.float64]) -> NDArray[np.int64]:
+    """[n] how many of the same kind have a lower value."""
+    out = np.empty(len(kinds), np.int64)
+    for kind in np.unique(kinds):
+        own = np.flatnonzero(kinds == kind)
+        out[own[np.argsort(values[own], kind="stable")]] = np.arange(len(own))
+    return out
