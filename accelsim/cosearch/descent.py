@@ -1,8 +1,8 @@
-"""A local search over chips for one design's networks: iterated descent, by the genetic mapper.
+"""A local search over chips for one design's networks: descent, by the genetic mapper.
 
-From chip to better chip until none near is better; then some random changes of the best, and down again from
-there. What bounds rule out is not mapped. Sketches say what to map first and no more: they are some per cent
-off, by more where a small memory makes mapping hard, and a step gains less.
+From chip to better chip until none near is better. What bounds rule out is not mapped. Sketches say what to map
+first and no more: they are some per cent off, by more where a small memory makes mapping hard, and a step gains
+less.
 """
 
 from __future__ import annotations
@@ -26,16 +26,7 @@ AT_ONCE = 4
 """Of these those with the best sketches are mapped together; the others come last."""
 
 PRICED = 100
-"""Chips that are mapped in all."""
-
-CHANGES = 3
-"""Random changes, one after another, from which another descent begins."""
-
-KICKS = 30
-"""Such descents at most."""
-
-HOPE = 1.15
-"""It does if that costs at most so many times as much as the best known."""
+"""Chips that a local search maps at most."""
 
 LESS = 1e-3
 """A chip is better if it costs less by that share."""
@@ -52,46 +43,36 @@ class Descent:
 
     def __init__(
         self, phase: Phase, pricer: NetworkPricer, sketcher: NetworkPricer, chips: ChipSpace, net: Row,
-        column: int, rng: np.random.Generator, stop: Callable[[], bool],
+        column: int, stop: Callable[[], bool],
     ) -> None:  # fmt: skip
         self.phase = copy.copy(phase)
         self.phase.pricer, self.phase.chips = pricer, chips
         self.phase.genome = Genome([phase.nets, chips])
         self.chips, self.net, self.column = chips, net, column
-        self.rng, self.stop = rng, stop
+        self.stop = stop
         self.known: dict[bytes, float] = {}
         self.sketch = copy.copy(self.phase)
         self.sketch.pricer = sketcher
 
-    def best(self, row: Row, before: int = 0) -> Row | None:
-        """The best chip found from one; None if none is better. So many were priced `before` by another."""
-        most = PRICED - before
-        first = float(self._costs(row[None])[0])
-        best, least = self._down(row, first, most)
-        for _ in range(KICKS):
-            if len(self.known) >= most or self.stop():
-                break
-            kicked = self._kicked(best)
-            cost = float(self._costs(kicked[None])[0])
-            if cost <= least * HOPE:
-                other, cost = self._down(kicked, cost, most)
-                if cost < least * (1 - LESS):
-                    best, least = other, cost
-        return best if least < first else None
+    def best(self, row: Row, most: int) -> Row | None:
+        """The chip to which one leads while so many are mapped at most; None if none near it is better."""
+        at: tuple[Row, float] | None = (row, float(self._costs(row[None])[0]))
+        best = None
+        while at is not None:
+            at = self._step(*at, most)
+            best = best if at is None else at[0]
+        return best
 
-    def _down(self, row: Row, cost: float, most: int) -> tuple[Row, float]:
-        """From chip to better chip, until so many are known."""
-        while True:
-            for rows in self._around(row, cost):
-                if self.stop() or len(self.known) >= most:
-                    return row, cost
-                costs = self._costs(rows)
-                better = [i for i in np.argsort(costs, kind="stable") if costs[i] < cost * (1 - LESS)]
-                if better:
-                    row, cost = self._together(row, rows[better], costs[better])
-                    break
-            else:
-                return row, cost
+    def _step(self, row: Row, cost: float, most: int) -> tuple[Row, float] | None:
+        """A better chip near one."""
+        for rows in self._around(row, cost):
+            if self.stop() or len(self.known) >= most:
+                return None
+            costs = self._costs(rows)
+            better = [i for i in np.argsort(costs, kind="stable") if costs[i] < cost * (1 - LESS)]
+            if better:
+                return self._together(row, rows[better], costs[better])
+        return None
 
     def _together(self, row: Row, better: Genomes, costs: NDArray[np.float64]) -> tuple[Row, float]:
         """The best of some better chips, or what all together make that changed other genes each."""
@@ -134,12 +115,6 @@ class Descent:
             ranks = self.chips.array.ranks
             first = np.where(first < ranks.start, 0, np.where(first < ranks.stop, ranks.start, first))
         return np.asarray(first)
-
-    def _kicked(self, row: Row) -> Row:
-        for _ in range(CHANGES):
-            near = chip_moves(self.chips, row)
-            row = near[self.rng.integers(len(near))] if len(near) else row
-        return row
 
     def _costs(self, rows: Genomes) -> NDArray[np.float64]:
         """[n], infinite where a limit is missed; each chip is mapped once."""

@@ -1,6 +1,6 @@
 """One change of a genome: what a local search tries around a design.
 
-Of a network one gene. Of a chip a size, a port or a part of a memory by a factor, also a part for another one;
+Of a network one gene. Of a chip a size, a port or part of a memory by a factor, also a part for another one;
 the length of an axis, another one as it is or as long as MACs allow; and where the dataflow is searched two
 dimensions change places. What fills its envelope has no room for more, unless something else gives way.
 """

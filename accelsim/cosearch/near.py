@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from accelsim.cosearch.descent import LESS, Descent
+from accelsim.cosearch.descent import LESS, PRICED, Descent
 from accelsim.cosearch.finished import Name
 from accelsim.cosearch.freed import placed
 from accelsim.cosearch.goals import Goals, front
@@ -117,7 +117,6 @@ class _Search(Crowd):
         self.result, self.patience, self.stop = result, patience, stop
         self.found: list[Spot] = []
         self.stopped = False
-        self.rng = np.random.default_rng(result.config.seed)
         self.priced = 0
         if result.config.fuse == "none":
             values = np.array([list(found.metrics.values()) for found in result.front])
@@ -250,8 +249,8 @@ class _Search(Crowd):
         chips, row = space
         pricer = self.result.setup.searcher
         net = at.row[: len(at.phase.nets.genes)]
-        found = Descent(at.phase, pricer, self._sketcher(at), chips, net, column, self.rng, self._told)
-        made = found.best(row, self.priced)
+        found = Descent(at.phase, pricer, self._sketcher(at), chips, net, column, self._told)
+        made = found.best(row, PRICED - self.priced)
         self.priced += len(found.known)
         one = None if made is None else spot(self.result, self._on_chip(at, made), self.patience)
         if one is None or self._told():
