@@ -1,8 +1,8 @@
 """A local search over chips for one design's networks: descent, by the genetic mapper.
 
-From chip to better chip until none near is better. What bounds rule out is not mapped. Sketches say what to map
-first and no more: they are some per cent off, by more where a small memory makes mapping hard, and a step gains
-less.
+From chip to better chip until none near is better. What bounds rule out is not mapped. Sketches say what to
+map first and no more: they are some per cent off, by more where a small memory makes mapping hard, and a step
+gains less.
 """
 
 from __future__ import annotations

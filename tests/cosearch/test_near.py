@@ -67,6 +67,28 @@ def test_what_the_moves_of_a_chip_are() -> None:
     assert any(abs(size / 131072 - 1) < 0.01 for size in sizes)
 
 
+def test_a_part_of_a_memory_changes_alone() -> None:
+    """The encoding weighs parts against each other, so that one gene changes them all."""
+    space = ChipSpace(load_hardware("eyeriss"), sizes_only=True)
+    anchor = space.anchor()
+    own = space.sizes.divided(anchor)[0][1]
+    rows = chip_moves(space, anchor)
+    found = np.array([space.sizes.divided(row)[0][1] for row in rows])
+    for part in range(3):
+        others = np.delete(found - own, part, axis=1)
+        alone = (np.abs(others) <= 8).all(axis=1)
+        assert (found[alone, part] > 1.2 * own[part]).any()
+        assert (found[alone, part] < 0.8 * own[part]).any()
+
+
+def test_dimensions_of_one_importance_change_places() -> None:
+    space = ChipSpace(load_hardware("eyeriss"))
+    row = space.anchor()
+    row[space.array.ranks] = 3
+    carried = {tuple(x) for x in space.array.decode(chip_moves(space, row)).carried.tolist()}
+    assert len(carried) > 6
+
+
 def test_a_trade_takes_from_one_and_gives_to_another() -> None:
     """Where lanes and bytes fill the envelope, more of one needs less of the other."""
     data = load_hardware("nvdla_256").to_dict()
