@@ -138,9 +138,9 @@ class Network:
             read = reader.bits.weight if operand == "W" else reader.bits.input
             if written and read and written != read:
                 raise AccelsimError(
-                    f"network {self.name!r}: a tensor has one width, but {source.name!r} writes its result in "
-                    f"{written} bits and {reader.name!r} reads it in {read}; say the same in both, or put an "
-                    "element-wise layer between that converts"
+                    f"network {self.name!r}: a tensor has one width, but {source.name!r} writes its result "
+                    f"in {written} bits and {reader.name!r} reads it in {read}; say the same in both, or put "
+                    "an element-wise layer between that converts"
                 )
 
     def with_bits(
