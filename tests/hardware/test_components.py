@@ -239,10 +239,12 @@ def test_components_follow_the_node() -> None:
 
 def test_an_engine_draws_what_the_chip_draws() -> None:
     hw = machine({"name": "clock", "per": "MAC", "pj_per_cycle": 0.5}, {"name": "muxes", "per": "choice"})
+    hw["components"].append(WIRES)
     hw["engines"] = [{"name": "unit", "runs": [{"kinds": ["pool"]}], "points_per_us": 100}]
     chip = load_hardware(hw)
     pool = Layer.pool(C=8, P=7, Q=7, R=2, S=2, stride=2)
     assert chip.for_layer(pool).static_mw == pytest.approx(chip.static_mw)
+    assert chip.for_layer(pool).costs.access == chip.costs.access
 
 
 @pytest.mark.parametrize(
