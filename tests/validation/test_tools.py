@@ -85,7 +85,8 @@ def test_a_dilated_window_has_gaps() -> None:
         "name": "dilated", "closed_form_rule_matches": True,
         "layer": {"type": "conv", "dims": {"P": 4, "R": 3}, "stride": [1, 1], "dilation": [2, 1]},
         "mapping": {
-            "DRAM_temporal": [["P", 4]], "GlobalBuffer_temporal": [], "PE_temporal": [["R", 3]], "spatial": [],
+            "DRAM_temporal": [["P", 4]], "GlobalBuffer_temporal": [],
+            "PE_temporal": [["R", 3]], "spatial": [],
         },
         "expect": {"cycles": 12, "per_instance_counts": dict.fromkeys(("DRAM", "GlobalBuffer", "PE"), at)},
     }  # fmt: skip
