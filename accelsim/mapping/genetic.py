@@ -19,7 +19,7 @@ from cost_models.mappers.records import Pool, Workspace
 _CHUNK = 1000  # evaluations between two looks at `cancelled`
 
 
-class Found(NamedTuple):
+class Searched(NamedTuple):
     """The best mapping of one task, evaluations for the start and beyond it, and how the search ended."""
 
     batch: Batch
@@ -48,7 +48,7 @@ class GeneticMapper(Mapper):
             mapping, cost, found.searched, found.begun, found.status, self.name, task.objective, task.seed
         )
 
-    def found(self, task: Task) -> Found | None:
+    def found(self, task: Task) -> Searched | None:
         """What `map` tells, as kernel arrays."""
         from cost_models.mappers.genetic import search_on
         from cost_models.mappers.greedy import BEGUN, SPENT
@@ -72,7 +72,7 @@ class GeneticMapper(Mapper):
                 break
             until = min(budget, int(pool.counters[SPENT]) + _CHUNK)
         begun = int(pool.counters[BEGUN])
-        return Found(space.batch.take([0]), begun, int(pool.counters[SPENT]) - begun, status)
+        return Searched(space.batch.take([0]), begun, int(pool.counters[SPENT]) - begun, status)
 
     def batch(self, tasks: Sequence[Task]) -> NDArray[np.float64]:
         """In one kernel call."""
