@@ -280,6 +280,7 @@ class Accelerator(Shown, Sourced):
         """What the memories hold is chosen: `holds_choice` only says what could have been."""
         self._decided = True
         self.__dict__["_ports"] = ports
+        self.__dict__.pop("packed", None)
 
     @property
     def decided(self) -> bool:

@@ -185,9 +185,10 @@ class OptimalMapper(Mapper):
             smallest = [(i, *one) for i, way in enumerate(task.ways) if (one := self._start(way)) is not None]
             return (*smallest[0], 0) if smallest else None
         budget = DEFAULT_BUDGET if task.budget is None else min(task.budget, DEFAULT_BUDGET)
-        found = GeneticMapper().map_ways(replace(task, budget=budget, spent=0))
-        if found is None:
+        ways = replace(task, budget=budget, spent=0).ways
+        each = [(i, got) for i, way in enumerate(ways) if (got := GeneticMapper().found(way)) is not None]
+        if not each:
             return None
-        machine = found.cost.hardware
-        number = next(i for i, way in enumerate(task.ways) if way.hardware is machine)
-        return number, found.mapping.arrays(machine, task.layer), found.start_evaluations, found.evaluations
+        begun, searched = (sum(getattr(one, name) for _, one in each) for name in ("begun", "searched"))
+        best, first = min(each, key=lambda item: ways[item[0]].score(item[1].batch)[0])
+        return best, first.batch, begun, searched
