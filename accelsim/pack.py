@@ -38,7 +38,26 @@ def pack_layer(layer: Layer, resident: str = "") -> NDArray[np.int64]:
 
 
 def pack_machine(hardware: Accelerator) -> Machine:
-    """Kernel arrays of an accelerator. Raises AccelsimError for a microcontroller."""
+    """Kernel arrays of an accelerator, made once and kept with it: copy them before writing to them.
+
+    Raises AccelsimError for a microcontroller.
+    """
+    kept: Machine | None = hardware.__dict__.get("packed")
+    if kept is None:
+        kept = hardware.__dict__["packed"] = _packed(hardware)
+    return kept
+
+
+def less_room(machine: Machine, reserved_bits: NDArray[np.float64] | None) -> Machine:
+    """The machine without so many bits of each memory's parts for W, I, O and of its whole, float64[M, 4]."""
+    if reserved_bits is None:
+        return machine
+    memory = machine.memory.copy()
+    memory[:, L.CAPACITY : L.CAPACITY_ALL + 1] -= reserved_bits
+    return machine._replace(memory=memory)
+
+
+def _packed(hardware: Accelerator) -> Machine:
     if hardware.microcontroller is not None:
         refuse(hardware)
     memories = hardware.memories

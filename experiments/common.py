@@ -39,9 +39,9 @@ def options(
     if chosen.quick:
         chosen.evaluations, chosen.seeds = 8, 1
     chosen.finish = 0 if chosen.quick else PATIENCE
-    chosen.settings = {"evaluations": chosen.evaluations, "finish": chosen.finish, "workers": 2} | (
-        {"population": 8, "budget": 400} if chosen.quick else {}
-    )
+    if evaluations is not None:
+        quick = {"population": 8, "budget": 400} if chosen.quick else {}
+        chosen.settings = {"evaluations": chosen.evaluations, "finish": chosen.finish, "workers": 2} | quick
     chosen.out.mkdir(parents=True, exist_ok=True)
     return chosen
 

@@ -52,5 +52,5 @@ def whole(search: Callable[[int], object]) -> Waits:
         search(count)
         return time.process_time() - start
 
-    candidates(16)  # compiles, or loads
+    candidates(min(16, CANDIDATES))  # compiles, or loads
     return Waits(cold, warm, CANDIDATES / candidates(CANDIDATES))

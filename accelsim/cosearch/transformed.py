@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter, OrderedDict
+from collections import Counter
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -55,7 +56,7 @@ class TransformedNets:
             genes += [PartGene(f"net.{name}.slice{s}", len(FACTORS["group"])) for s in range(1, SLICES + 1)]
         self.genes = tuple(genes)
         self._each = 2 * STEPS + SLICES
-        self._made: OrderedDict[bytes, Network] = OrderedDict()
+        self._network = lru_cache(_KEPT)(self._make)
 
     def decode(self, row: NDArray[np.int64]) -> Rewritten:
         """What a row stands for."""
@@ -110,13 +111,11 @@ class TransformedNets:
 
     def networks(self, row: NDArray[np.int64]) -> tuple[Network, ...]:
         """The rewritten network."""
-        key = row.tobytes()
-        if key not in self._made:
-            decoded = self.decode(row)
-            self._made[key] = self.rewriting.rewrite(decoded.steps, self._name(decoded.steps))
-            if len(self._made) > _KEPT:
-                self._made.popitem(last=False)
-        return (self._made[key],)
+        return (self._network(row.tobytes()),)
+
+    def _make(self, genome: bytes) -> Network:
+        steps = self.decode(np.frombuffer(genome, np.int64)).steps
+        return self.rewriting.rewrite(steps, self._name(steps))
 
     def macs(self, rows: Genomes) -> NDArray[np.float64]:
         """[n] multiply-accumulates."""

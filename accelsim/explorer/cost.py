@@ -6,6 +6,7 @@ from typing import Any
 
 from accelsim.explorer.checked import check_cost
 from accelsim.mapping.mapping import Mapping
+from accelsim.report.text import quantity
 from accelsim.workloads.layer import Layer
 
 
@@ -16,9 +17,7 @@ def cost_page(cost: dict[str, Any]) -> dict[str, Any]:
     title = f"{cost['network']} on {cost['hardware']}"
     names = ("latency_s", "latency_cycles", "energy_pj", "edp_js", "utilisation", "area_mm2", "macs")
     figures = {name: cost[name] for name in names}
-    summary = (
-        f"{figures['latency_s']:.4g} s, {figures['energy_pj'] * 1e-12:.4g} J, EDP {figures['edp_js']:.4g} Js"
-    )
+    summary = f"{_figures(cost)}, EDP {cost['edp_js']:.4g} Js"
     return {
         "kind": "cost",
         "title": title,
@@ -34,12 +33,16 @@ def cost_data(cost: dict[str, Any], number: int = 0) -> dict[str, Any]:
     return {
         "id": number,
         "beside": _beside(cost, layers),
-        "network": f"{cost['network']}: {cost['latency_s']:.4g} s, {cost['energy_pj'] * 1e-12:.4g} J",
+        "network": f"{cost['network']}: {_figures(cost)}",
         "cycles": cost["latency_cycles"],
         "layers": layers,
         "stacks": [_stack(item) for item in cost.get("stacks", ())],
         "roof": roof,
     }
+
+
+def _figures(cost: dict[str, Any]) -> str:
+    return f"{quantity(cost['latency_s'], 's')}, {quantity(cost['energy_pj'] * 1e-12, 'J')}"
 
 
 def _beside(cost: dict[str, Any], layers: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -5,42 +5,27 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, PrivateAttr, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
+from accelsim.hardware.axis import skew
 from accelsim.hardware.checks import cross_faults
 from accelsim.hardware.components import Component
 from accelsim.hardware.costs import Access, Costs, resolve
 from accelsim.hardware.engines import HardwareEngine, engine_of, machine_of
-from accelsim.hardware.fields import (
-    DIMENSIONS,
-    Area,
-    Bits,
-    Count,
-    Cycles,
-    Dim,
-    Energy,
-    Megahertz,
-    Microseconds,
-    Name,
-    Nanometres,
-    Power,
-    Rate,
-    Sourced,
-    Tensor,
-    Text,
-)
+from accelsim.hardware.fields import DIMENSIONS, Cycles, Dim, Megahertz, Nanometres, Rate, Sourced, Text
+from accelsim.hardware.form import has_sources, trace, with_sources_of, without_sources
 from accelsim.hardware.holding import ways_of
 from accelsim.hardware.memory import Memory
 from accelsim.hardware.microcontroller import Microcontroller
 from accelsim.hardware.ports import Port, ports_of
 from accelsim.hardware.precision import at_bits
 from accelsim.hardware.search_space import SearchSpace
-from accelsim.hardware.sparsity import Density, OnZero, timed
+from accelsim.hardware.sections import Dataflow, MacUnit, Precision, Residency
+from accelsim.hardware.sparsity import Density, timed
 from accelsim.shown import Shown
 from cost_models.loopnest.layout import MAX_MEMORIES
 
@@ -50,83 +35,6 @@ if TYPE_CHECKING:
 
 TRUSTED = {"trusted": True}
 """Context of a validation whose data is consistent by construction: looking costs more than all the rest."""
-
-
-class Precision(Sourced):
-    """Bits of an element."""
-
-    weight: Bits = Field(description="Bits of a weight.")
-    input: Bits = Field(description="Bits of an input.")
-    output: Bits = Field(description="Bits of a finished output.")
-    psum: Bits = Field(description="Bits of a partial sum.")
-
-    def of(self, tensor: Tensor) -> int:
-        """Bits of an operand as it meets the MAC; outputs there are partial sums."""
-        return {"W": self.weight, "I": self.input, "O": self.psum}[tensor]
-
-
-class MacUnit(Sourced):
-    """One multiply-accumulate unit. What is missing comes from a fit by operand width and technology."""
-
-    energy_pj: Energy | None = Field(default=None, description="pJ per multiply-accumulate.")
-    area_um2: Area | None = Field(default=None, description="Area in um2.")
-    leakage_mw: Power | None = Field(default=None, description="Standby power in mW.")
-    cycles: Count = Field(
-        default=1, description="Cycles of one multiply-accumulate: more for a bit-serial or folded unit."
-    )
-    on_zero: OnZero = Field(
-        default_factory=OnZero, description="What zeros in the data spare, if `density` says there are any."
-    )
-    precision: Literal["fixed", "fused"] = Field(
-        default="fixed",
-        description="What a layer in precisions of its own makes of the unit. fixed: narrower operands take "
-        "all of it. fused: it is made of narrower multipliers that work side by side on narrower operands. "
-        "Wider ones take several passes either way.",
-    )
-
-
-class Dataflow(Sourced):
-    """The character of the template: what the array may spread and in which order the loops may run."""
-
-    axes: dict[Name, dict[Name, tuple[Dim, ...]]] = Field(
-        default_factory=dict,
-        description="Memory name -> axis name -> dimensions that the axis may carry, preferred first. "
-        "An axis that is left out may carry any dimension.",
-    )
-    orders: dict[Name, tuple[tuple[Dim, ...], ...]] = Field(
-        default_factory=dict,
-        description="Memory name -> loop orders that its loops may have, outermost dimension first; the "
-        "first is the template's own. Dimensions left out come outermost, in the order N G K C P Q R S. A "
-        "memory that is left out may use any order.",
-    )
-
-
-class Residency(Sourced):
-    """What may stay on chip from one layer to the next, and what an inference costs beyond its layers."""
-
-    activations: Literal["dram", "on_chip_if_fit"] = Field(
-        default="dram",
-        description="on_chip_if_fit: activations between two layers skip the outermost memory when they fit.",
-    )
-    weights: Literal["dram", "resident_if_fit"] = Field(
-        default="dram",
-        description="resident_if_fit: weights that fit the chip are not fetched again for every inference.",
-    )
-    stacks: Literal["none", "auto"] = Field(
-        default="none",
-        description="auto: layers may be fused, and are by default where that is better; none: it ends "
-        "one layer before the next.",
-    )
-    overhead_us: Microseconds = Field(
-        default=0.0,
-        description="Microseconds that each inference of a network takes beyond its layers: driver, command "
-        "and interrupt of a chip behind a host link. Not charged to a layer priced alone.",
-    )
-
-    @property
-    def keeps(self) -> bool:
-        """Whether anything may stay on chip: if not, costs of layers add up to a network's."""
-        return (self.activations, self.weights) != ("dram", "dram")
 
 
 class Accelerator(Shown, Sourced):
@@ -372,6 +280,7 @@ class Accelerator(Shown, Sourced):
         """What the memories hold is chosen: `holds_choice` only says what could have been."""
         self._decided = True
         self.__dict__["_ports"] = ports
+        self.__dict__.pop("packed", None)
 
     @property
     def decided(self) -> bool:
@@ -436,8 +345,8 @@ class Accelerator(Shown, Sourced):
     def to_dict(self) -> dict[str, Any]:
         """JSON form that `load_hardware` reads back: without what is absent or default and has no source."""
         short = self.model_dump(mode="json", exclude_none=True, exclude_defaults=True)
-        if _sourced(short):
-            short = _with_sourced(short, self.model_dump(mode="json"))
+        if has_sources(short):
+            short = with_sources_of(short, self.model_dump(mode="json"))
         return {"version": self.version, **short}
 
     @cached_property
@@ -457,53 +366,8 @@ class Accelerator(Shown, Sourced):
         out: dict[str, str | None] = {}
         data = self.to_dict()
         del data["version"]
-        _trace(data, "", None, out)
+        trace(data, "", None, out)
         return out
-
-
-def skew(sizes: Sequence[int], tensor: Tensor) -> int:
-    """Cycles from end to end of an array of such axes, and to load a tile of `tensor`: what a fold takes."""
-    return sum(sizes) - len(sizes) + (0 if tensor == "O" else sizes[0]) if sizes else 0
-
-
-def _sourced(value: Any) -> bool:
-    """Whether anything in a JSON form names a source by key."""
-    if isinstance(value, dict):
-        return "sources" in value or any(map(_sourced, value.values()))
-    return isinstance(value, list) and any(map(_sourced, value))
-
-
-def _with_sourced(short: Any, full: Any) -> Any:
-    """`short` with what `full` has at keys that name a source."""
-    if isinstance(short, list):
-        return [_with_sourced(a, b) for a, b in zip(short, full, strict=True)]
-    if not isinstance(short, dict):
-        return short
-    out = {key: _with_sourced(item, full[key]) for key, item in short.items()}
-    return out | {key: full[key] for key in short.get("sources", {}) if key not in short}
-
-
-def without_sources(value: Any) -> Any:
-    """JSON form without the keys that describe and do not count."""
-    if isinstance(value, dict):
-        counted = {k: v for k, v in value.items() if k not in ("notes", "source", "sources")}
-        out = {k: without_sources(v) for k, v in counted.items()}
-        # An object that only said where defaults come from says nothing.
-        return {k: v for k, v in out.items() if v != {} or counted[k] == {}}
-    return [without_sources(v) for v in value] if isinstance(value, list) else value
-
-
-def _trace(value: Any, path: str, source: str | None, out: dict[str, str | None]) -> None:
-    if isinstance(value, dict):
-        named = value.get("sources", {})
-        for key, item in value.items():
-            if key != "sources":
-                _trace(item, f"{path}.{key}" if path else key, named.get(key, source), out)
-    elif isinstance(value, list):
-        for i, item in enumerate(value):
-            _trace(item, f"{path}[{i}]", source, out)
-    elif isinstance(value, int | float) and not isinstance(value, bool):
-        out[path] = source
 
 
 def json_schema() -> dict[str, Any]:

@@ -121,8 +121,9 @@ def _components(raw: dict[str, Any], memories: list[tuple[int, dict[str, Any]]])
                 rule = f"must differ from memories, other components and {', '.join(TAKEN)}"
                 yield Fault(f"components[{i}].name", but_got(rule, name))
             taken.add(name)
-        if part.get("pj_per_bit") is not None and part.get("per") != "choice":
-            yield Fault(f"components[{i}].pj_per_bit", 'has no effect unless `per` is "choice"; leave it out')
+        if part.get("pj_per_bit") is not None and part.get("per") not in ("choice", "routing"):
+            rule = 'has no effect unless `per` is "choice" or "routing"; leave it out'
+            yield Fault(f"components[{i}].pj_per_bit", rule)
 
 
 def _memory_names(memories: list[tuple[int, dict[str, Any]]]) -> Iterator[Fault]:

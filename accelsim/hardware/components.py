@@ -18,7 +18,7 @@ from accelsim.hardware.fields import Area, Energy, Name, Power, Sourced
 if TYPE_CHECKING:
     from accelsim.hardware.accelerator import Accelerator
 
-Per = Literal["chip", "MAC", "bank", "flipflop", "port", "choice", "mm2"]
+Per = Literal["chip", "MAC", "bank", "flipflop", "port", "choice", "routing", "mm2"]
 
 
 class Component(Sourced):
@@ -31,7 +31,9 @@ class Component(Sourced):
         "SRAM. flipflop: one for each bit of array registers and of memories too small for a macro. port: "
         "one register bit for each bit a cycle of the ports of on-chip SRAM. choice: "
         "one 2:1 multiplexer for each bit of a lane's operands and sum and each dimension beyond "
-        "the first that an axis may carry. mm2: one for each mm2 of everything else.",
+        "the first that an axis may carry. routing: the wires between ports and banks of on-chip SRAM, over "
+        "which each bit pays its way, beside lines of a bank that lengthen where ports keep more banks busy "
+        "than the file gives. mm2: one for each mm2 of everything else.",
     )
     area_um2: Area | None = Field(
         default=None, description="Area of one in um2. Missing: 0, for `port` and `choice` that of the fit."
@@ -42,7 +44,8 @@ class Component(Sourced):
     leakage_mw: Power = Field(default=0.0, description="Standby power of one in mW.")
     pj_per_bit: Energy | None = Field(
         default=None,
-        description="For `choice`: energy of a bit that passes one multiplexer. Missing: that of the fit.",
+        description="For `choice`: energy of a bit that passes one multiplexer. For `routing`: of a bit and "
+        "millimetre of wire; counts where the energy of an access is of the fit. Missing: that of the fit.",
     )
 
 
@@ -81,10 +84,12 @@ def multiplexers(hw: Accelerator, m: int) -> int:
 
 
 def figures(hw: Accelerator, component: Component) -> tuple[float, float]:
-    """(um2 of one, pJ of a bit that passes one): as given, else of the fit for multiplexers and registers,
-    else 0.
+    """(um2 of one, pJ of a bit that passes one, or a millimetre of it): as given, else of the fit for
+    multiplexers, wires and registers, else 0.
     """  # fmt: skip
     fit_pj, fit_um2 = technology.multiplexer(hw.technology_nm) if component.per == "choice" else (0.0, 0.0)
+    if component.per == "routing":
+        fit_pj = technology.wire_pj_per_bit_mm(hw.technology_nm)
     if component.per == "port":
         fit_um2 = technology.flipflop(hw.technology_nm)[1]
     return (
@@ -99,7 +104,7 @@ def fitted_figures(hw: Accelerator) -> list[str]:
     for i, part in enumerate(hw.components):
         if part.per in ("port", "choice") and part.area_um2 is None:
             out.append(f"components[{i}].area_um2")
-        if part.per == "choice" and part.pj_per_bit is None:
+        if part.per in ("choice", "routing") and part.pj_per_bit is None:
             out.append(f"components[{i}].pj_per_bit")
     return out
 
@@ -122,6 +127,7 @@ def resolve_components(hw: Accelerator, banks: int, flipflops: int, other_mm2: f
             if memory.technology == "sram"
             for port in hw.ports(m)
         ),
+        "routing": 1,
         "choice": sum(multiplexers(hw, m) * lanes[m] for m in range(len(hw.memories))),
     }
     found: dict[str, Resolved] = {}

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from accelsim.hardware import technology
+from accelsim.hardware.banks import banks, macros, way_to_a_bank, width
 from accelsim.hardware.components import (
     Resolved,
     figures,
@@ -17,7 +18,6 @@ from accelsim.hardware.components import (
 )
 from accelsim.hardware.fields import Tensor
 from accelsim.hardware.memory import AccessEnergy, Memory
-from accelsim.hardware.ports import SRAM_WIDTH_BITS
 from accelsim.hardware.technology import Mac, Storage
 
 if TYPE_CHECKING:
@@ -59,13 +59,13 @@ def resolve(hw: Accelerator, given: bool = True) -> Costs:
     access = []
     areas = []
     leakages = []
-    banks = flipflops = 0
+    macro_banks = flipflops = 0
     for m in range(len(hw.memories)):
         path = f"memories[{m}]"
         energy, area, leakage = _memory(hw, m, path, estimated)
         if hw.memories[m].technology != "dram":
-            macros, bits = _macros(hw, m)
-            banks += hw.instances(m) * macros
+            number, bits = macros(hw, m)
+            macro_banks += hw.instances(m) * number
             flipflops += hw.instances(m) * bits
         flipflops += hw.instances(m + 1) * _lane_bits(hw, hw.memories[m])
         access.append(energy)
@@ -97,7 +97,7 @@ def resolve(hw: Accelerator, given: bool = True) -> Costs:
     if hw.components:
         plain = array_total + mac.area_um2 * 1e-6 * hw.num_pes
         plain += sum(area * hw.instances(m) for m, area in enumerate(areas))
-    components = resolve_components(hw, banks, flipflops, plain)
+    components = resolve_components(hw, macro_banks, flipflops, plain)
     estimated += fitted_figures(hw)
     return Costs(
         mac,
@@ -113,7 +113,7 @@ def resolve(hw: Accelerator, given: bool = True) -> Costs:
 
 
 def _bare(hw: Accelerator) -> Accelerator:
-    """The machine without the figures of its own that the fit could give."""
+    """The machine without the figures of its own that the fit could give; wires between banks stay."""
     memories = tuple(
         memory.model_copy(
             update={
@@ -124,7 +124,8 @@ def _bare(hw: Accelerator) -> Accelerator:
         )
         for memory in hw.memories
     )
-    return hw.model_copy(update={"mac": type(hw.mac)(), "memories": memories, "components": ()})
+    wires = tuple(part for part in hw.components if part.per == "routing")
+    return hw.model_copy(update={"mac": type(hw.mac)(), "memories": memories, "components": wires})
 
 
 def _mac(hw: Accelerator, estimated: list[str]) -> Mac:
@@ -145,7 +146,7 @@ def _memory(hw: Accelerator, m: int, path: str, estimated: list[str]) -> tuple[A
     access: Access = {}
     fitted = set()
     for tensor in memory.holds:
-        fit = _fit(hw, memory, tensor)
+        fit = _fit(hw, m, tensor)
         both = []
         for direction, estimate in (("read", fit.read_pj_per_bit), ("write", fit.write_pj_per_bit)):
             given = memory.energy.given(direction, tensor)  # type: ignore[arg-type]
@@ -157,10 +158,10 @@ def _memory(hw: Accelerator, m: int, path: str, estimated: list[str]) -> tuple[A
     area = leakage = 0.0
     if memory.technology != "dram":
         for part, size in memory.parts().items():
-            banks = _banks(hw, m, part)
-            one = technology.storage(size / banks, _width(hw, memory, part), hw.technology_nm)
-            area += banks * one.area_um2 * 1e-6
-            leakage += banks * one.leakage_mw
+            count = banks(hw, m, part)
+            one = technology.storage(size / count, width(hw, memory, part), hw.technology_nm)
+            area += count * one.area_um2 * 1e-6
+            leakage += count * one.leakage_mw
         if memory.area_mm2 is None:
             estimated.append(f"{path}.area_mm2")
         if memory.energy.leakage_mw is None:
@@ -172,53 +173,26 @@ def _memory(hw: Accelerator, m: int, path: str, estimated: list[str]) -> tuple[A
     return access, area, leakage
 
 
-def _macros(hw: Accelerator, m: int) -> tuple[int, int]:
-    """(SRAM banks, bits in flip-flops) of one instance: parts too small for a macro are flip-flops."""
-    banks = bits = 0
-    for part, size in hw.memories[m].parts().items():
-        count = _banks(hw, m, part)
-        if size / count >= technology.MACRO_BYTES:
-            banks += count
-        else:
-            bits += 8 * size
-    return banks, bits
-
-
-def _banks(hw: Accelerator, m: int, part: str) -> int:
-    """Banks of a part: as given, or more where its ports keep more busy."""
-    return max(hw.memories[m].banks_of(part), _busy_banks(hw, m, part))
-
-
-def _busy_banks(hw: Accelerator, m: int, part: str) -> int:
-    """Banks of a part that its ports keep busy: a bank reads or writes `width_bits` a cycle, and no more."""
-    if hw.memories[m].technology != "sram":
-        return 1
-    bits = sum(
-        8 * port.rate for port in hw.ports(m) if part == "all" or any(u[-1] == part for u in port.users)
-    )
-    size = hw.memories[m].parts()[part]
-    return min(math.ceil(bits / _width(hw, hw.memories[m], part)), size)
-
-
-def _fit(hw: Accelerator, memory: Memory, tensor: Tensor) -> Storage:
-    """Fitted energy of the part of the memory that holds the tensor."""
+def _fit(hw: Accelerator, m: int, tensor: Tensor) -> Storage:
+    """Fitted energy of the part of memory `m` that holds the tensor, and of the wires to its banks."""
+    memory = hw.memories[m]
     if memory.technology == "dram":
         pj = technology.dram_pj_per_bit(memory.dram_type or "LPDDR4")
         return Storage(pj, pj, 0.0, 0.0)
     parts = memory.parts()
     part = tensor if tensor in parts else "all"
-    width = _width(hw, memory, tensor)
-    return technology.storage(parts[part] / memory.banks_of(part), width, hw.technology_nm)
-
-
-def _width(hw: Accelerator, memory: Memory, part: str) -> int:
-    """Bits of one access: as given, else 64, or for registers the operand (the widest, for a shared part)."""
-    if memory.width_bits is not None:
-        return memory.width_bits
-    if memory.technology == "sram":
-        return SRAM_WIDTH_BITS
-    bits = hw.kept_bits(hw.memories.index(memory))
-    return max(bits.of(t) for t in memory.holds if part in (t, "all"))
+    bits = width(hw, memory, tensor)
+    bank = technology.storage(parts[part] / memory.banks_of(part), bits, hw.technology_nm)
+    wires = [figures(hw, one)[1] for one in hw.components if one.per == "routing"]
+    if not wires:
+        return bank
+    grown, mm = way_to_a_bank(hw, m, part)
+    way = sum(wires) * mm
+    return replace(
+        bank,
+        read_pj_per_bit=bank.read_pj_per_bit * grown + way,
+        write_pj_per_bit=bank.write_pj_per_bit * grown + way,
+    )
 
 
 def _lane_bits(hw: Accelerator, memory: Memory) -> int:

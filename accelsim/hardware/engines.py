@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
+from accelsim.hardware.components import Component, figures
 from accelsim.hardware.fields import Count, Figure, Name, Rate, Section, Sourced
 
 if TYPE_CHECKING:
@@ -66,6 +67,11 @@ def engine_of(hw: Accelerator, layer: Layer) -> HardwareEngine | None:
     return next((e for e in hw.engines if any(rule.takes(layer) for rule in e.runs)), None)
 
 
+def _wires(hw: Accelerator, part: Component) -> dict[str, Any]:
+    """What makes a component the wires between banks, if it is that."""
+    return {"per": "routing", "pj_per_bit": figures(hw, part)[1]} if part.per == "routing" else {}
+
+
 def machine_of(hw: Accelerator, engine: HardwareEngine) -> Accelerator:
     """The machine as an engine's layers see it: figures changed, static power that of the whole chip.
 
@@ -81,7 +87,8 @@ def machine_of(hw: Accelerator, engine: HardwareEngine) -> Accelerator:
         place.holder[place.key] = value
     data["name"] = f"{hw.name}: {engine.name}"
     data["components"] = [
-        {"name": x.name, "area_um2": x.area_mm2 * 1e6, "leakage_mw": x.static_mw} for x in hw.costs.components
+        {"name": x.name, "area_um2": x.area_mm2 * 1e6, "leakage_mw": x.static_mw} | _wires(hw, part)
+        for x, part in zip(hw.costs.components, hw.components, strict=True)
     ]
     if engine.points_per_us is not None:
         data["unit_points"] = engine.points_per_us / hw.clock_mhz

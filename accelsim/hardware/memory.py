@@ -1,153 +1,40 @@
-"""`Memory`: one level of storage, its ports, its energy, and the array axes below it."""
+"""`Memory`: one level of storage, its ports and its energy."""
 
 from __future__ import annotations
 
 import math
-from typing import Annotated, Any, Literal
+from typing import Literal
 
-from pydantic import Discriminator, Field, StrictBool, Tag
+from pydantic import Field, StrictBool
 
+from accelsim.hardware.axis import Axis
 from accelsim.hardware.fields import (
     TENSORS,
     Area,
     Bits,
-    BytesPerCycle,
     Count,
     Cycles,
-    Energy,
     Name,
     Power,
-    Section,
     Sourced,
     Tensor,
-    is_number,
+)
+from accelsim.hardware.figures import (
+    WAYS,
+    Bandwidth,
+    Banks,
+    BytesPerTensor,
+    EnergyFigure,
+    ListedPorts,
+    OnePort,
+    Ports,
+    SeparatePorts,
+    Size,
+    of_tensor,
 )
 from cost_models.loopnest.layout import MAX_AXES
 
-WAYS: tuple[Literal["read", "write"], ...] = ("read", "write")
-
 DramType = Literal["LPDDR4", "LPDDR", "DDR3", "HBM2", "HBM3"]
-
-
-class BytesPerTensor(Section):
-    """A part of the memory for each tensor it holds."""
-
-    W: Count | None = Field(default=None, description="Bytes for weights.")
-    I: Count | None = Field(default=None, description="Bytes for inputs.")
-    O: Count | None = Field(default=None, description="Bytes for outputs and partial sums.")
-
-
-class BanksPerTensor(Section):
-    """Number of banks of each tensor's part."""
-
-    W: Count | None = Field(default=None, description="Banks of the weights' part.")
-    I: Count | None = Field(default=None, description="Banks of the inputs' part.")
-    O: Count | None = Field(default=None, description="Banks of the outputs' part.")
-
-
-class EnergyPerTensor(Section):
-    """A figure for each tensor; a missing one comes from the fit."""
-
-    W: Energy | None = Field(default=None, description="pJ for weights.")
-    I: Energy | None = Field(default=None, description="pJ for inputs.")
-    O: Energy | None = Field(default=None, description="pJ for outputs and partial sums.")
-
-
-class Ports(Section):
-    """A read and a write port, in bytes per cycle and instance; missing or null = the default."""
-
-    read: BytesPerCycle | None = Field(default=None, description="Read port, bytes per cycle.")
-    write: BytesPerCycle | None = Field(default=None, description="Write port, bytes per cycle.")
-
-
-class OnePort(Section):
-    """One port on which all reads and writes take turns, like the data bus of a DRAM."""
-
-    read_write: BytesPerCycle = Field(description="Bytes per cycle, both directions together.")
-
-
-class PortsPerTensor(Section):
-    """Own ports for each tensor; missing or null = the default."""
-
-    W: Ports | None = Field(default=None, description="Ports of the weights.")
-    I: Ports | None = Field(default=None, description="Ports of the inputs.")
-    O: Ports | None = Field(default=None, description="Ports of the outputs and partial sums.")
-
-
-User = Literal["read", "write", "read W", "read I", "read O", "write W", "write I", "write O"]
-"""A tensor and a direction, or all tensors in one direction."""
-
-
-class SharedPort(Section):
-    """One port and who takes turns on it."""
-
-    bytes_per_cycle: BytesPerCycle = Field(description="Bytes per cycle, all users together.")
-    users: tuple[User, ...] = Field(
-        min_length=1, max_length=6, description='Who uses it: "read", "write", or "read W" and so on.'
-    )
-
-
-class SeparatePorts(Section):
-    """Ports that each serve one tensor only."""
-
-    ports: PortsPerTensor = Field(description="Ports by tensor.")
-
-
-class ListedPorts(Section):
-    """Any ports, each with its users."""
-
-    ports: tuple[SharedPort, ...] = Field(
-        min_length=1, max_length=6, description="Ports and who takes turns on each."
-    )
-
-
-def _form(value: Any) -> str | None:
-    """Which way a value is written; tags start with ~ so that they can be told from keys."""
-    if isinstance(value, dict):
-        if "ports" in value:
-            return "~list" if isinstance(value["ports"], list | tuple) else "~ports"
-        return "~one" if "read_write" in value else "~object"
-    if isinstance(value, Section):
-        kinds = {SeparatePorts: "~ports", ListedPorts: "~list", OnePort: "~one"}
-        return kinds.get(type(value), "~object")
-    return "~number" if is_number(value) else None
-
-
-def _one_or_each(what: str) -> Discriminator:
-    """Tells a number from an object with one per tensor."""
-    return Discriminator(
-        lambda v: "~object" if isinstance(v, dict | Section) else _form(v),
-        custom_error_type="form",
-        custom_error_message=f"must be {what}, or an object with one for each of W, I, O",
-    )
-
-
-Size = Annotated[
-    Annotated[Count, Tag("~number")] | Annotated[BytesPerTensor, Tag("~object")],
-    _one_or_each("a whole number of bytes, null"),
-]
-Banks = Annotated[
-    Annotated[Count, Tag("~number")] | Annotated[BanksPerTensor, Tag("~object")],
-    _one_or_each("a whole number of banks"),
-]
-EnergyFigure = Annotated[
-    Annotated[Energy, Tag("~number")] | Annotated[EnergyPerTensor, Tag("~object")],
-    _one_or_each("a number of pJ"),
-]
-Bandwidth = Annotated[
-    Annotated[BytesPerCycle, Tag("~number")]
-    | Annotated[Ports, Tag("~object")]
-    | Annotated[OnePort, Tag("~one")]
-    | Annotated[SeparatePorts, Tag("~ports")]
-    | Annotated[ListedPorts, Tag("~list")],
-    Discriminator(
-        _form,
-        custom_error_type="form",
-        custom_error_message="must be a number of bytes per cycle, null, "
-        'an object {"read", "write"}, {"read_write"}, {"ports": {"W": {"read", "write"}, ...}}, or '
-        '{"ports": [{"bytes_per_cycle", "users"}, ...]}',
-    ),
-]
 
 
 class KeptBits(Sourced):
@@ -175,42 +62,11 @@ class AccessEnergy(Sourced):
 
     def given(self, direction: Literal["read", "write"], tensor: Tensor) -> float | None:
         """pJ per bit as the file has it, or None."""
-        per_bit: float | None = _of(getattr(self, f"{direction}_pj_per_bit"), tensor)
-        per_word: float | None = _of(getattr(self, f"{direction}_pj_per_word"), tensor)
+        per_bit: float | None = of_tensor(getattr(self, f"{direction}_pj_per_bit"), tensor)
+        per_word: float | None = of_tensor(getattr(self, f"{direction}_pj_per_word"), tensor)
         if per_word is not None and self.word_bits is not None:
             return per_word / self.word_bits
         return per_bit
-
-
-class Axis(Sourced):
-    """One direction of the array below a memory."""
-
-    axis: Name = Field(description="Name, unique in this fan-out; mappings and `dataflow` use it.")
-    size: Count = Field(description="Instances along the axis.")
-    multicast: StrictBool = Field(
-        default=False, description="One read serves all instances along the axis that want the same element."
-    )
-    reduction: StrictBool = Field(
-        default=False, description="Partial sums of one output are added up along the axis before the parent."
-    )
-    forwarding: StrictBool = Field(
-        default=False,
-        description="Neighbours hand inputs on, so that the axis keeps its sliding window; needs multicast.",
-    )
-    shares: Name | None = Field(
-        default=None,
-        description="Another axis of this fan-out on whose physical lanes this one lies: the product of the "
-        "factors of axes that share is at most that axis's size.",
-    )
-    hop_pj_per_bit: Energy | None = Field(
-        default=None,
-        description="pJ per bit delivered over the axis. Default: a wire as long as one instance is wide.",
-    )
-    by_distance: StrictBool = Field(
-        default=False,
-        description="A bit pays `hop_pj_per_bit` for each lane on its way from the first one, (lanes in use "
-        "+ 1) / 2 of them on average. Else once: wires on which lanes pass on what all want.",
-    )
 
 
 class Memory(Sourced):
@@ -321,12 +177,12 @@ class Memory(Sourced):
     def parts(self) -> dict[str, int]:
         """Bytes by tensor where partitioned, else of the whole under "all"; {} where unlimited."""
         if isinstance(self.size_bytes, BytesPerTensor):
-            return {t: b for t in TENSORS if (b := _of(self.size_bytes, t)) is not None}
+            return {t: b for t in TENSORS if (b := of_tensor(self.size_bytes, t)) is not None}
         return {} if self.size_bytes is None else {"all": self.size_bytes}
 
     def banks_of(self, part: str) -> int:
         """Banks of a part as named by `parts`."""
-        return 1 if self.banks is None else (_of(self.banks, part) or 1)
+        return 1 if self.banks is None else (of_tensor(self.banks, part) or 1)
 
     def given_ports(self) -> tuple[tuple[float, tuple[str, ...]], ...]:
         """(bytes per cycle, users as "read W") of each port that the file gives, held tensors only."""
@@ -350,8 +206,3 @@ class Memory(Sourced):
         """A user with its tensor, or those of all held tensors."""
         ways = [f"{user} {t}" for t in TENSORS] if user in WAYS else [user]
         return [way for way in ways if way[-1] in self.holds]
-
-
-def _of(value: Any, tensor: str) -> Any:
-    """The figure of a tensor, of one number or of an object per tensor."""
-    return getattr(value, tensor, None) if isinstance(value, Section) else value

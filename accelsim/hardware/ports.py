@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from accelsim.hardware.memory import WAYS
+from accelsim.hardware.figures import WAYS
 
 if TYPE_CHECKING:
     from accelsim.hardware.accelerator import Accelerator

@@ -166,12 +166,14 @@ def _component_figures(data: dict[str, Any], old: Accelerator, new: Accelerator)
     if old.technology_nm == new.technology_nm:
         return
     (pj0, um0), (pj1, um1) = (technology.flipflop(hw.technology_nm) for hw in (old, new))
+    wire0, wire1 = (technology.wire_pj_per_bit_mm(hw.technology_nm) for hw in (old, new))
     leak0, leak1 = (technology.mac(8, 8, 32, hw.technology_nm).leakage_mw for hw in (old, new))
     for i, part in enumerate(data.get("components", [])):
         area = um1 / um0
         per = area if part.get("per") == "mm2" else 1.0
         ratios = {"area_um2": area / per, "pj_per_cycle": pj1 / pj0 / per, "leakage_mw": leak1 / leak0 / per}
-        for key, ratio in (ratios | {"pj_per_bit": pj1 / pj0}).items():
+        ratios["pj_per_bit"] = wire1 / wire0 if part.get("per") == "routing" else pj1 / pj0
+        for key, ratio in ratios.items():
             yield from _given(part, key, f"components[{i}]", {"": ratio})
 
 

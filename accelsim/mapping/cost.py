@@ -11,7 +11,17 @@ from numpy.typing import NDArray
 
 from accelsim.hardware.ports import short
 from accelsim.mapping.mapping import Mapping, MappingError
-from accelsim.pack import TENSORS, USERS, Batch, Counts, count, pack_layer, pack_machine, traffic_rows
+from accelsim.pack import (
+    TENSORS,
+    USERS,
+    Batch,
+    Counts,
+    count,
+    less_room,
+    pack_layer,
+    pack_machine,
+    traffic_rows,
+)
 from accelsim.shown import Shown
 from accelsim.workloads.layer import DIMS, Layer
 from cost_models.loopnest import layout as L
@@ -347,9 +357,7 @@ def price_mapping(
     """
     hardware = mapping.machine(hardware.for_layer(layer), resident)
     batch = mapping.arrays(hardware, layer)
-    machine = pack_machine(hardware)
-    if reserved_bits is not None:
-        machine.memory[:, L.CAPACITY : L.CAPACITY_ALL + 1] -= reserved_bits
+    machine = less_room(pack_machine(hardware), reserved_bits)
     counts = count(pack_layer(layer, resident), machine, batch)
     if counts.status[0] != L.OK:
         raise MappingError(explain(hardware, layer, batch, counts))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,15 @@ from cost_models.mappers.records import Pool, Workspace
 _CHUNK = 1000  # evaluations between two looks at `cancelled`
 
 
+class Searched(NamedTuple):
+    """The best mapping of one task, evaluations for the start and beyond it, and how the search ended."""
+
+    batch: Batch
+    begun: int
+    searched: int
+    status: Status
+
+
 class GeneticMapper(Mapper):
     """The template's mappings, then a genetic search from the best: see `cost_models.mappers.genetic`."""
 
@@ -30,6 +39,17 @@ class GeneticMapper(Mapper):
 
     def map(self, task: Task) -> MappingResult | None:
         """Best mapping found, the one of `map_pairs`; None if not even the smallest tiles fit."""
+        found = self.found(task)
+        if found is None:
+            return None
+        mapping = Mapping.from_arrays(task.hardware, task.layer, found.batch)
+        cost = price_mapping(task.hardware, task.layer, mapping, resident=task.resident)
+        return MappingResult(
+            mapping, cost, found.searched, found.begun, found.status, self.name, task.objective, task.seed
+        )
+
+    def found(self, task: Task) -> Searched | None:
+        """What `map` tells, as kernel arrays."""
         from cost_models.mappers.genetic import search_on
         from cost_models.mappers.greedy import BEGUN, SPENT
 
@@ -51,13 +71,8 @@ class GeneticMapper(Mapper):
                 status = "cancelled"
                 break
             until = min(budget, int(pool.counters[SPENT]) + _CHUNK)
-        mapping = Mapping.from_arrays(task.hardware, task.layer, space.batch)
-        found = price_mapping(task.hardware, task.layer, mapping, resident=task.resident)
         begun = int(pool.counters[BEGUN])
-        searched = int(pool.counters[SPENT]) - begun
-        return MappingResult(
-            mapping, found, searched, begun, status, self.name, task.objective, task.seed, None
-        )
+        return Searched(space.batch.take([0]), begun, int(pool.counters[SPENT]) - begun, status)
 
     def batch(self, tasks: Sequence[Task]) -> NDArray[np.float64]:
         """In one kernel call."""

@@ -21,7 +21,7 @@ from accelsim.mapping.optimal_space import Tiles
 from accelsim.mapping.pairs import START
 from accelsim.mapping.template import Objective, template
 from accelsim.names import Registry
-from accelsim.pack import Batch, Machine, count, pack_layer, pack_machine, price
+from accelsim.pack import Batch, Machine, count, less_room, pack_layer, pack_machine, price
 from accelsim.shown import Shown
 from accelsim.workloads.layer import Layer
 from cost_models.loopnest import layout as L
@@ -94,10 +94,7 @@ class Task:
     @cached_property
     def machine(self) -> Machine:
         """Kernel arrays of the accelerator, without the reserved bits."""
-        machine = pack_machine(self.hardware)
-        if self.reserved_bits is not None:
-            machine.memory[:, L.CAPACITY : L.CAPACITY_ALL + 1] -= self.reserved_bits
-        return machine
+        return less_room(pack_machine(self.hardware), self.reserved_bits)
 
     def score(self, batch: Batch) -> NDArray[np.float64]:
         """Objective float64[B] of B mappings, in pJ x cycles, cycles or pJ; infinity where illegal."""

@@ -174,7 +174,10 @@ class MapSpace:
             mapping.machine(self.hardware, self.resident)
         except MappingError:
             return False
-        batch = mapping.arrays(self.hardware, self.layer)
+        return self.holds(mapping.arrays(self.hardware, self.layer))
+
+    def holds(self, batch: Batch) -> bool:
+        """The same of row 0 of kernel arrays, on a machine without a choice of what to hold."""
         M = len(self.orders)
         uses = [[(0, 0)] * L.MAX_AXES for _ in range(M)]
         lanes: dict[tuple[int, str], int] = {}

@@ -125,7 +125,7 @@ def warm() -> None:
 
 
 class OptimalMapper(Mapper):
-    """`optimal` among the mappers. With neither a budget nor seconds it ends after `patience` candidates.
+    """`optimal` among the mappers. Without seconds it ends after `patience` candidates at the latest.
 
     It begins at what the genetic mapper finds with its default budget, or with less where this one's is
     smaller: never worse than that, and a better bound from the first candidate on.
@@ -161,8 +161,8 @@ class OptimalMapper(Mapper):
             [way.machine for way in task.ways],
         )  # fmt: skip
         search.begin(way, start)
-        most = self.patience if task.seconds is None and task.budget is None else None
-        left = None if task.budget is None else task.budget - spent
+        most = self.patience if task.seconds is None else None
+        left = None if task.budget is None else task.budget - spent // len(task.ways)  # each way has its own
         cancelled = None if task.cancelled is never else task.cancelled  # spares a thread that asks
         status = search.run(task.seconds, most, left, cancelled)
         found = search.result(status == "optimal")
@@ -185,9 +185,10 @@ class OptimalMapper(Mapper):
             smallest = [(i, *one) for i, way in enumerate(task.ways) if (one := self._start(way)) is not None]
             return (*smallest[0], 0) if smallest else None
         budget = DEFAULT_BUDGET if task.budget is None else min(task.budget, DEFAULT_BUDGET)
-        found = GeneticMapper().map_ways(replace(task, budget=budget, spent=0))
-        if found is None:
+        ways = replace(task, budget=budget, spent=0).ways
+        each = [(i, got) for i, way in enumerate(ways) if (got := GeneticMapper().found(way)) is not None]
+        if not each:
             return None
-        machine = found.cost.hardware
-        number = next(i for i, way in enumerate(task.ways) if way.hardware is machine)
-        return number, found.mapping.arrays(machine, task.layer), found.start_evaluations, found.evaluations
+        begun, searched = (sum(getattr(one, name) for _, one in each) for name in ("begun", "searched"))
+        best, first = min(each, key=lambda item: ways[item[0]].score(item[1].batch)[0])
+        return best, first.batch, begun, searched

@@ -308,6 +308,6 @@ class Search:
             complete,
             self.space.tiles,
             bool(flow.axes or flow.orders),
-            int(self.found.choice[0]) >= 0 or mapping in self.space,
+            int(self.found.choice[0]) >= 0 or self.space.holds(batch),
         )
         return OptimalResult(batch, mapping, certificate)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from accelsim.hardware import Accelerator
-from accelsim.hardware.memory import Axis, Memory
+from accelsim.hardware.axis import Axis
+from accelsim.hardware.memory import Memory
 from accelsim.hardware.ports import ports_text
 from accelsim.mapping.cost import LayerCost
 from accelsim.report.style import FAINT, INK, TENSOR_STYLES, new_figure

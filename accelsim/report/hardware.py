@@ -59,6 +59,7 @@ def hardware_facts(hardware: Accelerator) -> dict[str, Any]:
         "area_mm2": hardware.area_mm2,
         "area_split_mm2": hardware.area_breakdown_mm2(),
         "static_mw": dict(hardware.static_mw),
+        "start": list(_starts(hardware)),
         "memories": memories,
         "probes": [one.to_dict() for one in probes],
         "remarks": [*remarks(hardware), *idle(probes)],
@@ -133,26 +134,29 @@ def _peak(hardware: Accelerator) -> RenderableType:
 
 
 def _starts(hardware: Accelerator) -> Iterator[str]:
-    """What beginning takes, and what of it the file leaves at nothing."""
-    free = []
-    if hardware.network.overhead_us:
-        yield f"{hardware.network.overhead_us:g} us an inference"
-    if hardware.layer_cycles:
+    """What beginning takes, and what of it the file does not say."""
+    unknown = []
+    network = hardware.network
+    if network.overhead_us or "overhead_us" in network.model_fields_set:
+        yield f"{network.overhead_us:g} us an inference"
+    else:
+        unknown.append("an inference")
+    if hardware.layer_cycles or "layer_cycles" in hardware.model_fields_set:
         yield f"{hardware.layer_cycles:g} cycles a layer"
     else:
-        free.append("layers")
+        unknown.append("a layer")
     moves = False
     for m, memory in enumerate(hardware.memories):
         if memory.serial_folds is not None:
             yield f"{hardware.fold_cycles(m):g} cycles a fold of {memory.name}"
-        if memory.start_cycles or memory.burst_bytes:
+        if memory.start_cycles or memory.burst_bytes or "start_cycles" in memory.model_fields_set:
             moves = True
             starts = f"{memory.start_cycles:g} cycles a transfer of {memory.name}"
             yield starts + (f" in bursts of {memory.burst_bytes} bytes" if memory.burst_bytes else "")
     if not moves:
-        free.append("transfers")
-    if free:
-        yield f"{' and '.join(free)} begin at once, as the file gives them nothing"
+        unknown.append("a transfer")
+    if unknown:
+        yield f"unknown, taken as 0: {', '.join(unknown)}"
 
 
 def _engine(engine: HardwareEngine) -> str:

@@ -23,14 +23,14 @@ STYLES = (
     ("#b5452c", ""),
     ("#e39b4b", "//"),
     ("#6f9a5b", ""),
-    ("#d5dde2", ".."),
+    ("#9db7c9", ".."),
     ("#3f7d74", "\\\\"),
-    ("#f0d68a", "xx"),
+    ("#c9b458", "xx"),
     ("#8d7bab", ""),
-    ("#f4f1ea", "++"),
+    ("#d98f7c", "++"),
     ("#5c6770", "--"),
 )
-"""Face colour and hatching of parts; neighbours differ in lightness or hatching."""
+"""Face colour and hatching of parts, on pages too; neighbours differ in lightness or hatching."""
 
 TENSOR_STYLES = {"W": ("#12304a", "-"), "I": ("#c4603f", "--"), "O": ("#a3c48d", "-.")}
 """Colour and line of each tensor."""

@@ -68,8 +68,8 @@ class Network:
     windows      per edge, which rows and columns of the producer (its layer's P x Q, or the input's) a piece
                  of the consumer reads; left out, they follow from the sizes
 
-    Raises AccelsimError for no layers, a repeated name, more than 2^53 iterations of all layers, or an edge
-    that does not lead forward.
+    Raises AccelsimError for no layers, a repeated name, more than 2^53 iterations of all layers, an edge
+    that does not lead forward, or a tensor that one layer writes and another reads in unlike bits.
     """
 
     name: str
@@ -113,6 +113,8 @@ class Network:
                     f"go to a later layer (below {count}), in the order of their consumers, and carry data"
                 )
             last = consumer
+        if any(layer.bits.output for layer in self.layers):
+            self._check_bits()
         if not self.windows:
             sizes = (self.size_of(e.producer) for e in self.edges)
             found = (derived(self.layers[e.consumer], x, e.operand) for e, x in zip(self.edges, sizes))
@@ -126,6 +128,21 @@ class Network:
                 f"network {self.name!r}: outputs {self.outputs} must be layers 0 to {count - 1}"
             )
 
+    def _check_bits(self) -> None:
+        """A tensor has one width: layers that both say one say the same."""
+        for producer, consumer, _, operand in self.edges:
+            if producer == INPUT:
+                continue
+            source, reader = self.layers[producer], self.layers[consumer]
+            written = source.bits.output
+            read = reader.bits.weight if operand == "W" else reader.bits.input
+            if written and read and written != read:
+                raise AccelsimError(
+                    f"network {self.name!r}: a tensor has one width, but {source.name!r} writes its result "
+                    f"in {written} bits and {reader.name!r} reads it in {read}; say the same in both, or put "
+                    "an element-wise layer between that converts"
+                )
+
     def with_bits(
         self,
         weight: int | None = None,
@@ -135,7 +152,7 @@ class Network:
     ) -> Network:
         """The network with these precisions in the layers of these names, or in all; None: the machine's.
 
-        Raises AccelsimError for a layer that it does not have.
+        Raises AccelsimError for a layer that it does not have, and for a tensor in two widths.
         """
         bits = read_bits((weight, input, output))
         chosen = list(self.names if layers is None else layers)

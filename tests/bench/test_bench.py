@@ -33,6 +33,7 @@ def test_what_a_user_waits_for(capsys, monkeypatch) -> None:
     import accelsim.bench.waits as timed
 
     asked = []
+    monkeypatch.setattr(timed, "CANDIDATES", 4)
     monkeypatch.setattr(timed, "_child", lambda folder: asked.append(folder) or float(9 - len(asked)))
     code, out, _ = run(capsys, "bench", "--seconds", "0.1", "--full", "--json")
     assert code == 0

@@ -9,6 +9,7 @@ import pytest
 
 from accelsim.cosearch.chips import ChipSpace
 from accelsim.hardware import Accelerator, hardware_names, load_hardware
+from accelsim.hardware.banks import banks
 
 SHIPPED = tuple(name for name in hardware_names() if load_hardware(name).search is not None)
 
@@ -87,6 +88,28 @@ def test_each_gene_has_its_price(name: str) -> None:
                     assert dearer(charges(smaller), charges(larger)), (gene.name, smaller.hash, larger.hash)
     only_give = [x for x in grew if x.endswith((".bytes", ".bandwidth")) or x in ("pes", "precision")]
     assert {x: grew[x] for x in only_give if not grew[x]} == {}
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_wider_ports_take_energy_where_wires_are_named(name: str) -> None:
+    """Banks are no gene: they stay the base's, and ports keep as many busy as they are wide."""
+    data = load_hardware(name).to_dict()
+    data.setdefault("components", []).append({"name": "bank_wires", "per": "routing"})
+    space = ChipSpace(load_hardware(data))
+    for i, gene in enumerate(space.genes):
+        memory, _, what = gene.name.partition(".")
+        if what != "bandwidth":
+            continue
+        m = space.base.memory_index(memory)
+        row = space.anchor()
+        row[i] = gene.choices - 1
+        wide, base = space._make(row[None, :], space.base), space.base
+        if base.memories[m].technology == "sram" and sum(
+            banks(wide, m, part) > banks(base, m, part) for part in base.memories[m].parts()
+        ):
+            now, before = wide.costs.access[m], base.costs.access[m]
+            assert all(now[t][i] >= before[t][i] for t in now for i in (0, 1))
+            assert any(now[t][0] > before[t][0] for t in now)
 
 
 @pytest.mark.parametrize("name", SHIPPED)

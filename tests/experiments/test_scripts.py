@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import importlib
 import json
 import runpy
 import sys
@@ -58,6 +59,20 @@ def test_naas_under_maestro_leaves_its_files(tmp_path, monkeypatch, capsys) -> N
 def table(path: Path) -> list[dict[str, str]]:
     with path.open(newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
+
+
+@pytest.mark.parametrize("evaluations", [None, 96])
+@pytest.mark.parametrize("quick", [[], ["--quick"]])
+def test_options_of_scripts_that_search_and_of_those_that_do_not(
+    tmp_path, monkeypatch, evaluations, quick
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["script.py", "--out", str(tmp_path / "made"), *quick])
+    monkeypatch.syspath_prepend(str(EXPERIMENTS))
+    chosen = importlib.import_module("common").options("What it does.", "name", evaluations)
+    assert chosen.out.is_dir()
+    assert (chosen.finish == 0) == bool(quick)
+    if evaluations is not None:
+        assert chosen.settings["evaluations"] == (8 if quick else 96)
 
 
 @pytest.mark.parametrize("name", FILES)

@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 import urllib.request
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,7 @@ from accelsim.explorer import load, page_data, write_page
 from accelsim.explorer.cost import latency_stack
 from accelsim.explorer.live import serve
 from accelsim.explorer.page import html
+from accelsim.report.style import STYLES
 from tests.command import run
 
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -45,6 +47,14 @@ def cost() -> accelsim.NetworkCost:
     out = accelsim.evaluate("shidiannao", "lenet5", mapper="template")
     assert isinstance(out, accelsim.NetworkCost)
     return out
+
+
+def test_parts_have_the_colours_that_figures_give_them() -> None:
+    text = files("accelsim.explorer").joinpath("assets/page.js").read_text("utf-8")
+    colours, shapes = (
+        json.loads(re.search(rf"const {name} = (\[.*\]);", text)[1]) for name in ("COLOURS", "SHAPES")
+    )
+    assert list(zip(colours, shapes)) == [(colour, hatch[:1]) for colour, hatch in STYLES]
 
 
 def test_study_page_holds_all_candidates_and_the_base_chip(study) -> None:

@@ -12,8 +12,8 @@ import jsonschema
 import pytest
 
 from accelsim.hardware import json_schema, load_hardware, technology
-from accelsim.hardware.accelerator import Residency
 from accelsim.hardware.ports import assumed, feeds
+from accelsim.hardware.sections import Residency
 
 
 def machine() -> dict[str, Any]:

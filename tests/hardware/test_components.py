@@ -5,11 +5,12 @@ from __future__ import annotations
 import copy
 import json
 import math
+from itertools import pairwise
 from typing import Any
 
 import pytest
 
-from accelsim import AccelsimError, Layer, evaluate, load_hardware
+from accelsim import Accelerator, AccelsimError, Layer, evaluate, load_hardware
 from accelsim.hardware import technology
 from accelsim.hardware.resize import resized
 from accelsim.pack import pack_machine
@@ -152,6 +153,66 @@ def test_axes_on_the_same_lanes_choose_together() -> None:
     assert load_hardware(data).area_breakdown_mm2()["part"] / 1e-3 == pytest.approx(12 * 2 * 40)
 
 
+WIRES = {"name": "wires", "per": "routing"}
+
+
+def buffer(size: int, banks: int, bandwidth: Any, *parts: dict[str, Any], **more: Any) -> Accelerator:
+    """The machine with another buffer."""
+    data = machine(*parts)
+    data["memories"][1] |= {"size_bytes": size, "banks": banks, "bandwidth": bandwidth} | more
+    return load_hardware(data)
+
+
+def access(hw: Accelerator) -> float:
+    """pJ per bit read from the buffer."""
+    return hw.costs.access[1]["W"][0]
+
+
+def test_banks_cost_wires() -> None:
+    """A bank is cheaper to read than the whole, but there is a way to it; and each has its periphery."""
+    one = {"read_write": 8}  # keeps a single bank busy
+    whole = buffer(1 << 20, 1, one, WIRES)
+    wired, bare = (buffer(1 << 20, 16, one, *parts) for parts in ((WIRES,), ()))
+    assert access(bare) < access(wired) < access(whole) == access(buffer(1 << 20, 1, one))
+    assert wired.area_mm2 == pytest.approx(bare.area_mm2)
+    assert bare.area_mm2 > whole.area_mm2
+    # The way itself: a square of four banks, whose side less that of a bank is one bank's side.
+    wired, bare = buffer(65536, 4, one, WIRES), buffer(65536, 4, one)
+    side = math.sqrt(bare.costs.memory_mm2[1] / 4)
+    assert access(wired) - access(bare) == pytest.approx(side * technology.wire_pj_per_bit_mm(45))
+    dear = buffer(65536, 4, one, WIRES | {"pj_per_bit": 3.0})
+    assert access(dear) - access(bare) == pytest.approx(3 * side)
+
+
+@pytest.mark.parametrize("banks", [1, 4])
+def test_ports_cost_area_and_energy(banks: int) -> None:
+    """Beyond one access a bank and cycle a wider port makes the memory, and so its lines, longer."""
+    chips = [buffer(65536, banks, {"read_write": rate}, WIRES) for rate in (8, 32, 64, 256)]
+    areas, energies = [hw.area_mm2 for hw in chips], [access(hw) for hw in chips]
+    first = 1 if banks == 4 else 0  # four banks deliver 32 bytes
+    assert len({*areas[: first + 1]}) == len({*energies[: first + 1]}) == 1
+    for values in (areas[first:], energies[first:]):
+        assert all(a < b for a, b in pairwise(values))
+
+
+def test_given_energies_have_their_wires_in_them() -> None:
+    energy = {"read_pj_per_bit": 0.5, "write_pj_per_bit": 0.6}
+    wired = buffer(65536, 4, 16, WIRES, energy=energy)
+    assert wired.costs.access[1]["W"] == (0.5, 0.6)
+    assert resized(wired, {"memories.buffer.bandwidth": 128}).costs.access[1]["W"][0] > 0.5
+    assert resized(buffer(65536, 4, 16, energy=energy), {"memories.buffer.bandwidth": 128}).costs.access[1][
+        "W"
+    ] == (0.5, 0.6)
+
+
+def test_wires_follow_the_node() -> None:
+    old = load_hardware(machine(WIRES | {"pj_per_bit": 3.0}))
+    new = resized(old, {"technology_nm": 16})
+    assert new.components[0].pj_per_bit == pytest.approx(
+        3 * technology.wire_pj_per_bit_mm(16) / technology.wire_pj_per_bit_mm(45)
+    )
+
+
 def test_a_file_that_names_none_is_as_before() -> None:
     """Only what is named counts; an empty list is none."""
     data = machine()
@@ -178,10 +239,12 @@ def test_components_follow_the_node() -> None:
 
 def test_an_engine_draws_what_the_chip_draws() -> None:
     hw = machine({"name": "clock", "per": "MAC", "pj_per_cycle": 0.5}, {"name": "muxes", "per": "choice"})
+    hw["components"].append(WIRES)
     hw["engines"] = [{"name": "unit", "runs": [{"kinds": ["pool"]}], "points_per_us": 100}]
     chip = load_hardware(hw)
     pool = Layer.pool(C=8, P=7, Q=7, R=2, S=2, stride=2)
     assert chip.for_layer(pool).static_mw == pytest.approx(chip.static_mw)
+    assert chip.for_layer(pool).costs.access == chip.costs.access
 
 
 @pytest.mark.parametrize(

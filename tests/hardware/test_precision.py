@@ -162,7 +162,7 @@ def test_with_a_choice_of_what_is_held() -> None:
 @pytest.mark.parametrize("verb", VERBS)
 def test_every_verb_counts_them(verb: str) -> None:
     hw, net = accelsim.load_hardware("example"), every_kind()
-    some = net.with_bits(4, 4, 8, layers=[x.name for x in net.layers if x.has_weights])
+    some = net.with_bits(4, 4, 4, layers=[x.name for x in net.layers if x.has_weights])
     one, other = (VERBS[verb](hw, x, mapper="template") for x in (net, some))
     assert other[1] < one[1]
     assert VERBS["evaluate"](hw, some, mapper="template") == pytest.approx(other, rel=1e-12)
@@ -192,7 +192,7 @@ def test_what_stays_on_chip_counts_the_widest() -> None:
     data["network"] = {"activations": "on_chip_if_fit", "weights": "resident_if_fit"}
     hw = accelsim.load_hardware(data)
     net = accelsim.load_network("lenet5")
-    kept = [plan(hw, net.with_bits(*bits)) for bits in ((8, 8, 8), (8, 8, 32), (64, 8, 8))]
+    kept = [plan(hw, net.with_bits(*bits)) for bits in ((8, 8, 8), (8, 32, 32), (64, 8, 8))]
     sizes = [
         sum(net.layers[i].output_elements for i in p.kept) + sum(net.weights_of[i] for i in p.weights)
         for p in kept

@@ -82,17 +82,22 @@ def test_a_layer_starts_once() -> None:
     assert latency_stack(free) == {k: v for k, v in stack.items() if k != "layer start"}
 
 
-def test_check_says_what_begins_at_once(capsys, tmp_path) -> None:
+def test_check_says_what_takes_time_to_start_and_what_is_unknown(capsys, tmp_path) -> None:
     file = tmp_path / "chip.json"
+    unknown = "unknown, taken as 0: "
     wanted = {
-        json.dumps(BASE): "start   layers and transfers begin at once, as the file gives them nothing",
-        json.dumps(BASE | {"layer_cycles": 20}): "start   20 cycles a layer; transfers begin at once, as",
-        json.dumps(BASE | {"network": {"overhead_us": 7}}): "start   7 us an inference; layers and transfers",
+        json.dumps(BASE): f"start   {unknown}an inference, a layer, a transfer",
+        json.dumps(
+            BASE | {"layer_cycles": 20}
+        ): f"start   20 cycles a layer; {unknown}an inference, a transfer",
+        json.dumps(BASE | {"network": {"overhead_us": 7}}): (
+            f"start   7 us an inference; {unknown}a layer, a transfer"
+        ),
     }
-    whole = json.loads(json.dumps(BASE | {"layer_cycles": 20}))
+    whole = json.loads(json.dumps(BASE | {"layer_cycles": 20, "network": {"overhead_us": 0}}))
     whole["memories"][0] |= {"start_cycles": 30, "burst_bytes": 64}
     wanted[json.dumps(whole)] = (
-        "start   20 cycles a layer; 30 cycles a transfer of DRAM in bursts of 64 bytes\n"
+        "start   0 us an inference; 20 cycles a layer; 30 cycles a transfer of DRAM in bursts of 64 bytes\n"
     )
     for text, line in wanted.items():
         file.write_text(text)

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from accelsim.errors import AccelsimError
-from accelsim.workloads import Layer, Network, load_network, network_names
+from accelsim.workloads import Layer, Network, NetworkBuilder, load_network, network_names
 from accelsim.workloads.network import INPUT, Edge
 
 CHAIN = {
@@ -241,3 +241,32 @@ def test_network_checks_what_code_hands_it():
         with pytest.raises(AccelsimError) as caught:
             replace(net, **change)
         assert message in str(caught.value)
+
+
+def test_a_tensor_has_one_width() -> None:
+    """Refused by name, however it comes about; what only one layer says is no contradiction."""
+    net = load_network("lenet5")
+    data = net.to_dict()
+    first, second = data["layers"][:2]
+    first["bits"], second["bits"] = {"output": 4}, {"input": 8}
+    rule = (
+        f"network 'lenet5': a tensor has one width, but '{first['name']}' writes its result in 4 bits and "
+        f"'{second['name']}' reads it in 8; say the same in both"
+    )
+    with pytest.raises(AccelsimError, match=rule):
+        load_network(data)
+    with pytest.raises(AccelsimError, match="writes its result in 8 bits and 'pool1' reads it in 4"):
+        net.with_bits(4, 4, 8)
+    second["bits"] = {"input": 4}
+    assert load_network(data).layers[1].bits.input == 4
+    del first["bits"]
+    assert load_network(data).layers[1].bits.input == 4
+
+
+def test_activations_as_weights_have_one_width_too() -> None:
+    b = NetworkBuilder("n", 8, 4, 4)
+    b.precision(output=4)
+    x = b.conv(b.input, 8, 1, name="a")
+    b.precision(weight=8)
+    with pytest.raises(AccelsimError, match="'a' writes its result in 4 bits and 'b' reads it in 8"):
+        b.build(b.matmul(x, x, groups=1, M=8, N=8, K=16, name="b"))

@@ -19,9 +19,8 @@ from numpy.typing import NDArray
 from accelsim.cosearch.genes import LEVELS, SHARES, Genomes, PartGene
 from accelsim.errors import AccelsimError
 from accelsim.hardware import Accelerator
-from accelsim.hardware.accelerator import skew
+from accelsim.hardware.axis import Axis, skew
 from accelsim.hardware.fields import DIMENSIONS
-from accelsim.hardware.memory import Axis
 from accelsim.hardware.paths import find
 from accelsim.hardware.search_space import SearchSpace
 

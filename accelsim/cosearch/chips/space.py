@@ -17,8 +17,8 @@ from accelsim.cosearch.chips.widths import is_own
 from accelsim.cosearch.genes import Genomes, PartGene
 from accelsim.errors import AccelsimError
 from accelsim.hardware import Accelerator, load_hardware
-from accelsim.hardware.accelerator import without_sources
 from accelsim.hardware.fields import MAX_TEXT
+from accelsim.hardware.form import without_sources
 from accelsim.hardware.resize import resized
 
 _KEPT = 4096  # accelerators kept
@@ -63,7 +63,7 @@ class ChipSpace:
                 f"{base.name}: search: names nothing to vary; add array, buffers, bandwidths or precision"
             )
         self.genes = tuple(genes)
-        self._made: OrderedDict[bytes, Accelerator] = OrderedDict()
+        self._made: OrderedDict[bytes, Accelerator] = OrderedDict()  # by key: canonical rows make no chip
         # Sources take longer to carry along than everything else together; only designs to keep need them.
         bare = without_sources(base.to_dict())
         self._bare = load_hardware({**bare, "source": base.source})

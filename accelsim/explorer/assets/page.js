@@ -1,8 +1,8 @@
 "use strict";
 // One page for studies, sweep tables and network costs. Everything that comes from files is set as text.
 (function () {
-  const COLOURS = ["#12304a", "#b5452c", "#e39b4b", "#6f9a5b", "#8d7bab", "#3f7d74", "#c9b458", "#5c6770", "#9db7c9", "#d98f7c"];
-  const SHAPES = ["", "/", "\\", "x", ".", "-", "+", "|", "", "/"];
+  const COLOURS = ["#12304a", "#b5452c", "#e39b4b", "#6f9a5b", "#9db7c9", "#3f7d74", "#c9b458", "#8d7bab", "#d98f7c", "#5c6770"];
+  const SHAPES = ["", "", "/", "", ".", "\\", "x", "", "+", "-"];
   const CONFIG = { displaylogo: false, responsive: true, displayModeBar: "hover" };
   let data = JSON.parse(document.getElementById("data").textContent);
   const picked = { a: null, b: null };
@@ -86,7 +86,7 @@
           table([{ name: "part" }, { name: "cycles", numeric: true }], split), make("pre", {}, layer.nest)));
       });
       part.append(nests);
-      requestAnimationFrame(() => { bars(energy.id, cost, "energy_split", "energy by part, pJ"); bars(cycles.id, cost, "stack_cycles", "cycles by what binds"); });
+      requestAnimationFrame(() => { bars(energy.id, cost, "energy_split", "energy", "pJ"); bars(cycles.id, cost, "stack_cycles", "latency", "cycles"); });
     }
     return part;
   }
@@ -101,16 +101,21 @@
     const annotations = order.slice(0, over).map((i) => ({ x: i, y: top, yanchor: "top", text: totals[i].toPrecision(3), textangle: -90, showarrow: false, bgcolor: "#fff", font: { size: 10 } }));
     return { range: [0, top], annotations };
   }
-  function bars(id, cost, field, title) {
+  const PREFIXES = { pJ: ["pJ", "nJ", "uJ", "mJ", "J"], cycles: ["cycles", "kcycles", "Mcycles", "Gcycles"] };
+  const MOST_NAMED = 60;
+  function bars(id, cost, field, what, unit) {
     const parts = [], all = [...cost.layers, ...cost.beside];
-    const { range, annotations } = cut(all.map((l) => Object.values(l[field]).reduce((a, b) => a + b, 0)));
+    const whole = all.map((l) => Object.values(l[field]).reduce((a, b) => a + b, 0));
+    const step = Math.max(0, Math.min(PREFIXES[unit].length - 1, Math.floor(Math.log10(Math.max(...whole, 1)) / 3)));
+    const factor = 1000 ** step, { range, annotations } = cut(whole.map((v) => v / factor));
+    const named = all.length <= MOST_NAMED, beside = cost.beside.length ? ", then " + (cost.stacks.length ? "stacks, " : "") + "overhead" : "";
     for (const layer of all) for (const name of Object.keys(layer[field])) if (!parts.includes(name)) parts.push(name);
     const traces = parts.map((name, i) => ({
-      type: "bar", name, x: all.map((_, k) => k), y: all.map((l) => l[field][name] || 0),
-      customdata: all.map((l) => l.name), hovertemplate: "%{customdata}: %{y:.4g}<extra>" + name.replace(/[<>&]/g, "") + "</extra>",
+      type: "bar", name, x: all.map((_, k) => k), y: all.map((l) => (l[field][name] || 0) / factor),
+      customdata: all.map((l) => l.name), hovertemplate: `%{customdata}: %{y:.4g} ${PREFIXES[unit][step]}<extra>` + name.replace(/[<>&]/g, "") + "</extra>",
       marker: { color: COLOURS[i % COLOURS.length], pattern: { shape: SHAPES[i % SHAPES.length], fgcolor: "#fff", bgcolor: COLOURS[i % COLOURS.length], solidity: 0.2 } },
     }));
-    Plotly.newPlot(id, traces, layout({ barmode: "stack", annotations: annotations || [], margin: { l: 70, r: 15, t: 60, b: 45 }, xaxis: { title: { text: "layer number" + (cost.beside.length ? ", then " + (cost.stacks.length ? "stacks, " : "") + "overhead" : "") } }, yaxis: Object.assign({ rangemode: "tozero", title: { text: title } }, range ? { range } : {}) }), CONFIG);
+    Plotly.newPlot(id, traces, layout({ barmode: "stack", annotations: annotations || [], margin: { l: 70, r: 15, t: 60, b: 45 }, xaxis: named ? { tickvals: all.map((_, k) => k), ticktext: all.map((l) => l.name.replace(/[<>&]/g, "").slice(-24)), tickangle: -90, automargin: true, tickfont: { size: 10 } } : { title: { text: "layer number" + beside } }, yaxis: Object.assign({ rangemode: "tozero", title: { text: `${what}, ${PREFIXES[unit][step]}` } }, range ? { range } : {}) }), CONFIG);
     byId(id).on("plotly_click", (event) => openLayer(id, all[event.points[0].x].name));
   }
   function openLayer(id, name) {
