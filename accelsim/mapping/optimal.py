@@ -125,7 +125,7 @@ def warm() -> None:
 
 
 class OptimalMapper(Mapper):
-    """`optimal` among the mappers. With neither a budget nor seconds it ends after `patience` candidates.
+    """`optimal` among the mappers. Without seconds it ends after `patience` candidates at the latest.
 
     It begins at what the genetic mapper finds with its default budget, or with less where this one's is
     smaller: never worse than that, and a better bound from the first candidate on.
@@ -161,8 +161,8 @@ class OptimalMapper(Mapper):
             [way.machine for way in task.ways],
         )  # fmt: skip
         search.begin(way, start)
-        most = self.patience if task.seconds is None and task.budget is None else None
-        left = None if task.budget is None else task.budget - spent
+        most = self.patience if task.seconds is None else None
+        left = None if task.budget is None else task.budget - spent // len(task.ways)  # each way has its own
         cancelled = None if task.cancelled is never else task.cancelled  # spares a thread that asks
         status = search.run(task.seconds, most, left, cancelled)
         found = search.result(status == "optimal")

@@ -15,7 +15,7 @@ import accelsim
 from accelsim import AccelsimError, Layer, Mapping, MappingError, MapSpace
 from accelsim.hardware.holding import ways_for
 from accelsim.mapping.mapper import Task, load_mapper, mapper_names
-from accelsim.mapping.optimal import optimal, optimal_front
+from accelsim.mapping.optimal import OptimalMapper, optimal, optimal_front
 from accelsim.pack import TENSORS, Machine, pack_layer, pack_machine, price
 from tests.mapping.invented import OPEN
 from tests.mapping.test_optimal import OBJECTIVES, everything, machine
@@ -299,3 +299,22 @@ def test_what_lies_on_chip_cannot_pass_by() -> None:
     written["layers"][reader]["levels"][1]["holds"] = ["W", "O"]
     with pytest.raises(MappingError, match=r"levels\[1\].holds: must name I, which lies on chip there"):
         accelsim.evaluate(hw, net, written)
+
+
+def test_each_way_has_the_whole_budget_of_a_proof() -> None:
+    """What the start took on sixteen ways is not taken from the budget of one."""
+    hw = accelsim.load_hardware(OPEN)
+    layer = Layer.conv2d(K=16, C=8, P=14, Q=14, R=3, S=3)
+    found = accelsim.map_layer(hw, layer, "optimal", budget=2500)
+    assert found.certificate.ways == 16
+    assert (found.status, found.certificate.gap) == ("optimal", 0)
+
+
+def test_a_budget_leaves_the_patience_as_it_is() -> None:
+    """Boxes are bounded by their number, however few of them hold a mapping to be priced."""
+    layer = Layer.conv2d(K=64, C=64, P=14, Q=14, R=3, S=3)
+    few = OptimalMapper(patience=50)
+    for budget in (None, 10**9):
+        found = accelsim.map_layer("eyeriss", layer, few, "energy", budget)
+        assert found.status == "budget"
+        assert found.certificate.nodes < 1000

@@ -9,7 +9,7 @@ import pytest
 from accelsim.validation import run
 from accelsim.validation.facts import facts
 from accelsim.validation.gemmini import RESUMED, WINDOW
-from accelsim.validation.timeloop import WRAP, their_inputs
+from accelsim.validation.timeloop import GAPS, WRAP, compare, their_inputs
 from tests.validation.conftest import exact, off
 
 EQUAL_IN_TIMELOOP = ("cycles", "weights", "outputs", "partial sums read")
@@ -74,6 +74,24 @@ def test_timeloop_rules_written_down_again_give_its_numbers() -> None:
             assert their_inputs(case, child) == (above["reads"], own["fills"] * own["instances_used"])
             checked += 1
     assert checked > 15
+
+
+def test_a_dilated_window_has_gaps() -> None:
+    """By hand: rows 0 2 4, then 1 3 5, .. are all new to us; the box of five rows moves on by one."""
+    one = {"reads": 12, "fills": 0, "updates": 4, "instances_used": 1}
+    moved = one | {"reads": 8, "fills": 8}
+    at = {"Weights": one, "Inputs": moved, "Outputs": one}
+    case = {
+        "name": "dilated", "closed_form_rule_matches": True,
+        "layer": {"type": "conv", "dims": {"P": 4, "R": 3}, "stride": [1, 1], "dilation": [2, 1]},
+        "mapping": {
+            "DRAM_temporal": [["P", 4]], "GlobalBuffer_temporal": [],
+            "PE_temporal": [["R", 3]], "spatial": [],
+        },
+        "expect": {"cycles": 12, "per_instance_counts": dict.fromkeys(("DRAM", "GlobalBuffer", "PE"), at)},
+    }  # fmt: skip
+    found = [x for x in compare(case) if x.name == "dilated GlobalBuffer" and x.quantity.startswith("inputs")]
+    assert [(x.theirs, x.ours, x.rule) for x in found] == [(8, 12, GAPS)] * 2
 
 
 def test_zigzag(shipped) -> None:
