@@ -231,7 +231,9 @@ def truth(task: str, chosen: argparse.Namespace) -> np.ndarray | None:
         return None
     if task == "listed":
         return listed("template" if quick else "optimal")
-    options = TASKS[task] | FLOWS["blockwise_exact"] | {"population": 50, "workers": chosen.workers, "finish": 0}
+    options = (
+        TASKS[task] | FLOWS["blockwise_exact"] | {"population": 50, "workers": chosen.workers, "finish": 0}
+    )
     options |= {"mapper": "template" if quick else "optimal", "budget": None}
     if quick and task == "ofa":
         options["resolution"] = 128
