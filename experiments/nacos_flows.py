@@ -183,7 +183,7 @@ def kept(task: str, flow: str, seed: int, chosen: argparse.Namespace) -> Ran:
 def run(task: str, flow: str, seed: int, chosen: argparse.Namespace) -> Ran:
     """The figures of a search."""
     quick, options = chosen.quick, TASKS[task] | FLOWS[flow]
-    options |= {"seed": seed, "population": 24 if quick else 50, "workers": chosen.workers}
+    options |= {"seed": seed, "population": 24 if quick else 50, "workers": chosen.workers, "finish": 0}
     if quick and task != "listed":
         options["resolution"] = 64 if task == "device" else 128
     if flow == "blockwise_exact" and not quick and not task.startswith("wdsr"):
@@ -231,7 +231,9 @@ def truth(task: str, chosen: argparse.Namespace) -> np.ndarray | None:
         return None
     if task == "listed":
         return listed("template" if quick else "optimal")
-    options = TASKS[task] | FLOWS["blockwise_exact"] | {"population": 50, "workers": chosen.workers}
+    options = (
+        TASKS[task] | FLOWS["blockwise_exact"] | {"population": 50, "workers": chosen.workers, "finish": 0}
+    )
     options |= {"mapper": "template" if quick else "optimal", "budget": None}
     if quick and task == "ofa":
         options["resolution"] = 128

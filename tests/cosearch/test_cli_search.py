@@ -207,7 +207,9 @@ def test_study_commands(capsys, here, network) -> None:
     assert code == 0
     assert without_seconds(shown) == without_seconds(out)
 
-    code, resumed, _ = run(capsys, "study", "resume", "a.study", "--evaluations", "24", "--export", "out")
+    code, resumed, _ = run(
+        capsys, "study", "resume", "a.study", "--evaluations", "24", "--finish", "0", "--export", "out"
+    )
     assert code == 0
     assert "24 candidates" in resumed
     assert same(accelsim.load_study("a.study"), accelsim.search(**TINY, evaluations=24))

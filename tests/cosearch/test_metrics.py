@@ -162,7 +162,7 @@ def test_a_study_keeps_names_and_versions(study, monkeypatch) -> None:
     whole = load_study(study)
     rows = list(csv.DictReader(to_csv(whole).splitlines()))
     assert [float(row["lanes_count"]) for row in rows] == whole.column("lanes").tolist()
-    longer = resume(study, 24, trust=True)
+    longer = resume(study, 24, trust=True, finish=0)
     assert same(
         longer,
         search(**TINY, evaluations=24, objectives=[own_metric.Speed, "edp"], limits={own_metric.Lanes: 200}),
@@ -194,7 +194,7 @@ def test_another_version_does_not_go_on(study, monkeypatch) -> None:
 
 def test_on_the_command_line(tmp_path, capsys) -> None:
     words = ("search", "eyeriss", "--network", "lenet5", "--budget", "20", "--population", "8")
-    words += ("--evaluations", "8", "--study", str(tmp_path / "a.study"))
+    words += ("--evaluations", "8", "--finish", "0", "--study", str(tmp_path / "a.study"))
     own = ("--objectives", f"{OWN}:Speed,peak_memory", "--limit", f"{OWN}:Lanes=200", "--max-flash", "1e6")
     code, out, err = run(capsys, *words, *own)
     assert (code, err) == (0, "")

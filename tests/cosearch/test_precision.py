@@ -79,7 +79,7 @@ def test_what_cannot_be_chosen_is_refused() -> None:
 
 
 def test_a_search_without_accuracy_takes_the_narrowest_and_says_so() -> None:
-    found = search(**TINY | {"hardware": base("eyeriss", [(8, 8), (16, 16)])})
+    found = search(**TINY | {"hardware": base("eyeriss", [(8, 8), (16, 16)])}, evaluations=64)
     best = found.design(found.front[0]).chip
     assert (best.precision_bits.weight, best.precision_bits.input) == (8, 8)
     assert found.front[0].hardware.endswith("W8 A8")

@@ -59,8 +59,8 @@ def test_a_search_prices_every_candidate_with_the_schedule(tmp_path):
     study, file = tmp_path / "a.study", tmp_path / "schedule.json"
     file.write_text(json.dumps(STACKS))
     options = {"networks": net(), "mapper": "template", "population": 8, "evaluations": 16, "seed": 3}
-    plain = accelsim.search("eyeriss", **options)
-    fused = accelsim.search("eyeriss", **options, fuse=str(file), study=study)
+    plain = accelsim.search("eyeriss", **options, finish=0)
+    fused = accelsim.search("eyeriss", **options, finish=0, fuse=str(file), study=study)
     column = plain.setup.goals.column["edp"]
     before, after = (r.generations[0].values[:, column] for r in (plain, fused))
     assert (after != before).all()
@@ -97,7 +97,7 @@ def test_a_search_that_fuses_all_layers_reports(capsys, tmp_path):
     file.write_text(json.dumps({"stacks": [{"layers": names, "tile": {"P": 4, "Q": 4}}]}))
     (tmp_path / "net.json").write_text(json.dumps(net().to_dict()))
     words = ("search", "eyeriss", "--network", str(tmp_path / "net.json"), "--mapper", "template")
-    words += ("--population", "4", "--evaluations", "4", "--fuse", str(file))
+    words += ("--population", "4", "--evaluations", "4", "--finish", "0", "--fuse", str(file))
     code, out, fault = run(capsys, *words, "--study", str(tmp_path / "a.study"))
     assert code == 0, fault
     assert "Fused" in out

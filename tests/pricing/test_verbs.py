@@ -134,7 +134,8 @@ def test_tiles_and_seconds_count() -> None:
 
 
 SEARCH: dict[str, Any] = {
-    "hardware": "eyeriss", "networks": "lenet5", "evaluations": 32, "population": 8, "budget": 0
+    "hardware": "eyeriss", "networks": "lenet5", "evaluations": 32, "population": 8, "budget": 0,
+    "finish": 0,
 }  # fmt: skip
 
 

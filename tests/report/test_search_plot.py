@@ -15,8 +15,9 @@ from accelsim.report.search_plot import result_figure
 def found() -> SearchResult:
     """A search whose front has candidates, and designs that none is: those of the local search at its end."""
     result = accelsim.search(
-        "eyeriss", space="ofa_mbv3", objectives="edp,area", evaluations=8, population=8, mapper="template"
-    )
+        "eyeriss", space="nasbench_macro", objectives="edp,area", evaluations=8, population=8,
+        mapper="template", finish=100,
+    )  # fmt: skip
     assert {no_candidate(design) for design in result.front} == {True, False}
     return result
 
