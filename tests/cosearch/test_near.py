@@ -25,7 +25,7 @@ from accelsim.cosearch.study import Study
 from accelsim.cosearch.sums import proposed
 from accelsim.hardware import load_hardware
 from accelsim.pricing.network import Run
-from tests.cosearch.small import SUBNETS, TINY, same, tiny
+from tests.cosearch.small import MACRO, SUBNETS, TINY, same, tiny
 
 FINISH = 300
 SEARCHED = [name for name in accelsim.hardware_names() if load_hardware(name).search is not None]
@@ -224,9 +224,13 @@ def test_limits_of_the_envelope_hold(limit) -> None:
         assert item.metrics[limit] <= data["search"][key]
 
 
-def test_after_a_break_it_ends_the_same(tmp_path, found) -> None:
+def test_after_a_break_it_ends_the_same(tmp_path) -> None:
+    """Within the networks of a chip, and within the chips of a network."""
+    options = MACRO | {"hardware": "nvdla_64", "fix": "", "optimiser": "random", "finish": FINISH}
+    found = accelsim.search(**options, evaluations=8)
+    assert {bool(name.sizes) for name in found.finished if name.near} == {True, False}
     path = tmp_path / "a.study"
-    accelsim.search(**OPTIONS | {"finish": 0}, evaluations=16, study=path)
+    accelsim.search(**options | {"finish": 0}, evaluations=8, study=path)
     for most in (10, 40):
         asked = iter(range(most))
         resume(path, finish=FINISH, cancel=lambda asked=asked: next(asked, None) is None)

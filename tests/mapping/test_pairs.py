@@ -11,7 +11,7 @@ from accelsim.mapping.mapper import Task, load_mapper
 from accelsim.mapping.mapping import Mapping
 from accelsim.mapping.pairs import START, Machines, PairResult, map_pairs
 from accelsim.mapping.template import template
-from accelsim.pack import Batch, pack_layer, pack_machine, price
+from accelsim.pack import Batch, less_room, pack_layer, pack_machine, price
 from cost_models.loopnest import layout as L
 
 CHIPS = ("eyeriss", "example", "edgetpu", "shidiannao")
@@ -108,8 +108,10 @@ def test_reserved_bits_are_taken_off() -> None:
     found = solve(rows, 500, seeds=[1, 1], reserved=reserved)
     edp = found.latency * found.energy
     assert edp[1] > edp[0]
-    machine = pack_machine(accelsim.load_hardware("eyeriss"))
-    machine.memory[:, L.CAPACITY : L.CAPACITY_ALL + 1] -= reserved[1]
+    chip = accelsim.load_hardware("eyeriss")
+    before = pack_machine(chip).memory.tobytes()
+    machine = less_room(pack_machine(chip), reserved[1])
+    assert pack_machine(chip).memory.tobytes() == before != machine.memory.tobytes()
     status, latency, _ = price(pack_layer(LAYERS[0]), machine, found.batch.take([1]))
     assert status[0] == 0
     assert latency[0] == found.latency[1]
