@@ -37,8 +37,9 @@ Row = NDArray[np.int64]
 class Descent:
     """Chips of a space under the networks of a design.
 
-    phase   limits and goals of the design; chips, row  the space and the genes of its chip
-    net     genes of its networks; column  the metric that falls
+    phase    limits and goals of the design; pricer, sketcher  what maps its layers, and what sketches them
+    chips    the space of its chip; net  genes of its networks
+    column   the metric that falls; stop  says whether to end early
     """
 
     def __init__(

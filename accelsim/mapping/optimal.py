@@ -189,6 +189,5 @@ class OptimalMapper(Mapper):
         each = [(i, got) for i, way in enumerate(ways) if (got := GeneticMapper().found(way)) is not None]
         if not each:
             return None
-        begun, searched = (sum(getattr(one, name) for _, one in each) for name in ("begun", "searched"))
         best, first = min(each, key=lambda item: ways[item[0]].score(item[1].batch)[0])
-        return best, first.batch, begun, searched
+        return best, first.batch, sum(one.begun for _, one in each), sum(one.searched for _, one in each)
