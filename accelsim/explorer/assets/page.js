@@ -98,7 +98,7 @@
     for (let n = 0; n < Math.min(MOST_CUT, order.length - 1); n++) if (totals[order[n]] > FAR * totals[order[n + 1]] && totals[order[n + 1]] > 0) over = n + 1;
     if (!over) return {};
     const top = 1.08 * totals[order[over]];
-    const annotations = order.slice(0, over).map((i) => ({ x: i, y: top, yanchor: "top", text: totals[i].toPrecision(3), textangle: -90, showarrow: false, bgcolor: "#fff", font: { size: 10 } }));
+    const annotations = order.slice(0, over).map((i) => ({ x: i, y: top, yanchor: "top", text: Number(totals[i].toPrecision(3)).toLocaleString("en-US"), textangle: -90, showarrow: false, bgcolor: "#fff", font: { size: 10 } }));
     return { range: [0, top], annotations };
   }
   const PREFIXES = { pJ: ["pJ", "nJ", "uJ", "mJ", "J"], cycles: ["cycles", "kcycles", "Mcycles", "Gcycles"] };
@@ -106,7 +106,8 @@
   function bars(id, cost, field, what, unit) {
     const parts = [], all = [...cost.layers, ...cost.beside];
     const whole = all.map((l) => Object.values(l[field]).reduce((a, b) => a + b, 0));
-    const step = Math.max(0, Math.min(PREFIXES[unit].length - 1, Math.floor(Math.log10(Math.max(...whole, 1)) / 3)));
+    const [, top] = cut(whole).range || [0, Math.max(...whole)];  // of the axis: cut bars do not set its unit
+    const step = Math.max(0, Math.min(PREFIXES[unit].length - 1, Math.floor(Math.log10(Math.max(top, 1)) / 3)));
     const factor = 1000 ** step, { range, annotations } = cut(whole.map((v) => v / factor));
     const named = all.length <= MOST_NAMED, beside = cost.beside.length ? ", then " + (cost.stacks.length ? "stacks, " : "") + "overhead" : "";
     for (const layer of all) for (const name of Object.keys(layer[field])) if (!parts.includes(name)) parts.push(name);
