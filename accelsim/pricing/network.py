@@ -40,6 +40,9 @@ CHUNKS_PER_WORKER = 16
 MOST_KNOWN = 100_000
 """Answers of each kind that a pricer remembers before it forgets them all."""
 
+MOST_NUMBERED = 1000
+"""Networks whose layers' numbers a pricer remembers."""
+
 LOOK_S = 0.1
 """Seconds between two looks at whether to stop, while workers that hear of nothing are at work."""
 
@@ -138,11 +141,12 @@ class NetworkPricer:
         self._bounds: dict[Hashable, NDArray[np.float64]] = {}
         self._pieces: dict[Hashable, tuple[float, float, NDArray[np.float64]]] = {}
         self._layers: dict[Layer, int] = {}
+        self._networks: dict[int, tuple[Network, list[int]]] = {}
 
     def price(self, runs: Sequence[Run]) -> RunCosts:
         """Figures of runs on chips with the same number of memories."""
         _bound(self._known)
-        places = [_Place(run, self._layers) for run in runs]
+        places = [_Place(run, self._numbers(run.network)) for run in runs]
         self.tally.layers += sum(len(run.network.layers) for run in runs)
         pending = places
         while pending:
@@ -187,12 +191,21 @@ class NetworkPricer:
         Of layers one by one: what is in stacks counts nothing, and stacks that are looked for can beat it.
         """
         out = np.zeros((len(runs), 2))
-        places = [_Place(run, self._layers) for run in runs]
+        places = [_Place(run, self._numbers(run.network)) for run in runs]
         known = self.least({key: ask for place in places for key, ask in place.asks().items()})
         for row, place in zip(out, places, strict=True):
             row += np.sum([known[key] for key in place.keys], axis=0)
             row[0] += overhead_cycles(place.run.chip)
         return out
+
+    def _numbers(self, network: Network) -> list[int]:
+        """`number` of each layer; kept by object, as hashing layers is dear."""
+        known = self._networks.get(id(network))
+        if known is None:
+            if len(self._networks) >= MOST_NUMBERED:
+                self._networks.clear()
+            known = self._networks[id(network)] = network, [self.number(layer) for layer in network.layers]
+        return known[1]
 
     def number(self, layer: Layer) -> int:
         """Equal for equal layers; stands for one in the keys of asks."""
@@ -251,7 +264,8 @@ class NetworkPricer:
     def alone(self, run: Run) -> NDArray[np.float64]:
         """Cycles and pJ float64[layers, 2] of the layers one by one, nothing resident around them."""
         place = _Place(
-            replace(run, residency=ResidencyPlan(run.chip, run.network, set(), set())), self._layers
+            replace(run, residency=ResidencyPlan(run.chip, run.network, set(), set())),
+            self._numbers(run.network),
         )
         self._price(place.asks())
         return np.array([self._known[key][:2] for key in place.keys])
@@ -263,7 +277,7 @@ class NetworkPricer:
 
         Raises AccelsimError where a layer fits nowhere, or the model has no mappings.
         """
-        place = _Place(run, self._layers)
+        place = _Place(run, self._numbers(run.network))
         found: dict[Hashable, MappingResult | None] = {}
         while True:
             asks = place.asks()
@@ -381,9 +395,8 @@ def _detailed(
 class _Place:
     """One run as it is priced; what stays on chip gives way where tiles need the room."""
 
-    def __init__(self, run: Run, layers: dict[Layer, int]) -> None:
-        self.run = run
-        self.numbers = [layers.setdefault(layer, len(layers)) for layer in run.network.layers]
+    def __init__(self, run: Run, numbers: list[int]) -> None:
+        self.run, self.numbers = run, numbers
         self.residency = plan(run.chip, run.network) if run.residency is None else run.residency
         fused = run.fused
         self.alone = [i for i in range(len(run.network.layers)) if i not in fused]
