@@ -21,7 +21,7 @@ from common import exact, options, priced, ranged, write
 from naas_maestro import Chip, Envelope, Suite, searched, under_ours
 
 import accelsim
-from accelsim.cosearch.result import Found
+from accelsim.cosearch.found import Found
 
 LARGE, MOBILE = ("vgg16", "resnet50", "unet"), ("mobilenet_v2", "squeezenet1_0", "mnasnet_b1")
 ENVELOPES = {  # networks, published speed-up and energy saving

@@ -13,7 +13,8 @@ from accelsim.errors import AccelsimError
 from accelsim.hardware import load_hardware
 from accelsim.hardware.engines import engine_of
 from accelsim.pricing.models.loopnest import LoopNest
-from accelsim.pricing.network import NetworkPricer, Run
+from accelsim.pricing.network import NetworkPricer
+from accelsim.pricing.run import Run
 from accelsim.pricing.way import Way
 from accelsim.workloads.bits import LayerBits
 from accelsim.workloads.layer import Layer
