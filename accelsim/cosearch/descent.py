@@ -1,29 +1,36 @@
 """A local search over chips for one design's networks: descent, by the genetic mapper.
 
 From chip to better chip until none near is better. What bounds rule out is not mapped. Sketches say what to
-map first and no more: they are some per cent off, by more where a small memory makes mapping hard, and a step
-gains less.
+map first: they are some per cent off, by more where a small memory makes mapping hard, and a step gains less.
+They rule out where none so far was as far off as it would take.
 """
 
 from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from accelsim.cosearch.chips import ChipSpace
 from accelsim.cosearch.genes import Genome, Genomes
-from accelsim.cosearch.moves import chip_moves
+from accelsim.cosearch.moves import chip_moves, compound_moves
 from accelsim.cosearch.phase import Phase
 from accelsim.pricing.network import NetworkPricer
 
 SKETCHED = 12
 """Chips around one that are sketched together."""
 
+LOOKED = 72
+"""Chips around one that are sketched at most, of each kind of neighbourhood."""
+
 AT_ONCE = 4
 """Of these those with the best sketches are mapped together; the others come last."""
+
+JUDGED = 12
+"""Chips that are mapped before sketches rule any out."""
 
 PRICED = 100
 """Chips that a local search maps at most."""
@@ -52,6 +59,7 @@ class Descent:
         self.chips, self.net, self.column = chips, net, column
         self.stop = stop
         self.known: dict[bytes, float] = {}
+        self.sketches: dict[bytes, float] = {}
         self.sketch = copy.copy(self.phase)
         self.sketch.pricer = sketcher
 
@@ -89,25 +97,42 @@ class Descent:
 
     def _around(self, row: Row, cost: float) -> Iterator[Genomes]:
         """Chips near one that may be better, some at a time: those with the best sketches first."""
-        for trades in (False, True):
-            rows = chip_moves(self.chips, row, trades)
+        stages = (chip_moves, partial(chip_moves, trades=True), compound_moves)
+        for moves in stages:
+            rows = moves(self.chips, row)
             if not len(rows):
                 continue
             bounds = np.zeros(len(rows))
             if self.phase.bounds_hold:
                 bounds = self._meeting(self.phase.least(self._whole(rows)))
             order = np.lexsort((bounds, _places(self._kinds(rows, row), bounds)))
-            rows = rows[order[bounds[order] < cost * (1 - LESS)]]
+            rows = rows[order[bounds[order] < cost * (1 - LESS)]][:LOOKED]
             rest = []
             for at in range(0, len(rows), SKETCHED):
                 some = rows[at : at + SKETCHED]
-                sketches = self._meeting(self.sketch.evaluate(self._whole(some)))
-                some = some[np.argsort(sketches, kind="stable")]
-                yield some[:AT_ONCE]
+                some = some[np.argsort(self._sketched(some), kind="stable")]
+                yield self._hopeful(some[:AT_ONCE], cost)
                 rest.append(some[AT_ONCE:])
             left = np.concatenate([rows[:0], *rest])
-            for at in range(0, len(left), AT_ONCE):
-                yield left[at : at + AT_ONCE]
+            while len(left := self._hopeful(left, cost)):
+                yield left[:AT_ONCE]
+                left = left[AT_ONCE:]
+
+    def _sketched(self, rows: Genomes) -> NDArray[np.float64]:
+        """[n] as `_costs`, of sketches."""
+        sketches = self._meeting(self.sketch.evaluate(self._whole(rows)))
+        self.sketches.update(zip(self.chips.keys(rows), sketches.tolist(), strict=True))
+        return sketches
+
+    def _hopeful(self, rows: Genomes, cost: float) -> Genomes:
+        """Those that would be better if their sketches fell as far as any did before, or that have none."""
+        known = np.array([(self.known[key], one) for key, one in self.sketches.items() if key in self.known])
+        if len(known) < JUDGED or not len(rows):
+            return rows
+        known = known[np.isfinite(known).all(axis=1)]
+        fall = (known[:, 0] / known[:, 1]).min(initial=1.0)
+        hoped = np.array([self.sketches[key] for key in self.chips.keys(rows)]) * fall
+        return np.asarray(rows[(hoped < cost * (1 - LESS)) | np.isinf(hoped)])
 
     def _kinds(self, rows: Genomes, row: Row) -> NDArray[np.int64]:
         """[n] what each row changes: lengths of axes, what they carry, or a memory's sizes or ports."""

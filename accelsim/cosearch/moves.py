@@ -59,10 +59,25 @@ def chip_moves(chips: ChipSpace, row: Row, trades: bool = False) -> Genomes:
     over = chips.faults(rows) == "on-chip bytes"
     if trades:
         rows = _fitted(chips, rows[over], [move.columns for move, bad in zip(moves, over[1:]) if bad])
-        rows = np.concatenate([row[None], rows])
-    _, first = np.unique(np.array(chips.keys(rows), object), return_index=True)
-    rows = rows[np.sort(first)][1:]
-    return np.asarray(rows[chips.faults(rows) == ""])
+        return _distinct(chips, row, list(rows))
+    return _distinct(chips, row, list(rows[1:]))
+
+
+def compound_moves(chips: ChipSpace, row: Row) -> Genomes:
+    """[n, genes] as `chip_moves`: two dimensions change places, and lengths of the axes change as well.
+
+    What an axis carries decides how long it should be: either change alone may lose where both gain.
+    """
+    carrying = _distinct(chips, row, list(_rank_moves(chips, row)))
+    return _distinct(chips, row, [move.row for one in carrying for move in _array_moves(chips, one)])
+
+
+def _distinct(chips: ChipSpace, row: Row, rows: list[Row]) -> Genomes:
+    """[n, genes] those within the envelope, each chip once and not the one of `row`."""
+    both = np.array([row, *rows], np.int64)
+    _, first = np.unique(np.array(chips.keys(both), object), return_index=True)
+    both = both[np.sort(first)][1:]
+    return np.asarray(both[chips.faults(both) == ""])
 
 
 def _fitted(chips: ChipSpace, rows: Genomes, changed: list[slice]) -> Genomes:

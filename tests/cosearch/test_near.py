@@ -20,7 +20,7 @@ from accelsim.cosearch.export import design_files
 from accelsim.cosearch.finished import Name
 from accelsim.cosearch.gains import gains
 from accelsim.cosearch.genes import PartGene
-from accelsim.cosearch.moves import chip_moves, network_moves
+from accelsim.cosearch.moves import chip_moves, compound_moves, network_moves
 from accelsim.cosearch.near import spot
 from accelsim.cosearch.run import load_study, resume
 from accelsim.cosearch.study import Study
@@ -88,6 +88,22 @@ def test_dimensions_of_one_importance_change_places() -> None:
     row[space.array.ranks] = 3
     carried = {tuple(x) for x in space.array.decode(chip_moves(space, row)).carried.tolist()}
     assert len(carried) > 6
+
+
+def test_dimensions_and_lengths_change_together() -> None:
+    """Each such chip is two changes away and none alone, in the envelope; with `sizes_only` there is none."""
+    space = ChipSpace(load_hardware("eyeriss"))
+    row = space.anchor()
+    rows = compound_moves(space, row)
+    assert (space.faults(rows) == "").all()
+    assert len({*space.keys(rows), space.keys(row[None])[0]}) == len(rows) + 1
+    before, after = space.array.decode(row[None]), space.array.decode(rows)
+    assert (after.carried != before.carried).any(axis=1).all()
+    assert (after.sizes != before.sizes).any(axis=1).all()
+    assert (rows[:, space.sizes.start :] == row[space.sizes.start :]).all()
+    assert not {*space.keys(rows)} & {*space.keys(chip_moves(space, row))}
+    fixed = ChipSpace(load_hardware("eyeriss"), sizes_only=True)
+    assert not len(compound_moves(fixed, fixed.anchor()))
 
 
 def test_a_trade_takes_from_one_and_gives_to_another() -> None:

@@ -27,7 +27,7 @@ def few_chips(name: str) -> dict[str, Any]:
     data["search"] = {
         "max_pes": {"eyeriss": 168, "nvdla_64": 64}[name],
         "strides": {"pes": 8, "buffer_bytes": buffer[1], "array": 4, "bandwidth": 8},
-        "array": {"memory": array, "min_axes": 2, "max_axes": 2, "min_size": 2, "max_size": 64,
+        "array": {"memory": array, "min_axes": 2, "max_axes": 2, "min_size": 2, "max_size": 12,
                   "dims": ["K", "C", "P"]},
         "buffers": {buffer[0]: {"min": buffer[1], "max": buffer[2]}},
     }  # fmt: skip
