@@ -165,9 +165,10 @@ def _read(path: Path, space: Space, column: str | None) -> dict[tuple[int, bytes
         for row in reader:
             where = f"{path}: line {reader.line_num}"
             subnet = _subnet(row, columns, space, where)
-            at = spaces.setdefault(subnet.resolution, space.at(subnet.resolution))
+            if subnet.resolution not in spaces:
+                spaces[subnet.resolution] = space.at(subnet.resolution)
             try:
-                key = (subnet.resolution, at.encode(subnet)[1:].tobytes())
+                key = (subnet.resolution, spaces[subnet.resolution].encode(subnet)[1:].tobytes())
             except AccelsimError as fault:
                 raise AccelsimError(f"{where}: {fault}") from None
             out.setdefault(key, []).extend(_percent(row.get(x), x, where) for x in columns.accuracy)

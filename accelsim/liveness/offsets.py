@@ -7,6 +7,8 @@ from numpy.typing import NDArray
 
 from accelsim.liveness.tensors import Moment, Tensors
 
+Heights = NDArray[np.int64]
+
 
 def offsets(tensors: Tensors, moments: list[Moment]) -> tuple[dict[int, int], int]:
     """(first byte of each tensor, bytes in all).
@@ -15,27 +17,34 @@ def offsets(tensors: Tensors, moments: list[Moment]) -> tuple[dict[int, int], in
     gives the rest of the place free. A moment's extra has a place for as long as it lasts.
     """
     chains = _chains(tensors, moments)
-    shapes = {head: _heights(tensors, members, moments) for head, members in chains.items()}
+    shapes = _heights(tensors, chains, moments)
     shapes |= {-1 - t: _extra(t, moments) for t, moment in enumerate(moments) if moment.extra}
-    at: dict[int, int] = {}
-    for head in sorted(shapes, key=lambda h: (-int(shapes[h].max()), h)):
-        mine = shapes[head]
-        placed = [(at[h], shapes[h]) for h in at if (np.minimum(shapes[h], mine) > 0).any()]
-        starts = sorted({0, *(start + int(height) for start, other in placed for height in np.unique(other))})
-        at[head] = next(s for s in starts if all(_apart(s, mine, o, other) for o, other in placed))
-    total = max((at[h] + int(shapes[h].max()) for h in at), default=0)
+    heads = sorted(shapes, key=lambda h: (-int(shapes[h].max()), h))
+    heights = np.array([shapes[h] for h in heads])  # [heads, operators]
+    lives = heights > 0
+    starts = np.zeros(len(heads), np.int64)
+    for i, mine in enumerate(heights):
+        both = lives[:i] & lives[i]
+        beside = both.any(axis=1)
+        starts[i] = _first_fit(mine, starts[:i][beside, None], heights[:i][beside], both[beside])
+    at = dict(zip(heads, starts.tolist(), strict=True))
+    total = int((starts + heights.max(axis=1)).max(initial=0))
     return {t: at[head] for head, members in chains.items() for t in members}, total
 
 
-def _extra(t: int, moments: list[Moment]) -> NDArray[np.int64]:
+def _first_fit(mine: Heights, starts: Heights, others: Heights, both: NDArray[np.bool_]) -> int:
+    """The lowest byte from which one is apart from all others whenever `both` live."""
+    ends = starts + others
+    for start in np.unique(np.append(ends, 0)):
+        if ((start + mine <= starts) | (ends <= start) | ~both).all():
+            return int(start)
+    raise AssertionError("above all others there is room")
+
+
+def _extra(t: int, moments: list[Moment]) -> Heights:
     out = np.zeros(len(moments), np.int64)
     out[t] = moments[t].extra
     return out
-
-
-def _apart(start: int, mine: NDArray[np.int64], other_start: int, other: NDArray[np.int64]) -> bool:
-    both = (mine > 0) & (other > 0)
-    return bool(((start + mine <= other_start) | (other_start + other <= start))[both].all())
 
 
 def _chains(tensors: Tensors, moments: list[Moment]) -> dict[int, list[int]]:
@@ -53,10 +62,15 @@ def _chains(tensors: Tensors, moments: list[Moment]) -> dict[int, list[int]]:
     return out
 
 
-def _heights(tensors: Tensors, members: list[int], moments: list[Moment]) -> NDArray[np.int64]:
-    """[operators] bytes that the members take from their common first byte while each operator runs."""
-    out = np.zeros(len(moments), np.int64)
+def _heights(
+    tensors: Tensors, chains: dict[int, list[int]], moments: list[Moment]
+) -> dict[int, Heights]:  # fmt: skip
+    """[operators] bytes that each chain takes from its first byte while each operator runs."""
+    heads = {tensor: head for head, members in chains.items() for tensor in members}
+    out = {head: np.zeros(len(moments), np.int64) for head in chains}
     for t, moment in enumerate(moments):
-        sizes = [tensors.size[m] for m in members if m in moment.tensors]
-        out[t] = max(sizes, default=0)
+        for tensor in moment.tensors:
+            if tensor in heads:
+                height = out[heads[tensor]]
+                height[t] = max(height[t], tensors.size[tensor])
     return out

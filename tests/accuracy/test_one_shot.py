@@ -445,7 +445,7 @@ def test_a_study_goes_on_and_only_with_the_same_weights(
     whole = accelsim.search(**SEARCH | {"evaluations": 8, "study": tmp_path / "whole.study"})
     accelsim.search(**SEARCH | {"study": tmp_path / "half.study"})
     monkeypatch.setenv("ACCELSIM_CACHE_DIR", str(tmp_path / "another"))
-    rest = resume(tmp_path / "half.study", evaluations=8)
+    rest = resume(tmp_path / "half.study", evaluations=8, finish=0)
     assert same(whole, rest)
     other = manifest() | {"sha256": manifest()["sha256"] | {"weights": "0" * 64}}
     monkeypatch.setattr(one_shot, "manifest", lambda: other)

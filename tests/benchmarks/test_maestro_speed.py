@@ -49,7 +49,7 @@ def prepared(levels: str, size: int, shuffled: bool = False):
 @pytest.mark.parametrize("levels", LEVELS)
 def test_network_layers(benchmark, levels, shuffled, compat):
     """Four machines a layer and dataflow, side by side or in any order, as a search over dataflows asks."""
-    _, tables = prepared(levels, SIZE, shuffled)
+    _, tables = prepared(levels, SIZE if benchmark.enabled else 500, shuffled)
     price(*tables, compat=compat)  # compiles, or loads
     benchmark(price, *tables, compat=compat)
     if benchmark.stats:

@@ -25,7 +25,7 @@ from accelsim.cosearch import study
 from tests.cosearch.small import DEVICE, MACRO, TINY, same
 
 SEARCH = TINY | {"hardware": "nvdla_64", "population": 4, "objectives": "edp,area"}
-EVALUATIONS = 64
+EVALUATIONS = 40
 STATEMENTS = (1, 3, 5, 8, 11, 13, 14, 17, 19, 24)
 """Numbers of the SQL statements at which a process is killed: while it makes the file, and on the way."""
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
+
+import pytest
 
 import accelsim
 from accelsim.cosearch.result import SearchResult
@@ -57,6 +61,15 @@ DEVICE: dict[str, Any] = {
     "population": 8,
 }
 """A microcontroller of 32 MiB Flash and 2 MiB SRAM, and one space of networks."""
+
+
+@contextmanager
+def short_local_search() -> Iterator[None]:
+    """Few chips and networks around finished designs, for tests of what does not depend on where it ends."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("accelsim.cosearch.near.PRICED", 8)
+        patch.setattr("accelsim.cosearch.near.NETWORKS", 60)
+        yield
 
 
 def same(one: SearchResult, two: SearchResult) -> bool:

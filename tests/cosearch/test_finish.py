@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import sqlite3
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from typing import Any
@@ -26,7 +27,7 @@ from accelsim.explorer.study import study_page
 from accelsim.hardware.freedom import Freedom, freedoms, with_freedoms
 from accelsim.mapping.optimal import OptimalMapper
 from accelsim.report.search import search_report
-from tests.cosearch.small import SUBNETS, TINY, same, tiny
+from tests.cosearch.small import MACRO, SUBNETS, TINY, same, short_local_search, tiny
 
 FINISH = 2000
 INVENTED = accelsim.load_hardware("nvdla_64").to_dict()
@@ -38,6 +39,12 @@ SEARCHED = [name for name in accelsim.hardware_names() if accelsim.load_hardware
 
 def edp(chip: accelsim.Accelerator, network: Any, mapper: Any) -> float:
     return accelsim.map_network(chip, network, mapper).cost.edp_js
+
+
+@pytest.fixture(scope="module", autouse=True)
+def short() -> Iterator[None]:
+    with short_local_search():
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -227,7 +234,13 @@ def test_never_worse_on_an_invented_chip() -> None:
 
 
 def test_every_network_of_a_front_is_set_against_the_base(tmp_path) -> None:
-    options = SUBNETS | {"finish": 100, "optimiser": "random", "population": 4}
+    options = MACRO | {
+        "hardware": "nvdla_64",
+        "fix": "",
+        "finish": 100,
+        "optimiser": "random",
+        "population": 4,
+    }
     found = accelsim.search(**options, evaluations=4, study=tmp_path / "a.study")
     base = found.setup.base
     for item in found.front[:2]:

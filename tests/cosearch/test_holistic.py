@@ -102,8 +102,8 @@ def test_limits_of_the_device_hold(found) -> None:
 def test_resumed_and_read_back(found, tmp_path) -> None:
     path = tmp_path / "a.study"
     search(**SEARCH, evaluations=18, study=path)
-    assert same(resume(path, 45), search(**SEARCH, evaluations=45))
-    again = resume(path, 108)
+    assert same(resume(path, 45, finish=0), search(**SEARCH, evaluations=45))
+    again = resume(path, 108, finish=0)
     assert same(again, found)
     assert load_study(path).notes == found.notes
 

@@ -177,7 +177,7 @@ def test_without_the_metric_a_study_shows_but_does_not_go_on(study, monkeypatch,
     known = [*shown.column("speed")[shown.feasible], *(found.metrics["speed"] for found in shown.front)]
     assert max(known) == shown.best.metrics["speed"]
     with pytest.raises(AccelsimError) as fault:
-        resume(study, 48, trust=True)
+        resume(study, 48, finish=0, trust=True)
     assert str(fault.value).startswith(f"study {study}: it needs the metric speed, version 1: ")
     assert study.read_bytes() == before
     code, out, _ = run(capsys, "study", "show", str(study))
@@ -189,7 +189,7 @@ def test_another_version_does_not_go_on(study, monkeypatch) -> None:
     monkeypatch.setattr(own_metric.Speed, "version", "2")
     assert len(load_study(study)) >= 16
     with pytest.raises(AccelsimError, match=r"its metric speed has changed: it was version 1 .*version 2"):
-        resume(study, 48, trust=True)
+        resume(study, 48, finish=0, trust=True)
 
 
 def test_on_the_command_line(tmp_path, capsys) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+from collections.abc import Iterator
 from dataclasses import replace
 from math import prod
 
@@ -25,7 +27,7 @@ from accelsim.cosearch.study import Study
 from accelsim.cosearch.sums import proposed
 from accelsim.hardware import load_hardware
 from accelsim.pricing.run import Run
-from tests.cosearch.small import MACRO, SUBNETS, TINY, same, tiny
+from tests.cosearch.small import MACRO, SUBNETS, TINY, same, short_local_search, tiny
 
 FINISH = 300
 SEARCHED = [name for name in accelsim.hardware_names() if load_hardware(name).search is not None]
@@ -229,8 +231,14 @@ def test_the_gain_of_sizes_is_told_of_sizes() -> None:
     assert "s" in best.marks
 
 
+@pytest.fixture
+def short() -> Iterator[None]:
+    with short_local_search():
+        yield
+
+
 @pytest.mark.parametrize("limit", ["area", "power"])
-def test_limits_of_the_envelope_hold(limit) -> None:
+def test_limits_of_the_envelope_hold(short, limit) -> None:
     data = load_hardware("eyeriss").to_dict()
     free = accelsim.search(data, networks=tiny(), budget=20, population=4, evaluations=8, finish=FINISH).best
     key = {"area": "max_area_mm2", "power": "max_power_mw"}[limit]
@@ -240,7 +248,7 @@ def test_limits_of_the_envelope_hold(limit) -> None:
         assert item.metrics[limit] <= data["search"][key]
 
 
-def test_after_a_break_it_ends_the_same(tmp_path) -> None:
+def test_after_a_break_it_ends_the_same(short, tmp_path) -> None:
     """Within the networks of a chip, and within the chips of a network."""
     options = MACRO | {"hardware": "nvdla_64", "fix": "", "optimiser": "random", "finish": FINISH}
     found = accelsim.search(**options, evaluations=8)
@@ -263,10 +271,17 @@ def test_what_is_done_is_not_done_again(found, monkeypatch) -> None:
     assert resume(found.path, finish=FINISH).front == found.front
 
 
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory):
+    with short_local_search():
+        path = tmp_path_factory.mktemp("sound") / "a.study"
+        return accelsim.search(**TINY | {"finish": FINISH}, evaluations=8, study=path)
+
+
 @pytest.mark.parametrize("forged", ["long", "large", "sizes", "own sizes"])
-def test_forged_genes_are_refused(tmp_path, forged) -> None:
-    path = tmp_path / "a.study"
-    made = accelsim.search(**TINY | {"finish": FINISH}, evaluations=8, study=path)
+def test_forged_genes_are_refused(sound, tmp_path, forged) -> None:
+    path, made = tmp_path / "a.study", sound
+    shutil.copyfile(made.path, path)
     one = next(made.finished[name] for name in made.finished if name == Name(name.candidate))
     row = tuple(made.genome(one.candidate)[1].tolist())
     wrong = {

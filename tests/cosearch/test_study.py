@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -19,16 +20,17 @@ import pytest
 
 import accelsim
 from accelsim import AccelsimError
+from accelsim.cosearch import run as searching
 from accelsim.cosearch.configure import configure
 from accelsim.cosearch.generation import digest_of
-from accelsim.cosearch.run import resume
 from accelsim.cosearch.study import Study
 from accelsim.cosearch.study_file import FORMAT, reseal
 from tests.command import run
 from tests.cosearch.small import TINY, same
 
 EVALUATIONS = 24
-COMMAND = ("search", "eyeriss", "--network", "lenet5", "--budget", "20", "--population", "8")
+resume = partial(searching.resume, finish=0)
+COMMAND = ("search", "eyeriss", "--network", "lenet5", "--budget", "20", "--population", "8", "--finish", "0")
 
 
 @pytest.fixture(scope="module")

@@ -117,9 +117,11 @@ def test_metrics_are_computed_only_to_go_on(tmp_path, elsewhere, capsys) -> None
     assert load_study(path).best.metrics["mine"] == load_study(path).best.metrics["latency"]
     assert run(capsys, "study", "show", str(path))[0] == 0
     with pytest.raises(AccelsimError, match="metric strange:Mine"):
-        resume(path, 16)
+        resume(path, 16, finish=0)
     assert not ran.exists()
-    code, out, _ = run(capsys, "study", "resume", str(path), "--evaluations", "16", "--trust")
+    code, out, _ = run(
+        capsys, "study", "resume", str(path), "--evaluations", "16", "--finish", "0", "--trust"
+    )
     assert code == 0
     assert "16 candidates" in out
     assert ran.exists()

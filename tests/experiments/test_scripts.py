@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 import accelsim
+from tests.cosearch.small import short_local_search
 
 EXPERIMENTS = Path(__file__).parents[2] / "experiments"
 
@@ -78,7 +79,8 @@ def test_options_of_scripts_that_search_and_of_those_that_do_not(
 
 @pytest.mark.parametrize("name", FILES)
 def test_leaves_its_files(name, tmp_path, monkeypatch, capsys) -> None:
-    quick(name, tmp_path, monkeypatch)
+    with short_local_search():
+        quick(name, tmp_path, monkeypatch)
     assert capsys.readouterr().out.strip()
     for file in FILES[name]:
         path = tmp_path / file

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from itertools import product
 from typing import Any
 
 import pytest
@@ -12,6 +11,7 @@ import typer.main
 import accelsim
 from accelsim.cli.app import app
 from accelsim.cosearch.metrics import METRICS, load_metric
+from accelsim.workloads.spaces import load_space
 from tests.command import run
 from tests.cosearch.small import tiny
 from tests.mapping.invented import INVENTED
@@ -134,7 +134,8 @@ def answer(capsys, tmp_path, monkeypatch, cache_file):
     for name, data in files.items():
         (tmp_path / f"{name}.json").write_text(json.dumps(data))
 
-    codes = list(map("".join, product("012", repeat=8)))
+    macro = load_space("nasbench_macro")
+    codes = [str(macro.decode(row).encoding) for row in macro.enumerate()]
     for name, weight in (("one", 1), ("other", 2)):
         rows = [f"{code},{60 + weight * code.count('2')}" for code in codes]
         (tmp_path / f"{name}.csv").write_text("\n".join(["arch,top1", *rows]))

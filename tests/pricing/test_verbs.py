@@ -117,7 +117,7 @@ def test_the_model_counts(verb) -> None:
         assert by_sweep(hw, net) != by_sweep(hw, net, model="maestro")
         return
     one, other = (
-        accelsim.search(hw, networks=net, fix="hardware", evaluations=2, population=2, model=model)
+        accelsim.search(hw, networks=net, fix="hardware", evaluations=2, population=2, finish=0, model=model)
         for model in ("accelsim", "maestro")
     )
     assert one.best.metrics["latency"] != other.best.metrics["latency"]

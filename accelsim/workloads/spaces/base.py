@@ -68,6 +68,7 @@ class Space(ABC):
         self._always = np.isin(np.arange(len(self.genes)), self._switch)
         self._counts = np.full((int(self._starts[-1]), 2), -1, np.int64)
         self._built: dict[tuple[int, int], Network] = {}
+        self._elsewhere: dict[int, Space] = {}
 
     # -- what a subclass says ------------------------------------------------------------------------
 
@@ -145,7 +146,10 @@ class Space(ABC):
         if text in ("smallest", "largest"):
             return self.decode(self.smallest() if text == "smallest" else self.largest())
         subnet = self._parse(text)
-        (self if subnet.resolution in self.resolutions else self.at(subnet.resolution)).encode(subnet)
+        r = subnet.resolution
+        if r not in self.resolutions and r not in self._elsewhere:
+            self._elsewhere[r] = self.at(r)
+        self._elsewhere.get(r, self).encode(subnet)
         return subnet
 
     def smallest(self) -> Genomes:
