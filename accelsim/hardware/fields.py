@@ -17,6 +17,8 @@ DIMENSIONS: tuple[Dim, ...] = ("N", "G", "K", "C", "P", "Q", "R", "S")
 
 Tensor = Literal["W", "I", "O"]
 TENSORS: tuple[Tensor, ...] = ("W", "I", "O")
+RESERVED = ("MAC", "notes", "source", "sources")
+"""Names that memories and axes cannot have: tables and files have other things there."""
 
 MAX_WHOLE = 2**53 - 1
 """Largest count: beyond it 64-bit floats skip whole numbers."""
