@@ -81,7 +81,8 @@ if TYPE_CHECKING:
     from accelsim.hardware import Accelerator, hardware_names, load_hardware
     from accelsim.liveness import MemoryPlan, memory_plan
     from accelsim.mapping.cost import LayerCost
-    from accelsim.mapping.mapper import MappingResult, map_layer, mapper_names
+    from accelsim.mapping.found import MappingResult
+    from accelsim.mapping.mapper import map_layer, mapper_names
     from accelsim.mapping.mapping import Mapping, MappingError
     from accelsim.mapping.mapspace import MapSpace
     from accelsim.network_cost import NetworkCost, NetworkMapping

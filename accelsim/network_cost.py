@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from accelsim.fusion import FusionCertificate, StackCost, write_stacks
 from accelsim.mapping.cost import LayerCost
-from accelsim.mapping.mapper import MappingResult
+from accelsim.mapping.found import MappingResult
 from accelsim.pricing.network import at_work, overhead_cycles, overhead_pj
 from accelsim.shown import Shown
 from accelsim.workloads.network import Network

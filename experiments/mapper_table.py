@@ -21,8 +21,9 @@ from typing import Any
 import numpy as np
 
 import accelsim
-from accelsim.mapping.mapper import Task, load_mapper
+from accelsim.mapping.mapper import load_mapper
 from accelsim.mapping.optimal import PATIENCE, optimal
+from accelsim.mapping.task import Task
 from accelsim.workloads.layer import Layer
 
 NETWORKS = ("resnet50", "mobilenet_v2")

@@ -15,7 +15,8 @@ import numpy as np
 from common import options, write
 
 import accelsim
-from accelsim.mapping.mapper import Task, load_mapper
+from accelsim.mapping.mapper import load_mapper
+from accelsim.mapping.task import Task
 
 CASES = (("eyeriss", "mobilenet_v2"), ("nvdla_256", "mobilenet_v2"),
          ("nvdla_1024", "resnet50"), ("shidiannao", "squeezenet1_0"))  # fmt: skip

@@ -18,7 +18,7 @@ from cost_models.mappers.records import PairResult, Pairs
 
 if TYPE_CHECKING:
     from accelsim.hardware import Accelerator
-    from accelsim.mapping.mapper import Task
+    from accelsim.mapping.task import Task
 
 Row = tuple["Accelerator", Layer, str, NDArray[np.float64] | None]
 """Chip, layer, resident tensors, reserved bits."""

@@ -9,7 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from accelsim.mapping.encoding import allowed_on, encode, score
-from accelsim.mapping.mapper import Mapper, Status, Task
+from accelsim.mapping.found import Status
+from accelsim.mapping.mapper import Mapper
+from accelsim.mapping.task import Task
 from accelsim.pack import Batch
 from cost_models.loopnest import layout as L
 

@@ -14,7 +14,7 @@ from cost_models.mappers.records import Allowed
 
 if TYPE_CHECKING:
     from accelsim.hardware import Accelerator
-    from accelsim.mapping.mapper import Task
+    from accelsim.mapping.task import Task
 
 
 OBJECTIVES = ("edp", "latency", "energy")

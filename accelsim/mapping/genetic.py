@@ -10,9 +10,11 @@ from numpy.typing import NDArray
 
 from accelsim.mapping.cost import price_mapping
 from accelsim.mapping.encoding import OBJECTIVES, allowed_on
-from accelsim.mapping.mapper import Mapper, MappingResult, Status, Task
+from accelsim.mapping.found import MappingResult, Status
+from accelsim.mapping.mapper import Mapper
 from accelsim.mapping.mapping import Mapping
 from accelsim.mapping.pairs import START
+from accelsim.mapping.task import Task
 from accelsim.pack import Batch
 from cost_models.mappers.records import Pool, Workspace
 

@@ -4,140 +4,31 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
-from functools import cached_property
+from dataclasses import replace
 from threading import Event
-from typing import TYPE_CHECKING, Any, Literal, cast, get_args
+from typing import TYPE_CHECKING, Any, cast, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from accelsim.arguments import wrong
 from accelsim.errors import AccelsimError, not_one_of
-from accelsim.hardware.holding import ways_for
-from accelsim.mapping.cost import LayerCost, explain, price_mapping
+from accelsim.mapping.cost import explain, price_mapping
+from accelsim.mapping.found import MappingResult, Status
 from accelsim.mapping.mapping import Mapping
 from accelsim.mapping.optimal_space import Tiles
 from accelsim.mapping.pairs import START
+from accelsim.mapping.task import DEFAULT_BUDGET, Task, never
 from accelsim.mapping.template import Objective, template
 from accelsim.names import Registry
-from accelsim.pack import Batch, Machine, count, less_room, pack_layer, pack_machine, price
-from accelsim.shown import Shown
+from accelsim.pack import Batch, count, pack_layer, pack_machine
 from accelsim.workloads.layer import Layer
 from cost_models.loopnest import layout as L
 
 if TYPE_CHECKING:
     from accelsim.hardware import Accelerator
 
-DEFAULT_BUDGET = 2000
 Cancel = Callable[[], bool] | Event
-Status = Literal["done", "budget", "cancelled", "optimal"]
-
-
-def never() -> bool:
-    """Not cancelled."""
-    return False
-
-
-@dataclass(frozen=True)
-class Task:
-    """One layer to map.
-
-    objective      what falls: edp, latency or energy
-    budget         evaluations in all, those of the template mapping first, which always completes; None:
-                   2000, and as many as it takes for the exact mapper, which counts from the template on
-    seed           of all random choices
-    resident       tensors that lie on chip and need no traffic with the outermost memory
-    reserved_bits  float64[M, 4], taken off each memory's parts for W, I, O and off its whole
-    cancelled      asked now and then; once it answers True, the mapper returns its best so far
-    seconds        after which the exact mapper returns its best so far, which then depends on the machine's
-                   speed; None: never
-    tiles          of the exact mapper's space, see `MapSpace`
-    start          the template mapping, or "none": the smallest tiles, which tell a search nothing
-    spent          evaluations of the budget that finding the start took
-    """
-
-    hardware: Accelerator
-    layer: Layer
-    objective: Objective = "edp"
-    budget: int | None = None
-    seed: int = 0
-    resident: str = ""
-    reserved_bits: NDArray[np.float64] | None = field(default=None, compare=False)
-    cancelled: Callable[[], bool] = never
-    seconds: float | None = None
-    tiles: Tiles = "all"
-    start: Literal["template", "none"] = "template"
-    spent: int = 0
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "hardware", self.hardware.for_layer(self.layer))
-
-    @cached_property
-    def ways(self) -> tuple[Task, ...]:
-        """The task on each way to hold that differs for its layer; only itself where there is no choice."""
-        if not self.hardware.leaves_choice:
-            return (self,)
-        machines = ways_for(self.hardware, self.layer, self.resident)
-        return tuple(replace(self, hardware=machine) for machine in machines)
-
-    @property
-    def evaluations(self) -> int:
-        """What is left of the budget for mappers that search until it is spent."""
-        return max(0, (DEFAULT_BUDGET if self.budget is None else self.budget) - self.spent)
-
-    @cached_property
-    def problem(self) -> NDArray[np.int64]:
-        """Kernel array of the layer."""
-        return pack_layer(self.layer, self.resident)
-
-    @cached_property
-    def machine(self) -> Machine:
-        """Kernel arrays of the accelerator, without the reserved bits."""
-        return less_room(pack_machine(self.hardware), self.reserved_bits)
-
-    def score(self, batch: Batch) -> NDArray[np.float64]:
-        """Objective float64[B] of B mappings, in pJ x cycles, cycles or pJ; infinity where illegal."""
-        _, latency, energy = price(self.problem, self.machine, batch)
-        return {"edp": latency * energy, "latency": latency, "energy": energy}[self.objective]
-
-
-@dataclass(frozen=True, repr=False)
-class MappingResult(Shown):
-    """What a mapper found.
-
-    evaluations        mappings priced by the mapper itself, at most what the start left of the budget
-    start_evaluations  mappings priced to find the template mapping that it started from
-    status             done, budget (it would have gone on), cancelled, or optimal (proven)
-    certificate        the proof, from mappers that give one
-    """
-
-    mapping: Mapping
-    cost: LayerCost
-    evaluations: int
-    start_evaluations: int
-    status: Status
-    mapper: str
-    objective: Objective
-    seed: int
-    certificate: Any = None
-
-    def brief(self) -> str:
-        """The costs, and how the mapping was found."""
-        how = f"{self.mapper} for {self.objective}: {self.status} after {self.evaluations:,} evaluations"
-        return f"{self.cost.brief()}; {how}"
-
-    def to_rows(self) -> list[dict[str, Any]]:
-        """One row."""
-        return [self.cost.to_row() | {"evaluations": self.evaluations, "status": self.status}]
-
-    @property
-    def value(self) -> float:
-        """The objective: joule-seconds, seconds or joules."""
-        cost = self.cost
-        return {"edp": cost.edp_js, "latency": cost.latency_s, "energy": cost.energy_pj * 1e-12}[
-            self.objective
-        ]
 
 
 class Mapper(ABC):

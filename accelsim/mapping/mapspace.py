@@ -156,7 +156,7 @@ class MapSpace:
         """
         self._alone("decode")
         from accelsim.mapping.encoding import score
-        from accelsim.mapping.mapper import Task
+        from accelsim.mapping.task import Task
         from cost_models.mappers.genes import width
 
         task = Task(self.hardware, self.layer)

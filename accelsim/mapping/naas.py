@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 
 from accelsim.mapping.encoding import OBJECTIVES, allowed_on, score
-from accelsim.mapping.mapper import Mapper, Status, Task
+from accelsim.mapping.found import Status
+from accelsim.mapping.mapper import Mapper
+from accelsim.mapping.task import Task
 from accelsim.pack import Batch
 from cost_models.mappers.records import Vectors
 

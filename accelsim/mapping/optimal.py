@@ -18,12 +18,14 @@ from accelsim.errors import AccelsimError, not_one_of
 from accelsim.hardware.holding import ways_for
 from accelsim.mapping.certificate import Front, OptimalResult
 from accelsim.mapping.cost import price_mapping
+from accelsim.mapping.found import MappingResult, Status
 from accelsim.mapping.genetic import GeneticMapper
-from accelsim.mapping.mapper import DEFAULT_BUDGET, Mapper, MappingResult, Status, Task, never
+from accelsim.mapping.mapper import Mapper
 from accelsim.mapping.mapspace import MapSpace
 from accelsim.mapping.optimal_search import Search
 from accelsim.mapping.optimal_space import Tiles
 from accelsim.mapping.optimal_ways import Ways
+from accelsim.mapping.task import DEFAULT_BUDGET, Task, never
 from accelsim.mapping.template import Objective, template
 from accelsim.pack import Batch, Machine, pack_machine
 from accelsim.workloads.layer import Layer

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from accelsim.errors import AccelsimError
 from accelsim.mapping.certificate import Certificate, Front, FrontPoint, OptimalResult
-from accelsim.mapping.mapper import Status
+from accelsim.mapping.found import Status
 from accelsim.mapping.mapping import Mapping
 from accelsim.mapping.mapspace import MapSpace
 from accelsim.mapping.optimal_space import SHAPES, Tiles, axis_sets, canonical_orders, tile_values

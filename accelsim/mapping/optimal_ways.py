@@ -13,7 +13,7 @@ from accelsim.mapping.mapspace import MapSpace
 
 if TYPE_CHECKING:
     from accelsim.mapping.certificate import Front, FrontPoint, OptimalResult
-    from accelsim.mapping.mapper import Status
+    from accelsim.mapping.found import Status
     from accelsim.mapping.optimal_search import Search
     from accelsim.pack import Batch
 

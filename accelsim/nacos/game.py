@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from accelsim.errors import AccelsimError
-from accelsim.mapping.mapper import Task, load_mapper
+from accelsim.mapping.mapper import load_mapper
+from accelsim.mapping.task import Task
 from accelsim.nacos.schedules import NetCosts
 from accelsim.nacos.tasks import COSTS, BenchTask, in_units, values
 

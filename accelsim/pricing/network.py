@@ -22,7 +22,8 @@ from numpy.typing import NDArray
 from accelsim.engines.base import Engine
 from accelsim.engines.threads import ThreadEngine
 from accelsim.mapping.cost import LayerCost
-from accelsim.mapping.mapper import MappingResult, nothing_fits
+from accelsim.mapping.found import MappingResult
+from accelsim.mapping.mapper import nothing_fits
 from accelsim.pricing.ask import Ask
 from accelsim.pricing.models.base import CostModel, never
 from accelsim.pricing.place import Place

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from accelsim.mapping.mapper import Mapper, Task, check_options, load_mapper
+from accelsim.mapping.mapper import Mapper, check_options, load_mapper
 from accelsim.mapping.optimal_space import Tiles
+from accelsim.mapping.task import Task
 from accelsim.mapping.template import Objective
 
 DEFAULT_MAPPER = "genetic"

@@ -7,7 +7,7 @@ from math import isinf
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from accelsim.mapping.mapper import MappingResult
+from accelsim.mapping.found import MappingResult
 from accelsim.network_cost import NetworkMapping
 from accelsim.report.grid import Grid, number, text
 from accelsim.report.tables import layer_report

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from accelsim.mapping.mapper import Task, TemplateMapper
+from accelsim.mapping.mapper import TemplateMapper
+from accelsim.mapping.task import Task
 from accelsim.validation import silicon
 from accelsim.validation.breakdowns import Layout, diannao, eyeriss
 from accelsim.validation.result import Case, Report, within

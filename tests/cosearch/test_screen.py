@@ -15,8 +15,8 @@ from accelsim.cosearch.screen import BOUNDED, MAPPED, SKETCHED, Known, _promote,
 from accelsim.cosearch.setup import Setup
 from accelsim.cosearch.strategies import load_strategy
 from accelsim.errors import AccelsimError
-from accelsim.mapping.mapper import Task
 from accelsim.mapping.sketch import SketchMapper
+from accelsim.mapping.task import Task
 from tests.cosearch.small import TINY, same
 
 CHIPS = ("eyeriss", "nvdla_64", "edgetpu")

@@ -12,8 +12,9 @@ from accelsim.fusion.price import price_stack
 from accelsim.fusion.room import StackError
 from accelsim.fusion.schedule import Stack
 from accelsim.fusion.search import fuse
-from accelsim.mapping.mapper import Task, TemplateMapper
+from accelsim.mapping.mapper import TemplateMapper
 from accelsim.mapping.mapping import MappingError
+from accelsim.mapping.task import Task
 from accelsim.stacks import KEPT
 
 

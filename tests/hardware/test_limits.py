@@ -10,7 +10,8 @@ import pytest
 import accelsim
 from accelsim.errors import AccelsimError
 from accelsim.mapping.encoding import encode, score
-from accelsim.mapping.mapper import Task, mapper_names
+from accelsim.mapping.mapper import mapper_names
+from accelsim.mapping.task import Task
 from accelsim.pack import price
 from accelsim.report.array import lane_shares
 from cost_models.loopnest.layout import MAX_AXES, MAX_MEMORIES

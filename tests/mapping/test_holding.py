@@ -14,8 +14,9 @@ import pytest
 import accelsim
 from accelsim import AccelsimError, Layer, Mapping, MappingError, MapSpace
 from accelsim.hardware.holding import ways_for
-from accelsim.mapping.mapper import Task, load_mapper, mapper_names
+from accelsim.mapping.mapper import load_mapper, mapper_names
 from accelsim.mapping.optimal import OptimalMapper, optimal, optimal_front
+from accelsim.mapping.task import Task
 from accelsim.pack import TENSORS, Machine, pack_layer, pack_machine, price
 from tests.mapping.invented import OPEN
 from tests.mapping.test_optimal import OBJECTIVES, everything, machine

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 import accelsim
 from accelsim.mapping.cost import price_mapping
 from accelsim.mapping.encoding import encode, score
-from accelsim.mapping.mapper import Task, load_mapper, mapper_names
+from accelsim.mapping.mapper import load_mapper, mapper_names
+from accelsim.mapping.task import Task
 from accelsim.mapping.template import template
 from accelsim.pack import price
 from tests.mapping.invented import invented

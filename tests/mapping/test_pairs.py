@@ -7,9 +7,10 @@ import pytest
 
 import accelsim
 from accelsim.mapping.encoding import allowed_on
-from accelsim.mapping.mapper import Task, load_mapper
+from accelsim.mapping.mapper import load_mapper
 from accelsim.mapping.mapping import Mapping
 from accelsim.mapping.pairs import START, Machines, PairResult, map_pairs
+from accelsim.mapping.task import Task
 from accelsim.mapping.template import template
 from accelsim.pack import Batch, less_room, pack_layer, pack_machine, price
 from cost_models.loopnest import layout as L

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from accelsim.errors import AccelsimError
-from accelsim.mapping.mapper import MappingResult
-from accelsim.mapping.mapper import never as never
+from accelsim.mapping.found import MappingResult
+from accelsim.mapping.task import never as never
 from accelsim.names import Registry
 from accelsim.pricing.ask import Answers, Ask, Pieces
 from accelsim.pricing.way import Way

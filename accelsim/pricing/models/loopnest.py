@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from accelsim.mapping.cost import price_mapping
-from accelsim.mapping.mapper import MappingResult, Task
+from accelsim.mapping.found import MappingResult
 from accelsim.mapping.mapping import Mapping, MappingError
+from accelsim.mapping.task import Task
 from accelsim.pricing.ask import Answers, Ask, Pieces
 from accelsim.pricing.bounds import lower_bounds
 from accelsim.pricing.models import vectors

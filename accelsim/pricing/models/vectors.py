@@ -9,7 +9,8 @@ import numpy as np
 from accelsim.hardware.holding import ways_for
 from accelsim.mapping.batch import pack
 from accelsim.mapping.cost import price_mapping
-from accelsim.mapping.mapper import MappingResult, best_rows
+from accelsim.mapping.found import MappingResult
+from accelsim.mapping.mapper import best_rows
 from accelsim.mapping.mapping import Mapping
 from accelsim.mapping.template import Objective
 from accelsim.pack import Batch
