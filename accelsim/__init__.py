@@ -18,7 +18,7 @@ _HOME = {
     "MapSpace": "accelsim.mapping.mapspace",
     "Mapping": "accelsim.mapping.mapping",
     "MappingError": "accelsim.mapping.mapping",
-    "MappingResult": "accelsim.mapping.mapper",
+    "MappingResult": "accelsim.mapping.found",
     "MemoryPlan": "accelsim.liveness",
     "Network": "accelsim.workloads.network",
     "NetworkBuilder": "accelsim.workloads.builder",

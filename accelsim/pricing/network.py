@@ -26,9 +26,9 @@ from accelsim.mapping.found import MappingResult
 from accelsim.mapping.mapper import nothing_fits
 from accelsim.pricing.ask import Ask
 from accelsim.pricing.models.base import CostModel, never
-from accelsim.pricing.place import Place
 from accelsim.pricing.residency import ResidencyPlan
 from accelsim.pricing.run import Run, RunCosts, Tally
+from accelsim.pricing.run_asks import RunAsks
 from accelsim.workloads.layer import Layer
 from accelsim.workloads.network import Network
 
@@ -86,7 +86,7 @@ class NetworkPricer:
     def price(self, runs: Sequence[Run]) -> RunCosts:
         """Figures of runs on chips with the same number of memories."""
         _bound(self._known)
-        places = [Place(run, self._numbers(run.network)) for run in runs]
+        places = [RunAsks(run, self._numbers(run.network)) for run in runs]
         self.tally.layers += sum(len(run.network.layers) for run in runs)
         pending = places
         while pending:
@@ -131,7 +131,7 @@ class NetworkPricer:
         Of layers one by one: what is in stacks counts nothing, and stacks that are looked for can beat it.
         """
         out = np.zeros((len(runs), 2))
-        places = [Place(run, self._numbers(run.network)) for run in runs]
+        places = [RunAsks(run, self._numbers(run.network)) for run in runs]
         known = self.least({key: ask for place in places for key, ask in place.asks().items()})
         for row, place in zip(out, places, strict=True):
             row += np.sum([known[key] for key in place.keys], axis=0)
@@ -203,7 +203,7 @@ class NetworkPricer:
 
     def alone(self, run: Run) -> NDArray[np.float64]:
         """Cycles and pJ float64[layers, 2] of the layers one by one, nothing resident around them."""
-        place = Place(
+        place = RunAsks(
             replace(run, residency=ResidencyPlan(run.chip, run.network, set(), set())),
             self._numbers(run.network),
         )
@@ -217,7 +217,7 @@ class NetworkPricer:
 
         Raises AccelsimError where a layer fits nowhere, or the model has no mappings.
         """
-        place = Place(run, self._numbers(run.network))
+        place = RunAsks(run, self._numbers(run.network))
         found: dict[Hashable, MappingResult | None] = {}
         while True:
             asks = place.asks()

@@ -1,4 +1,4 @@
-"""`Place`: a run as it is priced, the asks that it makes, and what gives way where tiles need room."""
+"""`RunAsks`: a run as it is priced, the asks that it makes, and what gives way where tiles need room."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from accelsim.pricing.residency import plan
 from accelsim.pricing.run import Run
 
 
-class Place:
+class RunAsks:
     """One run as it is priced; what stays on chip gives way where tiles need the room."""
 
     def __init__(self, run: Run, numbers: list[int]) -> None:
