@@ -20,8 +20,9 @@ from accelsim.pricing.ask import Ask
 from accelsim.pricing.given import Fuse, read_fuse, stacks_of
 from accelsim.pricing.given_mapping import given_run
 from accelsim.pricing.models.loopnest import LoopNest
-from accelsim.pricing.network import NetworkPricer, Progress, Run, overhead_cycles, overhead_pj
+from accelsim.pricing.network import NetworkPricer, Progress, overhead_cycles, overhead_pj
 from accelsim.pricing.residency import ResidencyPlan
+from accelsim.pricing.run import Run
 from accelsim.pricing.way import DEFAULT_MAPPER, Way
 from accelsim.workloads.layer import Layer
 from accelsim.workloads.network import Network

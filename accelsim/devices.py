@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from accelsim.hardware.microcontroller import controller
 from accelsim.liveness import MemoryPlan, Rules, memory_plan
 from accelsim.pricing.models.microcontroller import MicrocontrollerModel
-from accelsim.pricing.network import NetworkPricer, Run
+from accelsim.pricing.network import NetworkPricer
+from accelsim.pricing.run import Run
 
 if TYPE_CHECKING:
     from accelsim.hardware import Accelerator

@@ -22,8 +22,9 @@ from accelsim.json_text import read_json
 from accelsim.mapping.mapper import Cancel, Mapper, as_question, nothing_fits
 from accelsim.pricing.ask import Ask
 from accelsim.pricing.models import CostModel, load_model
-from accelsim.pricing.network import NetworkPricer, Run, overhead_cycles, overhead_pj
+from accelsim.pricing.network import NetworkPricer, overhead_cycles, overhead_pj
 from accelsim.pricing.residency import plan
+from accelsim.pricing.run import Run
 from accelsim.pricing.way import DEFAULT_MAPPER, Way
 from accelsim.workloads.network import Network
 from accelsim.workloads.spaces import Space, load_space

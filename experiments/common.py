@@ -17,12 +17,13 @@ from accelsim.cosearch.finish import PATIENCE
 
 
 def options(
-    doc: str, name: str, evaluations: int | None = None, model: bool = False, seeds: int | None = None
-) -> argparse.Namespace:
+    doc: str, name: str, evaluations: int | None = None, model: bool = False, seeds: int | None = None,
+    chips: Sequence[str] = (),
+) -> argparse.Namespace:  # fmt: skip
     """`--quick`, `--out` and, for scripts that search, `--evaluations` and `--seeds`; the folder is made.
 
-    With `model` also `--model`, and what its second one takes: `--mappings`. `args.settings` is what a search
-    takes besides its question.
+    With `model` also `--model`, and what its second one takes: `--mappings`; with `chips` also `--chips`, to
+    name some of these. `args.settings` is what a search takes besides its question.
     """
     parser = argparse.ArgumentParser(description=doc.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="seconds: shows that all runs, proves nothing")
@@ -35,7 +36,13 @@ def options(
     if model:
         parser.add_argument("--model", choices=("accelsim", "maestro"), default="accelsim")
         parser.add_argument("--mappings", type=int, default=200, help="dataflows a layer, maestro only")
+    if chips:
+        parser.add_argument("--chips", default=",".join(chips), help="all unless given, with commas between")
     chosen = parser.parse_args()
+    if chips:
+        chosen.chips = chosen.chips.split(",")
+        if unknown := [name for name in chosen.chips if name not in chips]:
+            parser.error(f"--chips: must be some of {','.join(chips)}, but got {unknown[0]!r}")
     if chosen.quick:
         chosen.evaluations, chosen.seeds = 8, 1
     chosen.finish = 0 if chosen.quick else PATIENCE

@@ -22,7 +22,8 @@ from accelsim import AccelsimError, Network, NetworkBuilder, NetworkCost
 from accelsim.hardware import load_hardware
 from accelsim.hardware.resize import resized
 from accelsim.pricing.models.loopnest import LoopNest
-from accelsim.pricing.network import NetworkPricer, Run
+from accelsim.pricing.network import NetworkPricer
+from accelsim.pricing.run import Run
 from accelsim.pricing.way import Way
 from accelsim.workloads import network_names
 from accelsim.workloads.spaces import load_space

@@ -1,6 +1,6 @@
 """NAAS's main result: accelerators searched in the envelopes of five chips, against these chips.
 
-    python experiments/naas_envelopes.py [--quick] [--model maestro] [--out results/naas_envelopes]
+    python experiments/naas_envelopes.py [--quick] [--model maestro] [--chips eyeriss] [--out results/..]
 
 NAAS (Lin, Yang and Han, DAC 2021, III-B) compares with each chip under its own dataflow. So does the first
 table; the second gives the chip searched mappings too, within its dataflow, which is the honest comparison.
@@ -21,7 +21,7 @@ from common import exact, options, priced, ranged, write
 from naas_maestro import Chip, Envelope, Suite, searched, under_ours
 
 import accelsim
-from accelsim.cosearch.result import Found
+from accelsim.cosearch.found import Found
 
 LARGE, MOBILE = ("vgg16", "resnet50", "unet"), ("mobilenet_v2", "squeezenet1_0", "mnasnet_b1")
 ENVELOPES = {  # networks, published speed-up and energy saving
@@ -41,12 +41,13 @@ DATAFLOWS = {  # as published, and the places in naas_maestro.DIMS of their axes
 
 
 def main() -> None:
-    args = options(__doc__, "naas_envelopes", evaluations=320, model=True, seeds=5)
+    args = options(__doc__, "naas_envelopes", evaluations=320, model=True, seeds=5, chips=[*ENVELOPES])
     if args.model == "maestro":
         under_maestro(args)
         return
     own, honest = [], []
-    for name, (networks, faster, saving) in ENVELOPES.items():
+    for name in args.chips:
+        networks, faster, saving = ENVELOPES[name]
         networks = ["lenet5"] if args.quick else networks
         chip = accelsim.load_hardware(name)
         base, mapped = priced(chip, networks, "template"), exact(chip, networks, args.patience)
@@ -102,7 +103,8 @@ def under_maestro(args: argparse.Namespace) -> None:
     """Searched under MAESTRO's model, medians over seeds; the best of them under ours."""
     chips, mappings, seeds = (12, 40, 1) if args.quick else (args.evaluations, args.mappings, args.seeds)
     theirs, ours = [], []
-    for name, (networks, faster, saving) in ENVELOPES.items():
+    for name in args.chips:
+        networks, faster, saving = ENVELOPES[name]
         networks = networks[1:2] if args.quick else networks
         base = accelsim.load_hardware(name)
         suite, envelope = Suite(networks), Envelope.of(base)

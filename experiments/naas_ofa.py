@@ -18,7 +18,8 @@ from common import exact, options, priced, ranged, write
 import accelsim
 from accelsim import report
 from accelsim.accuracy import load_source
-from accelsim.cosearch.result import Found, SearchResult
+from accelsim.cosearch.found import Found
+from accelsim.cosearch.result import SearchResult
 from accelsim.workloads.spaces import load_space
 
 RESNET50 = 76.13

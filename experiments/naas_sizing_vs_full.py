@@ -16,7 +16,7 @@ from typing import Any
 from common import options, priced, ranged, write
 
 import accelsim
-from accelsim.cosearch.result import Found
+from accelsim.cosearch.found import Found
 
 PUBLISHED = {  # full over sizes alone
     ("edgetpu", "vgg16"): 3.52,

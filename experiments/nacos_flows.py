@@ -46,7 +46,8 @@ from accelsim.files import write_whole
 from accelsim.lut import build_table
 from accelsim.nacos.manifest import CONTRACT
 from accelsim.pricing.models.loopnest import LoopNest
-from accelsim.pricing.network import NetworkPricer, Run
+from accelsim.pricing.network import NetworkPricer
+from accelsim.pricing.run import Run
 from accelsim.pricing.way import Way
 from accelsim.workloads.spaces import load_space
 

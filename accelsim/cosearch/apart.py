@@ -12,7 +12,8 @@ from accelsim.cosearch.nets import FixedNets
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from accelsim.cosearch.result import Found, SearchResult
+    from accelsim.cosearch.found import Found
+    from accelsim.cosearch.result import SearchResult
 
 
 def half_widths(result: SearchResult, designs: Sequence[Found]) -> NDArray[np.float64] | None:

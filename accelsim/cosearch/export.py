@@ -7,7 +7,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from accelsim.cosearch.result import Found, SearchResult
+from accelsim.cosearch.found import Found
+from accelsim.cosearch.result import SearchResult
 from accelsim.csv_text import csv_text
 from accelsim.files import make_folder, write_whole
 

@@ -22,7 +22,8 @@ from accelsim.hardware.freedom import Freedom, freedoms
 from accelsim.network_cost import NetworkMapping
 
 if TYPE_CHECKING:
-    from accelsim.cosearch.result import Found, SearchResult
+    from accelsim.cosearch.found import Found
+    from accelsim.cosearch.result import SearchResult
 
 Genome = NDArray[np.int64]
 

@@ -22,12 +22,14 @@ from accelsim.hardware import Accelerator
 from accelsim.hardware.freedom import freedoms, with_freedoms
 from accelsim.network_cost import NetworkMapping
 from accelsim.pricing.models.loopnest import LoopNest
-from accelsim.pricing.network import NetworkPricer, Run
+from accelsim.pricing.network import NetworkPricer
+from accelsim.pricing.run import Run
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from accelsim.cosearch.result import Found, SearchResult
+    from accelsim.cosearch.found import Found
+    from accelsim.cosearch.result import SearchResult
     from accelsim.workloads.network import Network
 
 

@@ -22,7 +22,8 @@ from accelsim.fusion import Stack
 from accelsim.hardware import Accelerator
 from accelsim.hardware.brief import brief
 from accelsim.pricing.ask import Schedule
-from accelsim.pricing.network import NetworkPricer, Run
+from accelsim.pricing.network import NetworkPricer
+from accelsim.pricing.run import Run
 from accelsim.pricing.stack_bounds import bounds_with_stacks
 from accelsim.workloads.layer import Layer
 from accelsim.workloads.network import Network

@@ -35,7 +35,8 @@ from accelsim.pricing.fused import fuses
 from accelsim.pricing.given import stacks_of
 from accelsim.pricing.models import MODELS, CostModel, load_model
 from accelsim.pricing.models.loopnest import LoopNest
-from accelsim.pricing.network import Detail, NetworkPricer, Run, Tally
+from accelsim.pricing.network import Detail, NetworkPricer
+from accelsim.pricing.run import Run, Tally
 from accelsim.pricing.way import Way
 from accelsim.workloads.network import Network
 from accelsim.workloads.spaces import load_space

@@ -15,7 +15,8 @@ from accelsim.cosearch.genes import Genomes
 from accelsim.cosearch.goals import front
 from accelsim.cosearch.nets import Nets, SubnetSpace
 from accelsim.cosearch.phase import Phase
-from accelsim.pricing.network import NetworkPricer, Run
+from accelsim.pricing.network import NetworkPricer
+from accelsim.pricing.run import Run
 
 MOST_BLOCKS = 20_000
 """Blocks of a space beyond which no table is made."""

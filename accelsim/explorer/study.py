@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from accelsim.cosearch.found import Found
 from accelsim.cosearch.metrics import mean
-from accelsim.cosearch.result import Found, SearchResult
+from accelsim.cosearch.result import SearchResult
 from accelsim.explorer.cost import cost_data
 from accelsim.report.search import describe, ran
 

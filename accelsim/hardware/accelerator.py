@@ -261,7 +261,7 @@ class Accelerator(Shown, Sourced):
     @property
     def leaves_choice(self) -> bool:
         """Whether a mapper may choose what some memory holds."""
-        return not self._decided and self._holds_choice
+        return self._holds_choice and not self._decided
 
     @cached_property
     def _holds_choice(self) -> bool:

@@ -8,11 +8,12 @@ engine, and layers run one after another.
 from __future__ import annotations
 
 import copy
+from itertools import count
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
-from accelsim.hardware.components import Component, figures
+from accelsim.hardware.components import figures
 from accelsim.hardware.fields import Count, Figure, Name, Rate, Section, Sourced
 
 if TYPE_CHECKING:
@@ -67,9 +68,21 @@ def engine_of(hw: Accelerator, layer: Layer) -> HardwareEngine | None:
     return next((e for e in hw.engines if any(rule.takes(layer) for rule in e.runs)), None)
 
 
-def _wires(hw: Accelerator, part: Component) -> dict[str, Any]:
-    """What makes a component the wires between banks, if it is that."""
-    return {"per": "routing", "pj_per_bit": figures(hw, part)[1]} if part.per == "routing" else {}
+def _components(hw: Accelerator) -> list[dict[str, Any]]:
+    """Components as an engine has them: what they draw all the time is that of the whole chip, a bit passes
+    as many multiplexers and wires.
+    """  # fmt: skip
+    out: list[dict[str, Any]] = []
+    free = (name for i in count() if (name := f"passed-{i}") not in {x.name for x in hw.components})
+    for x, part in zip(hw.costs.components, hw.components, strict=True):
+        um2, pj_per_bit = figures(hw, part)
+        out.append({"name": x.name, "area_um2": x.area_mm2 * 1e6, "leakage_mw": x.static_mw})
+        if part.per == "routing":
+            out[-1] |= {"per": part.per, "pj_per_bit": pj_per_bit}
+        if part.per == "choice":
+            passed = {"per": part.per, "pj_per_bit": pj_per_bit, "area_um2": um2}
+            out.append({"name": next(free)} | passed)
+    return out
 
 
 def machine_of(hw: Accelerator, engine: HardwareEngine) -> Accelerator:
@@ -86,10 +99,7 @@ def machine_of(hw: Accelerator, engine: HardwareEngine) -> Accelerator:
         place = find(data, path, hw)
         place.holder[place.key] = value
     data["name"] = f"{hw.name}: {engine.name}"
-    data["components"] = [
-        {"name": x.name, "area_um2": x.area_mm2 * 1e6, "leakage_mw": x.static_mw} | _wires(hw, part)
-        for x, part in zip(hw.costs.components, hw.components, strict=True)
-    ]
+    data["components"] = _components(hw)
     if engine.points_per_us is not None:
         data["unit_points"] = engine.points_per_us / hw.clock_mhz
     made = load_hardware(data)

@@ -19,7 +19,8 @@ from accelsim.pricing.network import overhead_cycles, overhead_pj
 
 if TYPE_CHECKING:
     from accelsim.hardware import Accelerator
-    from accelsim.pricing.network import NetworkPricer, Run
+    from accelsim.pricing.network import NetworkPricer
+    from accelsim.pricing.run import Run
 
 FEW = StackSpace(longest=6, kept=("both",))
 """Stacks of up to six layers, all kept between tiles."""

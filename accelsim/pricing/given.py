@@ -16,7 +16,8 @@ from accelsim.fusion.schedule import read_stacks, write_stacks
 from accelsim.pricing.ask import Ask
 
 if TYPE_CHECKING:
-    from accelsim.pricing.network import NetworkPricer, Run
+    from accelsim.pricing.network import NetworkPricer
+    from accelsim.pricing.run import Run
     from accelsim.workloads.network import Network
 
 WORDS = ("auto", "none")

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from accelsim.errors import nearest
 from accelsim.fusion import Stack, read_stacks
 from accelsim.mapping.mapping import Mapping, MappingError, check_keys, check_version
-from accelsim.pricing.network import Run
 from accelsim.pricing.residency import plan
+from accelsim.pricing.run import Run
 from accelsim.workloads.network import Network
 
 if TYPE_CHECKING:

@@ -12,9 +12,9 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,9 +23,11 @@ from accelsim.engines.base import Engine
 from accelsim.engines.threads import ThreadEngine
 from accelsim.mapping.cost import LayerCost
 from accelsim.mapping.mapper import MappingResult, nothing_fits
-from accelsim.pricing.ask import Ask, Schedule
+from accelsim.pricing.ask import Ask
 from accelsim.pricing.models.base import CostModel, never
-from accelsim.pricing.residency import ResidencyPlan, plan
+from accelsim.pricing.place import Place
+from accelsim.pricing.residency import ResidencyPlan
+from accelsim.pricing.run import Run, RunCosts, Tally
 from accelsim.workloads.layer import Layer
 from accelsim.workloads.network import Network
 
@@ -40,6 +42,9 @@ CHUNKS_PER_WORKER = 16
 MOST_KNOWN = 100_000
 """Answers of each kind that a pricer remembers before it forgets them all."""
 
+MOST_NUMBERED = 1000
+"""Networks whose layers' numbers a pricer remembers."""
+
 LOOK_S = 0.1
 """Seconds between two looks at whether to stop, while workers that hear of nothing are at work."""
 
@@ -49,69 +54,6 @@ Progress = Callable[[int, int], None]
 
 Detail = Callable[[LayerCost], float]
 """A figure of one layer."""
-
-
-@dataclass(frozen=True)
-class Run:
-    """A network on a chip.
-
-    key        equal for equal chips; None: the chip's hash
-    schedule   the schedule of a layer, None where the model's mapper decides
-    residency  what stays on chip at first; None: `plan`. It is changed where something gives way
-    engine     the part of the chip that a layer runs on, as an accelerator with the same memories; None: as
-               the chip's `engines` say
-    stacks     in which layers are fused; while these run, nothing of other layers stays
-    fuse       whether to look for stacks, as `accelsim.pricing.fused` does
-    """
-
-    chip: Accelerator
-    network: Network
-    key: Hashable = None
-    schedule: Callable[[Layer], Schedule | None] | None = None
-    residency: ResidencyPlan | None = None
-    engine: Callable[[Layer], Accelerator] | None = None
-    stacks: tuple[Stack, ...] = ()
-    fuse: bool = False
-
-    @property
-    def fused(self) -> frozenset[int]:
-        """Layers that are part of a stack."""
-        return frozenset(i for s in self.stacks for i in range(s.first, s.last + 1))
-
-    def part(self, layer: Layer) -> Accelerator:
-        """What runs a layer."""
-        return self.chip.for_layer(layer) if self.engine is None else self.engine(layer)
-
-    def key_of(self, part: Accelerator) -> Hashable:
-        """Equal for equal parts of equal chips."""
-        return self.key if self.key is not None and part is self.chip else part.hash
-
-
-class RunCosts(NamedTuple):
-    """Costs of n runs.
-
-    latency_cycles  float64[n], overhead included; infinite where a layer has no mapping
-    energy_pj       float64[n], the same
-    failed          int64[n], the layer that fits nowhere, or -1
-    details         n times float64[layers, details of the pricer], NaN where a layer has no mapping
-    faults          why a given stack cannot run; else ""
-    """
-
-    latency_cycles: NDArray[np.float64]
-    energy_pj: NDArray[np.float64]
-    failed: NDArray[np.int64]
-    details: list[NDArray[np.float64]]
-    faults: list[str]
-
-
-@dataclass
-class Tally:
-    """What pricing did so far: layers asked for, pairs mapped, mappings evaluated, seconds spent mapping."""
-
-    layers: int = 0
-    pairs: int = 0
-    mappings: int = 0
-    seconds: float = 0.0
 
 
 class NetworkPricer:
@@ -138,11 +80,12 @@ class NetworkPricer:
         self._bounds: dict[Hashable, NDArray[np.float64]] = {}
         self._pieces: dict[Hashable, tuple[float, float, NDArray[np.float64]]] = {}
         self._layers: dict[Layer, int] = {}
+        self._networks: dict[int, tuple[Network, list[int]]] = {}
 
     def price(self, runs: Sequence[Run]) -> RunCosts:
         """Figures of runs on chips with the same number of memories."""
         _bound(self._known)
-        places = [_Place(run, self._layers) for run in runs]
+        places = [Place(run, self._numbers(run.network)) for run in runs]
         self.tally.layers += sum(len(run.network.layers) for run in runs)
         pending = places
         while pending:
@@ -187,12 +130,21 @@ class NetworkPricer:
         Of layers one by one: what is in stacks counts nothing, and stacks that are looked for can beat it.
         """
         out = np.zeros((len(runs), 2))
-        places = [_Place(run, self._layers) for run in runs]
+        places = [Place(run, self._numbers(run.network)) for run in runs]
         known = self.least({key: ask for place in places for key, ask in place.asks().items()})
         for row, place in zip(out, places, strict=True):
             row += np.sum([known[key] for key in place.keys], axis=0)
             row[0] += overhead_cycles(place.run.chip)
         return out
+
+    def _numbers(self, network: Network) -> list[int]:
+        """`number` of each layer; kept by object, as hashing layers is dear."""
+        known = self._networks.get(id(network))
+        if known is None:
+            if len(self._networks) >= MOST_NUMBERED:
+                self._networks.clear()
+            known = self._networks[id(network)] = network, [self.number(layer) for layer in network.layers]
+        return known[1]
 
     def number(self, layer: Layer) -> int:
         """Equal for equal layers; stands for one in the keys of asks."""
@@ -250,8 +202,9 @@ class NetworkPricer:
 
     def alone(self, run: Run) -> NDArray[np.float64]:
         """Cycles and pJ float64[layers, 2] of the layers one by one, nothing resident around them."""
-        place = _Place(
-            replace(run, residency=ResidencyPlan(run.chip, run.network, set(), set())), self._layers
+        place = Place(
+            replace(run, residency=ResidencyPlan(run.chip, run.network, set(), set())),
+            self._numbers(run.network),
         )
         self._price(place.asks())
         return np.array([self._known[key][:2] for key in place.keys])
@@ -263,7 +216,7 @@ class NetworkPricer:
 
         Raises AccelsimError where a layer fits nowhere, or the model has no mappings.
         """
-        place = _Place(run, self._layers)
+        place = Place(run, self._numbers(run.network))
         found: dict[Hashable, MappingResult | None] = {}
         while True:
             asks = place.asks()
@@ -376,47 +329,6 @@ def _detailed(
             cost, spent = found.cost, found.evaluations + found.start_evaluations
             out[:, i] = cost.latency_cycles, cost.energy_pj, spent, *(figure(cost) for figure in details)
     return out
-
-
-class _Place:
-    """One run as it is priced; what stays on chip gives way where tiles need the room."""
-
-    def __init__(self, run: Run, layers: dict[Layer, int]) -> None:
-        self.run = run
-        self.numbers = [layers.setdefault(layer, len(layers)) for layer in run.network.layers]
-        self.residency = plan(run.chip, run.network) if run.residency is None else run.residency
-        fused = run.fused
-        self.alone = [i for i in range(len(run.network.layers)) if i not in fused]
-        self.residency.make_room(fused)
-        self.keys: list[Hashable] = []
-        self.failed = -1
-        self._rows: list[Ask] = []
-
-    def asks(self) -> dict[Hashable, Ask]:
-        """The distinct questions of the network as things stand."""
-        run = self.run
-        self._rows = []
-        table = self.residency.table()
-        for i in self.alone:
-            layer, (flags, bits) = run.network.layers[i], table[i]
-            chip = run.part(layer)
-            schedule = None if run.schedule is None else run.schedule(layer)
-            self._rows.append(Ask(chip, layer, flags, bits, schedule))
-        self.keys = [
-            ask.key(run.key_of(ask.chip), self.numbers[i])
-            for ask, i in zip(self._rows, self.alone, strict=True)
-        ]
-        return dict(zip(self.keys, self._rows, strict=True))
-
-    def gives_way(self, fits: Callable[[Hashable], bool]) -> bool:
-        """Whether a layer does not fit and something that stays on chip was sent away for it."""
-        at = next((i for i, key in enumerate(self.keys) if not fits(key)), -1)
-        self.failed = self.alone[at] if at >= 0 else -1
-        if at < 0:
-            return False
-        ask = self._rows[at]
-        stays = bool(ask.resident) or ask.reserved_bits is not None
-        return stays and self.residency.give_way(self.failed)
 
 
 def at_work(layers: Sequence[Layer], chip: Accelerator) -> float:

@@ -123,21 +123,25 @@ def plan(hardware: Accelerator, network: Network, without: Iterable[int] = ()) -
     in `without`, nor around those that a processor beside the chip runs.
     """
     residency = ResidencyPlan(hardware, network, set(), set())
+    activations = hardware.network.activations == "on_chip_if_fit"
+    weights = hardware.network.weights == "resident_if_fit"
+    if not (activations or weights):
+        return residency
     widths, results = _widths(hardware, network)
-    if hardware.network.activations == "on_chip_if_fit":
+    if activations:
         _keep_activations(residency, results)
-    if hardware.network.weights == "resident_if_fit":
+    if weights:
         home, column = _home(hardware, "W")
         room = _room(hardware, "W", _stored(network, range(len(network.layers)), widths))
         if (home, column) == _home(hardware, "O"):
             room -= _peak(residency, results)
-        for i, weights in enumerate(network.weights_of):
+        for i, elements in enumerate(network.weights_of):
             if network.held and network.held[i]:  # what is there already takes no more room
                 there = _stored(network, residency.weights, widths)
                 more = _stored(network, [*residency.weights, i], widths) - there
             else:
-                more = weights * widths[i]
-            if home > 0 and weights > 0 and more <= room:
+                more = elements * widths[i]
+            if home > 0 and elements > 0 and more <= room:
                 residency.weights.add(i)
                 room -= more
     beside = [i for i, layer in enumerate(network.layers) if hardware.for_layer(layer).unit_points]

@@ -14,7 +14,8 @@ from accelsim.pricing.network import overhead_cycles
 from accelsim.workloads.network import INPUT, Network
 
 if TYPE_CHECKING:
-    from accelsim.pricing.network import NetworkPricer, Run
+    from accelsim.pricing.network import NetworkPricer
+    from accelsim.pricing.run import Run
 
 
 def bounds_with_stacks(pricer: NetworkPricer, runs: Sequence[Run]) -> NDArray[np.float64]:

@@ -10,11 +10,12 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from accelsim.cosearch.finish import moved
+from accelsim.cosearch.found import Found
 from accelsim.cosearch.gains import gains
 from accelsim.cosearch.goals import Goals
 from accelsim.cosearch.metrics import Metric, mean
 from accelsim.cosearch.phase import DRAWS
-from accelsim.cosearch.result import Found, SearchResult
+from accelsim.cosearch.result import SearchResult
 from accelsim.hardware import Accelerator
 from accelsim.hardware.brief import size
 from accelsim.hardware.ports import ports_text

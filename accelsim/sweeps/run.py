@@ -21,7 +21,8 @@ from accelsim.pricing.fused import fuses
 from accelsim.pricing.given import Fuse, read_fuse, stacks_of, told_fuse
 from accelsim.pricing.models import CostModel, load_model
 from accelsim.pricing.models.base import never
-from accelsim.pricing.network import NetworkPricer, Run, at_work
+from accelsim.pricing.network import NetworkPricer, at_work
+from accelsim.pricing.run import Run
 from accelsim.pricing.way import DEFAULT_MAPPER, Way
 from accelsim.sweeps.axes import SweepAxis, as_axes, points
 from accelsim.sweeps.journal import Journal

@@ -8,7 +8,8 @@ from typing import Any
 
 from accelsim.engines import load_engine
 from accelsim.pricing.models.loopnest import LoopNest
-from accelsim.pricing.network import NetworkPricer, Run
+from accelsim.pricing.network import NetworkPricer
+from accelsim.pricing.run import Run
 from accelsim.pricing.way import Way
 from accelsim.validation.facts import facts, missing, read_rows, reference
 from accelsim.validation.result import Case, Rank, Report, spearman

@@ -13,7 +13,8 @@ from accelsim.cosearch.run import load_study, resume, search
 from accelsim.cosearch.strategies.blockwise import spread
 from accelsim.hardware import load_hardware
 from accelsim.pricing.models.loopnest import LoopNest
-from accelsim.pricing.network import NetworkPricer, Run
+from accelsim.pricing.network import NetworkPricer
+from accelsim.pricing.run import Run
 from accelsim.pricing.way import Way
 from accelsim.workloads.spaces import MacroPlan, MacroSpace, load_space
 from tests.cosearch.small import MACRO, same

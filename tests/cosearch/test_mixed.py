@@ -20,7 +20,8 @@ from accelsim.cosearch.mixed import MixedNets, MixedSubnets, PrecisionPairs, Ten
 from accelsim.cosearch.setup import Setup
 from accelsim.hardware import Accelerator
 from accelsim.pricing.models.loopnest import LoopNest
-from accelsim.pricing.network import NetworkPricer, Run
+from accelsim.pricing.network import NetworkPricer
+from accelsim.pricing.run import Run
 from accelsim.pricing.way import Way
 from accelsim.report.accuracies import accuracy_lines
 from accelsim.report.search import search_report

@@ -26,7 +26,7 @@ from accelsim.cosearch.run import load_study, resume
 from accelsim.cosearch.study import Study
 from accelsim.cosearch.sums import proposed
 from accelsim.hardware import load_hardware
-from accelsim.pricing.network import Run
+from accelsim.pricing.run import Run
 from tests.cosearch.small import MACRO, SUBNETS, TINY, same, short_local_search, tiny
 
 FINISH = 300

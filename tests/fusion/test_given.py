@@ -11,8 +11,9 @@ from accelsim.errors import AccelsimError
 from accelsim.fusion import Stack
 from accelsim.hardware import load_hardware
 from accelsim.pricing.models.loopnest import LoopNest
-from accelsim.pricing.network import NetworkPricer, Run
+from accelsim.pricing.network import NetworkPricer
 from accelsim.pricing.residency import plan
+from accelsim.pricing.run import Run
 from accelsim.pricing.way import Way
 from accelsim.workloads import load_network
 from tests.command import run

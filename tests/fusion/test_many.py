@@ -8,7 +8,8 @@ from accelsim.costing import mapped
 from accelsim.errors import AccelsimError
 from accelsim.hardware import load_hardware
 from accelsim.pricing.models.loopnest import LoopNest
-from accelsim.pricing.network import NetworkPricer, Run
+from accelsim.pricing.network import NetworkPricer
+from accelsim.pricing.run import Run
 from accelsim.pricing.way import Way
 from tests.command import run
 from tests.fusion.test_search import chain

@@ -19,7 +19,8 @@ from accelsim.fusion.widths import widths_of
 from accelsim.hardware import load_hardware
 from accelsim.mapping.mapping import MappingError
 from accelsim.pricing.models.loopnest import LoopNest
-from accelsim.pricing.network import NetworkPricer, Run, overhead_cycles
+from accelsim.pricing.network import NetworkPricer, overhead_cycles
+from accelsim.pricing.run import Run
 from accelsim.pricing.stack_bounds import bounds_with_stacks
 from accelsim.pricing.way import Way
 from accelsim.stacks import KEPT

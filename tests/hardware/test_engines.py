@@ -13,7 +13,8 @@ from accelsim.errors import AccelsimError
 from accelsim.hardware import load_hardware
 from accelsim.hardware.engines import engine_of
 from accelsim.pricing.models.loopnest import LoopNest
-from accelsim.pricing.network import NetworkPricer, Run
+from accelsim.pricing.network import NetworkPricer
+from accelsim.pricing.run import Run
 from accelsim.pricing.way import Way
 from accelsim.workloads.bits import LayerBits
 from accelsim.workloads.layer import Layer
@@ -51,6 +52,21 @@ def test_static_power_is_the_chips_whatever_an_engine_changes(size: int) -> None
     assert engine.memories[1].size_bytes == size
     assert engine.static_mw == pytest.approx(hw.static_mw)
     assert engine.costs.memory_leakage_mw[1] == hw.costs.memory_leakage_mw[1]
+
+
+def test_a_bit_passes_as_many_multiplexers_on_an_engine() -> None:
+    """Its hops cost what those of the chip do, also where components are called as those it adds."""
+    data = load_hardware("example").to_dict()
+    data["components"] = [
+        {"name": "passed-0", "per": "choice", "pj_per_bit": 0.5},
+        {"name": "more", "per": "choice"},
+    ]
+    data["engines"] = [{"name": "unit", "runs": [{"kinds": ["depthwise"]}]}]
+    hw = load_hardware(data)
+    engine = hw.for_layer(depthwise)
+    assert engine.costs.hop_pj_per_bit == hw.costs.hop_pj_per_bit
+    assert max(hw.costs.hop_pj_per_bit[1]) > 0.5
+    assert engine.static_mw == pytest.approx(hw.static_mw)
 
 
 def test_engines_change_what_they_run_and_nothing_else() -> None:

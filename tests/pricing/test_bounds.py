@@ -12,7 +12,8 @@ from accelsim.mapping.optimal import optimal
 from accelsim.pricing.ask import Ask
 from accelsim.pricing.bounds import lower_bounds
 from accelsim.pricing.models.loopnest import LoopNest
-from accelsim.pricing.network import NetworkPricer, Run
+from accelsim.pricing.network import NetworkPricer
+from accelsim.pricing.run import Run
 from accelsim.pricing.way import Way
 from tests.pricing.nets import MACHINES, every_kind, machine
 

@@ -209,7 +209,7 @@ def test_overhead_of_an_inference_counts_once(verb) -> None:
 def test_equal_questions_are_asked_once() -> None:
     """Within a network, between networks, and again later; unlike schedules are unlike questions."""
     from accelsim.pricing.models.loopnest import LoopNest
-    from accelsim.pricing.network import Run
+    from accelsim.pricing.run import Run
     from accelsim.pricing.way import Way
 
     hw, net = machine("example"), accelsim.load_network("resnet18")
@@ -227,7 +227,7 @@ def test_equal_questions_are_asked_once() -> None:
 def test_what_is_forgotten_is_asked_again(monkeypatch) -> None:
     """A long search's memory is bounded; answers do not depend on it."""
     from accelsim.pricing.models.loopnest import LoopNest
-    from accelsim.pricing.network import Run
+    from accelsim.pricing.run import Run
     from accelsim.pricing.way import Way
 
     runs = [Run(machine("example"), accelsim.load_network(name)) for name in ("lenet5", "resnet18", "lenet5")]

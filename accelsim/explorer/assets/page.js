@@ -35,7 +35,7 @@
   }
   function chart(id, low) { return make("div", { id, class: low ? "chart low" : "chart", role: "img" }); }
   function layout(extra) {
-    return Object.assign({ margin: { l: 70, r: 15, t: 30, b: 50 }, font: { size: 12, color: "#1c2a33" }, hovermode: "closest", legend: { orientation: "h", x: 0, y: 1.02, yanchor: "bottom" } }, extra, { yaxis: Object.assign({ automargin: true }, extra.yaxis) });
+    return Object.assign({ margin: { l: 70, r: 15, t: 30, b: 50 }, font: { size: 12, color: "#1c2a33" }, hovermode: "closest", modebar: { orientation: "v" }, legend: { orientation: "h", x: 0, y: 1.02, yanchor: "bottom" } }, extra, { yaxis: Object.assign({ automargin: true }, extra.yaxis) });
   }
   const column = (name) => data.columns.findIndex((c) => c.name === name);
   const values = (name) => { const k = column(name); return data.rows.map((row) => row[k]); };
