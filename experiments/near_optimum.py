@@ -27,6 +27,7 @@ from accelsim.cosearch.run import resume, search
 CHIPS = ("nvdla_256", "eyeriss", "edgetpu", "shidiannao")
 OPTIONS: dict[str, Any] = {"space": "ofa_mbv3", "min_accuracy": 76.0, "evaluations": 256}
 QUICK: dict[str, Any] = {
+    "objectives": "edp",
     "min_accuracy": 68.0,
     "evaluations": 8,
     "population": 8,

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from accelsim.cli import main
+from tests.cosearch.small import short_local_search
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -20,6 +22,14 @@ def commands(page: Path) -> list[str]:
         lines = block.replace("\\\n", " ").splitlines()
         found += [line for line in lines if line.startswith("accelsim ")]
     return found
+
+
+@pytest.fixture(scope="module", autouse=True)
+def short() -> Iterator[None]:
+    """Searches are shown to run; what finishing is worth is asserted in tests/cosearch."""
+    with short_local_search(), pytest.MonkeyPatch.context() as patch:
+        patch.setattr("accelsim.cosearch.finish.LEAST", 1)
+        yield
 
 
 SHOWING = [page for page in PAGES if commands(page)]
@@ -48,12 +58,21 @@ def test_commands_run(page: Path, tmp_path, monkeypatch, capsys) -> None:
             Path(target).write_text(out.out)
 
 
-def test_python_blocks_run(tmp_path, monkeypatch) -> None:
+def blocks(page: Path) -> list[str]:
+    return re.findall(r"^```python\n(.*?)^```", page.read_text(), re.S | re.M)
+
+
+PROGRAMS = [page for page in PAGES if blocks(page)]
+
+
+def test_pages_show_programs() -> None:
+    assert len(PROGRAMS) >= 5
+
+
+@pytest.mark.parametrize("page", PROGRAMS, ids=lambda page: page.name)
+def test_python_blocks_run(page: Path, tmp_path, monkeypatch) -> None:
+    """Blocks of a page run one after another, with the names of those before."""
     monkeypatch.chdir(tmp_path)
-    ran = 0
-    for page in PAGES:
-        names: dict[str, object] = {}
-        for block in re.findall(r"^```python\n(.*?)^```", page.read_text(), re.S | re.M):
-            exec(compile(block, str(page), "exec"), names)
-            ran += 1
-    assert ran >= 1
+    names: dict[str, object] = {}
+    for block in blocks(page):
+        exec(compile(block, str(page), "exec"), names)

@@ -316,7 +316,18 @@ def test_progress_on_a_terminal(here, network) -> None:
     master, slave = pty.openpty()
     words = ["search", "eyeriss", "--network", network, "--budget", "20", "--population", "8"]
     process = subprocess.Popen(
-        [sys.executable, "-m", "accelsim.cli", *words, "--evaluations", "320", "--max-area", "1.5"],
+        [
+            sys.executable,
+            "-m",
+            "accelsim.cli",
+            *words,
+            "--evaluations",
+            "320",
+            "--max-area",
+            "1.5",
+            "--finish",
+            "0",
+        ],
         stdout=subprocess.PIPE,
         stderr=slave,
         stdin=slave,

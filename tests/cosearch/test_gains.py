@@ -23,9 +23,14 @@ def steps_of(found) -> dict[str, list]:
     return out
 
 
-def test_freedom_is_no_gain_of_sizes() -> None:
+@pytest.fixture(scope="module")
+def subnets():
+    return search(**SUBNETS, evaluations=32)
+
+
+def test_freedom_is_no_gain_of_sizes(subnets) -> None:
     """On NVDLA, depthwise layers gain where axes may carry what the base's may not: groups, rows."""
-    steps = steps_of(search(**SUBNETS, evaluations=32))
+    steps = steps_of(subnets)
     assert prod(step.gain for step in steps["freedom"]) > 1.5
 
 
@@ -41,9 +46,9 @@ def test_a_fixed_dataflow_gains_by_mappings_and_sizes() -> None:
     assert steps["mappings"][0].edp_js == pytest.approx(mapped.edp_js)
 
 
-def test_the_network_is_a_step_of_its_own() -> None:
+def test_the_network_is_a_step_of_its_own(subnets) -> None:
     """From the largest subnet to the design's, on the base chip, under template mappings."""
-    found = search(**SUBNETS, evaluations=16)
+    found = subnets
     steps = steps_of(found)
     largest = load_space("ofa_mbv3", (128,)).parse("largest")
     nets = load_space("ofa_mbv3", (128,)).to_network(largest), found.design(found.best).networks[0]
@@ -54,10 +59,9 @@ def test_the_network_is_a_step_of_its_own() -> None:
     assert step.gain != 1
 
 
-def test_alone_is_told_of_the_base_and_its_network() -> None:
+def test_alone_is_told_of_the_base_and_its_network(subnets) -> None:
     """Mappings alone on the largest subnet; sizes alone only where the array needs no freedom."""
-    found = search(**SUBNETS, evaluations=32)
-    steps = steps_of(found)
+    steps = steps_of(subnets)
     largest = load_space("ofa_mbv3", (128,)).parse("largest")
     net = load_space("ofa_mbv3", (128,)).to_network(largest)
     before, after = (

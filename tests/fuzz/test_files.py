@@ -15,7 +15,8 @@ import pytest
 import accelsim
 from accelsim import AccelsimError
 from accelsim.accuracy.torch_file import load_tensors
-from accelsim.mapping.maestro.parse import MOST_WORDS, read_dataflow, read_network
+from accelsim.mapping.maestro import parse
+from accelsim.mapping.maestro.parse import read_dataflow, read_network
 from accelsim.sweeps.axes import parse_axis
 from accelsim.sweeps.journal import Journal
 from accelsim.text_file import MOST_BYTES
@@ -155,11 +156,13 @@ def test_size_of_text_is_bounded_before_it_is_read(tmp_path) -> None:
             read(str(tmp_path / "a.json"))
 
 
-def test_words_of_maestro_are_bounded(tmp_path) -> None:
+def test_words_of_maestro_are_bounded(tmp_path, monkeypatch) -> None:
+    assert parse.MOST_WORDS == 1_000_000
+    monkeypatch.setattr(parse, "MOST_WORDS", 10_000)
     path = tmp_path / "a.m"
-    path.write_text("Network n {" + "; " * MOST_WORDS)
+    path.write_text("Network n {" + "; " * 10_000)
     for read in (read_network, read_dataflow):
-        with pytest.raises(AccelsimError, match="at most 1,000,000 words"):
+        with pytest.raises(AccelsimError, match="at most 10,000 words"):
             read(path)
 
 
