@@ -244,7 +244,7 @@ class _Search(Crowd):
     def chip(self, at: Spot) -> Spot | None:
         """A better chip for a design's network, see `Descent`; None if there is none by the exact mapper."""
         column, space = self._column(), self.result.chips_of(at.name)
-        if column is None or space is None or self._told():
+        if column is None or space is None or self.priced >= PRICED or self._told():
             return None
         chips, row = space
         pricer = self.result.setup.searcher
