@@ -9,7 +9,8 @@ import typer
 from accelsim.errors import AccelsimError
 
 if TYPE_CHECKING:
-    from accelsim.cosearch.setup import SearchConfig, Setup
+    from accelsim.cosearch.config import SearchConfig
+    from accelsim.cosearch.setup import Setup
 
 FOR_PEOPLE = ("wide", "explain", "nests", "every")
 """Options that shape a report."""

@@ -7,11 +7,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from accelsim.accuracy import KNOWN, AccuracySource, check_source, default_source, load_source, source_file
+from accelsim.cosearch.config import SearchConfig
 from accelsim.cosearch.goals import Goals
 from accelsim.cosearch.metrics import Metric
 from accelsim.cosearch.nets import SubnetSpace
 from accelsim.cosearch.optimisers.base import OPTIMISERS, Optimiser
-from accelsim.cosearch.setup import WHOLE, SearchConfig, Setup, file_hash, screens
+from accelsim.cosearch.setup import WHOLE, Setup, file_hash, screens
 from accelsim.cosearch.strategies.base import STRATEGIES, Strategy, load_strategy
 from accelsim.errors import AccelsimError, nearest
 from accelsim.hardware import Accelerator, load_hardware

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from accelsim.accuracy import AccuracySource
 from accelsim.cosearch.apart import half_widths, surely_apart
 from accelsim.cosearch.chips import ChipSpace, unsearched
+from accelsim.cosearch.config import SearchConfig
 from accelsim.cosearch.finish import stacks_for
 from accelsim.cosearch.finished import Finished, Granted, Name
 from accelsim.cosearch.found import Found
@@ -24,7 +25,7 @@ from accelsim.cosearch.generation import Generation
 from accelsim.cosearch.goals import front
 from accelsim.cosearch.phase import Design, Phase, means
 from accelsim.cosearch.screen import BOUNDED, LEVELS, MAPPED, SKETCHED
-from accelsim.cosearch.setup import SearchConfig, Setup
+from accelsim.cosearch.setup import Setup
 from accelsim.costing import mapped
 from accelsim.errors import AccelsimError, nearest
 from accelsim.fusion import Stack

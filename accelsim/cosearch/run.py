@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from accelsim.arguments import as_path
+from accelsim.cosearch.config import ABSENT, SearchConfig
 from accelsim.cosearch.configure import configure
 from accelsim.cosearch.finish import PATIENCE
 from accelsim.cosearch.loop import Watch, check_fits, go_on, setup_of, take_finished
 from accelsim.cosearch.result import SearchResult
-from accelsim.cosearch.setup import ABSENT, SearchConfig
 from accelsim.cosearch.strategies.base import load_strategy
 from accelsim.cosearch.study import Study
 from accelsim.cosearch.trust import check_trusted

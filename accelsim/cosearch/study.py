@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from accelsim import files
+from accelsim.cosearch.config import SearchConfig
 from accelsim.cosearch.finished import Finished, read_finished
 from accelsim.cosearch.generation import Generation, digest_of, read_generation
 from accelsim.cosearch.goals import Goals, Record
-from accelsim.cosearch.setup import SearchConfig
 from accelsim.cosearch.study_file import checked, connect, explained, filled, reseal, seal
 from accelsim.errors import AccelsimError
 

@@ -11,8 +11,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from accelsim.cosearch.config import SearchConfig
 from accelsim.cosearch.goals import Record
-from accelsim.cosearch.setup import SearchConfig
 from accelsim.errors import AccelsimError
 
 APPLICATION_ID = 0x61636373

@@ -9,7 +9,8 @@ from accelsim.cosearch.found import Found
 from accelsim.cosearch.metrics import mean
 from accelsim.cosearch.result import SearchResult
 from accelsim.explorer.cost import cost_data
-from accelsim.report.search import describe, ran
+from accelsim.report.design import describe
+from accelsim.report.search import ran
 
 
 def study_page(result: SearchResult, *, designs: int = 8, live: bool = False) -> dict[str, Any]:

@@ -10,11 +10,12 @@ import pytest
 
 import accelsim
 from accelsim.cosearch.chips import ChipSpace
+from accelsim.cosearch.config import SearchConfig
 from accelsim.cosearch.optimisers.base import load_optimiser
 from accelsim.cosearch.optimisers.starts import around
 from accelsim.cosearch.phase import Phase
 from accelsim.cosearch.run import configure, resume, search_configured
-from accelsim.cosearch.setup import SearchConfig, Setup
+from accelsim.cosearch.setup import Setup
 from accelsim.cosearch.strategies import load_strategy
 from tests.cosearch.small import SUBNETS, TINY, same, tiny
 
