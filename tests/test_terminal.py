@@ -21,7 +21,7 @@ COMMANDS = {
     "start": ("list",),
     "sweep": (*SWEEP, "--workers", "2"),
     "sweep dask": (*SWEEP, "--engine", "dask", "--workers", "2"),
-    "cold": ("search", "eyeriss", "--network", "lenet5", "--mapper", "random", "--study", "a.study"),
+    "cold": ("search", "eyeriss", "--network", "lenet5", "--study", "a.study"),
     "map": ("map", "eyeriss", "lenet5", *LONG, "--engine", "processes"),
     "map dask": ("map", "eyeriss", "lenet5", *LONG, "--engine", "dask"),
     "evaluate": ("evaluate", "eyeriss", "lenet5", *LONG, "--engine", "processes", "--fuse", "auto"),
