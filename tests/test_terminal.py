@@ -115,5 +115,23 @@ def test_a_second_ctrl_c_ends_what_does_not_hear_of_it(tmp_path) -> None:
     assert (running.returncode, text) == (130, "accelsim: stopped\n")
 
 
+CALLED = """
+import ctypes, time
+from accelsim.cli.app import leave_by_force
+@ctypes.CFUNCTYPE(None)
+def interrupted():
+    raise KeyboardInterrupt
+leave_by_force()
+interrupted()
+time.sleep(60)
+"""
+
+
+def test_an_interrupt_in_a_callback_from_machine_code_shows_no_traceback() -> None:
+    """As of LLVM, which tells Python of each module that it has compiled: there nobody can catch it."""
+    done = subprocess.run([sys.executable, "-c", CALLED], capture_output=True, text=True, timeout=50)
+    assert (done.returncode, done.stderr) == (130, "accelsim: stopped\n")
+
+
 def _heard() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -134,7 +134,17 @@ def compiling() -> bool:
 
 
 def leave_by_force() -> None:
-    """End this process in STOP_S, whatever it waits for: a library may lose an interrupt, or hang on it."""
+    """End this process in STOP_S, whatever it waits for: a library may lose an interrupt, or hang on it.
+
+    Python has nothing to say of an interrupt that is lost, as in a callback from machine code.
+    """
+    told = sys.unraisablehook
+
+    def tell(lost: Any) -> None:
+        if lost.exc_type is not KeyboardInterrupt:
+            told(lost)
+
+    sys.unraisablehook = tell
 
     def leave() -> None:
         if not said.is_set():
