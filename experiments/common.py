@@ -46,7 +46,6 @@ def options(
     if chosen.quick:
         chosen.evaluations, chosen.seeds = 8, 1
     chosen.finish = 0 if chosen.quick else PATIENCE
-    chosen.patience = 100 if chosen.quick else PATIENCE
     if evaluations is not None:
         quick = {"population": 8, "budget": 400} if chosen.quick else {}
         chosen.settings = {"evaluations": chosen.evaluations, "finish": chosen.finish, "workers": 2} | quick
@@ -65,11 +64,9 @@ def priced(
     return geometric_mean(c.latency_s for c in costs), geometric_mean(c.energy_pj * 1e-12 for c in costs)
 
 
-def exact(
-    chip: accelsim.Accelerator, networks: Sequence[str | accelsim.Network], patience: int = PATIENCE
-) -> tuple[float, float]:
-    """`priced` by the exact mapper, with the care that a search takes of what it reports."""
-    return priced(chip, networks, "optimal", patience)
+def exact(chip: accelsim.Accelerator, networks: Sequence[str | accelsim.Network]) -> tuple[float, float]:
+    """`priced` by the exact mapper, which prices `PATIENCE` mappings a layer at most."""
+    return priced(chip, networks, "optimal", PATIENCE)
 
 
 def ranged(values: Sequence[float], show: Callable[[float], str] = "{:.2f}".format) -> str:

@@ -50,7 +50,7 @@ def main() -> None:
         networks, faster, saving = ENVELOPES[name]
         networks = ["lenet5"] if args.quick else networks
         chip = accelsim.load_hardware(name)
-        base, mapped = priced(chip, networks, "template"), exact(chip, networks, args.patience)
+        base, mapped = priced(chip, networks, "template"), exact(chip, networks)
         found = [best(chip, networks, args.settings | {"seed": seed}) for seed in range(args.seeds)]
         new = [(one.metrics["latency"], one.metrics["energy"]) for one in found]
         budgets = {"half": args.evaluations // 2, "twice": 2 * args.evaluations}

@@ -32,7 +32,7 @@ POINTS = 2.7
 def main() -> None:
     args = options(__doc__, "naas_ofa", evaluations=320, seeds=5)
     chip = accelsim.load_hardware("eyeriss")
-    own, mapped = prod(priced(chip, ["resnet50"], "template")), prod(exact(chip, ["resnet50"], args.patience))
+    own, mapped = prod(priced(chip, ["resnet50"], "template")), prod(exact(chip, ["resnet50"]))
     space = load_space("ofa_resnet50")
     source = load_source("surrogate", space)
     rows = []

@@ -51,8 +51,6 @@ def main() -> None:
     arguments.out.mkdir(parents=True, exist_ok=True)
     with load_engine("threads", 2) as engine:
         run = Runs(arguments.hardware, engine, many, population, budget, seeds)
-        if arguments.quick:
-            run.settings["resolution"] = 224
         write(arguments.out / "optimisers.csv", optimisers(run))
         write(arguments.out / "strategies.csv", strategies(run, 2 if arguments.quick else 10))
         write(arguments.out / "small_space.csv", small_space(run, arguments.quick))
@@ -67,7 +65,7 @@ class Runs:
         self.hardware = accelsim.load_hardware(hardware)
         self.engine = engine
         self.many = many
-        self.settings: dict[str, Any] = {"population": population, "budget": budget}
+        self.settings = {"population": population, "budget": budget}
         self.seeds = range(seeds)
 
     def one(self, many: int, nets: Any = None, **options: Any) -> SearchResult:
@@ -154,7 +152,6 @@ def small_space(run: Runs, quick: bool) -> list[dict[str, Any]]:
     hardware.get("sources", {}).pop("search", None)
     small = Runs("nvdla_256", run.engine, run.many, 10, run.settings["budget"], len(run.seeds))
     small.hardware = accelsim.load_hardware(hardware)
-    small.settings |= {"resolution": run.settings.get("resolution")}
     setup = Setup(configure(small.hardware, SPACE, **small.settings), run.engine)
     rng = np.random.default_rng(1)
     nets = ListedNets(setup.nets, setup.nets.space.sample(rng, 2 if quick else 12))  # type: ignore[arg-type,union-attr]

@@ -67,7 +67,7 @@ def _nets(name: str) -> dict[tuple[int, bytes], float]:
     found: dict[tuple[int, bytes], list[tuple[int, float]]] = {}
     for net in document[name]:
         subnet = space.parse(net["encoding"])
-        key = (subnet.resolution, space.at(subnet.resolution).encode(subnet)[1:].tobytes())
+        key = (subnet.resolution, space.having(subnet.resolution).encode(subnet)[1:].tobytes())
         found.setdefault(key, []).append((net["epochs"], net["top1"]))
     return {
         key: float(np.mean([top1 for epochs, top1 in values if epochs == min(values)[0]]))

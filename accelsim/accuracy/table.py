@@ -158,17 +158,14 @@ class _Columns:
 def _read(path: Path, space: Space, column: str | None) -> dict[tuple[int, bytes], list[float]]:
     """(resolution, other genes) -> every measured top-1."""
     out: dict[tuple[int, bytes], list[float]] = {}
-    spaces: dict[int, Space] = {}
     try:
         reader = csv.DictReader(io.StringIO(read_text(path), newline=""))
         columns = _Columns.of(reader.fieldnames or (), column, space, path)
         for row in reader:
             where = f"{path}: line {reader.line_num}"
             subnet = _subnet(row, columns, space, where)
-            if subnet.resolution not in spaces:
-                spaces[subnet.resolution] = space.at(subnet.resolution)
             try:
-                key = (subnet.resolution, spaces[subnet.resolution].encode(subnet)[1:].tobytes())
+                key = (subnet.resolution, space.having(subnet.resolution).encode(subnet)[1:].tobytes())
             except AccelsimError as fault:
                 raise AccelsimError(f"{where}: {fault}") from None
             out.setdefault(key, []).extend(_percent(row.get(x), x, where) for x in columns.accuracy)

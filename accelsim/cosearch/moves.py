@@ -7,7 +7,7 @@ dimensions change places. What fills its envelope has no room for more, unless s
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import combinations
 from math import prod
 from typing import NamedTuple
@@ -59,8 +59,8 @@ def chip_moves(chips: ChipSpace, row: Row, trades: bool = False) -> Genomes:
     over = chips.faults(rows) == "on-chip bytes"
     if trades:
         rows = _fitted(chips, rows[over], [move.columns for move, bad in zip(moves, over[1:]) if bad])
-        return _distinct(chips, row, list(rows))
-    return _distinct(chips, row, list(rows[1:]))
+        return _others(chips, row, rows)
+    return _others(chips, row, rows[1:])
 
 
 def compound_moves(chips: ChipSpace, row: Row) -> Genomes:
@@ -68,16 +68,15 @@ def compound_moves(chips: ChipSpace, row: Row) -> Genomes:
 
     What an axis carries decides how long it should be: either change alone may lose where both gain.
     """
-    carrying = _distinct(chips, row, list(_rank_moves(chips, row)))
-    return _distinct(chips, row, [move.row for one in carrying for move in _array_moves(chips, one)])
+    carrying = _others(chips, row, _rank_moves(chips, row))
+    return _others(chips, row, (move.row for one in carrying for move in _array_moves(chips, one)))
 
 
-def _distinct(chips: ChipSpace, row: Row, rows: list[Row]) -> Genomes:
+def _others(chips: ChipSpace, row: Row, rows: Iterable[Row]) -> Genomes:
     """[n, genes] those within the envelope, each chip once and not the one of `row`."""
-    both = np.array([row, *rows], np.int64)
-    _, first = np.unique(np.array(chips.keys(both), object), return_index=True)
-    both = both[np.sort(first)][1:]
-    return np.asarray(both[chips.faults(both) == ""])
+    found = chips.distinct(np.array([row, *rows], np.int64))
+    (own,) = chips.keys(row[None])
+    return np.asarray(found[np.array([key != own for key in chips.keys(found)], bool)])
 
 
 def _fitted(chips: ChipSpace, rows: Genomes, changed: list[slice]) -> Genomes:

@@ -73,7 +73,8 @@ def _components(hw: Accelerator) -> list[dict[str, Any]]:
     as many multiplexers and wires.
     """  # fmt: skip
     out: list[dict[str, Any]] = []
-    free = (name for i in count() if (name := f"passed-{i}") not in {x.name for x in hw.components})
+    taken = {part.name for part in hw.components}
+    free = (name for i in count() if (name := f"passed-{i}") not in taken)
     for x, part in zip(hw.costs.components, hw.components, strict=True):
         um2, pj_per_bit = figures(hw, part)
         out.append({"name": x.name, "area_um2": x.area_mm2 * 1e6, "leakage_mw": x.static_mw})

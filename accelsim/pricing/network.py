@@ -142,8 +142,7 @@ class NetworkPricer:
         """`number` of each layer; kept by object, as hashing layers is dear."""
         known = self._networks.get(id(network))
         if known is None:
-            if len(self._networks) >= MOST_NUMBERED:
-                self._networks.clear()
+            _bound(self._networks, MOST_NUMBERED)
             known = self._networks[id(network)] = network, [self.number(layer) for layer in network.layers]
         return known[1]
 
@@ -312,9 +311,9 @@ class NetworkPricer:
         return {"cancelled": self.cancelled} if self.engine.shares_memory else {}
 
 
-def _bound(known: dict[Hashable, Any]) -> None:
+def _bound(known: dict[Any, Any], most: int = MOST_KNOWN) -> None:
     """Before new questions: long searches ask for ever."""
-    if len(known) > MOST_KNOWN:
+    if len(known) > most:
         known.clear()
 
 

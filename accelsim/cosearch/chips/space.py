@@ -109,6 +109,12 @@ class ChipSpace:
             out[left[areas > self.area]] = "area"
         return out
 
+    def distinct(self, rows: Genomes) -> Genomes:
+        """[n, genes] those within the envelope, the first of each chip, in their order."""
+        rows = rows[self.faults(rows) == ""]
+        _, first = np.unique(np.array(self.keys(rows), object), return_index=True)
+        return np.asarray(rows[np.sort(first)])
+
     def keys(self, rows: Genomes) -> list[bytes]:
         """[n] equal keys are equal chips."""
         return [self.key + row.tobytes() for row in self.canonical(rows)]

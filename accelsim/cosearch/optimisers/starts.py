@@ -45,10 +45,7 @@ def starts(phase: Phase, donors: Genomes, most: int) -> Genomes:
 def around(chips: ChipSpace) -> Genomes:
     """Chips of a space one change away from its base, no two alike, the base first if it is one of them."""
     anchor = chips.anchor()
-    rows = np.array([anchor, *_arrays(chips, anchor), *_sizes(chips, anchor)])
-    rows = rows[chips.faults(rows) == ""]
-    _, first = np.unique(np.array(chips.keys(rows), object), return_index=True)
-    return np.asarray(rows[np.sort(first)])
+    return chips.distinct(np.array([anchor, *_arrays(chips, anchor), *_sizes(chips, anchor)]))
 
 
 def _arrays(chips: ChipSpace, anchor: NDArray[np.int64]) -> list[NDArray[np.int64]]:

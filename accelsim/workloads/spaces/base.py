@@ -88,6 +88,14 @@ class Space(ABC):
     def at(self, *resolutions: int) -> Space:
         """The same space with other input resolutions, any from 32 to 4096."""
 
+    def having(self, resolution: int) -> Space:
+        """This space if it has the resolution, else the same with that alone, made once."""
+        if resolution in self.resolutions:
+            return self
+        if resolution not in self._elsewhere:
+            self._elsewhere[resolution] = self.at(resolution)
+        return self._elsewhere[resolution]
+
     @abstractmethod
     def build_part(self, part: int, values: tuple[Any, ...], batch: int) -> Network:
         """One part as a network with a single output; `values` are its genes' chosen values."""
@@ -146,10 +154,7 @@ class Space(ABC):
         if text in ("smallest", "largest"):
             return self.decode(self.smallest() if text == "smallest" else self.largest())
         subnet = self._parse(text)
-        r = subnet.resolution
-        if r not in self.resolutions and r not in self._elsewhere:
-            self._elsewhere[r] = self.at(r)
-        self._elsewhere.get(r, self).encode(subnet)
+        self.having(subnet.resolution).encode(subnet)
         return subnet
 
     def smallest(self) -> Genomes:
@@ -226,7 +231,7 @@ class Space(ABC):
         """The whole network of a genome, or of a subnet of this space at any resolution from 32 to 4096."""
         space = self
         if isinstance(genome, Subnet):
-            space = self if genome.resolution in self.resolutions else self.at(genome.resolution)
+            space = self.having(genome.resolution)
             subnet, genome = genome, space.encode(genome)
         else:
             subnet = self.decode(genome)
