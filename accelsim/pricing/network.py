@@ -85,7 +85,7 @@ class NetworkPricer:
 
     def price(self, runs: Sequence[Run]) -> RunCosts:
         """Figures of runs on chips with the same number of memories."""
-        _bound(self._known)
+        _bound(self._known, MOST_KNOWN)
         places = [RunAsks(run, self._numbers(run.network)) for run in runs]
         self.tally.layers += sum(len(run.network.layers) for run in runs)
         pending = places
@@ -152,14 +152,14 @@ class NetworkPricer:
 
     def least(self, asks: dict[Hashable, Ask]) -> dict[Hashable, NDArray[np.float64]]:
         """(cycles, pJ) that no mapping beats, of these asks and those before, by key."""
-        _bound(self._bounds)
+        _bound(self._bounds, MOST_KNOWN)
         new = {key: ask for key, ask in asks.items() if key not in self._bounds}
         self._bounds |= zip(new, self.model.bounds(list(new.values())))
         return self._bounds
 
     def answers(self, asks: Sequence[Ask]) -> NDArray[np.float64]:
         """(cycles, pJ) float64[n, 2] of single layers; infinite where nothing fits."""
-        _bound(self._known)
+        _bound(self._known, MOST_KNOWN)
         layers = self._layers
         keys = [a.key(a.chip.hash, layers.setdefault(a.layer, len(layers))) for a in asks]
         self._price(dict(zip(keys, asks, strict=True)))
@@ -172,7 +172,7 @@ class NetworkPricer:
         """
         layers = self._layers
         keys = [ask.key(chip, layers.setdefault(ask.layer, len(layers))) for chip, ask in asks]
-        _bound(self._pieces)
+        _bound(self._pieces, MOST_KNOWN)
         new = {key: ask for key, (_, ask) in zip(keys, asks) if key not in self._pieces}
         if new:
             latency, energy, busy, spent = self._answered(list(new.values()), self.model.pieces)
@@ -311,7 +311,7 @@ class NetworkPricer:
         return {"cancelled": self.cancelled} if self.engine.shares_memory else {}
 
 
-def _bound(known: dict[Any, Any], most: int = MOST_KNOWN) -> None:
+def _bound(known: dict[Any, Any], most: int) -> None:
     """Before new questions: long searches ask for ever."""
     if len(known) > most:
         known.clear()
