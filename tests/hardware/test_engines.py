@@ -19,6 +19,7 @@ from accelsim.pricing.way import Way
 from accelsim.workloads.bits import LayerBits
 from accelsim.workloads.layer import Layer
 from tests.command import run
+from tests.mapping.invented import INVENTED, invented
 
 conv = Layer.conv2d(K=16, C=16, P=14, Q=14, R=3, S=3)
 depthwise = Layer.depthwise(C=96, P=56, Q=56, R=3, S=3)
@@ -52,6 +53,30 @@ def test_static_power_is_the_chips_whatever_an_engine_changes(size: int) -> None
     assert engine.memories[1].size_bytes == size
     assert engine.static_mw == pytest.approx(hw.static_mw)
     assert engine.costs.memory_leakage_mw[1] == hw.costs.memory_leakage_mw[1]
+
+
+KINDS = {
+    "conv": conv,
+    "depthwise": depthwise,
+    "gemm": Layer.gemm(M=8, N=48, K=40),
+    "pool": small,
+    "eltwise": Layer(G=32, C=2, P=7, Q=7, op="eltwise"),
+}
+
+
+@pytest.mark.parametrize("name", ["example", "eyeriss", "dpu_zcu102", "five", "vector"])
+def test_an_engine_that_changes_nothing_costs_what_the_array_does(name: str) -> None:
+    """Whatever a chip has, an engine beside the array gets none of it for nothing, nor pays twice."""
+    plain = (invented(name) if name in INVENTED else load_hardware(name)).to_dict()
+    plain.pop("engines", None)
+    kinds = ["conv", "depthwise", "gemm", "pool", "eltwise"]
+    beside = load_hardware(plain | {"engines": [{"name": "unit", "runs": [{"kinds": kinds}]}]})
+    array = load_hardware(plain)
+    for kind, layer in KINDS.items():
+        assert engine_of(beside, layer) is not None, kind
+        costs = [accelsim.evaluate(hw, layer, mapper="template") for hw in (array, beside)]
+        figures = [(c.latency_cycles, c.energy_pj, c.energy_split_pj) for c in costs]
+        assert figures[0] == figures[1], kind
 
 
 def test_a_bit_passes_as_many_multiplexers_on_an_engine() -> None:
