@@ -4,8 +4,8 @@
 
 Once-for-All MobileNetV3 above 76 % top-1, energy-delay product and accuracy. Each seed is searched and
 finished without the local search, then with it: best EDP of the one over the other, hypervolumes of both
-fronts from the worst that was mapped, CPU seconds of the difference. The optimum is of all networks of the
-best design's resolution on its chip, by `blockwise_exact`.
+fronts from the worst that was mapped, CPU seconds of the difference, chips that it mapped. The optimum is of
+all networks of the best design's resolution on its chip, by `blockwise_exact`.
 """
 
 from __future__ import annotations
@@ -15,12 +15,14 @@ import tempfile
 import time
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 from common import write
 from pymoo.indicators.hv import HV
 
-from accelsim.cosearch import finish
+from accelsim.cosearch import finish, near
+from accelsim.cosearch.descent import Descent
 from accelsim.cosearch.result import SearchResult
 from accelsim.cosearch.run import resume, search
 
@@ -63,7 +65,7 @@ def compared(chip: str, seed: int, options: dict[str, Any], patience: int) -> di
         finally:
             finish.nearby = looks
         began = time.process_time()
-        found = around(path, patience)
+        found, chips = around(path, patience)
         spent = time.process_time() - began
     assert plain.best is not None
     assert found.best is not None
@@ -79,13 +81,25 @@ def compared(chip: str, seed: int, options: dict[str, Any], patience: int) -> di
         "ratio": f"{after / before:.3f}",
         "hypervolume": f"{volumes[1] / volumes[0]:.2f}" if volumes[0] else "",
         "CPU s": f"{spent:.0f}",
+        "chips mapped": chips,
         "over the optimum": f"{after / optimum(found, options) - 1:.2%}",
     }
 
 
-def around(path: Path, patience: int) -> SearchResult:
-    """What the local search makes of a finished study; by a step more of patience, it is not finished yet."""
-    return resume(path, finish=patience + 1)
+def around(path: Path, patience: int) -> tuple[SearchResult, int]:
+    """What the local search makes of a finished study, and how many chips it mapped.
+
+    By a step more of patience the study is not finished yet.
+    """
+    descents: list[Descent] = []
+
+    class Counted(Descent):
+        def __init__(self, *arguments: Any) -> None:
+            super().__init__(*arguments)
+            descents.append(self)
+
+    with patch.object(near, "Descent", Counted):
+        return resume(path, finish=patience + 1), sum(len(one.known) for one in descents)
 
 
 def volume(result: SearchResult, worst: np.ndarray) -> float:
