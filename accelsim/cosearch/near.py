@@ -1,9 +1,9 @@
-"""A local search around the best design that a search has finished: its networks, then its sizes and ports.
+"""A local search around the best design that a search has finished: its networks, then its chip.
 
 On one chip layers are priced once, so that many networks cost little: those of the front, those that sums
 over blocks propose, and what a change of a gene makes of them, as long as something new enters the front.
-Then the chip goes where the best network gains, see `descent`; with a better chip networks come anew. What
-bounds rule out is not mapped.
+Then the chip goes where the best network gains, see `descent`; with a better chip networks come anew. At last
+chips around the base one are tried in the same way. What bounds rule out is not mapped.
 """
 
 from __future__ import annotations
@@ -74,10 +74,13 @@ def nearby(result: SearchResult, patience: int, stop: Stop) -> list[Name] | None
         if at is None or not search.networks(at):
             break
         best = search.best()
-        moved = None if best is None else search.chip(best)
-        if moved is None:
+        at = None if best is None else search.chip(best)
+    at = search.on_base()
+    for _ in range(STEPS):
+        at = None if at is None else search.chip(at)
+        if at is None or at is not search.best() or not search.networks(at):
             break
-        at = moved
+        at = search.best()
     return None if search.stopped else search.names()
 
 
@@ -134,6 +137,24 @@ class _Search(Crowd):
         if not len(costs) or costs.min() > self.known.costs[:, 0].min():
             return None
         return self.found[int(np.argmin(costs))]
+
+    def on_base(self) -> Spot | None:
+        """The best design's networks on the base chip, with the freedoms that gain most there.
+
+        None where the best design has that chip itself, or bounds rule the base chip out.
+        """
+        best, column = self.best(), self._column()
+        homes = [x for x in self.result.finished.values() if x.base and not x.name.near]
+        if best is None or best.name.base or column is None or not homes:
+            return None
+        self.priced = 0
+        home = min(homes, key=lambda x: x.values[column] or np.inf)
+        candidate = best.name.candidate
+        at = spot(self.result, home.name._replace(candidate=candidate), self.patience)
+        if at is None:
+            return None
+        row = _on(at, best.row, len(at.phase.nets.genes))
+        return spot(self.result, self._named(at, candidate, row), self.patience)
 
     def names(self) -> list[Name]:
         """Of all members that the result has not."""

@@ -231,6 +231,20 @@ def test_the_gain_of_sizes_is_told_of_sizes() -> None:
     assert "s" in best.marks
 
 
+def test_chips_around_the_base_are_tried_where_another_is_best(monkeypatch) -> None:
+    """Where the local search goes out from a chip of the search, and ends 1 % above the base with other sizes."""
+    data = load_hardware("nvdla_64").to_dict()
+    data["search"]["buffers"]["CBUF"]["min"] = 64
+    options = {"networks": tiny(), "budget": 20, "population": 2, "evaluations": 2, "optimiser": "random"}
+    best = accelsim.search(data, **options, finish=FINISH).best
+    monkeypatch.setattr("accelsim.cosearch.near._Search.on_base", lambda self: None)
+    other = accelsim.search(data, **options, finish=FINISH).best
+    assert not other.base
+    assert best.base
+    assert best.sizes
+    assert best.metrics["edp"] < 0.995 * other.metrics["edp"]
+
+
 @pytest.fixture
 def short() -> Iterator[None]:
     with short_local_search():
