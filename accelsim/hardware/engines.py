@@ -107,8 +107,8 @@ def machine_of(hw: Accelerator, engine: HardwareEngine) -> Accelerator:
     for path, value in engine.changes.items():
         if (first := re.split(r"[.[]", path)[0]) in _OF_THE_CHIP:
             raise AccelsimError(
-                f"{path}: must be a figure of memories, mac, precision_bits, dataflow, density or layer_cycles, "
-                f"as {first} is one for the whole chip"
+                f"{path}: must be a figure of memories, mac, precision_bits, dataflow, density or "
+                f"layer_cycles, as {first} is one for the whole chip"
             )
         place = find(data, path, hw)
         place.holder[place.key] = value

@@ -131,7 +131,9 @@ def _parse(data: dict[str, Any], where: str, faults: list[Fault]) -> Accelerator
         try:
             machine_of(made, engine)
         except HardwareError as error:
-            raise HardwareError(where, [Fault(f"engines[{i}].changes", str(f)) for f in error.faults]) from None
+            raise HardwareError(
+                where, [Fault(f"engines[{i}].changes", str(f)) for f in error.faults]
+            ) from None
         except AccelsimError as fault:
             raise HardwareError(where, [Fault(f"engines[{i}].changes", str(fault))]) from None
     return made

@@ -207,7 +207,10 @@ def with_unit(**changes: Any) -> dict[str, Any]:
         ({"clock_mhz": 3}, ["clock_mhz: must be a figure of memories"]),
         ({"network.overhead_us": 3}, ["network.overhead_us: must be a figure of memories"]),
         ({"engines[0].points_per_us": 3}, ["engines[0].points_per_us: must be a figure of memories"]),
-        ({"memories.buffer.fanout.rows.size": 0}, ["memories[1].fanout[0].size: must be a whole number >= 1"]),
+        (
+            {"memories.buffer.fanout.rows.size": 0},
+            ["memories[1].fanout[0].size: must be a whole number >= 1"],
+        ),
         (
             {"memories.buffer.fanout.rows.size": 0, "memories.buffer.size_bytes": 0},
             ["memories[1].size_bytes: must be", "memories[1].fanout[0].size: must be"],

@@ -164,7 +164,6 @@ def test_a_resolution_is_given_once() -> None:
         load_space("fashion", (12, 20, 12))
 
 
-
 @every_space
 def test_layers_are_quick(name: str) -> None:
     """Below 1 ms of processor time a subnet once its blocks, which are shared, are built; best of three."""
