@@ -122,8 +122,9 @@ def strategies(folder: Path) -> None:
     connect = sqlite3.connect
     for name, (options, evaluations) in STRATEGIES.items():
         search = options | {"strategy": name}
+        whole = accelsim.search(**search, evaluations=evaluations)
         seen = kill_at_statement(-1)
-        whole = accelsim.search(**search, evaluations=evaluations, study=folder / f"{name}.study")
+        go_on(folder / f"{name}.study", search, evaluations)
         study.sqlite3.connect = connect  # type: ignore[assignment]
         kills, kept, equal = 0, [], True
         for number in (2 * seen[0] // 3, seen[0]):
