@@ -132,7 +132,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("results/nacos_flows"))
     chosen = parser.parse_args()
     if chosen.quick:
-        chosen.seeds, chosen.evaluations, chosen.tasks = 1, 48, "listed,device,chip"
+        chosen.seeds, chosen.evaluations, chosen.tasks = 1, 24, "listed,device,chip"
     (chosen.out / "runs").mkdir(parents=True, exist_ok=True)
     for task in chosen.tasks.split(","):
         rows = schedules(chosen.quick) if task == "schedules" else table(task, chosen)
@@ -184,7 +184,7 @@ def kept(task: str, flow: str, seed: int, chosen: argparse.Namespace) -> Ran:
 def run(task: str, flow: str, seed: int, chosen: argparse.Namespace) -> Ran:
     """The figures of a search."""
     quick, options = chosen.quick, TASKS[task] | FLOWS[flow]
-    options |= {"seed": seed, "population": 24 if quick else 50, "workers": chosen.workers, "finish": 0}
+    options |= {"seed": seed, "population": 12 if quick else 50, "workers": chosen.workers, "finish": 0}
     if quick and task != "listed":
         options["resolution"] = 64 if task == "device" else 128
     if flow == "blockwise_exact" and not quick and not task.startswith("wdsr"):

@@ -47,7 +47,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("results/search_evidence"))
     arguments = parser.parse_args()
     seeds = 1 if arguments.quick else arguments.seeds
-    many, population, budget = (16, 8, 20) if arguments.quick else (400, 40, 200)
+    many, population, budget = (8, 4, 20) if arguments.quick else (400, 40, 200)
     arguments.out.mkdir(parents=True, exist_ok=True)
     with load_engine("threads", 2) as engine:
         run = Runs(arguments.hardware, engine, many, population, budget, seeds)

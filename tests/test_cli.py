@@ -78,6 +78,7 @@ BAD = [
     (["evaluate", "eyeriss", "--layer", "Kay=3"], "unknown word 'Kay'"),
     (["evaluate", "eyeriss", "--layer", "K=3 K=4"], "K is given twice"),
     (["evaluate", "eyeriss", "--layer", "hello"], "cannot read 'hello'"),
+    (["evaluate", "eyeriss", "--layer", "K=4 stride=2,3"], "(by rows and columns: stride=2x1)"),
     (["evaluate", "eyeriss", "--layer", "K=3 stride=2x2x2"], "stride must be"),
     (["evaluate", "eyeriss", "--layer", "{bad"], "not JSON"),
     (["evaluate", "eyeriss", "--layer", "K=3", "--batch", "2"], "--batch: for networks"),

@@ -32,6 +32,7 @@ USELESS = [
     ("evaluate eyeriss net.m --model maestro --dataflow kcp_ws", "--dataflow: MAESTRO's files bring"),
     (f"{LAYER} --nests", "--nests: for networks"),
     (f"{LAYER} --seconds 3", "--seconds: for --mapper optimal"),
+    (f"{LAYER} --mapper genetic_index --tiles legal", "--tiles: for --mapper optimal, but the mapper is g"),
     (f"{LAYER} --emit c --csv", "--csv: --emit prints its text alone"),
     (f"{LAYER} --emit c --wide", "--wide: --emit prints its text alone"),
     ("map eyeriss lenet5 --nests --json", "--nests: shapes the report, which --json leaves out"),

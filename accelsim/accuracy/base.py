@@ -167,8 +167,8 @@ class AccuracySource(ABC):
         found = self.resolutions(space)
         if not found:
             raise AccuracyError(
-                f"{space.name}: no accuracy at resolution {', '.join(map(str, space.resolutions))} "
-                f"({self.describe(space)})"
+                f"{space.name}: no accuracy at resolution {', '.join(map(str, space.resolutions))}"
+                f"{self._own_hint(space)} ({self.describe(space)})"
             )
         return space if found == space.resolutions else space.at(*found)
 
@@ -181,6 +181,14 @@ class AccuracySource(ABC):
                 f"{space.name}: no accuracy at resolution {bad[0]}; {self._resolution_hint(space)} "
                 f"({self.describe(space)})"
             )
+
+    def _own_hint(self, space: Space) -> str:
+        """What is known of the resolutions that a space of this name has by itself, if there is one."""
+        try:
+            known = self.resolutions(load_space(space.name))
+        except AccelsimError:
+            return ""
+        return f"; known are {', '.join(map(str, known))}" if known else ""
 
     def _resolution_hint(self, space: Space) -> str:
         known = self.resolutions(space)

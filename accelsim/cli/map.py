@@ -154,11 +154,13 @@ def map_(
 
 def _check_useful(context: typer.Context, mapper: str, alone: bool, emits: bool) -> None:
     """Refuse options that would change nothing; `alone`: a single layer is mapped."""
+    from accelsim.mapping.mapper import SEARCHING
+
     if alone:
         why = "for networks, not a single --layer"
         refuse(context, why, "engine", "workers", "scheduler", "nests", "fuse")
     if emits:
         refuse(context, "--emit prints its text alone", "as_json", "as_csv", "wide", "nests")
-    if mapper in ("template", "random", "genetic", "cmaes"):
+    if mapper in SEARCHING:
         refuse(context, f"for --mapper optimal, but the mapper is {mapper}", "seconds", "tiles")
     check_mapper(context, mapper)

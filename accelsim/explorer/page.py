@@ -36,7 +36,11 @@ def load(path: Path | str, *, designs: int = 8) -> dict[str, Any]:
     if suffix == ".json":
         from accelsim.json_text import read_json
 
-        return page_data(read_json(path, "report"), title=path.stem)
+        data = read_json(path, "report")
+        try:
+            return page_data(data, title=path.stem)
+        except AccelsimError as fault:
+            raise AccelsimError(f"{path}: {fault}") from None
     from accelsim.cosearch.run import load_study
 
     return page_data(load_study(path), designs=designs)

@@ -8,11 +8,13 @@ engine, and layers run one after another.
 from __future__ import annotations
 
 import copy
+import re
 from itertools import count
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
+from accelsim.errors import AccelsimError
 from accelsim.hardware.components import figures
 from accelsim.hardware.fields import Count, Figure, Name, Rate, Section, Sourced
 
@@ -86,17 +88,28 @@ def _components(hw: Accelerator) -> list[dict[str, Any]]:
     return out
 
 
+_OF_THE_CHIP = ("version", "name", "source", "clock_mhz", "components", "engines", "network", "search")
+"""What one chip has once: layers of all engines count cycles of one clock and share its static power."""
+
+
 def machine_of(hw: Accelerator, engine: HardwareEngine) -> Accelerator:
     """The machine as an engine's layers see it: figures changed, static power that of the whole chip.
 
-    Raises AccelsimError for a path that leads nowhere, HardwareError for a machine that cannot be.
+    Raises AccelsimError for a path that leads nowhere or to what the chip has once, HardwareError for a
+    machine that cannot be.
     """
     from accelsim.hardware.loader import load_hardware
     from accelsim.hardware.paths import find
 
     data: dict[str, Any] = copy.deepcopy(hw.to_dict())
     del data["engines"]
+    data.get("sources", {}).pop("engines", None)
     for path, value in engine.changes.items():
+        if (first := re.split(r"[.[]", path)[0]) in _OF_THE_CHIP:
+            raise AccelsimError(
+                f"{path}: must be a figure of memories, mac, precision_bits, dataflow, density or "
+                f"layer_cycles, as {first} is one for the whole chip"
+            )
         place = find(data, path, hw)
         place.holder[place.key] = value
     data["name"] = f"{hw.name}: {engine.name}"

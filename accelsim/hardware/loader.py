@@ -130,6 +130,10 @@ def _parse(data: dict[str, Any], where: str, faults: list[Fault]) -> Accelerator
     for i, engine in enumerate(made.engines):
         try:
             machine_of(made, engine)
+        except HardwareError as error:
+            raise HardwareError(
+                where, [Fault(f"engines[{i}].changes", str(f)) for f in error.faults]
+            ) from None
         except AccelsimError as fault:
             raise HardwareError(where, [Fault(f"engines[{i}].changes", str(fault))]) from None
     return made

@@ -11,7 +11,7 @@ from accelsim.hardware.accelerator import Accelerator
 from accelsim.hardware.faults import join
 from accelsim.hardware.fields import is_number
 
-_NAMED = {"memories": "name", "fanout": "axis", "components": "name"}
+_NAMED = {"memories": "name", "fanout": "axis", "components": "name", "engines": "name"}
 """Lists whose entries go by name, and the key that holds it."""
 
 _SOURCED = ("precision_bits", "mac", "energy", "dataflow", "search")
@@ -76,10 +76,8 @@ def _index(items: list[Any], step: str, listed: str, path: str) -> int:
         return int(step)
     known = [name for name in names if name is not None]
     hint = nearest(step, known) if known else f"; it has {len(items)}"
-    what = {"memories": "no memory is", "fanout": "no axis is", "components": "no component is"}.get(
-        listed, "no entry is"
-    )
-    raise AccelsimError(f"{path}: {what} called {step!r}{hint}")
+    what = {"memories": "memory", "fanout": "axis", "components": "component", "engines": "engine"}
+    raise AccelsimError(f"{path}: no {what.get(listed, 'entry')} is called {step!r}{hint}")
 
 
 def _nowhere(path: str, hw: Accelerator) -> AccelsimError:

@@ -209,6 +209,18 @@ def load_mapper(mapper: str | Mapper | type[Mapper]) -> Mapper:
     return cast(Mapper, MAPPERS.make(mapper))
 
 
+SEARCHING = tuple(name for name in MAPPERS.home if name != "optimal")
+"""Shipped mappers that read neither tiles nor seconds."""
+
+
+def check_exact(mapper: object, tiles: str, seconds: float | None) -> None:
+    """Raises AccelsimError where options of the exact mapper would change nothing in a shipped one."""
+    told = {"tiles": tiles != "all", "seconds": seconds is not None}
+    if mapper in SEARCHING and any(told.values()):
+        useless = ", ".join(name for name, given in told.items() if given)
+        raise AccelsimError(f"{useless}: for the mapper optimal, but the mapper is {mapper}")
+
+
 def check_options(
     objective: str, budget: int | None, seed: int, tiles: str = "all", seconds: float | None = None
 ) -> Objective:
@@ -256,7 +268,7 @@ def map_layer(
     objective  edp, latency or energy
     budget     evaluations in all, those of the template mapping first, which always completes; by default
                2000, and as many as it takes for the exact mapper, which counts from the template on
-    tiles      divisors, all or legal: the space of the exact mapper, see `MapSpace`
+    tiles      divisors, all or legal: the space of the exact mapper, see `MapSpace`; of no other shipped one
     seconds    after which the exact mapper returns its best so far
     cancel     function or event; once true, the best so far is returned
 
@@ -265,6 +277,7 @@ def map_layer(
     from accelsim.hardware import load_hardware
 
     wanted = check_options(objective, budget, seed, tiles, seconds)
+    check_exact(mapper, tiles, seconds)
     hw = load_hardware(hardware)
     if not isinstance(layer, Layer):
         raise wrong("layer", "a Layer", layer)

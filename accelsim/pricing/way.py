@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from accelsim.mapping.mapper import Mapper, check_options, load_mapper
+from accelsim.mapping.mapper import Mapper, check_exact, check_options, load_mapper
 from accelsim.mapping.optimal_space import Tiles
 from accelsim.mapping.task import Task
 from accelsim.mapping.template import Objective
@@ -43,4 +43,5 @@ class Way:
         """Checked; without a budget, the mapper's own: 2000, none for the exact one. Raises AccelsimError."""
         wanted = check_options(objective, budget, seed, tiles, seconds)
         chosen = load_mapper(mapper)
+        check_exact(mapper, tiles, seconds)
         return cls(chosen, wanted, chosen.budget if budget is None else budget, seed, tiles, seconds)

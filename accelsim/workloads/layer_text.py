@@ -21,7 +21,8 @@ def parse_layer(text: str) -> Layer:
         match = re.fullmatch(r"([A-Za-z]+)=(.+)", word) or re.fullmatch(r"([NGKCPQRS])(\d+)", word)
         if match is None:
             raise AccelsimError(
-                f"layer: cannot read {word!r}; write sizes as in 'K=64 C=3 P=112 Q=112 R=7 S=7 stride=2'"
+                f"layer: cannot read {word!r}; write sizes as in 'K=64 C=3 P=112 Q=112 R=7 S=7 stride=2' "
+                "(by rows and columns: stride=2x1)"
             )
         key, value = match.groups()
         if key not in _WORDS:

@@ -451,3 +451,11 @@ def test_a_study_goes_on_and_only_with_the_same_weights(
     monkeypatch.setattr(one_shot, "manifest", lambda: other)
     with pytest.raises(AccelsimError, match="not the one that the search began with"):
         resume(tmp_path / "half.study", evaluations=12)
+
+
+def test_known_resolutions_are_named() -> None:
+    """Where a space was given others than its own, too."""
+    with pytest.raises(AccuracyError, match="no accuracy at resolution 14; known are 12, 16, 20, 24, 28"):
+        accelsim.search(
+            "example", "fashion", resolution=14, mapper="template", evaluations=4, population=4, finish=0
+        )

@@ -59,6 +59,7 @@ DEVICE: dict[str, Any] = {
     "resolution": 128,
     "objectives": "work,peak_memory",
     "population": 8,
+    "finish": 0,
 }
 """A microcontroller of 32 MiB Flash and 2 MiB SRAM, and one space of networks."""
 

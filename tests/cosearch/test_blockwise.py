@@ -23,7 +23,7 @@ DATA = Path(__file__).parents[1] / "accuracy" / "data" / "macro_synthetic.csv"
 SMALL = MacroSpace(MacroPlan(slots=(2, 3)), "small_macro")
 """189 networks, each with an accuracy."""
 
-EXACT = {"fix": "hardware", "mapper": "template", "strategy": "blockwise_exact"}
+EXACT = {"fix": "hardware", "mapper": "template", "strategy": "blockwise_exact", "finish": 0}
 OFA = EXACT | {"hardware": "nvdla_64", "space": "ofa_mbv3", "resolution": 128}
 
 

@@ -19,6 +19,7 @@ from tests.cosearch.small import same
 
 SEARCH = {
     "hardware": "mcu_f746", "space": "mcunet", "resolution": 160, "strategy": "holistic", "population": 9,
+    "finish": 0,
 }  # fmt: skip
 
 

@@ -175,7 +175,7 @@ def test_command_reads_tables_and_costs(capsys, tmp_path, cost) -> None:
     ("name", "content", "message"),
     [
         ("x.json", "[1]", "a page shows"),
-        ("x.json", '{"layers": 3}', "no network's cost"),
+        ("x.json", '{"layers": 3}', "x.json: this is no network's cost"),
         ("x.csv", "a,b\n1,2\n", "no table of a sweep"),
         ("x.study", "nothing", "x.study"),
     ],

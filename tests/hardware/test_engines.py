@@ -12,6 +12,7 @@ import accelsim
 from accelsim.errors import AccelsimError
 from accelsim.hardware import load_hardware
 from accelsim.hardware.engines import engine_of
+from accelsim.hardware.resize import resized
 from accelsim.pricing.models.loopnest import LoopNest
 from accelsim.pricing.network import NetworkPricer
 from accelsim.pricing.run import Run
@@ -191,3 +192,56 @@ def test_engines_of_a_machine_at_other_widths(bits: LayerBits) -> None:
     assert one.costs == other.costs
     assert one.costs.mac.energy_pj != hw.for_layer(Layer(G=64, P=8, Q=8, R=3, S=3)).costs.mac.energy_pj
     assert (one.mac, one.precision_bits) == (other.mac, other.precision_bits)
+
+
+def with_unit(**changes: Any) -> dict[str, Any]:
+    """The example with a unit for depthwise layers."""
+    data = load_hardware("example").to_dict()
+    data["engines"] = [{"name": "unit", "runs": [{"kinds": ["depthwise"]}], "changes": changes}]
+    return data
+
+
+@pytest.mark.parametrize(
+    ("changes", "faults"),
+    [
+        ({"clock_mhz": 3}, ["clock_mhz: must be a figure of memories"]),
+        ({"network.overhead_us": 3}, ["network.overhead_us: must be a figure of memories"]),
+        ({"engines[0].points_per_us": 3}, ["engines[0].points_per_us: must be a figure of memories"]),
+        (
+            {"memories.buffer.fanout.rows.size": 0},
+            ["memories[1].fanout[0].size: must be a whole number >= 1"],
+        ),
+        (
+            {"memories.buffer.fanout.rows.size": 0, "memories.buffer.size_bytes": 0},
+            ["memories[1].size_bytes: must be", "memories[1].fanout[0].size: must be"],
+        ),
+    ],
+)
+def test_changes_that_cannot_be(changes: dict[str, Any], faults: list[str]) -> None:
+    """What a chip has once is no engine's; each fault of the changed machine is one, at its place."""
+    with pytest.raises(AccelsimError) as fault:
+        load_hardware(with_unit(**changes))
+    lines = str(fault.value).splitlines()[1:]
+    assert len(lines) == len(faults)
+    for line, expected in zip(lines, faults, strict=True):
+        assert line.startswith(f"  engines[0].changes: {expected}")
+
+
+def test_engines_may_have_a_source() -> None:
+    """At the file's top, too, where it stands for all of them."""
+    data = with_unit(**{"memories.buffer.fanout.rows.size": 4})
+    data["sources"] = data.get("sources", {}) | {"engines": "D: a guess"}
+    assert load_hardware(data).for_layer(depthwise).num_pes == 4 * 16
+
+
+def test_a_sweep_names_engines() -> None:
+    data = with_unit()
+    data["engines"][0]["points_per_us"] = 100
+    data["engines"].append({"name": "wide", "runs": [{"kinds": ["pool"]}]})
+    data["engines"][1]["changes"] = {"memories.buffer.fanout.rows.size": 4}
+    slow, fast = (resized(data, {"engines.unit.points_per_us": rate}) for rate in (1, 100))
+    cycles = [accelsim.evaluate(hw, depthwise, mapper="template").latency_cycles for hw in (slow, fast)]
+    assert cycles[0] > 10 * cycles[1]
+    assert slow.provenance()["engines[0].points_per_us"] == "D: varied, was 100.0"
+    with pytest.raises(AccelsimError, match=r"no engine is called 'unti'; did you mean 'unit'\?"):
+        resized(data, {"engines.unti.points_per_us": 1})

@@ -78,6 +78,7 @@ def test_faults(capsys, words, said) -> None:
 def test_ctrl_c_gives_the_best_so_far(capsys, tmp_path) -> None:
     """With the gap that remains, exit code 130, and a file that prices alike."""
     file = tmp_path / "mapping.json"
+    assert run(capsys, "map", "example", "--layer", LAYER, "--mapper", "optimal")[0] == 0  # compiles
     timer = threading.Timer(1.5, os.kill, (os.getpid(), signal.SIGINT))
     timer.start()
     words = ("map", "eyeriss", "resnet50", "--mapper", "optimal", "--tiles", "all", "--save", str(file))

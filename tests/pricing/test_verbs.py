@@ -139,6 +139,11 @@ SEARCH: dict[str, Any] = {
 }  # fmt: skip
 
 
+@pytest.fixture(scope="module")
+def plain():
+    return accelsim.search(**SEARCH)
+
+
 @pytest.mark.parametrize(
     ("option", "value"),
     [
@@ -147,13 +152,16 @@ SEARCH: dict[str, Any] = {
         ("networks", ["lenet5", "alexnet"]), ("max_area", 2.5), ("hardware", "nvdla_64"),
     ],
 )  # fmt: skip
-def test_every_option_of_search_counts(option, value) -> None:
-    def answer(options: dict[str, Any]) -> Any:
-        found = accelsim.search(**options)
-        return len(found), found.best.metrics if found.best else None, found.feasible.sum()
+def test_every_option_of_search_counts(option, value, plain) -> None:
+    def answer(found: Any) -> str:
+        """As text, since an accuracy that is not known is equal to no other."""
+        return repr((len(found), found.best.metrics if found.best else None, found.feasible.sum()))
 
-    base = SEARCH | ({"networks": "squeezenet1_1"} if option == "resolution" else {})
-    assert answer(base | {option: value}) != answer(base)
+    if option == "resolution":
+        base = SEARCH | {"networks": "squeezenet1_1"}
+        assert answer(accelsim.search(**base | {option: value})) != answer(accelsim.search(**base))
+    else:
+        assert answer(accelsim.search(**SEARCH | {option: value})) != answer(plain)
 
 
 SUBNETS: dict[str, Any] = {
@@ -165,13 +173,12 @@ SUBNETS: dict[str, Any] = {
 @pytest.mark.parametrize(("option", "value"), [("space", "ofa_proxyless"), ("min_accuracy", 74.0)])
 def test_every_option_of_a_search_over_subnets_counts(option, value) -> None:
     one, other = (accelsim.search(**options) for options in (SUBNETS, SUBNETS | {option: value}))
-    assert (one.feasible != other.feasible).any() or (one.values != other.values).any()
+    assert (one.feasible != other.feasible).any() or one.values.tobytes() != other.values.tobytes()
 
 
 @pytest.mark.parametrize("limit", ["latency", "energy", "edp", "power", "macs"])
-def test_every_limit_of_search_counts(limit) -> None:
-    free = accelsim.search(**SEARCH)
-    most = free.best.metrics[limit]
+def test_every_limit_of_search_counts(limit, plain) -> None:
+    most = plain.best.metrics[limit]
     tight = accelsim.search(**SEARCH, **{f"max_{limit}": most * 0.999})
     values = tight.column(limit)
     assert (values[tight.feasible] <= most * 0.999).all()
@@ -242,3 +249,35 @@ def test_what_is_forgotten_is_asked_again(monkeypatch) -> None:
         )
         assert short.bounds([run]).tolist() == bounds.tolist()
     assert short.tally.pairs > whole.tally.pairs
+
+
+ONE = accelsim.Layer(K=4, C=4)
+
+
+@pytest.mark.parametrize(
+    ("ask", "message"),
+    [
+        (lambda one, whole: accelsim.map_layer("example", ONE, tiles="legal"), "tiles: for the mapper opt"),
+        (
+            lambda one, whole: accelsim.map_layer("example", ONE, "genetic_index", seconds=1),
+            "seconds: for th",
+        ),
+        (lambda one, whole: accelsim.map_network("example", "lenet5", seconds=1), "seconds: for the mapper"),
+        (lambda one, whole: accelsim.evaluate("example", ONE, fuse="auto"), "fuse: for networks, not a"),
+        (lambda one, whole: accelsim.evaluate("example", ONE, one, budget=9), "budget: says how mappings"),
+        (lambda one, whole: accelsim.evaluate("example", ONE, one, "random", seed=1), "mapper, seed: says"),
+        (lambda one, whole: accelsim.evaluate("example", "lenet5", whole, "random"), "mapper: says how"),
+        (lambda one, whole: accelsim.evaluate("mcu_f412", "lenet5", seed=1), "seed: for machines with mapp"),
+    ],
+)
+def test_options_that_would_change_nothing(ask, message) -> None:
+    """As on the command line, refused with the reason."""
+    one = accelsim.map_layer("example", ONE, "template").mapping.to_dict()
+    whole = accelsim.map_network("example", "lenet5", "template").to_dict()
+    with pytest.raises(accelsim.AccelsimError) as fault:
+        ask(one, whole)
+    assert message in str(fault.value)
+    accelsim.evaluate("example", ONE, one)
+    assert accelsim.evaluate("example", "lenet5", whole).latency_cycles > 0
+    some = {"layers": {"fc3": whole["layers"]["fc3"]}}
+    accelsim.evaluate("example", "lenet5", some, "template")

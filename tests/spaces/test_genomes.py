@@ -158,6 +158,12 @@ def test_any_resolution(name: str) -> None:
         assert load(space, subnet.encoding, resolution=resolution) == network
 
 
+def test_a_resolution_is_given_once() -> None:
+    """Two choices that are one have no block numbers of their own, which tables of blocks need."""
+    with pytest.raises(AccelsimError, match="fashion: resolution 12 is given twice; name each once"):
+        load_space("fashion", (12, 20, 12))
+
+
 @every_space
 def test_layers_are_quick(name: str) -> None:
     """Below 1 ms of processor time a subnet once its blocks, which are shared, are built; best of three."""

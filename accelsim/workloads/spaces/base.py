@@ -51,6 +51,8 @@ class Space(ABC):
         self.parts = tuple(parts)
         for r in self.resolutions:
             check_resolution(r, name, self.least_resolution)
+            if self.resolutions.count(r) > 1:
+                raise AccelsimError(f"{name}: resolution {r} is given twice; name each once")
         self.lower = np.zeros(len(self.genes), np.int64)
         self.upper = np.array([len(x.values) - 1 for x in self.genes], np.int64)
         # A block's number is its part's first number plus its genes read as mixed-radix digits: a linear map.
