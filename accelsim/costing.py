@@ -18,7 +18,7 @@ from accelsim.mapping.optimal_space import Tiles
 from accelsim.network_cost import NetworkCost, NetworkMapping
 from accelsim.pricing.ask import Ask
 from accelsim.pricing.given import Fuse, read_fuse, stacks_of
-from accelsim.pricing.given_mapping import given_run
+from accelsim.pricing.given_mapping import given_run, maps_all
 from accelsim.pricing.models.loopnest import LoopNest
 from accelsim.pricing.network import NetworkPricer, Progress, overhead_cycles, overhead_pj
 from accelsim.pricing.residency import ResidencyPlan
@@ -84,10 +84,6 @@ def evaluate(
         given = mapping if isinstance(mapping, Mapping) else Mapping.from_dict(mapping)
         return price_mapping(hw, workload, given)
     network = load_network(workload)
-    if useless and isinstance(mapping, dict):
-        named = mapping.get("layers", mapping)
-        if isinstance(named, dict) and {*network.names} <= {*named}:
-            raise AccelsimError(f"evaluate: {useless}: {_MAPPED}")
     fuse = read_fuse(fuse)
     if isinstance(fuse, dict):
         if mapping is not None:
@@ -101,12 +97,15 @@ def evaluate(
             raise AccelsimError(f"evaluate: {useless}: {why}")
         return evaluate_device(hw, network)
     search = _fuses(fuse, hw, given=mapping is not None)
+    run = given_run(hw, network, mapping)
+    if useless and mapping is not None and maps_all(run):
+        raise AccelsimError(f"evaluate: {useless}: {_MAPPED}")
     way = Way.of(mapper, objective, budget, seed)
     with as_engine(engine, workers, scheduler) as started:
         pricer = NetworkPricer(LoopNest(way), started, as_question(cancel))
         if search:
             return _fused(hw, network, pricer, way, progress).cost
-        return mapped(given_run(hw, network, mapping), pricer, progress).cost
+        return mapped(run, pricer, progress).cost
 
 
 def map_network(
