@@ -33,8 +33,6 @@ if TYPE_CHECKING:
     from accelsim.fusion.search import Answers
     from accelsim.hardware import Accelerator
 
-_MAPPED = "says how mappings are searched, and the mapping given names all of them"
-
 
 def evaluate(
     hardware: Accelerator | str | dict[str, Any],
@@ -61,9 +59,9 @@ def evaluate(
               "resident", {"kept": [...], "weights": [...]}, names the layers whose results and weights
               stay on chip; its section "stacks" says which layers are fused, in which tiles
     fuse      auto: look for the best stacks of layers; none: no stacks but those of the mapping; a schedule
-              or its file: the same as `mapping`; None: as the hardware says
+              or its file: the same as `mapping`; None: as the hardware says; of a layer None alone
     Others as in `map_network`, whose costs these are where no mapping is given. Where one is given of all
-    layers, mapper, objective, budget and seed would change nothing and are refused, as `fuse` of a layer is.
+    layers, mapper, objective, budget and seed change nothing.
 
     Raises AccelsimError where something cannot be read or does not fit.
     """
@@ -71,23 +69,14 @@ def evaluate(
     from accelsim.workloads.load import load_network
 
     hw = load_hardware(hardware)
-    searched = {"mapper": mapper != DEFAULT_MAPPER, "objective": objective != "edp"}
-    searched |= {"budget": budget is not None, "seed": seed != 0}
-    useless = ", ".join(name for name, told in searched.items() if told)
     if isinstance(workload, Layer):
         if fuse is not None:
             raise AccelsimError("evaluate: fuse: for networks, not a single layer")
-        if mapping is not None and useless:
-            raise AccelsimError(f"evaluate: {useless}: {_MAPPED}")
         if mapping is None:
             return map_layer(hw, workload, mapper, objective, budget, seed, cancel=cancel).cost
         given = mapping if isinstance(mapping, Mapping) else Mapping.from_dict(mapping)
         return price_mapping(hw, workload, given)
     network = load_network(workload)
-    if useless and isinstance(mapping, dict):
-        named = mapping.get("layers", mapping)
-        if isinstance(named, dict) and {*network.names} <= {*named}:
-            raise AccelsimError(f"evaluate: {useless}: {_MAPPED}")
     fuse = read_fuse(fuse)
     if isinstance(fuse, dict):
         if mapping is not None:
@@ -96,9 +85,6 @@ def evaluate(
     if hw.microcontroller is not None:
         if mapping is not None or fuse is not None:
             refuse(hw)
-        if useless:
-            why = f"for machines with mappings, but {hw.name} is a microcontroller"
-            raise AccelsimError(f"evaluate: {useless}: {why}")
         return evaluate_device(hw, network)
     search = _fuses(fuse, hw, given=mapping is not None)
     way = Way.of(mapper, objective, budget, seed)

@@ -86,7 +86,7 @@ def main() -> None:
     for i, (name, chip) in enumerate(chips.items()):
         for j, network in enumerate(networks):
             given = unblocked(network, *SCHEDULES.get(name, ("C", "K", WEIGHTS)))
-            seconds["default"][i, j] = accelsim.evaluate(chip, network, given, "template").latency_s
+            seconds["default"][i, j] = accelsim.evaluate(chip, network, given).latency_s
             found = accelsim.map_network(chip, network, "genetic", "latency", budget, workers=2)
             seconds["best"][i, j] = found.cost.latency_s
 

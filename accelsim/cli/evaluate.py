@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 SEARCHED = ("mapper", "objective", "budget", "seed", "engine", "workers", "scheduler")
 """Options that say how mappings are searched."""
 
-MAPPED = "says how mappings are searched, and --mapping names all of them"
+MAPPED = "says how mappings are searched, and the file given names all of them"
 
 
 @app.command()
@@ -105,6 +105,8 @@ def evaluate(
     from accelsim.costing import evaluate as run
     from accelsim.hardware import load_hardware
     from accelsim.network_cost import NetworkCost
+    from accelsim.pricing.given import read_fuse
+    from accelsim.pricing.given_mapping import given_run, maps_all
     from accelsim.workloads.layer_text import parse_layer
 
     if (network is None) == (layer is None):
@@ -133,7 +135,9 @@ def evaluate(
         workload = parse_layer(layer)
     else:
         workload = load(str(network), batch, resolution, dims, shapes, allow_unknown)
-        if schedule is not None and {*workload.names} <= {*_layers(schedule)}:
+        fuse = read_fuse(fuse)  # type: ignore[assignment]
+        held = fuse if schedule is None else schedule
+        if isinstance(held, dict) and hw.microcontroller is None and maps_all(given_run(hw, workload, held)):
             refuse(context, MAPPED, *SEARCHED)
     if hw.microcontroller is not None and (explain or plot or plot_stacks):
         raise AccelsimError(
@@ -215,12 +219,6 @@ def _given(mapping: Path | None) -> dict[str, Any] | None:
     if not isinstance(given, dict):
         raise AccelsimError(f"--mapping {mapping}: must hold an object, but holds {str(given)[:60]}")
     return given
-
-
-def _layers(schedule: dict[str, Any]) -> Any:
-    """Names of the layers that a mapping file of a network maps."""
-    named = schedule.get("layers", schedule)
-    return named if isinstance(named, dict) else ()
 
 
 def _print(cost: LayerCost | NetworkCost | DeviceCost, as_json: bool, as_csv: bool, explain: bool) -> None:

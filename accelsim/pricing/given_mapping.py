@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from accelsim.errors import nearest
 from accelsim.fusion import Stack, read_stacks
+from accelsim.fusion.price import StackParts
 from accelsim.mapping.mapping import Mapping, MappingError, check_keys, check_version
 from accelsim.pricing.residency import plan
 from accelsim.pricing.run import Run
@@ -39,6 +40,19 @@ def given_run(hw: Accelerator, network: Network, mapping: Any) -> Run:
         residency.weights &= stay[1]
         residency.settle()
     return Run(hw, network, schedule=lambda layer: given.get(layer.name), residency=residency, stacks=stacks)
+
+
+def maps_all(run: Run) -> bool:
+    """Whether a run of `given_run` has mappings of all layers and pieces, so that none is searched.
+
+    Raises StackError where a stack cannot run.
+    """
+    fused = {i for stack in run.stacks for i in range(stack.first, stack.last + 1)}
+    alone = [layer for i, layer in enumerate(run.network.layers) if i not in fused]
+    parts = [StackParts.of(run.chip, run.network, stack) for stack in run.stacks]
+    return all(run.schedule and run.schedule(layer) for layer in alone) and all(
+        (part.at, part.piece.P, part.piece.Q) in one.stack.pieces for one in parts for part in one.all
+    )
 
 
 def _whole(network: Network, stack: Stack) -> dict[str, Mapping]:

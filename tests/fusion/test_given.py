@@ -175,3 +175,19 @@ def test_stacks_decide_the_answer():
         pricer.price([replace(base, stacks=(Stack(1, 3, tile),))]).energy_pj[0] for tile in ((16, 16), (1, 1))
     )
     assert one != other
+
+
+def test_how_to_search_changes_nothing_beside_a_whole_schedule(capsys, tmp_path) -> None:
+    """Refused where layers and pieces have their mappings, as with mappings of layers alone."""
+    whole = accelsim.map_network("eyeriss", net(), "template", fuse=STACKS).to_dict()
+    assert whole["stacks"][0]["pieces"]
+    part = json.loads(json.dumps(whole))
+    del part["stacks"][0]["pieces"]["c2"]
+    (tmp_path / "net.json").write_text(json.dumps(net().to_dict()))
+    (tmp_path / "whole.json").write_text(json.dumps(whole))
+    (tmp_path / "part.json").write_text(json.dumps(part))
+    words = ("evaluate", "eyeriss", str(tmp_path / "net.json"), "--mapper", "template")
+    for option in ("--fuse", "--mapping"):
+        code, _, err = run(capsys, *words, option, str(tmp_path / "whole.json"))
+        assert (code, "--mapper: says how mappings are searched" in err) == (2, True)
+        assert run(capsys, *words, option, str(tmp_path / "part.json"))[0] == 0

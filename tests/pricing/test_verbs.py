@@ -257,27 +257,17 @@ ONE = accelsim.Layer(K=4, C=4)
 @pytest.mark.parametrize(
     ("ask", "message"),
     [
-        (lambda one, whole: accelsim.map_layer("example", ONE, tiles="legal"), "tiles: for the mapper opt"),
+        (lambda: accelsim.map_layer("example", ONE, tiles="legal"), "tiles: for the mapper opt"),
         (
-            lambda one, whole: accelsim.map_layer("example", ONE, "genetic_index", seconds=1),
+            lambda: accelsim.map_layer("example", ONE, "genetic_index", seconds=1),
             "seconds: for th",
         ),
-        (lambda one, whole: accelsim.map_network("example", "lenet5", seconds=1), "seconds: for the mapper"),
-        (lambda one, whole: accelsim.evaluate("example", ONE, fuse="auto"), "fuse: for networks, not a"),
-        (lambda one, whole: accelsim.evaluate("example", ONE, one, budget=9), "budget: says how mappings"),
-        (lambda one, whole: accelsim.evaluate("example", ONE, one, "random", seed=1), "mapper, seed: says"),
-        (lambda one, whole: accelsim.evaluate("example", "lenet5", whole, "random"), "mapper: says how"),
-        (lambda one, whole: accelsim.evaluate("mcu_f412", "lenet5", seed=1), "seed: for machines with mapp"),
+        (lambda: accelsim.map_network("example", "lenet5", seconds=1), "seconds: for the mapper"),
+        (lambda: accelsim.evaluate("example", ONE, fuse="auto"), "fuse: for networks, not a"),
     ],
 )
 def test_options_that_would_change_nothing(ask, message) -> None:
     """As on the command line, refused with the reason."""
-    one = accelsim.map_layer("example", ONE, "template").mapping.to_dict()
-    whole = accelsim.map_network("example", "lenet5", "template").to_dict()
     with pytest.raises(accelsim.AccelsimError) as fault:
-        ask(one, whole)
+        ask()
     assert message in str(fault.value)
-    accelsim.evaluate("example", ONE, one)
-    assert accelsim.evaluate("example", "lenet5", whole).latency_cycles > 0
-    some = {"layers": {"fc3": whole["layers"]["fc3"]}}
-    accelsim.evaluate("example", "lenet5", some, "template")
