@@ -33,7 +33,7 @@ JUDGED = 12
 """Chips that are mapped before sketches rule any out."""
 
 PRICED = 100
-"""Chips that a local search maps at most."""
+"""Chips that a local search maps at most from each chip where it begins."""
 
 LESS = 1e-3
 """A chip is better if it costs less by that share."""
