@@ -69,18 +69,11 @@ def nearby(result: SearchResult, patience: int, stop: Stop) -> list[Name] | None
     if not result.front:
         return []
     search = _Search(result, patience, stop)
-    at = spot(result, result.front[0].name, patience)
-    for _ in range(STEPS):
-        if at is None or not search.networks(at):
-            break
-        best = search.best()
-        at = None if best is None else search.chip(best)
-    at = search.on_base()
-    for _ in range(STEPS):
-        at = None if at is None else search.chip(at)
-        if at is None or at is not search.best() or not search.networks(at):
-            break
-        at = search.best()
+    search.follow(spot(result, result.front[0].name, patience))
+    home = search.on_base()
+    moved = None if home is None else search.chip(home)
+    if moved is not None and moved is search.best():
+        search.follow(moved)
     return None if search.stopped else search.names()
 
 
@@ -160,6 +153,14 @@ class _Search(Crowd):
         """Of all members that the result has not."""
         there = {found.name for found in self.result.front}
         return [name for i in self.members() if (name := self.found[i].name) not in there]
+
+    def follow(self, at: Spot | None) -> None:
+        """Search networks on a chip, then a better chip for the best of them, as long as there is one."""
+        for _ in range(STEPS):
+            if at is None or not self.networks(at):
+                return
+            best = self.best()
+            at = None if best is None else self.chip(best)
 
     # -- networks on one chip ------------------------------------------------------------------------
 
