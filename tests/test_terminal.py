@@ -39,10 +39,10 @@ sys.meta_path.insert(0, Slow())
 """
 """Its modules take long to load."""
 LOST = """
-import time
+import sys, time
 from accelsim.engines.threads import ThreadEngine
 def lose(self, function, chunks):
-    print("begun", flush=True)
+    print("begun", file=sys.__stdout__, flush=True)
     while True:
         try:
             time.sleep(60)
@@ -125,6 +125,29 @@ leave_by_force()
 interrupted()
 time.sleep(60)
 """
+
+
+def test_the_cursor_comes_back_at_a_terminal_though_the_bar_is_still_drawn(tmp_path) -> None:
+    pid, terminal = pty.fork()
+    if pid == 0:
+        _heard()
+        os.chdir(tmp_path)
+        search = (*COMMANDS["cold"], "--mapper", "template", "--evaluations", "16")
+        os.execv(sys.executable, [sys.executable, "-c", LOST + START, *search])
+    text, waited_for = b"", [b"begun", b"press Ctrl-C again"]
+    try:
+        while select.select([terminal], [], [], 60)[0]:
+            text += os.read(terminal, 65536)
+            if waited_for and waited_for[0] in text:
+                del waited_for[0]
+                os.write(terminal, b"\x03")
+        os.kill(pid, signal.SIGKILL)
+    except OSError:  # nobody has the terminal any more
+        pass
+    _, status = os.waitpid(pid, 0)
+    os.close(terminal)
+    assert os.waitstatus_to_exitcode(status) == 130
+    assert text.endswith(b"\x1b[?25haccelsim: stopped\r\n")
 
 
 def test_an_interrupt_in_a_callback_from_machine_code_shows_no_traceback() -> None:

@@ -7,6 +7,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
@@ -147,9 +148,11 @@ def leave_by_force() -> None:
     sys.unraisablehook = tell
 
     def leave() -> None:
-        if not said.is_set():
-            show_cursor = "\033[?25h" if sys.stderr.isatty() else ""
-            print(f"{show_cursor}accelsim: stopped", file=sys.stderr, flush=True)
+        if not said.is_set() and sys.__stderr__ is not None:
+            # A bar that is still drawn has put itself in the place of sys.stderr, and hides the cursor.
+            clean = "\r\033[2K\033[?25h" if sys.__stderr__.isatty() else ""
+            with suppress(OSError):
+                print(f"{clean}accelsim: stopped", file=sys.__stderr__, flush=True)
         free_locks()
         os._exit(130)
 
