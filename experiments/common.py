@@ -47,7 +47,7 @@ def options(
         chosen.evaluations, chosen.seeds = 8, 1
     chosen.finish = 0 if chosen.quick else PATIENCE
     if evaluations is not None:
-        quick = {"population": 8, "budget": 400} if chosen.quick else {}
+        quick = {"population": 8, "budget": 20} if chosen.quick else {}
         chosen.settings = {"evaluations": chosen.evaluations, "finish": chosen.finish, "workers": 2} | quick
     chosen.out.mkdir(parents=True, exist_ok=True)
     return chosen

@@ -118,6 +118,7 @@ def optimum(result: SearchResult, options: dict[str, Any]) -> float:
     exact = search(
         chip, space=options["space"], min_accuracy=options["min_accuracy"], resolution=resolution, finish=0,
         fix="hardware", strategy="blockwise_exact", evaluations=4000,
+        budget=options.get("budget", 2000),
     )  # fmt: skip
     assert exact.best is not None
     return exact.best.metrics["edp"]

@@ -37,7 +37,7 @@ def main() -> None:
     arguments = parser.parse_args()
     options: dict[str, Any] = {"space": "ofa_mbv3", "evaluations": arguments.evaluations, "finish": 0}
     if arguments.quick:
-        options |= {"evaluations": 16, "population": 8, "budget": 20, "resolution": 128}
+        options |= {"evaluations": 8, "population": 4, "budget": 0, "resolution": 128}
     arguments.out.mkdir(parents=True, exist_ok=True)
     rows = []
     for chip in arguments.chips.split(",")[: 1 if arguments.quick else None]:

@@ -47,7 +47,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("results/search_evidence"))
     arguments = parser.parse_args()
     seeds = 1 if arguments.quick else arguments.seeds
-    many, population, budget = (8, 4, 20) if arguments.quick else (400, 40, 200)
+    many, population, budget = (4, 4, 0) if arguments.quick else (400, 40, 200)
     arguments.out.mkdir(parents=True, exist_ok=True)
     with load_engine("threads", 2) as engine:
         run = Runs(arguments.hardware, engine, many, population, budget, seeds)
@@ -141,7 +141,7 @@ def small_space(run: Runs, quick: bool) -> list[dict[str, Any]]:
     assert given.array is not None
     most, (buffer, span) = run.hardware.num_pes, next(iter(given.buffers.items()))
     hardware = run.hardware.to_dict()
-    steps = 2 if quick else 4
+    steps = 1 if quick else 4
     hardware["search"] = {
         "max_pes": most,
         "strides": {"pes": most // steps, "buffer_bytes": span.max // steps, "array": 8},

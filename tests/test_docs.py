@@ -32,6 +32,7 @@ def short() -> Iterator[None]:
     designs = finish._designs
     with short_local_search(), pytest.MonkeyPatch.context() as patch:
         patch.setattr(finish, "LEAST", 1)
+        patch.setattr(finish, "PATIENCE", 10)
         patch.setattr(finish, "_designs", lambda *asked: islice(designs(*asked), 4))
         yield
 

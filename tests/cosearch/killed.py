@@ -25,7 +25,7 @@ from accelsim.cosearch import study
 from tests.cosearch.small import DEVICE, MACRO, TINY, same
 
 SEARCH = TINY | {"hardware": "nvdla_64", "population": 4, "objectives": "edp,area"}
-EVALUATIONS = 40
+EVALUATIONS = 24
 STATEMENTS = (1, 3, 5, 8, 11, 13, 14, 17, 19, 24)
 """Numbers of the SQL statements at which a process is killed: while it makes the file, and on the way."""
 
@@ -105,7 +105,7 @@ def at_checkpoint(path: Path, size: int, evaluations: int) -> None:
 
 def checkpoints(folder: Path) -> None:
     """A line: kills while the file grew from its log, and whether all searches ended alike."""
-    evaluations = 96
+    evaluations = 64
     whole = accelsim.search(**SEARCH, evaluations=evaluations)
     go_on(folder / "whole.study", evaluations=evaluations)
     kills, equal = 0, True
@@ -122,9 +122,8 @@ def strategies(folder: Path) -> None:
     connect = sqlite3.connect
     for name, (options, evaluations) in STRATEGIES.items():
         search = options | {"strategy": name}
-        whole = accelsim.search(**search, evaluations=evaluations)
         seen = kill_at_statement(-1)
-        go_on(folder / f"{name}.study", search, evaluations)
+        whole = accelsim.search(**search, evaluations=evaluations, study=folder / f"{name}.study")
         study.sqlite3.connect = connect  # type: ignore[assignment]
         kills, kept, equal = 0, [], True
         for number in (2 * seen[0] // 3, seen[0]):
@@ -144,13 +143,16 @@ def main(folder: Path) -> None:
     took = time.perf_counter() - began
 
     kills, generations, equal, random = 0, set(), True, Random(1)
-    for number in range(40):  # on a busy machine later and later, until the moments differ
+    wait = took / 4
+    for number in range(40):  # later after one that was killed, sooner after one that had ended by then
         path = folder / f"moments{number}.study"
         for _ in range(4):
             pid = child(lambda path=path: go_on(path))
-            time.sleep(took * (1 + number / 4) * random.uniform(0.02, 0.5))
+            time.sleep(wait * random.uniform(0.2, 1.8))
             os.kill(pid, signal.SIGKILL)
-            kills += died(pid)
+            done = died(pid)
+            kills += done
+            wait *= 1.2 if done else 0.6
             if path.exists():
                 with study.Study.open(path) as opened:
                     generations.add(len(opened))

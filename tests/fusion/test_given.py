@@ -17,6 +17,7 @@ from accelsim.pricing.run import Run
 from accelsim.pricing.way import Way
 from accelsim.workloads import load_network
 from tests.command import run
+from tests.cosearch.small import short_local_search
 from tests.fusion.test_search import chain
 
 STACKS = {"stacks": [{"layers": ["c1", "c2", "a2"], "tile": {"P": 8, "Q": 16}}]}
@@ -77,7 +78,8 @@ def test_a_search_prices_every_candidate_with_the_schedule(tmp_path):
 
 def test_designs_are_finished_with_their_stacks():
     options = {"networks": net(), "mapper": "template", "population": 8, "evaluations": 16, "seed": 3}
-    found = accelsim.search("eyeriss", **options, fuse="auto")
+    with short_local_search():
+        found = accelsim.search("eyeriss", **options, fuse="auto")
     raw = accelsim.search("eyeriss", **options, fuse="auto", finish=0)
     assert found.best.metrics["edp"] < raw.best.metrics["edp"]
     done = [made for made in found.finished.values() if made.fused]

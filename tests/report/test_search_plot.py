@@ -9,15 +9,17 @@ import accelsim
 from accelsim.cosearch.result import SearchResult
 from accelsim.explorer import page_data
 from accelsim.report.search_plot import result_figure
+from tests.cosearch.small import short_local_search
 
 
 @pytest.fixture(scope="module")
 def found() -> SearchResult:
     """A search whose front has candidates, and designs that none is: those of the local search at its end."""
-    result = accelsim.search(
-        "eyeriss", space="nasbench_macro", objectives="edp,area", evaluations=8, population=8,
-        mapper="template", finish=100,
-    )  # fmt: skip
+    with short_local_search():
+        result = accelsim.search(
+            "eyeriss", space="nasbench_macro", objectives="edp,area", evaluations=8, population=8,
+            mapper="template", finish=100,
+        )  # fmt: skip
     assert {no_candidate(design) for design in result.front} == {True, False}
     return result
 

@@ -26,7 +26,7 @@ def results() -> dict[str, object]:
             "example", ["lenet5"], ["memories.buffer.size_bytes=64KiB,128KiB"], mapper="template"
         ),
         "search": accelsim.search(
-            "shidiannao", networks="lenet5", evaluations=4, population=4, mapper="template", study=None
+            "shidiannao", networks="lenet5", evaluations=4, population=4, mapper="template", finish=0
         ),
     }
 
