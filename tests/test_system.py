@@ -48,7 +48,7 @@ def accel(*words: str, env=None, before=None, **options) -> subprocess.Completed
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full on this system")
 def test_a_full_output_is_one_message() -> None:
     with open("/dev/full", "w") as full:
-        done = accel("list", stdout=full)
+        done = accel("docs", stdout=full)
     assert (done.returncode, done.stderr) == (2, "accelsim: No space left on device\n")
 
 
@@ -56,13 +56,13 @@ def test_an_output_that_nobody_reads_ends_quietly() -> None:
     """141, as of a program that died of SIGPIPE."""
     read, write = os.pipe()
     os.close(read)
-    done = accel("list", stdout=write)
+    done = accel("docs", stdout=write)
     os.close(write)
     assert (done.returncode, done.stderr) == (141, "")
 
 
 def test_closed_streams() -> None:
-    done = accel("list", stdout=subprocess.DEVNULL, before=lambda: os.close(1))
+    done = accel("docs", stdout=subprocess.DEVNULL, before=lambda: os.close(1))
     assert (done.returncode, done.stderr) == (0, "")
 
 
