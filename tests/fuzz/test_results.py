@@ -250,7 +250,6 @@ def journal_lines(path: Path, random: Random) -> None:
 
 
 @cache
-@cache
 def bench_files() -> tuple[dict[str, Any], bytes]:
     """The manifest and the tables that ship."""
     home = Path(str(resources.files("accelsim.nacos"))) / "data" / "macro"
@@ -270,10 +269,15 @@ def bench_manifest(path: Path, random: Random) -> None:
     Manifest.read(path)
 
 
+@cache
+def bench_arrays() -> dict[str, Any]:
+    with np.load(io.BytesIO(bench_files()[1])) as file:
+        return {name: file[name] for name in file.files}
+
+
 def bench_tables(path: Path, random: Random) -> None:
     """Arrays of an archive, shortened, turned, or with other numbers."""
-    with np.load(io.BytesIO(bench_files()[1])) as file:
-        values = {name: file[name] for name in file.files}
+    values = dict(bench_arrays())
     name = random.choice(sorted(values))
     array = values[name]
     at = random.randrange(array.size)
