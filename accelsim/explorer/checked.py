@@ -62,7 +62,7 @@ class _NetworkCost(_Plain):
     macs: _Figure
     overhead_cycles: _Figure = 0
     energy_split_pj: _Split = {}
-    layers: Annotated[list[_LayerCost], Field(min_length=1)]
+    layers: list[_LayerCost]
     stacks: list[_Stack] = []
 
 
@@ -76,6 +76,8 @@ def check_cost(cost: dict[str, Any]) -> None:
         raise AccelsimError(
             f"this is no network's cost, as `evaluate --json` prints: {place}: {first['msg']}"
         ) from None
+    if not cost["layers"] and not cost.get("stacks"):
+        raise AccelsimError("this is no network's cost: it has neither layers nor stacks")
     for i, layer in enumerate(cost["layers"]):
         if "compute" not in layer["latency_split_cycles"]:
             raise AccelsimError(f"this is no network's cost: layers.{i}.latency_split_cycles lacks compute")

@@ -58,11 +58,11 @@ def network_mapping_report(found: NetworkMapping, *, nests: bool = False) -> Ren
         )
         if outside:
             total += f"{outside} mappings lie outside that space: none in it is better\n"
-    parts: list[RenderableType] = [table, Text(total)]
+    parts: list[RenderableType] = [table if found.results else Text(title, style="italic"), Text(total)]
     if cost.stacks:
         from accelsim.report.fusion import stacks_table
 
-        parts.insert(1, stacks_table(cost))
+        parts[1:1] = [Text(""), stacks_table(cost)]
     if nests:
         blocks: dict[str, list[str]] = {}
         for result in found.results:

@@ -82,7 +82,7 @@ def roofline_figure(cost: NetworkCost | LayerCost, memory: str | None = None, *,
     over = roof(hardware, memory)
     layers = [x for x in (cost.layers if isinstance(cost, NetworkCost) else (cost,)) if x.macs]
     if not layers:
-        raise AccelsimError("a roofline needs a layer that multiplies")
+        raise AccelsimError("a roofline needs a layer that multiplies, outside fused stacks")
     spots = points(layers, over)
     figure = new_figure(6.4, 4.4)
     axis = figure.subplots()

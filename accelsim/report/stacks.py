@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from accelsim.mapping.cost import LayerCost
 from accelsim.network_cost import NetworkCost
 from accelsim.report.figures import title_of
+from accelsim.report.fusion import title
 from accelsim.report.style import (
     INK,
     MARKERS,
@@ -43,19 +44,25 @@ def latency_stack(cost: LayerCost) -> dict[str, float]:
 
 
 def latency_figure(cost: NetworkCost | LayerCost) -> Figure:
-    """Latency stack of each layer; a marker shows how long its busiest port would need by itself."""
+    """Latency stack of each layer; a marker shows how long its busiest port would need by itself.
+
+    Fused stacks follow, a bar each.
+    """
     layers = cost.layers if isinstance(cost, NetworkCost) else (cost,)
-    stacks = [latency_stack(one) for one in layers]
+    fused = cost.stacks if isinstance(cost, NetworkCost) else ()
+    names = [one.layer.name or str(one.layer) for one in layers] + [title(one) for one in fused]
+    count = len(names)
+    stacks = [latency_stack(one) for one in layers] + [{"fused stacks": one.latency_cycles} for one in fused]
     order = ["multiplies", "lanes idle", "other operators"]
     waits = sorted({name for stack in stacks for name in stack if name.startswith("waits")})
-    ends = ("exposed fills", "ramps", "layer start")
+    ends = ("exposed fills", "ramps", "layer start", "fused stacks")
     parts = [p for p in (*order, *waits, *ends) if any(s.get(p) for s in stacks)]
-    figure = new_figure(max(6.4, min(14.0, 0.16 * len(layers) + 4.0)), 4.6)
+    figure = new_figure(max(6.4, min(14.0, 0.16 * count + 4.0)), 4.6)
     axis = figure.subplots()
-    bottom, width = [0.0] * len(layers), bar_width(len(layers))
+    bottom, width = [0.0] * count, bar_width(count)
     for i, part in enumerate(parts):
         heights = [stack.get(part, 0.0) / 1e3 for stack in stacks]
-        axis.bar(range(len(layers)), heights, width, bottom, label=part, **face(i, len(layers)))
+        axis.bar(range(count), heights, width, bottom, label=part, **face(i, count))
         bottom = [a + b for a, b in zip(bottom, heights, strict=True)]
     busiest = [max(one.port_cycles, key=one.port_cycles.__getitem__) for one in layers]
     ports = list(dict.fromkeys(port for one in layers for port in one.port_cycles if port in busiest))
@@ -67,7 +74,7 @@ def latency_figure(cost: NetworkCost | LayerCost) -> Figure:
         )  # fmt: skip
     axis.set_ylabel("latency (kcycles)")
     axis.set_ylim(0, 1.08 * max(bottom))
-    layer_ticks(axis, [one.layer.name or str(one.layer) for one in layers])
+    layer_ticks(axis, names)
     figure.legend(
         *axis.get_legend_handles_labels(), loc="outside upper center", fontsize="small", frameon=False,
         ncols=max(1, min(int(figure.get_figwidth() / 1.7), len(parts) + len(ports))), title=title_of(cost),
@@ -77,7 +84,10 @@ def latency_figure(cost: NetworkCost | LayerCost) -> Figure:
 
 
 def energy_figure(cost: NetworkCost | LayerCost) -> Figure:
-    """Energy of MACs, array, leakage, components and each memory, the memories' by tensor and direction."""
+    """Energy of MACs, array, leakage, components and each memory, the memories' by tensor and direction.
+
+    What fused stacks and the overhead of an inference take is a part of its own.
+    """
     layers = cost.layers if isinstance(cost, NetworkCost) else (cost,)
     names = [memory.name for memory in cost.hardware.memories]
     static = list(cost.hardware.static_mw)
@@ -102,6 +112,14 @@ def energy_figure(cost: NetworkCost | LayerCost) -> Figure:
             )  # fmt: skip
             for name, height in zip(bars[plain:], heights, strict=True):
                 total[name] += height
+    if isinstance(cost, NetworkCost) and (cost.stacks or cost.overhead_cycles):
+        splits = [stack.memory_energy_pj for stack in cost.stacks]
+        splits.append(cost.hardware.static_energy_pj(cost.overhead_cycles))
+        heights = [sum(split.get(bar, 0.0) for split in splits) for bar in bars]
+        parts = (("fused stacks", cost.stacks), ("overhead", cost.overhead_cycles))
+        label = ", ".join(name for name, there in parts if there)
+        axis.bar(range(len(bars)), heights, 0.62, list(total.values()), label=label, **face(5))
+        total = {bar: pj + height for (bar, pj), height in zip(total.items(), heights)}
     whole = sum(total.values())
     for i, bar in enumerate(bars):
         label = f"{quantity(total[bar] * 1e-12, 'J')}\n{total[bar] / whole:.0%}"

@@ -49,6 +49,15 @@ def cost() -> accelsim.NetworkCost:
     return out
 
 
+@pytest.fixture(scope="module")
+def fused() -> accelsim.NetworkCost:
+    """No layer is outside the stack."""
+    net = accelsim.NetworkBuilder("pair", 3, 16, 16)
+    pair = net.build(net.conv(net.conv(net.input, 8, 3, name="a"), 8, 3, name="b"))
+    stack = {"layers": ["a", "b"], "tile": {"P": 4, "Q": 8}}
+    return accelsim.evaluate("shidiannao", pair, mapper="template", fuse={"stacks": [stack]})
+
+
 def test_parts_have_the_colours_that_figures_give_them() -> None:
     text = files("accelsim.explorer").joinpath("assets/page.js").read_text("utf-8")
     colours, shapes = (
@@ -157,6 +166,16 @@ def test_fused_stacks_have_bars_too() -> None:
     bars = [*one["layers"], *one["beside"]]
     for field, whole in (("stack_cycles", cost.latency_cycles), ("energy_split", cost.energy_pj)):
         assert sum(sum(bar[field].values()) for bar in bars) == pytest.approx(whole)
+
+
+def test_a_network_all_of_whose_layers_are_fused_has_a_page(fused) -> None:
+    assert not fused.layers
+    one = page_data(json.loads(json.dumps(fused.to_dict())))["design"]["costs"][0]
+    (bar,) = one["beside"]
+    assert bar["stack_cycles"] == {"fused stacks": fused.latency_cycles}
+    assert sum(bar["energy_split"].values()) == pytest.approx(fused.energy_pj)
+    with pytest.raises(AccelsimError, match="neither layers nor stacks"):
+        page_data(fused.to_dict() | {"stacks": []})
 
 
 def test_command_reads_tables_and_costs(capsys, tmp_path, cost) -> None:
@@ -299,9 +318,10 @@ FAULTS = "<head><script>window.faults = []; window.onerror = (m) => window.fault
 
 
 @pytest.mark.skipif(BROWSER is None, reason="needs chromium")
-@pytest.mark.parametrize("kind", ["study", "cost"])
-def test_in_a_browser_it_loads_without_errors_and_a_click_selects(tmp_path, study, cost, kind) -> None:
-    path = write_page(load(study, designs=3) if kind == "study" else cost, tmp_path / "page.html")
+@pytest.mark.parametrize("kind", ["study", "cost", "fused"])
+def test_in_a_browser_it_loads_without_errors_and_a_click_selects(tmp_path, kind, request) -> None:
+    made = request.getfixturevalue(kind)
+    path = write_page(load(made, designs=3) if kind == "study" else made, tmp_path / "page.html")
     text = path.read_text("utf-8").replace("<head>", FAULTS, 1)
     path.write_text(text.replace("</body>", PROBE + "</body>"), "utf-8")
     command = [
@@ -320,7 +340,7 @@ def test_in_a_browser_it_loads_without_errors_and_a_click_selects(tmp_path, stud
     assert seen["faults"] == []
     assert seen["charts"] >= 2
     if kind == "study":
-        front = load(study, designs=1)["front"]
+        front = load(request.getfixturevalue(kind), designs=1)["front"]
         assert seen["picked"] == {"a": front[1], "b": front[0]}
         assert seen["designs"] >= 2
         assert seen["count"].startswith("0 of 12")

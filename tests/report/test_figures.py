@@ -195,6 +195,24 @@ def test_latency_of_six_memories_stays_readable() -> None:
     )
 
 
+@pytest.mark.parametrize("first", ["a", "b"], ids=["all layers fused", "one outside"])
+def test_latency_and_energy_hold_what_stacks_take(first) -> None:
+    """And the overhead of an inference, as of energy."""
+    net = accelsim.NetworkBuilder("three", 3, 16, 16)
+    x = net.input
+    for name in "abc":
+        x = net.conv(x, 8, 3, name=name)
+    stack = {"layers": list("abc"["abc".index(first) :]), "tile": {"P": 4, "Q": 8}}
+    hw = accelsim.load_hardware("shidiannao").to_dict() | {"network": {"overhead_us": 1}}
+    cost = accelsim.evaluate(hw, net.build(x), mapper="template", fuse={"stacks": [stack]})
+    assert len(cost.layers) == "abc".index(first)
+    latency, energy = (make(cost).axes[0] for make in (report.latency_figure, report.energy_figure))
+    drawn = sum(bar.get_height() for bar in latency.patches) * 1e3
+    assert drawn == pytest.approx(cost.latency_cycles - cost.overhead_cycles)
+    assert latency.get_xticklabels()[-1].get_text() == f"{first} .. c"
+    assert sum(bar.get_height() for bar in energy.patches) == pytest.approx(cost.energy_pj)
+
+
 def test_every_figure_in_every_format(network, tmp_path) -> None:
     drawn = figures(network)
     assert len(drawn) > len(report.__all__)

@@ -70,3 +70,22 @@ def test_numbers_in_notebooks_are_whole_and_on_one_line() -> None:
     cells = re.findall(r"<td[^>]*>[\d.,e+-]+</td>", page)
     assert cells
     assert all("nowrap" in cell for cell in cells)
+
+
+def test_a_report_of_fused_layers_alone_has_no_empty_table() -> None:
+    from rich.console import Console
+
+    from accelsim.report.mappings import network_mapping_report
+    from accelsim.report.tables import network_report
+
+    net = accelsim.NetworkBuilder("pair", 3, 16, 16)
+    pair = net.build(net.conv(net.conv(net.input, 8, 3, name="a"), 8, 3, name="b"))
+    stack = {"layers": ["a", "b"], "tile": {"P": 4, "Q": 8}}
+    found = accelsim.map_network("shidiannao", pair, "template", fuse={"stacks": [stack]})
+    assert len(found.cost.to_pandas()) == len(found.cost.to_rows()) > len(found.cost.stacks) == 1
+    for made in (network_report(found.cost), network_mapping_report(found)):
+        console = Console(width=150)
+        with console.capture() as text:
+            console.print(made)
+        title, blank, fused, *_ = (line.strip() for line in text.get().splitlines())
+        assert (title, blank, fused) == ("pair on ShiDianNao", "", "Fused")

@@ -77,8 +77,8 @@
       part.append(make("h3", {}, cost.network));
       const energy = chart(`energy-${mark}-${cost.id}`, true), cycles = chart(`cycles-${mark}-${cost.id}`, true);
       part.append(energy, cycles);
-      const nests = make("details", {}, make("summary", {}, `layers and loop nests (${cost.layers.length})`));
-      for (const stack of cost.stacks) nests.append(make("details", {}, make("summary", {}, `fused: ${stack.title}`), make("pre", {}, stack.text)));
+      const nests = make("details", {}, make("summary", {}, cost.layers.length ? `layers and loop nests (${cost.layers.length})` : `fused stacks (${cost.stacks.length})`));
+      for (const stack of cost.stacks) nests.append(make("details", { "data-layer": stack.title }, make("summary", {}, `fused: ${stack.title}`), make("pre", {}, stack.text)));
       cost.layers.forEach((layer) => {
         const split = Object.entries(layer.cycles_split).filter(([, v]) => v > 0).sort((x, y) => y[1] - x[1]);
         nests.append(make("details", { "data-layer": layer.name },
@@ -116,7 +116,7 @@
       customdata: all.map((l) => l.name), hovertemplate: `%{customdata}: %{y:.4g} ${PREFIXES[unit][step]}<extra>` + name.replace(/[<>&]/g, "") + "</extra>",
       marker: { color: COLOURS[i % COLOURS.length], pattern: { shape: SHAPES[i % SHAPES.length], fgcolor: "#fff", bgcolor: COLOURS[i % COLOURS.length], solidity: 0.2 } },
     }));
-    Plotly.newPlot(id, traces, layout({ barmode: "stack", annotations: annotations || [], margin: { l: 70, r: 15, t: 60, b: 45 }, xaxis: named ? { tickvals: all.map((_, k) => k), ticktext: all.map((l) => l.name.replace(/[<>&]/g, "").slice(-24)), tickangle: -90, automargin: true, tickfont: { size: 10 } } : { title: { text: "layer number" + beside } }, yaxis: Object.assign({ rangemode: "tozero", title: { text: `${what}, ${PREFIXES[unit][step]}` } }, range ? { range } : {}) }), CONFIG);
+    Plotly.newPlot(id, traces, layout({ barmode: "stack", showlegend: true, annotations: annotations || [], margin: { l: 70, r: 15, t: 60, b: 45 }, xaxis: named ? { tickvals: all.map((_, k) => k), ticktext: all.map((l) => l.name.replace(/[<>&]/g, "").slice(-24)), tickangle: -90, automargin: true, tickfont: { size: 10 } } : { title: { text: "layer number" + beside } }, yaxis: Object.assign({ rangemode: "tozero", title: { text: `${what}, ${PREFIXES[unit][step]}` } }, range ? { range } : {}) }), CONFIG);
     byId(id).on("plotly_click", (event) => openLayer(id, all[event.points[0].x].name));
   }
   function openLayer(id, name) {
