@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -14,6 +15,7 @@ import time
 from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -172,6 +174,40 @@ def test_killed_at_any_moment_and_resumed(tmp_path) -> None:
     assert moments[3] == "True"
     assert statements[1:] == ["10", "True"]
     assert all(name.startswith(".") for name in left[1:])  # of studies that did not come to be
+
+
+def test_no_statement_leaves_half_a_generation(tmp_path, whole, monkeypatch) -> None:
+    """The files as a kill at each SQL statement would leave them hold whole generations, and go on."""
+    path, connect, moments = tmp_path / "a.study", sqlite3.connect, []
+
+    def copy(_statement: str) -> None:
+        if path.exists():
+            folder = tmp_path / str(len(moments))
+            folder.mkdir()
+            for file in (path, path.with_name("a.study-wal")):
+                if file.exists():
+                    shutil.copy(file, folder)
+            moments.append(folder / path.name)
+
+    def connected(*args, **options) -> sqlite3.Connection:
+        db = connect(*args, **options)
+        db.set_trace_callback(copy)
+        return db
+
+    with monkeypatch.context() as patch:
+        patch.setattr(sqlite3, "connect", connected)
+        accelsim.search(**TINY, evaluations=EVALUATIONS, study=path)
+    assert len(moments) > EVALUATIONS  # each row is a statement
+    last = {}
+    for moment in moments:
+        with Study.open(moment) as opened:
+            kept = list(opened.generations())
+        wanted = SimpleNamespace(generations=whole.generations[: len(kept)])
+        assert same(SimpleNamespace(generations=kept), wanted)
+        last[len(kept)] = moment
+    assert {0, 1, 2} <= set(last)
+    for moment in last.values():
+        assert same(resume(moment), whole)
 
 
 def test_killed_while_the_file_grows_from_its_log(tmp_path) -> None:
