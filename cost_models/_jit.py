@@ -2,7 +2,8 @@
 
 Numba's disk cache is keyed on the file of the kernel alone, so an edited helper in another file would go
 unnoticed. The folder that keeps a kernel therefore carries a hash of all sources of its package and of the
-packages that this one calls: an edit compiles anew what it may change, and no more.
+packages that this one calls: an edit compiles anew what it may change, and no more. Copies of the same
+sources, as a checkout and an installed package, share what was compiled.
 """
 
 from __future__ import annotations
@@ -21,7 +22,9 @@ from pathlib import Path
 from typing import Any
 
 import numba
+import numpy as np
 from numba import njit, types
+from numba.core import caching
 from numba.core.ccallback import CFunc
 
 from cost_models._steps import StepCompiler
@@ -41,14 +44,14 @@ def _sources() -> dict[str, bytes]:
 
 @cache
 def _digest(package: str = "") -> str:
-    """Hash of Numba's version and of a package with all that it calls; without one, of all kernels."""
+    """Hash of what compiles, and of a package with all that it calls; without one, of all kernels."""
     sources = _sources()
     wanted, found = [package] if package in sources else list(sources), set[str]()
     while wanted:
         if (name := wanted.pop()) in sources and name not in found:
             found.add(name)
             wanted += [called.decode() for called in _CALLED.findall(sources[name])]
-    digest = hashlib.sha256(numba.__version__.encode())
+    digest = hashlib.sha256(f"{numba.__version__} {np.__version__}".encode())
     for name in sorted(found):
         digest.update(sources[name])
     return digest.hexdigest()[:16]
@@ -129,17 +132,26 @@ def _compile(function: Callable[..., Any], **options: Any) -> Any:
     return njit(nogil=True, error_model="numpy", **options)(function)
 
 
+_LOCATOR: Any = getattr(caching, "_CacheLocator", type)
+_SUBFOLDER = "get_suitable_cache_subpath"
+"""Of a class of Numba's own, which names a kernel's folder by where its source lies."""
+
+
 @contextmanager
 def _kept_in(function: Callable[..., Any]) -> Iterator[None]:
     """The folder of a kernel of ours; anybody else's, which may call all of ours, stays where it is."""
-    whole = numba.config.CACHE_DIR  # type: ignore[attr-defined]
+    whole, subfolder = numba.config.CACHE_DIR, vars(_LOCATOR).get(_SUBFOLDER)  # type: ignore[attr-defined]
     home, _, rest = function.__module__.partition(".")
     if _folder is not None and home == __package__ and whole == str(_folder):
         numba.config.CACHE_DIR = str(_folder.with_name(_digest(rest.partition(".")[0])))  # type: ignore[attr-defined]
+        if subfolder is not None:
+            setattr(_LOCATOR, _SUBFOLDER, staticmethod(lambda file: Path(file).parent.name))
     try:
         yield
     finally:
         numba.config.CACHE_DIR = whole  # type: ignore[attr-defined]
+        if subfolder is not None:
+            setattr(_LOCATOR, _SUBFOLDER, subfolder)
 
 
 def kernel(function: Callable[..., Any]) -> Any:

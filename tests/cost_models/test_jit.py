@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import ast
+import os
+import shutil
+import subprocess
+import sys
 
 import pytest
 
@@ -58,3 +62,28 @@ def test_a_kernel_lies_in_the_folder_of_its_package(kernel) -> None:
         pytest.skip("interpreted")
     package = kernel.py_func.__module__.split(".")[1]
     assert f"/{_jit._digest(package)}" in kernel._cache.cache_path
+
+
+ASK = """
+import numpy as np
+import cost_models
+from cost_models.stacks import READ_COLS, axis_steps
+made = axis_steps(np.array([3]), np.zeros((0, READ_COLS), np.int64), np.zeros(2, np.int64), 2, False)
+print(cost_models.__path__[0], made.tolist(), sum(axis_steps.stats.cache_hits.values()))
+"""
+
+
+@pytest.mark.skipif(not _jit._CACHE or _jit._folder is None, reason="kernels are kept elsewhere, or not")
+def test_copies_of_the_sources_share_what_was_compiled(tmp_path) -> None:
+    """As another checkout or an installed package would; one that was edited does not."""
+    cache = os.environ | {"ACCELSIM_CACHE_DIR": str(tmp_path / "cache")}
+    for name, hits in (("first", 0), ("second", 1), ("edited", 0)):
+        copy = tmp_path / name / "cost_models"
+        shutil.copytree(_jit._HERE, copy, ignore=shutil.ignore_patterns("__pycache__"))
+        if name == "edited":
+            (copy / "stacks.py").write_text((copy / "stacks.py").read_text() + "# another\n")
+        told = subprocess.run(
+            [sys.executable, "-c", ASK], env=cache | {"PYTHONPATH": str(copy.parent)}, cwd=tmp_path,
+            capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        assert told.stdout.split("\n")[0] == f"{copy} [[[2], [1]], [[2], [1]]] {hits}", name
