@@ -26,8 +26,8 @@ from tests.cosearch.small import DEVICE, MACRO, TINY, same
 
 SEARCH = TINY | {"hardware": "nvdla_64", "population": 4, "objectives": "edp,area"}
 EVALUATIONS = 24
-STATEMENTS = (1, 3, 5, 8, 11, 13, 14, 17, 19, 24)
-"""Numbers of the SQL statements at which a process is killed: while it makes the file, and on the way."""
+STATEMENTS = (1, 8, 15, 24, 36, 80)
+"""Numbers of the SQL statements at which a process is killed: of what makes the file, and of generations."""
 
 CHECKPOINT = "PRAGMA wal_autocheckpoint = 2"
 """Pages of the log after which SQLite moves them into the file."""

@@ -172,7 +172,7 @@ def test_killed_at_any_moment_and_resumed(tmp_path) -> None:
     assert int(moments[1]) >= 8
     assert int(moments[2]) >= 3  # it was killed at different generations
     assert moments[3] == "True"
-    assert statements[1:] == ["10", "True"]
+    assert statements[1:] == ["6", "True"]
     assert all(name.startswith(".") for name in left[1:])  # of studies that did not come to be
 
 
