@@ -251,13 +251,21 @@ def short() -> Iterator[None]:
         yield
 
 
+FEW = {"networks": tiny(), "budget": 20, "population": 4, "evaluations": 8, "finish": FINISH}
+
+
+@pytest.fixture(scope="module")
+def free():
+    with short_local_search():
+        return accelsim.search("eyeriss", **FEW).best
+
+
 @pytest.mark.parametrize("limit", ["area", "power"])
-def test_limits_of_the_envelope_hold(short, limit) -> None:
+def test_limits_of_the_envelope_hold(short, free, limit) -> None:
     data = load_hardware("eyeriss").to_dict()
-    free = accelsim.search(data, networks=tiny(), budget=20, population=4, evaluations=8, finish=FINISH).best
     key = {"area": "max_area_mm2", "power": "max_power_mw"}[limit]
     data["search"][key] = 0.97 * free.metrics[limit]
-    made = accelsim.search(data, networks=tiny(), budget=20, population=4, evaluations=8, finish=FINISH)
+    made = accelsim.search(data, **FEW)
     for item in made.front:
         assert item.metrics[limit] <= data["search"][key]
 
