@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -53,20 +54,25 @@ ThreadEngine.map = lose
 """Its engine hears of no Ctrl-C, as libraries may not in a bad moment."""
 
 
-@pytest.mark.parametrize("name", COMMANDS)
-def test_ctrl_c_at_a_terminal(name, tmp_path) -> None:
-    """One line, 130, the cursor back, nobody left, and of files only what the same command goes on from."""
+def typed(
+    program: str,
+    command: Sequence[str],
+    folder: Path,
+    cues: list[bytes],
+    delay: float = 0.0,
+    **environment: str,
+) -> tuple[int, int, bytes, float]:
+    """(process, exit code, all that it wrote, seconds after the last Ctrl-C) of a command at a terminal.
+
+    Ctrl-C is typed `delay` seconds after each cue is seen.
+    """
     pid, terminal = pty.fork()
     if pid == 0:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        os.chdir(tmp_path)
-        if name == "cold":  # no kernel is compiled yet
-            os.environ["ACCELSIM_CACHE_DIR"] = str(tmp_path / "kernels")
-        program = SLOW + START if name == "start" else START
-        os.execv(sys.executable, [sys.executable, "-c", program, *COMMANDS[name]])
+        _heard()
+        os.chdir(folder)
+        os.environ.update(environment)
+        os.execv(sys.executable, [sys.executable, "-c", program, *command])
     text, sent = b"", 0.0
-    words = {"start": b"begun", "cold": b"kernels", "map": b"mapping", "evaluate": b"pricing"}
-    ready = words.get(name.split()[0], b"%")  # of the progress bar
     while True:
         try:
             if select.select([terminal], [], [], 60)[0]:
@@ -75,14 +81,28 @@ def test_ctrl_c_at_a_terminal(name, tmp_path) -> None:
                 os.kill(pid, signal.SIGKILL)
         except OSError:  # nobody has the terminal any more
             break
-        if not sent and ready in text:
-            time.sleep(0.0 if ready in (b"begun", b"%") else 2.5)  # until a kernel is, or workers work
+        if cues and cues[0] in text:
+            del cues[0]
+            time.sleep(delay)
             sent = time.monotonic()
             os.write(terminal, b"\x03")
     took = time.monotonic() - sent
     _, status = os.waitpid(pid, 0)
     os.close(terminal)
-    code = os.waitstatus_to_exitcode(status)
+    return pid, os.waitstatus_to_exitcode(status), text, took
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_ctrl_c_at_a_terminal(name, tmp_path) -> None:
+    """One line, 130, the cursor back, nobody left, and of files only what the same command goes on from."""
+    words = {"start": b"begun", "cold": b"kernels", "map": b"mapping", "evaluate": b"pricing"}
+    ready = words.get(name.split()[0], b"%")  # of the progress bar
+    delay = 0.0 if ready in (b"begun", b"%") else 2.5  # until a kernel is, or workers work
+    program = SLOW + START if name == "start" else START
+    fresh = (
+        {"ACCELSIM_CACHE_DIR": str(tmp_path / "kernels")} if name == "cold" else {}
+    )  # nothing compiled yet
+    pid, code, text, took = typed(program, COMMANDS[name], tmp_path, [ready], delay, **fresh)
     assert code == (-signal.SIGINT if name == "start" else 130)  # a shell says 130 of both
     assert b"Traceback" not in text
     assert text.rfind(b"\x1b[?25l") <= text.rfind(b"\x1b[?25h")
@@ -128,25 +148,9 @@ time.sleep(60)
 
 
 def test_the_cursor_comes_back_at_a_terminal_though_the_bar_is_still_drawn(tmp_path) -> None:
-    pid, terminal = pty.fork()
-    if pid == 0:
-        _heard()
-        os.chdir(tmp_path)
-        search = (*COMMANDS["cold"], "--mapper", "template", "--evaluations", "16")
-        os.execv(sys.executable, [sys.executable, "-c", LOST + START, *search])
-    text, waited_for = b"", [b"begun", b"press Ctrl-C again"]
-    try:
-        while select.select([terminal], [], [], 60)[0]:
-            text += os.read(terminal, 65536)
-            if waited_for and waited_for[0] in text:
-                del waited_for[0]
-                os.write(terminal, b"\x03")
-        os.kill(pid, signal.SIGKILL)
-    except OSError:  # nobody has the terminal any more
-        pass
-    _, status = os.waitpid(pid, 0)
-    os.close(terminal)
-    assert os.waitstatus_to_exitcode(status) == 130
+    search = (*COMMANDS["cold"], "--mapper", "template", "--evaluations", "16")
+    _, code, text, _ = typed(LOST + START, search, tmp_path, [b"begun", b"press Ctrl-C again"])
+    assert code == 130
     assert text.endswith(b"\x1b[?25haccelsim: stopped\r\n")
 
 
