@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from typing import Any
 
 import pytest
 
 import accelsim
-from accelsim.cosearch.genes import Genomes
-from accelsim.cosearch.moves import chip_moves, compound_moves
 from accelsim.cosearch.result import SearchResult
 
 
@@ -70,15 +67,9 @@ DEVICE: dict[str, Any] = {
 @contextmanager
 def short_local_search() -> Iterator[None]:
     """Few chips and networks around finished designs, for tests of what does not depend on where it ends."""
-
-    def few(moves: Callable[..., Genomes], *words: Any, **options: Any) -> Genomes:
-        return moves(*words, **options)[::4]
-
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("accelsim.cosearch.near.PRICED", 8)
         patch.setattr("accelsim.cosearch.near.NETWORKS", 60)
-        for moves in (chip_moves, compound_moves):
-            patch.setattr(f"accelsim.cosearch.descent.{moves.__name__}", partial(few, moves))
         yield
 
 
