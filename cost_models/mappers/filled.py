@@ -10,7 +10,6 @@ from __future__ import annotations
 from cost_models._jit import inlined, step
 from cost_models.loopnest import layout as L
 from cost_models.loopnest import work as X
-from cost_models.loopnest.capacity import tile_words
 from cost_models.mappers.chance import below, uniform
 from cost_models.mappers.proposals import (
     COLUMNS,
@@ -22,49 +21,22 @@ from cost_models.mappers.proposals import (
     may,
     orders_of,
     shared,
-    split,
 )
+from cost_models.mappers.room import fits, keeps_outputs, narrow, narrows, place_in, spread
 
 MOST = SCRATCH - L.NDIM  # [8] of `scratch`: the largest tiles that leave enough for the axes above
 
 _FULL, _SOME = 0.6, 0.25  # chance of the largest tile that fits, and of some that fits
 _EVEN = 0.5  # chance that the tiles of a memory first grow in turns
 _TURNS = 24
-_FEWER = 0.5  # chance that an axis leaves lanes to those that it shares them with
-
-
-@inlined
-def first_holder(m, t, iw):
-    """Whether no memory between the outermost one and `m` holds the tensor."""
-    held = 0
-    for x in range(1, m):
-        held |= iw[X.HOLDS + L.NTENSOR * x + t]
-    return held == 0
-
-
-@step
-def fits(m, ws, iw):
-    """Whether the tile at TILE of memory `m` fits, but for what depends on the loops above it."""
-    memory = X.MEMORY + L.MEM_COLS * m
-    at = X.TILE + L.NDIM * m
-    total = 0.0
-    for t in range(L.NTENSOR):
-        if iw[X.HOLDS + L.NTENSOR * m + t] == 0 or (t == L.W and iw[X.PROBLEM + L.HAS_WEIGHTS] == 0):
-            continue
-        width = X.width(m, t, ws)
-        if t == L.O and (
-            ws[at + L.C] < ws[X.TILE + L.C]
-            or ws[at + L.R] < ws[X.TILE + L.R]
-            or ws[at + L.S] < ws[X.TILE + L.S]
-        ):
-            width = X.width(m, L.PSUM, ws)
-        size = tile_words(t, at, ws) * width * ws[memory + L.BUFFERS]
-        if iw[X.PROBLEM + L.RESIDENT + t] and first_holder(m, t, iw):
-            size = tile_words(t, X.TILE, ws) * X.width(m, t, ws)
-        total += size
-        if size > ws[memory + L.CAPACITY + t]:
-            return False
-    return total <= ws[memory + L.CAPACITY_ALL]
+_PASSING, _PASSED = (
+    0.1,
+    0.5,
+)  # chance, a memory, that some hold what the next one needs alone; of each
+_COMPLETE = 0.5  # chance that outputs are taken to leave complete, where that saves room
+_ANY = 0.5  # chance that an axis takes whatever dimension is drawn
+_FEWER = 0.5  # chance that an axis leaves lanes to those that it shares them with,
+_NONE = 0.4  # and all of them then
 
 
 @step
@@ -75,7 +47,7 @@ def draw_axis(row, m, a, axes, proposal, scratch, state, iw):
     room = min(iw[fan + L.AXIS_SIZE], scratch[host])
     pick = -1
     most = 0.0
-    for _ in range(2):
+    for _ in range(1 if uniform(state) < _ANY else 2):
         d = below(L.NDIM, state)
         for _ in range(L.NDIM):
             if may(m, a, d, axes, iw) and scratch[d] > 1:
@@ -89,6 +61,9 @@ def draw_axis(row, m, a, axes, proposal, scratch, state, iw):
     proposal[row, COLUMNS * m + PARTS + a] = 0
     if pick >= 0:
         if shared(m, a, iw) and uniform(state) < _FEWER:
+            if uniform(state) < _NONE:
+                proposal[row, COLUMNS * m + DIM + a] = -1
+                return
             room = 1 + below(room - 1, state)
             proposal[row, COLUMNS * m + PARTS + a] = room
         each = -(-scratch[pick] // room)
@@ -125,21 +100,8 @@ def leave_enough(row, m, proposal, scratch, iw):
                 scratch[MOST + d] = -(-scratch[MOST + d] // lanes)
 
 
-@inlined
-def place_in(size, d, sizes):
-    """Place in `sizes` of the smallest size of a dimension that is no less than this one, or 1."""
-    low, high = 1, sizes[d, 0] + 1
-    while high - low > 1:
-        k = (low + high) >> 1
-        if sizes[d, k] < size:
-            high = k
-        else:
-            low = k
-    return low
-
-
 @step
-def grow(m, sizes, scratch, state, ws, iw):
+def grow(m, complete, sizes, scratch, state, ws, iw):
     """Double the tiles of memory `m` in turns, drawn at random, while they fit."""
     at = X.TILE + L.NDIM * m
     refused = 0  # bit d: the tile cannot grow as long as no other does
@@ -149,7 +111,7 @@ def grow(m, sizes, scratch, state, ws, iw):
             continue
         size = sizes[d, place_in(2 * scratch[d], d, sizes)]
         ws[at + d] = size
-        if size <= scratch[MOST + d] and fits(m, ws, iw):
+        if size <= scratch[MOST + d] and fits(m, complete, ws, iw):
             scratch[d] = size
             refused = 0
         else:
@@ -158,22 +120,27 @@ def grow(m, sizes, scratch, state, ws, iw):
 
 
 @step
-def fill(row, first, proposal, sizes, scratch, state, ws, iw):
-    """Draw the tiles of the memories 1 .. `first`, which the proposal has below the memory above each."""
-    M = iw[X.MEMORIES] & 7
-    for d in range(L.NDIM):
-        scratch[d] = 1 if first == M - 1 else proposal[row, COLUMNS * first + TILE + d]
+def fill(row, first, complete, proposal, sizes, scratch, state, ws, iw):
+    """Draw the tiles of the memories 1 .. `first`, which the proposal has below the memory above each.
+
+    Axes take all their lanes, or as many as what they bring has room for. `complete`: see `room.fits`.
+    """
+    passing = uniform(state) < _PASSING * ((iw[X.MEMORIES] & 7) - 2)
     for m in range(first, 0, -1):
-        split(row, m, proposal, scratch, iw)
         at = X.TILE + L.NDIM * m
-        for d in range(L.NDIM):
-            ws[at + d] = scratch[d]
+        for a in range(iw[X.AXES + m]):
+            if proposal[row, COLUMNS * m + PARTS + a] > 0 and not shared(m, a, iw):
+                proposal[row, COLUMNS * m + PARTS + a] = 0
+        spread(row, m, proposal, scratch, ws, iw)
+        while not fits(m, complete, ws, iw) and narrow(row, m, proposal, state, iw):
+            spread(row, m, proposal, scratch, ws, iw)
         leave_enough(row, m, proposal, scratch, iw)
-        if uniform(state) < _EVEN:
-            grow(m, sizes, scratch, state, ws, iw)
+        passed = passing and uniform(state) < _PASSED
+        if not passed and uniform(state) < _EVEN:
+            grow(m, complete, sizes, scratch, state, ws, iw)
         d = below(L.NDIM, state)
         stride = 1 + 2 * below(4, state)
-        for _ in range(L.NDIM):
+        for _ in range(0 if passed else L.NDIM):
             d = (d + stride) & 7
             luck = uniform(state)
             if iw[X.PROBLEM + d] == scratch[d] or luck > _FULL + _SOME:
@@ -184,7 +151,7 @@ def fill(row, first, proposal, sizes, scratch, state, ws, iw):
             while high - low > 1:
                 k = (low + high) >> 1
                 ws[at + d] = sizes[d, k]
-                good = sizes[d, k] <= scratch[d] or (sizes[d, k] <= most and fits(m, ws, iw))
+                good = sizes[d, k] <= scratch[d] or (sizes[d, k] <= most and fits(m, complete, ws, iw))
                 if good:
                     high = k
                 else:
@@ -197,14 +164,32 @@ def fill(row, first, proposal, sizes, scratch, state, ws, iw):
             proposal[row, COLUMNS * (m - 1) + TILE + d] = scratch[d]
 
 
+@inlined
+def completes(state, ws, iw):
+    """Whether outputs are to leave complete, drawn."""
+    return narrows(ws, iw) and uniform(state) < _COMPLETE
+
+
+@step
+def draw_order(row, m, complete, allowed, proposal, state):
+    """Draw the loop order of memory `m`: where outputs leave `complete` one that keeps them, if any does."""
+    many, at = orders_of(m, allowed), COLUMNS * m + PLACE
+    proposal[row, at] = below(many, state)
+    for _ in range(many if complete else 0):
+        if keeps_outputs(row, m, allowed, proposal):
+            break
+        proposal[row, at] = (proposal[row, at] + 1) % many
+
+
 @step
 def draw(row, allowed, pool, space):
     """Draw a whole proposal."""
     proposal, state, scratch, iw = pool.proposal, pool.state, space.scratch, space.iw
     M = iw[X.MEMORIES] & 7
     draw_axes(row, allowed.axes, proposal, scratch, state, iw)
+    complete = completes(state, space.ws, iw)
     for m in range(M):
-        proposal[row, COLUMNS * m + PLACE] = below(orders_of(m, allowed), state)
+        draw_order(row, m, complete, allowed, proposal, state)
         for d in range(L.NDIM):
             proposal[row, COLUMNS * m + TILE + d] = 1
-    fill(row, M - 1, proposal, pool.sizes, scratch, state, space.ws, iw)
+    fill(row, M - 1, complete, proposal, pool.sizes, scratch, state, space.ws, iw)

@@ -13,7 +13,8 @@ from cost_models.loopnest import work as X
 # Pool.proposal: a row a proposal, COLUMNS a memory
 TILE = 0  # [8] instance tile of the memory below
 DIM = TILE + L.NDIM  # [MAX_AXES] dimension of an axis, -1 = unused
-PARTS = DIM + L.MAX_AXES  # [MAX_AXES] most parts that an axis cuts it into, 0 = as many as it has lanes
+PARTS = DIM + L.MAX_AXES  # [MAX_AXES] most parts that an axis cuts it into, 0 = as many as it has lanes; or
+ALL = -1  # just as many as that, though the last turn may then leave some idle
 PLACE = PARTS + L.MAX_AXES  # row of `Allowed.orders`
 COLUMNS = PLACE + 1
 
@@ -100,9 +101,9 @@ def widen(row, proposal, scratch, iw):
 def realise(row, b, orders, proposal, batch, scratch, iw):
     """Write the mapping that comes closest to a proposal to row `b` of a batch.
 
-    Tiles never grow on their way in; an axis cuts its dimension into as few and as even parts as it can, and
-    stays partly empty where the tile above is too small (`widen`). The last row of `tile` is scratch; axes
-    that the machine does not have are left as they are.
+    Tiles never grow on their way in; an axis cuts its dimension into as few and as even parts as it can, or
+    into as many as fit (ALL), and stays partly empty where the tile above is too small (`widen`). The last
+    row of `tile` is scratch; axes that the machine does not have are left as they are.
     """
     tile, order, axis_dim, axis_factor = batch
     M = iw[X.MEMORIES] & 7
@@ -130,6 +131,9 @@ def realise(row, b, orders, proposal, batch, scratch, iw):
                 continue
             each = -(-scratch[d] // room)
             factor = -(-scratch[d] // each)
+            if proposal[row, at + PARTS + a] == ALL:
+                inner = proposal[row, at + TILE + d] if m < M - 1 else 1
+                factor = max(factor, min(room, scratch[d] // inner))
             axis_dim[b, m, a] = d
             axis_factor[b, m, a] = factor
             scratch[host] //= factor

@@ -8,9 +8,21 @@ from cost_models._jit import inlined, step
 from cost_models.loopnest import layout as L
 from cost_models.loopnest import work as X
 from cost_models.mappers import brood as B
+from cost_models.mappers.axes import carry
 from cost_models.mappers.brood import ask
 from cost_models.mappers.filled import draw
-from cost_models.mappers.greedy import BEGUN, INCUMBENT, LIMIT, REFUSED, SPENT, START, count, done, improve
+from cost_models.mappers.greedy import (
+    BEGUN,
+    INCUMBENT,
+    LIMIT,
+    REFUSED,
+    SPENT,
+    START,
+    count,
+    done,
+    move_tiles,
+    reorder,
+)
 from cost_models.mappers.population import (
     CLIMBED,
     FIRST,
@@ -24,6 +36,7 @@ from cost_models.mappers.population import (
     kind_of,
 )
 from cost_models.mappers.proposals import COLUMNS, DIM, PARTS, PLACE, TILE, copy, list_sizes, orders_of
+from cost_models.mappers.swaps import swap
 
 DRAWN = 0.3  # share of the start's evaluations for random mappings
 _TRIED = 12  # kinds that it climbs from ...
@@ -38,6 +51,25 @@ def varies(iw):
     for d in range(L.NDIM):
         size = max(size, iw[X.PROBLEM + d])
     return size > 1
+
+
+@step
+def improve(allowed, pool, space):
+    """Improve the incumbent until no change helps or the evaluations are spent."""
+    M = space.iw[X.MEMORIES] & 7
+    while not done(pool):
+        moved = False
+        for m in range(M - 2, -1, -1):
+            moved |= move_tiles(m, allowed, pool, space)
+            moved |= reorder(m, allowed, pool, space)
+        if moved:
+            continue
+        for m in range(M - 2, -1, -1):
+            moved |= swap(m, allowed, pool, space)
+        if moved:
+            continue
+        if not carry(allowed, pool, space):
+            return
 
 
 @step

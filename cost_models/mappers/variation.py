@@ -12,7 +12,7 @@ from cost_models.loopnest import layout as L
 from cost_models.loopnest import work as X
 from cost_models.mappers import brood as B
 from cost_models.mappers.chance import below, uniform
-from cost_models.mappers.filled import draw_axis, fill
+from cost_models.mappers.filled import completes, draw_axis, fill
 from cost_models.mappers.greedy import BRED, HELPED, better
 from cost_models.mappers.population import winner
 from cost_models.mappers.proposals import (
@@ -27,8 +27,10 @@ from cost_models.mappers.proposals import (
     set_tile,
     widen,
 )
+from cost_models.mappers.room import make_fit
 
 _WIDENED = 0.5  # share of the children whose tiles are made large enough to fill the axes
+_FITTED = 0.5  # share of the children whose tiles are made small enough to fit
 _AGAIN = 0.4  # chance of one more change, up to four
 _RARE, _OFTEN = 0.05, 0.4  # least and largest share of children by exchanges
 _WINDOW = 128  # children of one way, after which its counts are halved
@@ -100,7 +102,8 @@ def mutate(row, allowed, pool, space):
             size = np.int64(1) if m == M - 2 else proposal[row, COLUMNS * (m + 1) + TILE + d]
         proposal[row, COLUMNS * m + TILE + d] = size
     elif what < 0.65:  # tiles drawn anew
-        fill(row, 1 + below(M - 1, state), proposal, sizes, scratch, state, space.ws, iw)
+        complete = completes(state, space.ws, iw)
+        fill(row, 1 + below(M - 1, state), complete, proposal, sizes, scratch, state, space.ws, iw)
     elif what < 0.8:
         m = below(M, state)
         proposal[row, COLUMNS * m + PLACE] = below(orders_of(m, allowed), state)
@@ -177,3 +180,5 @@ def breed(b, share, allowed, pool, space):
             exchange(b, pool.proposal, pool.sizes, state, iw)
         else:
             mutate(b, allowed, pool, space)
+    if uniform(state) < _FITTED:
+        make_fit(b, allowed, pool, space)
