@@ -167,3 +167,21 @@ def test_invented_machines_are_never_mapped_below_the_proof(monkeypatch, capsys)
         mean, worst, genetic_mean, genetic_worst = (float(cell.rstrip("%")) for cell in row[3:])
         assert 0 <= genetic_mean <= mean <= worst
         assert genetic_mean <= genetic_worst <= worst
+
+
+def test_fresh_machines_are_never_mapped_below_the_proof(monkeypatch, capsys) -> None:
+    """A row for each machine; genetic no worse than the template where the proof is whole."""
+    from experiments import mapper_fresh
+
+    some = dict([*mapper_fresh.machines(1).items()][5:8])
+    monkeypatch.setattr(mapper_fresh, "machines", lambda _: some)
+    monkeypatch.setattr(
+        sys, "argv", ["mapper_fresh", "--layers", "2", "--seconds", "1", "--objectives", "edp"]
+    )
+    mapper_fresh.main()
+    rows = [line.strip("| ").split(" | ") for line in capsys.readouterr().out.splitlines()[2:]]
+    assert [row[0] for row in rows] == [*some, "all"]
+    assert int(rows[-1][3]) > 0
+    for row in rows:
+        figures = [float(cell.rstrip("%")) for cell in row[4:]]
+        assert all(0 <= genetic <= template for template, genetic in zip(figures[:3], figures[3:]))
