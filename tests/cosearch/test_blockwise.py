@@ -43,6 +43,11 @@ def not_worse(costs: np.ndarray) -> np.ndarray:
     return ~better.any(axis=1)
 
 
+def without_rounding(figures: np.ndarray) -> np.ndarray:
+    """Equal sums that were added up in another order are equal."""
+    return np.array([float(f"{x:.12g}") for x in figures])
+
+
 def columns(found, *names) -> np.ndarray:
     return np.column_stack([found.column(name) for name in names])[found.feasible]
 
@@ -57,10 +62,11 @@ def test_exact_front_is_that_of_all_networks(objective) -> None:
     rows = SMALL.enumerate()
     costs = whole("eyeriss", SMALL, rows, objective)
     figure = {"latency": costs[:, 0], "energy": costs[:, 1], "edp": costs.prod(axis=1)}[objective]
+    figure = without_rounding(figure)
     both = np.column_stack([figure, -source.predict(SMALL, rows).value])
     want = np.unique(both[not_worse(both)], axis=0)
     mine = columns(found, objective, "accuracy") * [1, -1]
-    assert np.allclose(mine[np.lexsort(mine.T[::-1])], want, rtol=1e-12)
+    assert np.allclose(mine[np.lexsort(mine.T[::-1])], want, rtol=1e-11)
     assert found.exhausted
     assert {g.phase for g in found.generations} == {"table", "front"}
     # By sums without accuracy, and with a limit that cuts the front.

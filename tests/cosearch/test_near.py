@@ -232,7 +232,7 @@ def test_the_gain_of_sizes_is_told_of_sizes() -> None:
 
 
 def test_chips_around_the_base_are_tried_where_another_is_best(monkeypatch) -> None:
-    """Where the descent from a chip of the search ends 1 % above the base chip with other sizes."""
+    """Where the descent from a chip of the search ends 0.3 % above the base chip with other sizes."""
     data = load_hardware("nvdla_64").to_dict()
     data["search"]["buffers"]["CBUF"]["min"] = 64
     options = {"networks": tiny(), "budget": 20, "population": 2, "evaluations": 2, "optimiser": "random"}
@@ -242,7 +242,7 @@ def test_chips_around_the_base_are_tried_where_another_is_best(monkeypatch) -> N
     assert not other.base
     assert best.base
     assert best.sizes
-    assert best.metrics["edp"] < 0.995 * other.metrics["edp"]
+    assert best.metrics["edp"] < 0.998 * other.metrics["edp"]
 
 
 @pytest.fixture
