@@ -48,11 +48,11 @@ def draw_axis(row, m, a, axes, proposal, scratch, state, iw):
     pick = -1
     most = 0.0
     for _ in range(1 if uniform(state) < _ANY else 2):
-        d = below(L.NDIM, state)
+        d, stride = below(L.NDIM, state), 1 + 2 * below(4, state)
         for _ in range(L.NDIM):
             if may(m, a, d, axes, iw) and scratch[d] > 1:
                 break
-            d = (d + 1) & 7
+            d = (d + stride) & 7
         if room > 1 and may(m, a, d, axes, iw) and scratch[d] > 1:
             used = scratch[d] / (-(-scratch[d] // room) * room)
             if used > most:
