@@ -1,7 +1,7 @@
 """The designs that a search reports are mapped anew by the exact mapper, and set against the base chip.
 
-A search maps many candidates, each a little; what it reports deserves more. The front is finished, with the
-next best while it is short, as ranks may change. Where the search fused layers, its stacks get such mappings
+A search maps many candidates, each a little; what it reports deserves more. What may be on the front is
+finished, round by round as ranks change (see `hopeful`). Where the search fused layers, its stacks get such mappings
 too, if they are then better than layers one by one. Then each network of the front runs on the base chip too,
 as it is and with the freedoms of the design, mapped with the same care, and takes the place of the design
 where that is better; and so do networks, sizes and ports around the best, see `near`. Where the exact mapper
@@ -20,10 +20,10 @@ from numpy.typing import NDArray
 
 from accelsim.cosearch.finished import Finished, Granted, Name
 from accelsim.cosearch.freed import extended, granted_by, placed, spread_of
-from accelsim.cosearch.goals import front
+from accelsim.cosearch.hopeful import hopeful
 from accelsim.cosearch.near import nearby
 from accelsim.cosearch.phase import Phase
-from accelsim.cosearch.screen import BOUNDED, MAPPED
+from accelsim.cosearch.screen import MAPPED, SKETCHED
 
 if TYPE_CHECKING:
     from accelsim.cosearch.result import SearchResult
@@ -47,11 +47,12 @@ Stop = Callable[[], bool]
 def finish(result: SearchResult, patience: int, stop: Stop, keep: Callable[..., None]) -> bool:
     """Finish what the result would report; `keep` gets each design once, those that are known excepted.
 
-    It gets together what cannot be found again once a part of it is kept. Nothing to do where the mappings
-    are fixed, or the model has none. Returns whether it was stopped.
+    It gets together what cannot be found again once a part of it is kept. Where the mappings are fixed, or the
+    model has none, or without patience, candidates that are sketched are mapped as was asked, and that is
+    all. Returns whether it was stopped.
     """
     if not patience or not result.setup.exact:
-        return False
+        return _mapped(result, stop, keep)
     while True:
         for one in _designs(result, patience):
             if stop():
@@ -79,11 +80,29 @@ def _around(result: SearchResult, patience: int) -> str:
 
 
 def _designs(result: SearchResult, patience: int) -> Iterator[Finished]:
-    for candidate in _pool(result):
-        if Name(candidate) not in result.finished:
-            phase, row = result.genome(candidate)
-            yield _made(result, phase, row, result.values[candidate], Name(candidate), patience)
+    for candidates in hopeful(result, LEAST):
+        for candidate in candidates:
+            before = result.finished.get(Name(candidate))
+            if before is None or not before.patience:
+                phase, row = result.genome(candidate)
+                yield _made(result, phase, row, result.values[candidate], Name(candidate), patience)
     yield from _on_the_base(result, patience)
+
+
+def _mapped(result: SearchResult, stop: Stop, keep: Callable[..., None]) -> bool:
+    """Map in full what is sketched and may be on the front; whether it was stopped."""
+    for candidates in hopeful(result, 1):
+        for candidate in candidates:
+            if result.levels[candidate] != SKETCHED or Name(candidate) in result.finished:
+                continue
+            if stop():
+                return True
+            phase, row = result.genome(candidate)
+            values = phase.evaluate(row[None])[0]
+            one = Finished(candidate, False, _plain(values), _plain(result.values[candidate]), "", 0)
+            keep(one)
+            result.finish(one)
+    return False
 
 
 def _placed(result: SearchResult, name: Name) -> tuple[Phase, NDArray[np.int64]]:
@@ -142,20 +161,6 @@ def _on_base(result: SearchResult, of: Name, granted: Granted, patience: int) ->
         yield _made(result, on, home, before, name, patience)
 
 
-def _pool(result: SearchResult) -> list[int]:
-    """Candidates to finish: the front, then the next fronts until there are enough."""
-    costs = result.setup.goals.costs(result.values)
-    left = result.feasible & (result.levels != BOUNDED)
-    out: list[int] = []
-    while len(out) < LEAST:
-        rows = front(costs, left).tolist()
-        if not rows:
-            break
-        out += rows
-        left[rows] = False
-    return out
-
-
 def _may_enter(result: SearchResult, phase: Phase, row: NDArray[np.int64]) -> bool:
     """Whether the lower bounds leave room for the row in the front."""
     if phase.fuses:  # the bounds are of layers one by one
@@ -181,18 +186,28 @@ def _made(
         apart, together = result.setup.goals.costs(np.array([values, other])).tolist()
         if together < apart:
             values, fused = other, True
-    before = values if before is None else before
-    rows = np.array([values, before])
-    now, was = result.setup.goals.costs(rows)
-    miss = np.maximum(phase.excess(rows), 0.0)
-    better = bool((now <= was).all() and (miss[0] <= miss[1]).all()) or not np.isfinite(was).all()
-    best = values if better else before
+    before = own = values if before is None else before
+    better = _no_worse(result, phase, values, own)
+    if not better and name == Name(name.candidate) and result.levels[name.candidate] == SKETCHED:
+        own = phase.evaluate(row[None])[0]
+        better = _no_worse(result, phase, values, own)
+    best = values if better else own
     mapper = EXACT if better else ""
     fused &= better
     return Finished(
         name.candidate, name.base, _plain(best), _plain(before), mapper, patience, fused, name.granted,
         spread if better and not fused else "", name.genome, name.sizes,
     )  # fmt: skip
+
+
+def _no_worse(
+    result: SearchResult, phase: Phase, values: NDArray[np.float64], before: NDArray[np.float64]
+) -> bool:
+    """Whether in no objective and no limit; nothing is worse than what is not known."""
+    rows = np.array([values, before])
+    now, was = result.setup.goals.costs(rows)
+    miss = np.maximum(phase.excess(rows), 0.0)
+    return bool((now <= was).all() and (miss[0] <= miss[1]).all()) or not np.isfinite(was).all()
 
 
 def stacks_for(phase: Phase, row: NDArray[np.int64]) -> tuple[tuple[Stack, ...], ...]:
@@ -225,7 +240,7 @@ class Moved:
 
 def moved(result: SearchResult) -> Moved | None:
     """None where nothing was finished."""
-    done = list(result.finished.values())
+    done = [made for made in result.finished.values() if made.patience]
     if not done:
         return None
     goals = result.setup.goals

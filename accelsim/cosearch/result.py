@@ -125,6 +125,12 @@ class SearchResult(Shown):
         """What the values of each candidate are, see `screen.LEVELS`."""
         return np.concatenate([g.levels for g in self.generations]) if self.generations else np.zeros(0, int)
 
+    def excess(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """[candidates, limits + 1] of other values of all candidates, see `Phase.excess`."""
+        ends = np.cumsum([len(g.rows) for g in self.generations])
+        parts = zip(self._phases, np.split(values, ends[:-1]), strict=True)
+        return np.concatenate([phase.excess(part) for phase, part in parts])
+
     def column(self, metric: str) -> NDArray[np.float64]:
         """Values [candidates] of one metric. Raises AccelsimError where the search did not keep it."""
         known = self.setup.goals.column
@@ -148,11 +154,12 @@ class SearchResult(Shown):
 
         With `apart` none that another is better than with a margin, see `accelsim.cosearch.apart`.
         """
-        values, feasible = self.values.copy(), self.feasible
+        values, feasible = self.values.copy(), self.feasible.copy()
         home = [made for name, made in self.finished.items() if made.base or name.near]
         for name, made in self.finished.items():
             if not (made.base or name.near):
                 values[made.candidate] = made.values
+                feasible[made.candidate] = self._meets(made)
         more = np.array([made.values for made in home], float).reshape(len(home), values.shape[1])
         meets = np.array([self._meets(made) for made in home], bool)
         costs = self.setup.goals.costs(np.concatenate([values, more]))
@@ -188,10 +195,9 @@ class SearchResult(Shown):
         plain = self._searched(made.candidate)
         values = [math.nan if value is None else value for value in made.values]
         metrics = dict(zip(self.setup.goals.metrics, values, strict=True))
-        feasible = self._meets(made) if made.base or made.name.near else plain.feasible
         found = replace(
             plain, metrics=metrics, base=made.base, granted=made.granted, mapper=made.mapper,
-            feasible=feasible, level=LEVELS[MAPPED], genome=made.genome, sizes=made.sizes,
+            feasible=self._meets(made), level=LEVELS[MAPPED], genome=made.genome, sizes=made.sizes,
         )  # fmt: skip
         if made.genome:
             phase, row = self.located(made.name)

@@ -1,8 +1,8 @@
-"""Screening: all candidates of a generation are looked at, those that may enter the front are mapped.
+"""Screening: all candidates of a generation are looked at, those that may enter the front are sketched.
 
 First by lower bounds: what some known design beats whatever its mappings are is not mapped at all. The others
-are sketched, with a tenth of the evaluations (`accelsim.mapping.sketch`). Then, round by round, those are
-mapped in full that no known design beats, were their sketch to fall as much as half of those before did.
+are sketched, with few evaluations (`accelsim.mapping.sketch`). The search goes by that; what may be on its
+front is mapped in full once, when it ends (see `hopeful` and `finish`).
 """
 
 from __future__ import annotations
@@ -23,9 +23,6 @@ BOUNDED, SKETCHED, MAPPED = 0, 1, 2
 LEVELS = ("bounded", "sketched", "mapped")
 """What a candidate's figures are: bounds that no mapping beats, or of a sketch, or of the mapper asked for.
 Those of which no mapping is asked, as they miss a limit anyway, count as mapped."""
-
-_HOPEFUL = 0.25
-"""Share mapped of what misses the limits, while nothing is known that meets them."""
 
 
 class Known:
@@ -62,7 +59,6 @@ def screened(phase: Phase, rows: Genomes) -> tuple[NDArray[np.float64], NDArray[
     levels[todo[np.isfinite(_latency(phase, values[todo]))]] = SKETCHED
     unlikely = todo[levels[todo] != SKETCHED]  # what no sketch fits, and what misses a limit already
     values[unlikely] = phase.evaluate(rows[unlikely])
-    _promote(phase, rows, values, levels)
     return values, levels
 
 
@@ -84,27 +80,3 @@ def _bounded(
     out = mapped & beaten
     levels[out] = BOUNDED
     return values, np.flatnonzero(~out)
-
-
-def _promote(phase: Phase, rows: Genomes, values: NDArray[np.float64], levels: NDArray[np.int64]) -> None:
-    """Map in full what may enter the front, judged by how far sketches fell before."""
-    known = copy.copy(phase.known)
-    columns = [i for i, metric in enumerate(phase.goals.metrics.values()) if metric.mapped]
-    fall = np.ones(values.shape[1])
-    while (left := np.flatnonzero(levels == SKETCHED)).size:
-        real = levels != BOUNDED
-        met = np.asarray((phase.excess(values) <= 0).all(axis=1))
-        known.add(phase.goals.costs(values[real]), met[real])
-        hoped = values[left] * fall
-        miss = np.maximum(phase.excess(hoped), 0.0).sum(axis=1)
-        able = (miss == 0) & ~known.beats(phase.goals.costs(hoped))
-        if not len(known):
-            able |= miss <= np.quantile(miss, _HOPEFUL)
-        chosen = left[able]
-        if not chosen.size:
-            return
-        before = values[chosen]
-        values[chosen] = phase.evaluate(rows[chosen])
-        levels[chosen] = MAPPED
-        ratio = (values[chosen] / before)[:, columns]
-        fall[columns] = np.minimum(fall[columns], np.median(np.where(ratio > 0, ratio, 1.0), axis=0))

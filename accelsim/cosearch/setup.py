@@ -202,8 +202,12 @@ class Setup:
         mapper: str | None = None,
         mappings: MappingGenes | None = None,
         kind: type[Phase] = Phase,
+        sketch: bool = True,
     ) -> Phase:
-        """A phase that shares what is known of pairs with all phases of the same mapper."""
+        """A phase that shares what is known of pairs with all phases of the same mapper.
+
+        sketch  whether sketches may do for its candidates, where the search screens them
+        """
         model = load_model(self.config.model, self.way(mapper))
         if model not in self._pricers:
             if self.goals.detailed and type(model).mapping is CostModel.mapping:
@@ -217,7 +221,7 @@ class Setup:
         made = kind(name, nets, chips, self.goals, self._pricers[model], mappings, power)
         made.around = self.config.around
         made.fuse, made.stacks = self.config.fuse == "auto", (self.stacks,) if self.stacks else ()
-        if self.config.screen and mappings is None and screens(model):
+        if sketch and self.config.screen and mappings is None and screens(model):
             made.sketcher = self.sketcher(model)
         return made
 

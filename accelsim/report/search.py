@@ -13,6 +13,7 @@ from accelsim.cosearch.goals import Goals
 from accelsim.cosearch.metrics import Metric
 from accelsim.cosearch.phase import DRAWS
 from accelsim.cosearch.result import SearchResult
+from accelsim.cosearch.screen import LEVELS, SKETCHED
 from accelsim.report.accuracies import accuracy_lines
 from accelsim.report.design import design_parts
 from accelsim.report.grid import Grid, number, text
@@ -92,7 +93,8 @@ def finished_lines(result: SearchResult) -> list[str]:
     """What the exact mapper made of the designs reported, and whether their ranks changed."""
     found = moved(result)
     if found is None:
-        return []
+        rough = sum(design.level == LEVELS[SKETCHED] for design in result.front)
+        return [f"{rough} of the front are sketched: go on, and they are mapped in full"] if rough else []
     goals = result.setup.goals
     metric = next((name for name in goals.objectives if goals.metrics[name].mapped), "edp")
     gains = sorted(found.gains)

@@ -159,7 +159,7 @@ def test_exported_designs_price_to_the_same_numbers(capsys, here) -> None:
     assert len(rows) == 16
     assert [int(row["candidate"]) for row in rows] == list(range(16))
     assert {int(row["candidate"]) for row in rows if row["front"] == "True"} == {f.index for f in found.front}
-    assert [float(row["edp_js"]) for row in rows] == found.values[:, 0].tolist()
+    assert [float(row["edp_js"]) for row in rows] == [found.found(i).metrics["edp"] for i in range(16)]
 
 
 def test_several_networks_are_exported_each(capsys, here, network) -> None:

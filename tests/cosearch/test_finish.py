@@ -21,12 +21,12 @@ from accelsim.cosearch.finished import Finished, Name
 from accelsim.cosearch.freed import at_home, extended, spread_dims
 from accelsim.cosearch.gains import gains
 from accelsim.cosearch.run import resume
-from accelsim.cosearch.screen import MAPPED
+from accelsim.cosearch.screen import BOUNDED
 from accelsim.cosearch.study import Study
 from accelsim.explorer.study import study_page
 from accelsim.hardware.freedom import Freedom, freedoms, with_freedoms
 from accelsim.mapping.optimal import OptimalMapper
-from accelsim.report.search import search_report
+from accelsim.report.search import finished_lines, search_report
 from tests.cosearch.small import MACRO, SUBNETS, TINY, same, short_local_search, tiny
 
 FINISH = 2000
@@ -60,7 +60,7 @@ def done(tmp_path_factory):
 
 def test_the_search_itself_is_the_same(plain, done) -> None:
     assert same(plain, done)
-    assert not plain.finished
+    assert not any(made.mapper for made in plain.finished.values())
     assert len([name for name in done.finished if name == Name(name.candidate)]) >= LEAST
 
 
@@ -282,7 +282,27 @@ def test_a_longer_search_is_not_changed_by_what_was_finished(tmp_path) -> None:
     assert longer.best.metrics["edp"] <= longer.values[:, longer.setup.goals.column["edp"]].min()
 
 
-@pytest.mark.parametrize("options", [{"fix": "mapping"}, {"model": "maestro"}, {"finish": 0}])
+def test_what_was_sketched_is_mapped_without_finishing_and_finished_later(tmp_path) -> None:
+    path = tmp_path / "a.study"
+    plain = accelsim.search(**TINY, evaluations=24, study=path)
+    assert {made.mapper for made in plain.finished.values()} == {""}
+    assert all(item.level == "mapped" for item in plain.front)
+    assert moved(plain) is None
+    assert same(accelsim.load_study(path), plain)
+    late = resume(path, 24, finish=FINISH)
+    assert late.finished == accelsim.search(**TINY | {"finish": FINISH}, evaluations=24).finished
+    assert all(made.patience for made in accelsim.load_study(path).finished.values())
+
+
+def test_the_front_of_an_interrupted_search_is_of_sketches() -> None:
+    seen: list[Any] = []
+    stopped = accelsim.search(**TINY, evaluations=24, watch=seen.append, cancel=lambda: bool(seen))
+    assert stopped.interrupted
+    assert {item.level for item in stopped.front} == {"sketched"}
+    assert f"{len(stopped.front)} of the front are sketched" in finished_lines(stopped)[0]
+
+
+@pytest.mark.parametrize("options", [{"fix": "mapping"}, {"model": "maestro"}, {"finish": 0, "screen": False}])
 def test_where_there_is_nothing_to_finish(options) -> None:
     found = accelsim.search(**TINY | {"finish": FINISH} | options, evaluations=8)
     assert not found.finished
@@ -335,7 +355,7 @@ def test_floors_are_below_what_is_found(plain) -> None:
 def test_the_base_chip_keeps_the_searchs_mappings_where_these_are_better(options) -> None:
     """Then stacks and mapping genes of the search are what its figures are of."""
     found = accelsim.search(**TINY | options, evaluations=8)
-    index = int(np.flatnonzero(found.levels == MAPPED)[0])
+    index = int(np.flatnonzero(found.levels != BOUNDED)[0])
     phase, row = found.genome(index)
     home = at_home(phase, row)
     assert home is not None

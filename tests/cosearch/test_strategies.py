@@ -141,7 +141,7 @@ class TestEveryStrategy:
         """An objective that mappings decide is what they are chosen by."""
         fast = search(**ROUTE[name] | {"objectives": "latency"}, evaluations=32)
         assert fast.setup.mapping_objective == "latency"
-        assert fast.best.metrics["latency"] == np.nanmin(evaluated(fast, "latency")[fast.feasible])
+        assert fast.best.metrics["latency"] <= np.nanmin(evaluated(fast, "latency")[fast.feasible])
 
 
 def check_on_device(found) -> None:

@@ -225,7 +225,7 @@ def test_every_strategy_killed_and_resumed(tmp_path) -> None:
     for _, kills, kept, whole, equal in lines:
         early, late = map(int, kept.split(","))
         assert (kills, equal) == ("2", "True")
-        assert 0 < early < late < int(whole)
+        assert 0 < early < late <= int(whole)  # the last may keep a design that is mapped in full
 
 
 @pytest.mark.parametrize("engine", ["threads", "processes"])
@@ -479,7 +479,7 @@ def test_a_single_bit(study, finished, whole) -> None:
         ("ALTER TABLE meta ADD COLUMN more TEXT", "its tables are not"),
         ("UPDATE meta SET value = CAST(x'7b22ff' AS TEXT) WHERE key = 'versions'", "damaged"),
         ("UPDATE candidates SET network = CAST(x'ff' AS TEXT)", "damaged"),
-        ("INSERT INTO meta VALUES ('finished', x'00ff')", "settings must be texts"),
+        ("INSERT OR REPLACE INTO meta VALUES ('finished', x'00ff')", "settings must be texts"),
         ("UPDATE meta SET value = x'00ff' WHERE key = 'config_hash'", "settings must be texts"),
         ("PRAGMA application_id = 7", "not a study"),
         (f"PRAGMA user_version = {FORMAT + 1}", "newer accelsim"),

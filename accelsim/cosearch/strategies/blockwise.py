@@ -86,7 +86,7 @@ class Blockwise(Strategy):
         if self.exact:
             self._figures()
         blocks = BlockNets(nets.space, self._blocks, nets.batch)
-        return self.setup.phase("table", blocks, chips, kind=TablePhase)
+        return self.setup.phase("table", blocks, chips, kind=TablePhase, sketch=False)
 
     @property
     def optimiser(self) -> Optimiser:
@@ -107,7 +107,7 @@ class Blockwise(Strategy):
 
     def networks(self) -> Phase | None:
         """The phase after the table."""
-        return self.setup.phase("network", self._nets, self.setup.chips)
+        return self.setup.phase("network", self._nets, self.setup.chips, sketch=False)
 
     @property
     def _overhead(self) -> NDArray[np.float64]:
@@ -240,7 +240,9 @@ class BlockwiseExact(Blockwise):
             self._rows = self.front_rows()
         if not len(self._rows):
             return None
-        return self.setup.phase("front", ListedNets(self._nets, self._rows), self.setup.chips)
+        return self.setup.phase(
+            "front", ListedNets(self._nets, self._rows), self.setup.chips, sketch=False
+        )
 
     def notes(self) -> tuple[str, ...]:
         """And how long the front is, and how many blocks it needs."""

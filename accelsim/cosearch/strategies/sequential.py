@@ -50,4 +50,4 @@ class Sequential(Strategy):
             best = np.argsort(miss, kind="stable")[: self.setup.config.population]
         assert isinstance(self.setup.nets, SubnetSpace | ListedNets)
         listed = ListedNets(self.setup.nets, all_rows[best[: self.setup.config.population]])
-        return self.setup.phase("mapping", listed, FixedChip(self.setup.base))
+        return self.setup.phase("mapping", listed, FixedChip(self.setup.base), sketch=False)
