@@ -158,7 +158,7 @@ def main(folder: Path) -> None:
                     generations.add(len(opened))
         go_on(path)
         equal = equal and same(accelsim.load_study(path), whole)
-        if kills >= 12 and len(generations) >= 3:
+        if kills >= 8 and len(generations) >= 3:
             break
     print("moments", kills, len(generations), equal)
 
