@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from math import prod
 
@@ -119,10 +120,17 @@ def test_a_trade_takes_from_one_and_gives_to_another() -> None:
     assert all(chip.onchip_bytes <= 264704 for chip in both)
 
 
+@contextmanager
+def soon() -> Iterator[None]:
+    """Where the exact mapper begins takes most of its time."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("accelsim.mapping.optimal.DEFAULT_BUDGET", 300)
+        yield
+
+
 @pytest.fixture(scope="module")
 def found(tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("accelsim.mapping.optimal.DEFAULT_BUDGET", 300)  # its start takes most of the time
+    with soon():
         return accelsim.search(**OPTIONS, evaluations=16, study=tmp_path_factory.mktemp("near") / "a.study")
 
 
@@ -193,7 +201,8 @@ def test_designs_around_are_designs_like_any(found, tmp_path) -> None:
     assert again.front == found.front
     stems = set()
     for item in [item for item in again.front if item.name.near][:3]:
-        files = json.loads(json.dumps(design_files(again, item)))
+        with soon():
+            files = json.loads(json.dumps(design_files(again, item)))
         (stem,) = (name.removesuffix(".hardware.json") for name in files if name.endswith(".hardware.json"))
         stems.add(stem)
         assert files[f"{stem}.json"]["near"]
