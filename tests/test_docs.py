@@ -33,8 +33,6 @@ def short() -> Iterator[None]:
     with short_local_search(), pytest.MonkeyPatch.context() as patch:
         patch.setattr(finish, "LEAST", 1)
         patch.setattr(finish, "PATIENCE", 10)
-        patch.setattr("accelsim.mapping.optimal.DEFAULT_BUDGET", 200)
-        patch.setattr("accelsim.mapping.mapper.Mapper.budget", 200)
         patch.setattr(finish, "_designs", lambda *asked: islice(designs(*asked), 4))
         yield
 

@@ -43,8 +43,6 @@ def quick(name: str, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(EXPERIMENTS)
     monkeypatch.setattr("accelsim.cosearch.finish.LEAST", 1)
     monkeypatch.setattr("common.PATIENCE", 1)
-    monkeypatch.setattr("accelsim.mapping.optimal.DEFAULT_BUDGET", 200)
-    monkeypatch.setattr("accelsim.mapping.mapper.Mapper.budget", 200)
     monkeypatch.setattr(sys, "argv", [f"{name}.py", "--quick", "--out", str(out)])
     runpy.run_path(str(EXPERIMENTS / f"{name}.py"), run_name="__main__")
 
