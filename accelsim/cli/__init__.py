@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import suppress
-from typing import Annotated
+from functools import cache
+from typing import Annotated, Any
 
 import typer
+import typer.main
 
 from accelsim.cli import (  # noqa: F401 (each adds its commands)
     bench,
@@ -73,9 +75,15 @@ def _leave(code: int) -> None:
     os._exit(code)
 
 
+@cache
+def _command() -> Any:
+    """All commands with their options, which take typer some 50 ms to make."""
+    return typer.main.get_command(app)
+
+
 def _run(arguments: list[str] | None) -> int:
     try:
-        return int(app(arguments, standalone_mode=False) or 0)
+        return int(_command()(arguments, standalone_mode=False) or 0)
     except Exception as fault:
         code = getattr(fault, "exit_code", None)
         if not isinstance(code, int):

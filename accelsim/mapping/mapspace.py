@@ -178,12 +178,12 @@ class MapSpace:
 
     def holds(self, batch: Batch) -> bool:
         """The same of row 0 of kernel arrays, on a machine without a choice of what to hold."""
-        M = len(self.orders)
-        uses = [[(0, 0)] * L.MAX_AXES for _ in range(M)]
+        axis_dim, axis_factor = batch.axis_dim[0].tolist(), batch.axis_factor[0].tolist()
+        uses = [[(0, 0)] * L.MAX_AXES for _ in self.hardware.memories]
         lanes: dict[tuple[int, str], int] = {}
         for m, memory in enumerate(self.hardware.memories):
             for a, axis in enumerate(memory.fanout):
-                factor, d = int(batch.axis_factor[0, m, a]), int(batch.axis_dim[0, m, a])
+                factor, d = axis_factor[m][a], axis_dim[m][a]
                 if factor < 2:
                     continue
                 host = (m, axis.shares or axis.axis)

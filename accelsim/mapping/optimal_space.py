@@ -73,6 +73,12 @@ def tile_values(sizes: list[int], tiles: Tiles) -> NDArray[np.int64]:
         raise AccelsimError(
             f"tiles: legal takes sizes up to {_MOST_SIZES:,}, but the layer has {max(sizes):,}: take all"
         )
+    return _tile_values(tuple(sizes), tiles).copy()
+
+
+@lru_cache(maxsize=64)
+def _tile_values(sizes: tuple[int, ...], tiles: Tiles) -> NDArray[np.int64]:
+    """Kept, as each layer is asked for on many machines."""
     rows: list[Sequence[int]] = [
         divisors(size) if tiles == "divisors" else parts(size) if tiles == "all" else range(1, size + 1)
         for size in sizes
@@ -106,6 +112,7 @@ def unions(whole: int, size: int, factors: tuple[int, ...], tiles: Tiles) -> dic
     return out
 
 
+@lru_cache(maxsize=1 << 14)
 def rest_of(union: int, whole: int, size: int, factors: tuple[int, ...], tiles: Tiles) -> int:
     """What an instance gets of a union tile, or 0 if it is none of `unions`, without listing them."""
     each = prod(factors)
@@ -171,7 +178,7 @@ def canonical_orders(hardware: Accelerator, problem: NDArray[np.int64]) -> NDArr
     relevant one counts, whatever the order. What is left to choose is the tensor, and for the input the
     innermost loop relevant to it, which lets it slide.
     """
-    free = _free_orders(problem)
+    free = _free_orders(tuple((problem[: L.NDIM] > 1).tolist()))
     rows = []
     for m, memory in enumerate(hardware.memories):
         allowed: tuple[tuple[str, ...], ...] = hardware.orders(memory.name)
@@ -185,15 +192,16 @@ def canonical_orders(hardware: Accelerator, problem: NDArray[np.int64]) -> NDArr
     return out
 
 
-def _free_orders(problem: NDArray[np.int64]) -> list[tuple[int, ...]]:
-    """Classes of orders of a memory that may use any."""
-    slides = {d for d in (L.P, L.Q) if problem[d] > 1 and problem[d + 2] > 1}
+@cache
+def _free_orders(many: tuple[bool, ...]) -> list[tuple[int, ...]]:
+    """Classes of orders of a memory that may use any; `many` says which dimensions are above 1."""
+    slides = {d for d in (L.P, L.Q) if many[d] and many[d + 2]}
     slides |= {d + 2 for d in slides}
     everything = set(range(L.NDIM))
     out: list[tuple[int, ...]] = []
 
     def add(inner: list[int], present: set[int], absent: set[int]) -> None:
-        if any(problem[d] == 1 for d in present):
+        if not all(many[d] for d in present):
             return
         order = [d for d in range(L.NDIM) if d not in inner] + inner
         out.append((*order, sum(1 << d for d in present), sum(1 << d for d in absent)))

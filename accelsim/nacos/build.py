@@ -29,7 +29,7 @@ from accelsim.text_file import read_bytes
 if TYPE_CHECKING:
     from accelsim.hardware import Accelerator
 
-DATA = "1"
+DATA = "2"
 """Version of the shipped tables: append-only, a changed row is another version."""
 
 MAX_NODES = 500_000

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -56,6 +57,14 @@ def test_what_memories_hold_stays_left_to_the_mapper(strategy) -> None:
 
 def evaluated(found, column: str) -> np.ndarray:
     return found.column(column)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def few_descents() -> Iterator[None]:
+    """What they find is asserted in test_gradient.py."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("accelsim.cosearch.strategies.gradient.TARGETS", 4)
+        yield
 
 
 @pytest.fixture(scope="module", params=ROUTE)

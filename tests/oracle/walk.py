@@ -105,7 +105,10 @@ class Level:
                     for k in range(axis.factor)
                 ]
             for x, w in parts:
-                if all(start < end for start, end in w):
+                for start, end in w:
+                    if start >= end:
+                        break
+                else:
                     below[x] = tuple(w)
         return below
 
@@ -132,20 +135,20 @@ class Problem:
             tile = self.levels[-1].handed
         if any(size != 1 for size in tile.values()):
             raise ValueError(f"below the last memory every tile must be 1, but it is {tile}")
-        self._known: dict[Any, Elements] = {}
+        self._known: dict[str, dict[Any, Elements]] = {tensor: {} for tensor in RELEVANT}
 
     def elements(self, tensor: str, tile: Tile) -> Elements:
         """Return the elements of a tensor that a tile touches, one coordinate tuple each."""
-        key = (tensor, SPANS[tensor](tile))
-        if key not in self._known:
+        known, key = self._known[tensor], SPANS[tensor](tile)
+        if key not in known:
             at = {d: range(*tile[AT[d]]) for d in RELEVANT[tensor]}
             if tensor == "I":
                 h = {p * self.stride[0] + r * self.dilation[0] for p in at["P"] for r in at["R"]}
                 w = {q * self.stride[1] + s * self.dilation[1] for q in at["Q"] for s in at["S"]}
-                self._known[key] = frozenset(product(at["N"], at["G"], at["C"], h, w))
+                known[key] = frozenset(product(at["N"], at["G"], at["C"], h, w))
             else:
-                self._known[key] = frozenset(product(*at.values()))
-        return self._known[key]
+                known[key] = frozenset(product(*at.values()))
+        return known[key]
 
     def axes_between(self, above: int, below: int) -> list[tuple[int, Axis]]:
         """Return (memory, axis) of the axes in use in the fan-outs of the memories `above .. below-1`."""
@@ -177,7 +180,7 @@ class Flow:
         self.distinct: dict[Instance, set[tuple[int, ...]]] = {}  # drained so far, per parent instance
         self.index: tuple[int, ...] | None = None
         self.before: dict[Instance, Elements] = {}
-        self.groups_before: dict[Instance, set[tuple[int, ...]]] = {}
+        self.groups_before: dict[Instance, Elements] = {}
 
     def joins(self, memory: int, axis: Axis) -> bool:
         """Say whether one word of the parent serves (or gathers) all instances along this axis."""
@@ -211,10 +214,12 @@ class Flow:
 
         slide_child, slide_parent = (self.slides_child, self.slides_parent) if j_advances else (False, False)
         now: dict[Instance, Elements] = {}
-        groups: dict[Instance, set[tuple[int, ...]]] = {}
+        groups: dict[Instance, Elements] = {}
         for x, tile in tiles.items():
             elements = now[x] = self.problem.elements(self.tensor, tile)
-            groups.setdefault(tuple([x[i] for i in self.separate]), set()).update(elements)
+            name = tuple([x[i] for i in self.separate])
+            others = groups.get(name, NOTHING)
+            groups[name] = elements if others is NOTHING or others is elements else others | elements
             self.child_words += len(elements - self.before.get(x, NOTHING) if slide_child else elements)
             if self.tensor == "O":
                 self.distinct.setdefault(x[: self.prefix], set()).update(elements)

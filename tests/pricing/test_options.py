@@ -126,23 +126,32 @@ def test_no_option_is_left_out() -> None:
         assert options - SHOWN - NEVER == set(cases) | ELSEWHERE[verb], verb
 
 
-@pytest.fixture
-def answer(capsys, tmp_path, monkeypatch, cache_file):
-    """Figures that a command prints, of a search also those that its study keeps."""
-    monkeypatch.chdir(tmp_path)
-    files = {"TINY": tiny(), "NESTED": INVENTED["nested"]}
-    for name, data in files.items():
-        (tmp_path / f"{name}.json").write_text(json.dumps(data))
+FILES = {"TINY": tiny(), "NESTED": INVENTED["nested"]}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Files that the words name."""
+    made = tmp_path_factory.mktemp("options")
+    for name, data in FILES.items():
+        (made / f"{name}.json").write_text(json.dumps(data))
 
     macro = load_space("nasbench_macro")
     codes = [str(macro.decode(row).encoding) for row in macro.enumerate()]
     for name, weight in (("one", 1), ("other", 2)):
         rows = [f"{code},{60 + weight * code.count('2')}" for code in codes]
-        (tmp_path / f"{name}.csv").write_text("\n".join(["arch,top1", *rows]))
+        (made / f"{name}.csv").write_text("\n".join(["arch,top1", *rows]))
+    return made
+
+
+@pytest.fixture
+def answer(capsys, folder, monkeypatch, cache_file):
+    """Figures that a command prints, of a search also those that its study keeps."""
+    monkeypatch.chdir(folder)
 
     def ask(verb: str, words: Words) -> Any:
         given = [
-            f"{word}.json" if word in files else cache_file if word == "ONNX" else word for word in words
+            f"{word}.json" if word in FILES else cache_file if word == "ONNX" else word for word in words
         ]
         path = f"{len(KNOWN)}.study"
         study = ("--study", path) if verb == "search" else ()
