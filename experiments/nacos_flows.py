@@ -195,7 +195,7 @@ def run(task: str, flow: str, seed: int, chosen: argparse.Namespace) -> Ran:
     return Ran(
         found.log_costs(),
         found.feasible,
-        sum(g.mappings for g in found.generations),
+        found.setup.tally.mappings,
         int(np.isfinite(accuracy).sum()),
         plans[0],
         sum(g.seconds for g in found.generations),

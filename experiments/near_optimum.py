@@ -25,6 +25,7 @@ from accelsim.cosearch import finish, near
 from accelsim.cosearch.descent import Descent
 from accelsim.cosearch.result import SearchResult
 from accelsim.cosearch.run import resume, search
+from accelsim.cosearch.screen import BOUNDED
 
 CHIPS = ("nvdla_256", "eyeriss", "edgetpu", "shidiannao")
 OPTIONS: dict[str, Any] = {"space": "ofa_mbv3", "min_accuracy": 76.0, "evaluations": 256}
@@ -70,8 +71,8 @@ def compared(chip: str, seed: int, options: dict[str, Any], patience: int) -> di
     assert plain.best is not None
     assert found.best is not None
     before, after = (one.best.metrics["edp"] for one in (plain, found) if one.best is not None)
-    mapped = found.feasible & (found.levels == 2)
-    worst = found.log_costs()[mapped].max(axis=0)
+    priced = found.feasible & (found.levels != BOUNDED)
+    worst = found.log_costs()[priced].max(axis=0)
     volumes = [volume(one, worst) for one in (plain, found)]
     return {
         "chip": chip,

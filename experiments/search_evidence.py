@@ -23,6 +23,7 @@ from common import write
 
 import accelsim
 from accelsim.cosearch.configure import configure
+from accelsim.cosearch.finish import finish
 from accelsim.cosearch.goals import front
 from accelsim.cosearch.loop import generation
 from accelsim.cosearch.metrics import Edp
@@ -78,6 +79,7 @@ class Runs:
         while len(result) < many and (made := generation(strategy, setup)) is not None:
             result.add(made, strategy.phase)
             strategy.tell(made.rows, made.values, made.levels)
+        finish(result, 0, lambda: False, lambda *_, **__: None)
         return result
 
     def repeat(self, many: int, **options: Any) -> list[SearchResult]:
@@ -93,8 +95,8 @@ def hypervolume(result: SearchResult, upto: int | None = None) -> float:
 
 def best_at_floor(result: SearchResult) -> float:
     """Lowest EDP in Js of the candidates with at least the accuracy of the floor."""
-    good = result.column("accuracy") >= FLOOR
-    return float(np.nanmin(result.column("edp")[good], initial=np.inf))
+    known = [result.found(i).metrics for i in np.flatnonzero(result.column("accuracy") >= FLOOR).tolist()]
+    return float(np.nanmin([one["edp"] for one in known], initial=np.inf))
 
 
 def spread(values: list[float]) -> dict[str, str]:
@@ -127,7 +129,7 @@ def strategies(run: Runs, times: int) -> list[dict[str, Any]]:
         ("nested", run.many), ("joint", run.many), ("joint", times * run.many), ("sequential", run.many)
     ):  # fmt: skip
         found = run.repeat(many, strategy=name)
-        mappings = np.mean([sum(g.mappings for g in x.generations) for x in found])
+        mappings = np.mean([x.setup.tally.mappings for x in found])
         for measure, value in (("hypervolume", hypervolume), ("best EDP at floor, Js", best_at_floor)):
             rows.append({"strategy": name, "candidates": many, "mappings": f"{mappings:.3g}",
                          "measure": measure, **spread([value(x) for x in found])})  # fmt: skip

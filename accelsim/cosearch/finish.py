@@ -1,10 +1,10 @@
 """The designs that a search reports are mapped anew by the exact mapper, and set against the base chip.
 
 A search maps many candidates, each a little; what it reports deserves more. What may be on the front is
-finished, round by round as ranks change (see `hopeful`). Where the search fused layers, its stacks get such mappings
-too, if they are then better than layers one by one. Then each network of the front runs on the base chip too,
-as it is and with the freedoms of the design, mapped with the same care, and takes the place of the design
-where that is better; and so do networks, sizes and ports around the best, see `near`. Where the exact mapper
+finished, round by round as ranks change (see `hopeful`). Where the search fused layers, its stacks get such
+mappings too, if they are then better than layers one by one. Then each network of the front runs on the base
+chip too, as it is and with the freedoms of the design, mapped with the same care, and takes the place of the
+design where that is better; and so do networks, sizes and ports around the best, see `near`. Where the exact mapper
 does not help a whole network, as it works layer by layer, the search's own mapping stays.
 """
 
@@ -47,9 +47,9 @@ Stop = Callable[[], bool]
 def finish(result: SearchResult, patience: int, stop: Stop, keep: Callable[..., None]) -> bool:
     """Finish what the result would report; `keep` gets each design once, those that are known excepted.
 
-    It gets together what cannot be found again once a part of it is kept. Where the mappings are fixed, or the
-    model has none, or without patience, candidates that are sketched are mapped as was asked, and that is
-    all. Returns whether it was stopped.
+    It gets together what cannot be found again once a part of it is kept. Where the mappings are fixed, or
+    the model has none, or without patience, candidates that are sketched are mapped as was asked, and that
+    is all. Returns whether it was stopped.
     """
     if not patience or not result.setup.exact:
         return _mapped(result, stop, keep)

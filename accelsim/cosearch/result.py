@@ -267,9 +267,15 @@ class SearchResult(Shown):
         return float(HV(ref_point=reference)(costs[rows]))
 
     def log_costs(self) -> NDArray[np.float64]:
-        """Objectives to minimise [candidates, objectives], logarithms where they span decades."""
-        goals = self.setup.goals
-        return goals.log_costs(goals.costs(self.values))
+        """Objectives to minimise [candidates, objectives], logarithms where they span decades.
+
+        Of what was sketched, and then mapped in full as was asked, they are those of the latter.
+        """
+        goals, values = self.setup.goals, self.values.copy()
+        for name, made in self.finished.items():
+            if name == Name(name.candidate) and not made.patience:
+                values[name.candidate] = made.values
+        return goals.log_costs(goals.costs(values))
 
     def missed(self) -> dict[str, float]:
         """Share of the candidates that each limit kills."""

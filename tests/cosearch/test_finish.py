@@ -306,7 +306,9 @@ def test_the_front_of_an_interrupted_search_is_of_sketches() -> None:
     assert f"{len(stopped.front)} of the front are sketched" in finished_lines(stopped)[0]
 
 
-@pytest.mark.parametrize("options", [{"fix": "mapping"}, {"model": "maestro"}, {"finish": 0, "screen": False}])
+@pytest.mark.parametrize(
+    "options", [{"fix": "mapping"}, {"model": "maestro"}, {"finish": 0, "screen": False}]
+)
 def test_where_there_is_nothing_to_finish(options) -> None:
     found = accelsim.search(**TINY | {"finish": FINISH} | options, evaluations=8)
     assert not found.finished

@@ -30,7 +30,7 @@ def found(request):
 
 
 def test_what_a_level_says(found) -> None:
-    """Sketches are above the figures of a search without it, bounds below and beaten; the front has the same."""
+    """Sketches are above the figures of a search without it, bounds below; the front has the same."""
     values, levels = found.values, found.levels
     assert SKETCHED in levels
     config = dataclasses.replace(found.config, screen=False)

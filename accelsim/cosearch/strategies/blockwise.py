@@ -240,9 +240,7 @@ class BlockwiseExact(Blockwise):
             self._rows = self.front_rows()
         if not len(self._rows):
             return None
-        return self.setup.phase(
-            "front", ListedNets(self._nets, self._rows), self.setup.chips, sketch=False
-        )
+        return self.setup.phase("front", ListedNets(self._nets, self._rows), self.setup.chips, sketch=False)
 
     def notes(self) -> tuple[str, ...]:
         """And how long the front is, and how many blocks it needs."""
