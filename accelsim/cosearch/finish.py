@@ -4,8 +4,8 @@ A search maps many candidates, each a little; what it reports deserves more. Wha
 finished, round by round as ranks change (see `hopeful`). Where the search fused layers, its stacks get such
 mappings too, if they are then better than layers one by one. Then each network of the front runs on the base
 chip too, as it is and with the freedoms of the design, mapped with the same care, and takes the place of the
-design where that is better; and so do networks, sizes and ports around the best, see `near`. Where the exact mapper
-does not help a whole network, as it works layer by layer, the search's own mapping stays.
+design where that is better; and so do networks, sizes and ports around the best, see `near`. Where the exact
+mapper does not help a whole network, as it works layer by layer, the search's own mapping stays.
 """
 
 from __future__ import annotations
