@@ -81,7 +81,7 @@ CASES: dict[str, dict[str, tuple[Words, Words]]] = {
         "--evaluations": (SEARCH, (*SEARCH, "--evaluations", "24")),
         "--population": (SEARCH, (*SEARCH, "--population", "16")),
         "--mapper": ((*SEARCH, "--mapper", "template"), SEARCH),
-        "--budget": ((*SEARCH, "--budget", "1200"), SEARCH),
+        "--budget": ((*SEARCH, "--no-screen", "--budget", "1200"), (*SEARCH, "--no-screen")),
         "--seed": (SEARCH, (*SEARCH, "--seed", "1")),
         "--fix": (SEARCH, (*SEARCH, "--fix", "hardware")),
         "--accuracy": ((*MACRO, "table:one.csv"), (*MACRO, "table:other.csv")),
