@@ -6,6 +6,7 @@ fall as much as half of theirs did when they were mapped. What was mapped in ful
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from accelsim.cosearch.result import SearchResult
 
 _LIKELY = 0.25
-"""Share mapped of what misses the limits, while nothing is known that meets them."""
+"""Share mapped of what misses the limits by its sketch, where nothing is known that meets them."""
 
 
 def hopeful(result: SearchResult, least: int) -> Iterator[list[int]]:
@@ -34,7 +35,9 @@ def hopeful(result: SearchResult, least: int) -> Iterator[list[int]]:
     decided = [i for i, metric in enumerate(metrics) if metric.mapped and not metric.maximise]
     values, falls = result.values.copy(), np.ones(len(metrics))
     left, sketched = result.levels != BOUNDED, result.levels == SKETCHED
-    chosen = _fronts(result, values, left, least)
+    chosen = _fronts(result, values, left, least) if len(values) else np.zeros(0, np.int64)
+    if not len(chosen) and (left & sketched).any():
+        chosen = _nearest(result, values, left & sketched)
     while len(chosen):
         yield chosen.tolist()
         left[chosen] = False
@@ -60,7 +63,16 @@ def _fronts(
             break
         out = np.concatenate([out, rows])
         able[rows] = False
-    return out if len(out) else _unbeaten(result, values, left, np.ones_like(values))
+    return out
+
+
+def _nearest(
+    result: SearchResult, values: NDArray[np.float64], able: NDArray[np.bool_]
+) -> NDArray[np.int64]:
+    """Those that miss the limits least."""
+    rows = np.flatnonzero(able)
+    miss = np.maximum(result.excess(values), 0.0).sum(axis=1)[rows]
+    return rows[np.argsort(miss, kind="stable")[: math.ceil(_LIKELY * len(rows))]]
 
 
 def _unbeaten(
@@ -74,6 +86,4 @@ def _unbeaten(
     miss = np.maximum(result.excess(hoped), 0.0).sum(axis=1)
     able = left & (miss == 0) & ~known.beats(costs(hoped))
     able |= left & met & ~known.beats(costs(values))
-    if not len(known) and left.any():
-        able |= left & (miss <= np.quantile(miss[left], _LIKELY))
     return np.flatnonzero(able)

@@ -107,6 +107,23 @@ def test_sketches_are_judged_by_how_most_fell(falls, mapped) -> None:
     assert len(rounds) == len(set(rounds)) == mapped
 
 
+@pytest.mark.parametrize("finishing", [0, 100])
+def test_of_what_misses_the_limits_the_nearest_are_mapped(monkeypatch, finishing) -> None:
+    """A quarter where none meets them; and one that meets them only when mapped in full is found."""
+    monkeypatch.setattr(SketchMapper, "start_budget", 20)
+    options = TINY | {"finish": finishing, "evaluations": 16, "objectives": "latency"}
+    free = search(**options)
+    sketches = free.column("latency")
+    hopeless = search(**options, max_latency=0.5 * float(np.nanmin(sketches)))
+    assert not hopeless.front
+    assert len(hopeless.finished) == 16 // 4
+    full = free.best.metrics["latency"]
+    assert full < np.nanmin(sketches)
+    found = search(**options, max_latency=(full + float(np.nanmin(sketches))) / 2)
+    assert found.front
+    assert not found.feasible.any()
+
+
 def test_the_switch_counts() -> None:
     plain = search(**TINY, evaluations=16, screen=False)
     assert (plain.levels == MAPPED).all()
