@@ -66,9 +66,7 @@ def _fronts(
     return out
 
 
-def _nearest(
-    result: SearchResult, values: NDArray[np.float64], able: NDArray[np.bool_]
-) -> NDArray[np.int64]:
+def _nearest(result: SearchResult, values: NDArray[np.float64], able: NDArray[np.bool_]) -> NDArray[np.int64]:
     """Those that miss the limits least."""
     rows = np.flatnonzero(able)
     miss = np.maximum(result.excess(values), 0.0).sum(axis=1)[rows]
