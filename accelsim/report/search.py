@@ -92,9 +92,10 @@ def ran(result: SearchResult) -> str:
 def finished_lines(result: SearchResult) -> list[str]:
     """What the exact mapper made of the designs reported, and whether their ranks changed."""
     found = moved(result)
+    many = sum(design.level == LEVELS[SKETCHED] for design in result.front)
+    rough = [f"{many} of the front are sketched: go on, and they are mapped in full"] if many else []
     if found is None:
-        rough = sum(design.level == LEVELS[SKETCHED] for design in result.front)
-        return [f"{rough} of the front are sketched: go on, and they are mapped in full"] if rough else []
+        return rough
     goals = result.setup.goals
     metric = next((name for name in goals.objectives if goals.metrics[name].mapped), "edp")
     gains = sorted(found.gains)
@@ -127,7 +128,7 @@ def finished_lines(result: SearchResult) -> list[str]:
         lines.append(
             f"{near} of the front were found by a local search around finished designs: networks (n) or sizes"
         )
-    return lines
+    return lines + rough
 
 
 def nothing_feasible(result: SearchResult) -> str:

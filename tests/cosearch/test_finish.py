@@ -306,6 +306,21 @@ def test_the_front_of_an_interrupted_search_is_of_sketches() -> None:
     assert f"{len(stopped.front)} of the front are sketched" in finished_lines(stopped)[0]
 
 
+def test_so_is_what_an_interrupted_finish_has_left(tmp_path) -> None:
+    path = tmp_path / "a.study"
+    options = SUBNETS | {"finish": FINISH, "evaluations": 16, "objectives": "edp,accuracy"}
+    seen: list[Any] = []
+
+    def stop() -> bool:
+        return len(seen) == 2 and len(accelsim.load_study(path).finished) == 1
+
+    stopped = accelsim.search(**options, study=path, watch=seen.append, cancel=stop)
+    assert stopped.interrupted
+    left = [item for item in stopped.front if item.level == "sketched"]
+    assert 0 < len(left) < len(stopped.front)
+    assert f"{len(left)} of the front are sketched" in finished_lines(stopped)[-1]
+
+
 @pytest.mark.parametrize(
     "options", [{"fix": "mapping"}, {"model": "maestro"}, {"finish": 0, "screen": False}]
 )
