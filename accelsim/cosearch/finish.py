@@ -188,7 +188,7 @@ def _made(
             values, fused = other, True
     before = own = values if before is None else before
     better = _no_worse(result, phase, values, own)
-    if not better and name == Name(name.candidate) and result.levels[name.candidate] == SKETCHED:
+    if not better and name.itself and result.levels[name.candidate] == SKETCHED:
         own = phase.evaluate(row[None])[0]
         better = _no_worse(result, phase, values, own)
     best = values if better else own

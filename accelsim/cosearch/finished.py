@@ -32,6 +32,11 @@ class Name(NamedTuple):
         """Whether a local search found it, see `near`."""
         return bool(self.genome or self.sizes)
 
+    @property
+    def itself(self) -> bool:
+        """Whether it is the candidate, and no other chip or network in its place."""
+        return not (self.base or self.near)
+
 
 @dataclass(frozen=True)
 class Finished:

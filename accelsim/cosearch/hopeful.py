@@ -35,7 +35,7 @@ def hopeful(result: SearchResult, least: int) -> Iterator[list[int]]:
     decided = [i for i, metric in enumerate(metrics) if metric.mapped and not metric.maximise]
     values, falls = result.values.copy(), np.ones(len(metrics))
     left, sketched = result.levels != BOUNDED, result.levels == SKETCHED
-    chosen = _fronts(result, values, left, least) if len(values) else np.zeros(0, np.int64)
+    chosen = _fronts(result, values, left, least)
     if not len(chosen) and (left & sketched).any():
         chosen = _nearest(result, values, left & sketched)
     while len(chosen):

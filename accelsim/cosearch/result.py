@@ -155,9 +155,9 @@ class SearchResult(Shown):
         With `apart` none that another is better than with a margin, see `accelsim.cosearch.apart`.
         """
         values, feasible = self.values.copy(), self.feasible.copy()
-        home = [made for name, made in self.finished.items() if made.base or name.near]
+        home = [made for name, made in self.finished.items() if not name.itself]
         for name, made in self.finished.items():
-            if not (made.base or name.near):
+            if name.itself:
                 values[made.candidate] = made.values
                 feasible[made.candidate] = self._meets(made)
         more = np.array([made.values for made in home], float).reshape(len(home), values.shape[1])
@@ -273,7 +273,7 @@ class SearchResult(Shown):
         """
         goals, values = self.setup.goals, self.values.copy()
         for name, made in self.finished.items():
-            if name == Name(name.candidate) and not made.patience:
+            if name.itself and not made.patience:
                 values[name.candidate] = made.values
         return goals.log_costs(goals.costs(values))
 

@@ -151,6 +151,9 @@ class TestEveryStrategy:
         fast = search(**ROUTE[name] | {"objectives": "latency"}, evaluations=32)
         assert fast.setup.mapping_objective == "latency"
         assert fast.best.metrics["latency"] <= np.nanmin(evaluated(fast, "latency")[fast.feasible])
+        known = [fast.found(i) for i in range(len(fast))]
+        priced = [one.metrics["latency"] for one in known if one.feasible and one.level != "bounded"]
+        assert fast.best.metrics["latency"] == min(priced)
 
 
 def check_on_device(found) -> None:

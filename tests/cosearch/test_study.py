@@ -222,10 +222,11 @@ def test_every_strategy_killed_and_resumed(tmp_path) -> None:
     done = killed(tmp_path, "strategies")
     lines = [line.split() for line in done.splitlines()]
     assert len(lines) == 6
-    for _, kills, kept, whole, equal in lines:
+    for name, kills, kept, whole, equal in lines:
         early, late = map(int, kept.split(","))
         assert (kills, equal) == ("2", "True")
-        assert 0 < early < late <= int(whole)  # the last may keep a design that is mapped in full
+        screened = name == "nested"  # whose last statement keeps a design that is mapped in full
+        assert 0 < early < late < int(whole) + screened
 
 
 @pytest.mark.parametrize("engine", ["threads", "processes"])
