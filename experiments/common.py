@@ -9,11 +9,14 @@ from pathlib import Path
 from statistics import geometric_mean, median
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
 import accelsim
 from accelsim.cosearch.finish import PATIENCE
+from accelsim.cosearch.result import SearchResult
 
 
 def options(
@@ -92,3 +95,9 @@ def write(path: Path, rows: list[dict[str, Any]]) -> None:
     lines = [names, ["---"] * len(names), *([str(x) for x in row.values()] for row in rows)]
     text = "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
     path.with_suffix(".md").write_text(text, encoding="utf-8")
+
+
+def front_costs(result: SearchResult) -> NDArray[np.float64]:
+    """Costs [designs, objectives] to minimise of a front as reported, logarithms where they span decades."""
+    goals = result.setup.goals
+    return goals.log_costs(goals.costs(np.array([list(found.metrics.values()) for found in result.front])))

@@ -18,7 +18,7 @@ from typing import Any
 from unittest.mock import patch
 
 import numpy as np
-from common import write
+from common import front_costs, write
 from pymoo.indicators.hv import HV
 
 from accelsim.cosearch import finish, near
@@ -105,9 +105,7 @@ def around(path: Path, patience: int) -> tuple[SearchResult, int]:
 
 def volume(result: SearchResult, worst: np.ndarray) -> float:
     """Hypervolume of a front as it is reported."""
-    goals = result.setup.goals
-    values = np.array([list(found.metrics.values()) for found in result.front])
-    return float(HV(ref_point=worst)(goals.log_costs(goals.costs(values))))
+    return float(HV(ref_point=worst)(front_costs(result)))
 
 
 def optimum(result: SearchResult, options: dict[str, Any]) -> float:

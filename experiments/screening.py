@@ -17,8 +17,7 @@ from statistics import median
 from typing import Any
 
 import numpy as np
-from common import write
-from numpy.typing import NDArray
+from common import front_costs, write
 from pymoo.indicators.hv import HV
 
 from accelsim.cosearch.loop import Progress
@@ -66,19 +65,13 @@ def timed(chip: str, options: dict[str, Any]) -> tuple[SearchResult, list[float]
     return found, [*marks, time.process_time() - began]
 
 
-def front(found: SearchResult) -> NDArray[np.float64]:
-    """Costs [designs, objectives] to minimise."""
-    goals = found.setup.goals
-    return goals.log_costs(goals.costs(np.array([list(one.metrics.values()) for one in found.front])))
-
-
 def summary(chip: str, pairs: list[list[tuple[SearchResult, list[float]]]]) -> dict[str, Any]:
     """Medians over seeds."""
     rates: list[list[float]] = [[], []]
     reach: list[list[float]] = [[], []]
     ends: list[list[float]] = [[], []]
     for pair in pairs:
-        fronts = [front(found) for found, _ in pair]
+        fronts = [front_costs(found) for found, _ in pair]
         known = [found.log_costs()[found.feasible & (found.levels != BOUNDED)] for found, _ in pair]
         worst = np.concatenate(known).max(axis=0)
         whole = [HV(ref_point=worst)(costs) for costs in fronts]
