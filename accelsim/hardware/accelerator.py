@@ -17,7 +17,7 @@ from accelsim.hardware.components import Component
 from accelsim.hardware.costs import Access, Costs, resolve
 from accelsim.hardware.engines import HardwareEngine, engine_of, machine_of
 from accelsim.hardware.fields import DIMENSIONS, Cycles, Dim, Megahertz, Nanometres, Rate, Sourced, Text
-from accelsim.hardware.form import has_sources, trace, with_sources_of, without_sources
+from accelsim.hardware.form import UNCOUNTED, has_sources, trace, with_sources_of, without_sources
 from accelsim.hardware.holding import ways_of
 from accelsim.hardware.memory import Memory
 from accelsim.hardware.microcontroller import Microcontroller
@@ -152,11 +152,15 @@ class Accelerator(Shown, Sourced):
 
     def lanes(self, m: int) -> int:
         """Instances of the next level below one instance of memory `m`."""
-        return math.prod(axis.size for axis in self.memories[m].fanout if axis.shares is None)
+        return self._lanes[m]
 
     def instances(self, m: int) -> int:
         """Instances of memory `m`; `m` = number of memories gives the MACs."""
-        return math.prod(self.lanes(i) for i in range(m))
+        return math.prod(self._lanes[:m])
+
+    @cached_property
+    def _lanes(self) -> tuple[int, ...]:
+        return tuple(math.prod(a.size for a in x.fanout if a.shares is None) for x in self.memories)
 
     def fold_cycles(self, m: int) -> float:
         """Cycles that each new tile of the tensor in `serial_folds` of memory `m` adds to compute."""
@@ -353,12 +357,12 @@ class Accelerator(Shown, Sourced):
     def hash(self) -> str:
         """SHA-256 of all that costs and mappings depend on: no name, notes, sources or search space."""
         short = self.model_dump(mode="json", exclude_none=True, exclude_defaults=True)
-        counted = {k: v for k, v in short.items() if k not in ("name", "search")}
+        counted = {k: v for k, v in short.items() if k not in ("name", "search", "source", "notes")}
         if self._silicon:
             counted |= {"silicon": self._silicon, "decided": self._decided}
-        text = json.dumps(
-            without_sources({"version": self.version, **counted}), sort_keys=True, separators=(",", ":")
-        )
+        text = _sorted({"version": self.version, **counted})
+        if any(f'"{key}"' in text for key in UNCOUNTED):  # many machines that a search makes have none
+            text = _sorted(without_sources({"version": self.version, **counted}))
         return hashlib.sha256(text.encode()).hexdigest()
 
     def provenance(self) -> dict[str, str | None]:
@@ -368,6 +372,10 @@ class Accelerator(Shown, Sourced):
         del data["version"]
         trace(data, "", None, out)
         return out
+
+
+def _sorted(value: Any) -> str:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"))
 
 
 def json_schema() -> dict[str, Any]:

@@ -9,7 +9,6 @@ import math
 from typing import TYPE_CHECKING
 
 from accelsim.hardware import technology
-from accelsim.hardware.memory import Memory
 from accelsim.hardware.ports import SRAM_WIDTH_BITS
 
 if TYPE_CHECKING:
@@ -29,16 +28,17 @@ def _busy(hw: Accelerator, m: int, part: str) -> int:
         8 * port.rate for port in hw.ports(m) if part == "all" or any(u[-1] == part for u in port.users)
     )
     size = hw.memories[m].parts()[part]
-    return min(math.ceil(bits / width(hw, hw.memories[m], part)), size)
+    return min(math.ceil(bits / width(hw, m, part)), size)
 
 
-def width(hw: Accelerator, memory: Memory, part: str) -> int:
+def width(hw: Accelerator, m: int, part: str) -> int:
     """Bits of one access: as given, else 64, or for registers the operand (the widest, for a shared part)."""
+    memory = hw.memories[m]
     if memory.width_bits is not None:
         return memory.width_bits
     if memory.technology == "sram":
         return SRAM_WIDTH_BITS
-    bits = hw.kept_bits(hw.memories.index(memory))
+    bits = hw.kept_bits(m)
     return max(bits.of(t) for t in memory.holds if part in (t, "all"))
 
 
@@ -68,7 +68,7 @@ def way_to_a_bank(hw: Accelerator, m: int, part: str) -> tuple[float, float]:
         return 1.0, 0.0
 
     def side(bytes_: float, count: int) -> float:
-        one = technology.storage(bytes_ / count, width(hw, memory, part), hw.technology_nm)
+        one = technology.storage(bytes_ / count, width(hw, m, part), hw.technology_nm)
         return math.sqrt(count * one.area_um2) * 1e-3
 
     size = memory.parts()[part]

@@ -159,7 +159,7 @@ def _memory(hw: Accelerator, m: int, path: str, estimated: list[str]) -> tuple[A
     if memory.technology != "dram":
         for part, size in memory.parts().items():
             count = banks(hw, m, part)
-            one = technology.storage(size / count, width(hw, memory, part), hw.technology_nm)
+            one = technology.storage(size / count, width(hw, m, part), hw.technology_nm)
             area += count * one.area_um2 * 1e-6
             leakage += count * one.leakage_mw
         if memory.area_mm2 is None:
@@ -181,7 +181,7 @@ def _fit(hw: Accelerator, m: int, tensor: Tensor) -> Storage:
         return Storage(pj, pj, 0.0, 0.0)
     parts = memory.parts()
     part = tensor if tensor in parts else "all"
-    bits = width(hw, memory, tensor)
+    bits = width(hw, m, tensor)
     bank = technology.storage(parts[part] / memory.banks_of(part), bits, hw.technology_nm)
     wires = [figures(hw, one)[1] for one in hw.components if one.per == "routing"]
     if not wires:

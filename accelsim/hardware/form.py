@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+UNCOUNTED = ("notes", "source", "sources")
+"""Keys that describe and do not count."""
+
 
 def has_sources(value: Any) -> bool:
     """Whether anything in a JSON form names a source by key."""
@@ -25,7 +28,7 @@ def with_sources_of(short: Any, full: Any) -> Any:
 def without_sources(value: Any) -> Any:
     """JSON form without the keys that describe and do not count."""
     if isinstance(value, dict):
-        counted = {k: v for k, v in value.items() if k not in ("notes", "source", "sources")}
+        counted = {k: v for k, v in value.items() if k not in UNCOUNTED}
         out = {k: without_sources(v) for k, v in counted.items()}
         # An object that only said where defaults come from says nothing.
         return {k: v for k, v in out.items() if v != {} or counted[k] == {}}

@@ -7,6 +7,7 @@ is surer than its level. Each figure that changes says so in its source.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -44,32 +45,55 @@ def resized(
     Raises AccelsimError for a path that leads nowhere, HardwareError for a machine that cannot be.
     """
     old = load_hardware(hardware)
-    data = old.to_dict()
-    sources = None if trusted else old.provenance()
+    if trusted:
+        return Accelerator.trusted(resized_form(old, changes))
+    data, sources = old.to_dict(), old.provenance()
+    new, scaled = _resize(data, old, changes, sources)
+    return load_hardware(data) if scaled else new
+
+
+def resized_form(old: Accelerator, changes: Mapping[str, Any]) -> dict[str, Any]:
+    """The JSON form of a `trusted` one: cheaper, where more is to be changed in it."""
+    data: dict[str, Any] = json.loads(_text(old))
+    _resize(data, old, changes, None)
+    return data
+
+
+@lru_cache(maxsize=64)
+def _text(hardware: Accelerator) -> str:
+    """The file, kept as text, which is quickly copied: many machines are made from one."""
+    return json.dumps(hardware.to_dict())
+
+
+@lru_cache(maxsize=64)
+def _fitted(hardware: Accelerator) -> Costs:
+    """All figures from the fit, kept likewise."""
+    return resolve(hardware, given=False)
+
+
+def _resize(
+    data: dict[str, Any], old: Accelerator, changes: Mapping[str, Any], sources: dict[str, str | None] | None
+) -> tuple[Accelerator, bool]:
+    """Enter the changes and what follows from them; the machine before figures were scaled, and whether any
+    was. Without `sources` nothing is checked.
+    """  # fmt: skip
     changed = set()
     for path, value in changes.items():
         place = find(data, path, old)
         changed.add(place.path)
         _set(place, value, sources)
-    load = Accelerator.trusted if trusted else load_hardware
     _follow_shares(data, old, changed)
-    new = load(data)
+    new = Accelerator.trusted(data) if sources is None else load_hardware(data)
     before, after = _fitted(old), resolve(new, given=False)
     follow = [*_figures(data, before, after), *_component_figures(data, old, new)]
     scaled = [x for x in follow if not _named(x, changed)]
-    why = "" if trusted else ", ".join(f"{path} = {shown(value)}" for path, value in changes.items())
+    why = "" if sources is None else ", ".join(f"{path} = {shown(value)}" for path, value in changes.items())
     for figure in scaled:
         _scale(figure, sources, why)
-    return load(data) if scaled else new
+    return new, bool(scaled)
 
 
 # -- new values --------------------------------------------------------------------------------------------
-
-
-@lru_cache(maxsize=64)
-def _fitted(hardware: Accelerator) -> Costs:
-    """All figures from the fit, kept: many machines are made from one."""
-    return resolve(hardware, given=False)
 
 
 def _set(place: Place, value: Any, sources: dict[str, str | None] | None) -> None:

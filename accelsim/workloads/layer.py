@@ -250,7 +250,7 @@ def check_points(points: int, what: object) -> None:
 
 
 def _pair(value: object, what: str) -> tuple[int, int]:
-    if isinstance(value, Integral):
+    if not isinstance(value, (tuple, list)) and isinstance(value, Integral):
         size = check_size(value, what)
         return (size, size)
     if not isinstance(value, (tuple, list)) or len(value) != 2:

@@ -17,9 +17,10 @@ from accelsim.cosearch.chips.widths import is_own
 from accelsim.cosearch.genes import Genomes, PartGene
 from accelsim.errors import AccelsimError
 from accelsim.hardware import Accelerator, load_hardware
+from accelsim.hardware.axis import Axis
 from accelsim.hardware.fields import MAX_TEXT
 from accelsim.hardware.form import without_sources
-from accelsim.hardware.resize import resized
+from accelsim.hardware.resize import resized, resized_form
 
 _KEPT = 4096  # accelerators kept
 
@@ -144,13 +145,13 @@ class ChipSpace:
     def _make(self, rows: Genomes, base: Accelerator, trusted: bool = True) -> Accelerator:
         changes: dict[str, Any] = dict(self._envelope.wide[rows[0, -1]]) if self.widths else {}
         changes |= self.sizes.changes(rows)
-        sized = resized(base, changes, trusted=trusted) if changes else base
-        data = sized.to_dict()
+        data = resized_form(base, changes) if trusted else resized(base, changes).to_dict()
         data.pop("search", None)
         data.pop("notes", None)
         data.get("sources", {}).pop("search", None)
         if self.array is not None:
-            self.array.enter(data, sized.memories[self.array.m].fanout, self.array.decode(rows))
+            fanout = data["memories"][self.array.m].get("fanout", [])
+            self.array.enter(data, tuple(map(Axis.model_validate, fanout)), self.array.decode(rows))
         source = f"found by accelsim in the envelope of {self.base.name}: {self.base.source}"
         data["source"] = source[:MAX_TEXT]
         return Accelerator.trusted(data) if trusted else _named(load_hardware(data), self.base)
