@@ -33,6 +33,7 @@ FILES = {
     "schedules_on_this_cpu": {"layers.csv", "times.csv", "networks.csv"},
     "nacos_flows": {"listed.csv", "device.csv", "chip.csv"},
     "optimisers": {"listed.csv"},
+    "optimisers_at_work": {"optimisers_at_work.csv"},
     "screening": {"screening.csv"},
     "near_optimum": {"near_optimum.csv"},
     "search_evidence": {"optimisers.csv", "strategies.csv", "small_space.csv"},
