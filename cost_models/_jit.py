@@ -51,7 +51,8 @@ def _digest(package: str = "") -> str:
         if (name := wanted.pop()) in sources and name not in found:
             found.add(name)
             wanted += [called.decode() for called in _CALLED.findall(sources[name])]
-    digest = hashlib.sha256(f"{numba.__version__} {np.__version__}".encode())
+    checked = " bounds checked" if numba.config.BOUNDSCHECK else ""  # type: ignore[attr-defined]
+    digest = hashlib.sha256(f"{numba.__version__} {np.__version__}{checked}".encode())
     for name in sorted(found):
         digest.update(sources[name])
     return digest.hexdigest()[:16]

@@ -55,6 +55,13 @@ def test_the_hash_of_a_package_is_that_of_all_it_calls(monkeypatch) -> None:
         assert _jit._digest.__wrapped__() != _jit._digest()
 
 
+def test_kernels_with_bounds_checks_are_others(monkeypatch) -> None:
+    monkeypatch.setattr("numba.config.BOUNDSCHECK", 0)
+    plain = _jit._digest.__wrapped__("loopnest")
+    monkeypatch.setattr("numba.config.BOUNDSCHECK", 1)
+    assert _jit._digest.__wrapped__("loopnest") != plain
+
+
 @pytest.mark.skipif(not _jit._CACHE or _jit._folder is None, reason="kernels are kept elsewhere, or not")
 @pytest.mark.parametrize("kernel", [loopnest.price_batch, exact.search, maestro.price_batch])
 def test_a_kernel_lies_in_the_folder_of_its_package(kernel) -> None:
