@@ -34,7 +34,8 @@ _NEVER = np.iinfo(np.int64).max
 _RULES = ("tile", "loop order", "kernel", "capacity", "box")  # as in `cost_models.exact.best`
 _LOOK_S = 0.02  # between two looks at the clock from outside the kernels
 _MOST_CHOICES = 1 << 17  # spatial choices of one search
-_FIRST = 1 << 14  # boxes of dividing tiles looked at before all others, some hundredths of a second
+_FIRST = 1 << 16  # boxes of dividing tiles looked at before all others, some tenths of a second at most
+_FIRST_OF_FRONT = 1 << 14
 _FIRST_CHOICES = 1 << 12
 _FEW_BOXES = 1 << 11  # that there is room for in the beginning
 _MOST_BOXES = 1 << 18  # then boxes are searched depth first, which takes longer
@@ -175,7 +176,8 @@ class Search:
             self.stop[0] = 1
         if self.options.shape:
             most = int(self.stop[1])
-            self.stop[1] = min(most, int(self.nodes[0]) + _FIRST)
+            first = _FIRST_OF_FRONT if self.number == _FRONT else _FIRST
+            self.stop[1] = min(most, int(self.nodes[0]) + first)
             self._list_choices(0, _FIRST_CHOICES)
             self._boxes(Options(0, tile_values(self.space.sizes, "divisors"), self.options.orders))
             self.stop[1] = most
