@@ -35,6 +35,12 @@ JUDGED = 12
 PRICED = 100
 """Chips that a local search maps at most from each chip where it begins."""
 
+DRAWN = 256
+"""Chips drawn for a start, of which those with the best bounds are sketched."""
+
+STARTS = 48
+"""How many those are."""
+
 LESS = 1e-3
 """A chip is better if it costs less by that share."""
 
@@ -62,6 +68,16 @@ class Descent:
         self.sketches: dict[bytes, float] = {}
         self.sketch = copy.copy(self.phase)
         self.sketch.pricer = sketcher
+
+    def start(self, row: Row, seed: int) -> Row:
+        """A chip, or one drawn at random whose sketch is better: far from it others may lead further."""
+        choices = [gene.choices for gene in self.chips.genes]
+        rows = np.random.default_rng(seed).integers(0, choices, (8 * DRAWN, len(choices)))
+        rows = self.chips.distinct(rows)[:DRAWN]
+        if self.phase.bounds_hold and len(rows):
+            rows = rows[np.argsort(self._meeting(self.phase.least(self._whole(rows))), kind="stable")]
+        rows = np.concatenate([row[None], rows[:STARTS]])
+        return np.asarray(rows[np.argmin(self._sketched(rows))])
 
     def best(self, row: Row, most: int) -> Row | None:
         """The chip to which one leads while so many are mapped at most; None if none near it is better."""

@@ -3,7 +3,7 @@
 On one chip layers are priced once, so that many networks cost little: those of the front, those that sums
 over blocks propose, and what a change of a gene makes of them, as long as something new enters the front.
 Then the chip goes where the best network gains, see `descent`; with a better chip networks come anew. At last
-chips around the base one are tried in the same way. What bounds rule out is not mapped.
+chips with the base's axes are tried in the same way. What bounds rule out is not mapped.
 """
 
 from __future__ import annotations
@@ -272,7 +272,11 @@ class _Search(Crowd):
         pricer = self.result.setup.searcher
         net = at.row[: len(at.phase.nets.genes)]
         found = Descent(at.phase, pricer, self._sketcher(at), chips, net, column, self._told)
-        made = found.best(row, PRICED - self.priced)
+        at_home = at.name.base and not at.name.sizes
+        start = found.start(row, self.result.config.seed) if at_home else row
+        made = found.best(start, PRICED - self.priced)
+        if made is None and (start != row).any():
+            made = start
         self.priced += len(found.known)
         one = None if made is None else spot(self.result, self._on_chip(at, made), self.patience)
         if one is None or self._told():
