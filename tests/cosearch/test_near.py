@@ -16,6 +16,8 @@ import accelsim
 from accelsim import AccelsimError
 from accelsim.cosearch import finish as finishing
 from accelsim.cosearch.chips import ChipSpace
+from accelsim.cosearch.configure import configure
+from accelsim.cosearch.descent import STARTS, Descent
 from accelsim.cosearch.exact import listed_front
 from accelsim.cosearch.export import design_files
 from accelsim.cosearch.finished import Name
@@ -24,8 +26,10 @@ from accelsim.cosearch.genes import PartGene
 from accelsim.cosearch.moves import chip_moves, compound_moves, network_moves
 from accelsim.cosearch.near import spot
 from accelsim.cosearch.run import load_study, resume
+from accelsim.cosearch.setup import Setup
 from accelsim.cosearch.study import Study
 from accelsim.cosearch.sums import proposed
+from accelsim.engines import load_engine
 from accelsim.hardware import load_hardware
 from accelsim.pricing.run import Run
 from tests.cosearch.small import MACRO, SUBNETS, TINY, same, short_local_search, tiny
@@ -254,6 +258,34 @@ def test_chips_around_the_base_are_tried_where_another_is_best(monkeypatch) -> N
     assert best.base
     assert best.sizes
     assert best.metrics["edp"] < 0.998 * other.metrics["edp"]
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_a_descent_begins_at_the_best_sketch_of_chips_drawn_and_the_base(seed) -> None:
+    """Which a base with hardly a buffer never is; where it is the best of all it stays."""
+    data = load_hardware("nvdla_64").to_dict()
+    data["memories"][1]["size_bytes"] = data["search"]["buffers"]["CBUF"]["min"]
+    setup = Setup(configure(data, networks=tiny(), objectives="edp", budget=20), load_engine("threads", 1))
+    phase = setup.phase("nested", setup.nets, setup.chips)
+    chips = ChipSpace(setup.base, sizes_only=True)
+    sketcher = setup.sketcher(phase.pricer.model)
+    made = Descent(
+        phase,
+        setup.searcher,
+        sketcher,
+        chips,
+        np.zeros(0, np.int64),
+        setup.goals.column["edp"],
+        lambda: False,
+    )
+    base = chips.anchor()
+    start = made.start(base, seed)
+    sketches = made.sketches.copy()
+    assert len(sketches) > STARTS / 2
+    assert (
+        sketches[chips.keys(start[None])[0]] == min(sketches.values()) < sketches[chips.keys(base[None])[0]]
+    )
+    assert (made.start(start, seed) == start).all()
 
 
 @pytest.fixture

@@ -71,7 +71,7 @@ def test_all_tile_sizes_hold_those_that_divide() -> None:
     assert more.certificate.space_size > one.certificate.space_size
 
 
-@pytest.mark.parametrize("k, c, kernel", [(96, 384, 1), (256, 256, 3)])
+@pytest.mark.parametrize(("k", "c", "kernel"), [(96, 384, 1), (256, 256, 3)])
 def test_all_tile_sizes_cut_short_are_no_worse_than_those_that_divide(k, c, kernel) -> None:
     """Layers whose dividing tiles take longest of all of ResNet-50 and MobileNetV2 on shipped chips."""
     layer = accelsim.Layer.conv2d(K=k, C=c, P=14, Q=14, R=kernel, S=kernel)
