@@ -74,10 +74,21 @@ class Descent:
         choices = [gene.choices for gene in self.chips.genes]
         rows = np.random.default_rng(seed).integers(0, choices, (8 * DRAWN, len(choices)))
         rows = self.chips.distinct(rows)[:DRAWN]
-        if self.phase.bounds_hold and len(rows):
-            rows = rows[np.argsort(self._meeting(self.phase.least(self._whole(rows))), kind="stable")]
+        if self.phase.bounds_hold:
+            rows = rows[np.argsort(self._in_turn(self._bounds, rows), kind="stable")]
         rows = np.concatenate([row[None], rows[:STARTS]])
-        return np.asarray(rows[np.argmin(self._sketched(rows))])
+        return np.asarray(rows[np.argmin(self._in_turn(self._sketched, rows))])
+
+    def _in_turn(
+        self, figures: Callable[[Genomes], NDArray[np.float64]], rows: Genomes
+    ) -> NDArray[np.float64]:
+        """[n] figures, `SKETCHED` at a time; infinite once to stop."""
+        out = np.full(len(rows), np.inf)
+        for at in range(0, len(rows), SKETCHED):
+            if self.stop():
+                break
+            out[at : at + SKETCHED] = figures(rows[at : at + SKETCHED])
+        return out
 
     def best(self, row: Row, most: int) -> Row | None:
         """The chip to which one leads while so many are mapped at most; None if none near it is better."""
@@ -120,7 +131,7 @@ class Descent:
                 continue
             bounds = np.zeros(len(rows))
             if self.phase.bounds_hold:
-                bounds = self._meeting(self.phase.least(self._whole(rows)))
+                bounds = self._bounds(rows)
             order = np.lexsort((bounds, _places(self._kinds(rows, row), bounds)))
             rows = rows[order[bounds[order] < cost * (1 - LESS)]][:LOOKED]
             rest = []
@@ -133,6 +144,10 @@ class Descent:
             while len(left := self._hopeful(left, cost)):
                 yield left[:AT_ONCE]
                 left = left[AT_ONCE:]
+
+    def _bounds(self, rows: Genomes) -> NDArray[np.float64]:
+        """[n] as `_costs`, lower bounds."""
+        return self._meeting(self.phase.least(self._whole(rows)))
 
     def _sketched(self, rows: Genomes) -> NDArray[np.float64]:
         """[n] as `_costs`, of sketches."""
