@@ -184,11 +184,11 @@ class NetworkMapping(Shown):
         return self.cost.brief() + how
 
     def to_rows(self) -> list[dict[str, Any]]:
-        """A row a layer: its costs, and how its mapping was found."""
-        return [
-            one.cost.to_row() | {"mapper": one.mapper, "evaluations": one.evaluations, "status": one.status}
-            for one in self.results
-        ]
+        """Rows as of its costs; those of layers outside stacks also tell how the mapping was found."""
+        rows = [row | {"mapper": "", "evaluations": "", "status": ""} for row in self.cost.to_rows()]
+        for row, one in zip(rows, self.results):
+            row |= {"mapper": one.mapper, "evaluations": one.evaluations, "status": one.status}
+        return rows
 
     def to_dict(self) -> dict[str, Any]:
         """Mapping JSON of the network, which `evaluate` prices to the same numbers."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 import csv
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from statistics import geometric_mean, median
 from typing import Any
@@ -17,6 +18,45 @@ from rich.table import Table
 import accelsim
 from accelsim.cosearch.finish import PATIENCE
 from accelsim.cosearch.result import SearchResult
+from accelsim.errors import AccelsimError
+from accelsim.files import check_folder, make_folder
+
+
+def at_least_one(text: str) -> int:
+    """Of an option that counts: a number from 1."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"must be a whole number from 1, but got {text!r}")
+    return int(text)
+
+
+def folder(text: str) -> Path:
+    """Of an option that names a folder, which is made."""
+    with refused():
+        make_folder(Path(text))
+        check_folder(Path(text))
+    return Path(text)
+
+
+def chip(name: str) -> str:
+    """Of an option that names a chip to search around."""
+    with refused():
+        if accelsim.load_hardware(name).search is None:
+            raise AccelsimError(f"{name} has no `search` section, which says what may vary")
+    return name
+
+
+def chip_names(text: str) -> list[str]:
+    """Of an option that names several, with commas between."""
+    return [chip(name) for name in text.split(",")]
+
+
+@contextmanager
+def refused() -> Iterator[None]:
+    """What accelsim refuses is a fault of the command line."""
+    try:
+        yield
+    except AccelsimError as fault:
+        raise argparse.ArgumentTypeError(str(fault)) from None
 
 
 def options(
@@ -30,15 +70,17 @@ def options(
     """
     parser = argparse.ArgumentParser(description=doc.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="seconds: shows that all runs, proves nothing")
-    parser.add_argument("--out", type=Path, default=Path("results") / name, help="folder for the results")
+    parser.add_argument("--out", type=folder, default=f"results/{name}", help="folder for the results")
     if evaluations is not None:
         text = f"candidates a search, {evaluations} unless given"
-        parser.add_argument("--evaluations", type=int, default=evaluations, help=text)
+        parser.add_argument("--evaluations", type=at_least_one, default=evaluations, help=text)
     if seeds is not None:
-        parser.add_argument("--seeds", type=int, default=seeds, help=f"searches each, {seeds} unless given")
+        text = f"searches each, {seeds} unless given"
+        parser.add_argument("--seeds", type=at_least_one, default=seeds, help=text)
     if model:
         parser.add_argument("--model", choices=("accelsim", "maestro"), default="accelsim")
-        parser.add_argument("--mappings", type=int, default=200, help="dataflows a layer, maestro only")
+        text = "dataflows a layer, maestro only"
+        parser.add_argument("--mappings", type=at_least_one, default=200, help=text)
     if chips:
         parser.add_argument("--chips", default=",".join(chips), help="all unless given, with commas between")
     chosen = parser.parse_args()
@@ -52,7 +94,6 @@ def options(
     if evaluations is not None:
         quick = {"population": 8, "budget": 20} if chosen.quick else {}
         chosen.settings = {"evaluations": chosen.evaluations, "finish": chosen.finish, "workers": 2} | quick
-    chosen.out.mkdir(parents=True, exist_ok=True)
     return chosen
 
 

@@ -10,9 +10,9 @@ once loops are blocked well, and that sizing the memories saves up to 4.2x (CNNs
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 import numpy as np
+from common import folder
 from rich.console import Console
 from rich.table import Table
 
@@ -62,7 +62,7 @@ def mlp(width: int) -> accelsim.Network:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="small inputs, few evaluations: seconds")
-    parser.add_argument("--out", type=Path, default=Path("interstellar_claim"), help="folder for the results")
+    parser.add_argument("--out", type=folder, default="interstellar_claim", help="folder for the results")
     options = parser.parse_args()
     resolution, budget, size = (64, 500, 256) if options.quick else (224, 5000, 1024)
     networks = [accelsim.load_network(name, resolution=resolution) for name in CNNS]
@@ -124,7 +124,6 @@ def main() -> None:
         "saving. Networks with small inputs (--quick) or batch 1 (LSTM) are bound most."
     )
     console.print(text)
-    options.out.mkdir(parents=True, exist_ok=True)
     sweep.write(options.out / "sizing.csv")
     report.save(report.sweep_figure(sweep.where(network="alexnet"), "energy_pj"), options.out / "sizing.png")
     print(f"written: {options.out}/sizing.csv and .png")

@@ -20,6 +20,7 @@ import accelsim
 from accelsim.mapping.mapper import map_layer
 from accelsim.mapping.template import Objective
 from accelsim.workloads.layer import Layer
+from experiments.common import at_least_one, refused
 from tests.mapping.invented import axis, machine, memory
 
 CHIPS = ("edgetpu", "example", "eyeriss", "gemmini", "nvdla_64", "tpu_v1")
@@ -96,6 +97,13 @@ def layers(seed: int, count: int, networks: tuple[str, ...] = ()) -> list[Layer]
     return [random_layer(chance) for _ in range(count)]
 
 
+def network(name: str) -> str:
+    """Of an option that names networks."""
+    with refused():
+        accelsim.load_network(name)
+    return name
+
+
 def gaps(hardware: accelsim.Accelerator, layer: Layer, objective: Objective, seconds: float) -> list[float]:
     """Of each mapper, over what is best; empty where that is not proved."""
     sure = map_layer(hardware, layer, "optimal", objective, seconds=seconds)
@@ -121,10 +129,10 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--layers", type=int, default=60)
+    parser.add_argument("--layers", type=at_least_one, default=60)
     parser.add_argument("--seconds", type=float, default=2.0)
-    parser.add_argument("--networks", nargs="*", default=[])
-    parser.add_argument("--objectives", nargs="*", default=get_args(Objective))
+    parser.add_argument("--networks", nargs="*", default=[], type=network)
+    parser.add_argument("--objectives", nargs="+", default=get_args(Objective), choices=get_args(Objective))
     asked = parser.parse_args()
     some = layers(asked.seed, asked.layers, tuple(asked.networks))
     heads = [f"{name}, {kind}" for name in MAPPERS for kind in ("mean", "95 %", "worst")]

@@ -15,6 +15,7 @@ import numpy as np
 import accelsim
 from accelsim.mapping.mapper import map_layer
 from accelsim.workloads.layer import Layer
+from experiments.common import at_least_one
 from tests.mapping.invented import INVENTED, invented
 
 NETWORKS = ("resnet50", "mobilenet_v2", "bert_base")
@@ -42,7 +43,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--every", type=int, default=1)
+    parser.add_argument("--every", type=at_least_one, default=1)
     parser.add_argument("--seconds", type=float, default=2.0)
     parser.add_argument("--tiles", default="divisors", choices=["divisors", "all"])
     asked = parser.parse_args()

@@ -19,8 +19,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from common import at_least_one, refused
 
 import accelsim
+from accelsim.files import check_writable
 from accelsim.mapping.mapper import load_mapper
 from accelsim.mapping.optimal import PATIENCE, optimal
 from accelsim.mapping.task import Task
@@ -29,6 +31,7 @@ from accelsim.workloads.layer import Layer
 NETWORKS = ("resnet50", "mobilenet_v2")
 HEURISTICS = ("template", "genetic", "genetic_importance", "genetic_index", "cmaes", "random")
 UNAIDED = ("genetic_importance", "genetic_index", "cmaes", "random")
+MEASURED = ("optimal", "optimal!", "optimal+", *HEURISTICS, *(name + "!" for name in UNAIDED))
 SECONDS = 30.0
 EVALUATIONS = 2000
 WARM = Layer.conv2d(K=24, C=12, P=14, Q=14, R=3, S=3)
@@ -73,12 +76,11 @@ def run(path: Path, every: int, only: list[str]) -> None:
     """Measure what is missing; a line at a time, so that it can be interrupted."""
     lines = path.read_text().splitlines() if path.exists() else []
     have = {(x["hardware"], x["layer"], x["mapper"]) for x in map(json.loads, lines)}
-    mappers = only or ("optimal", "optimal!", "optimal+", *HEURISTICS, *(name + "!" for name in UNAIDED))
     optimal(accelsim.load_hardware("example"), WARM)  # compiles, or loads
     with path.open("a") as file:
         for name in accelsim.hardware_names():
             hardware = accelsim.load_hardware(name)
-            for mapper in mappers:
+            for mapper in only or MEASURED:
                 measure(hardware, WARM, mapper)
                 for network, layer in layers()[::every]:
                     if (name, str(layer), mapper) in have:
@@ -160,16 +162,25 @@ def report_layers(path: Path) -> None:
                   f"{sure['nodes']:,} | " + " | ".join(gaps) + " |")  # fmt: skip
 
 
+def results(text: str) -> Path:
+    """A file to write."""
+    with refused():
+        check_writable(Path(text))
+    return Path(text)
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("results", type=Path)
+    parser.add_argument("results", type=results)
     parser.add_argument("--print", action="store_true")
     parser.add_argument("--layers", action="store_true")
-    parser.add_argument("--every", type=int, default=1)
-    parser.add_argument("--only", nargs="+", default=[])
+    parser.add_argument("--every", type=at_least_one, default=1)
+    parser.add_argument("--only", nargs="+", default=[], choices=MEASURED)
     arguments = parser.parse_args()
+    if (arguments.layers or arguments.print) and not (arguments.results.exists() and read(arguments.results)):
+        parser.error(f"{arguments.results}: holds no results yet; run without --print and --layers first")
     if arguments.layers:
         report_layers(arguments.results)
     elif arguments.print:

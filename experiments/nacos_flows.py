@@ -30,11 +30,10 @@ import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from common import write
+from common import at_least_one, folder, write
 from pymoo.indicators.hv import HV
 from scipy.stats import kendalltau
 
@@ -121,20 +120,28 @@ class Ran:
         return float(HV(ref_point=reference)(rows[good])) if good.any() else 0.0
 
 
+def tasks(text: str) -> list[str]:
+    """With commas between."""
+    for name in text.split(","):
+        if name not in (*TASKS, "schedules"):
+            raise argparse.ArgumentTypeError(f"must be of {', '.join(TASKS)}, schedules, but got {name!r}")
+    return text.split(",")
+
+
 def main() -> None:
     """Run the tasks and write a table each."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="seconds: shows that all runs, proves nothing")
-    parser.add_argument("--seeds", type=int, default=10)
-    parser.add_argument("--evaluations", type=int, default=1000)
-    parser.add_argument("--tasks", default="listed,ofa,wdsr_nvdla_256,wdsr_eyeriss,device,chip,schedules")
-    parser.add_argument("--workers", type=int, default=2, help="processes that map; no figure depends on it")
-    parser.add_argument("--out", type=Path, default=Path("results/nacos_flows"))
+    parser.add_argument("--seeds", type=at_least_one, default=10)
+    parser.add_argument("--evaluations", type=at_least_one, default=1000)
+    parser.add_argument("--tasks", type=tasks, default=",".join([*TASKS, "schedules"]))
+    parser.add_argument("--workers", type=at_least_one, default=2, help="that map; no figure depends on it")
+    parser.add_argument("--out", type=folder, default="results/nacos_flows")
     chosen = parser.parse_args()
     if chosen.quick:
-        chosen.seeds, chosen.evaluations, chosen.tasks = 1, 24, "listed,device,chip"
-    (chosen.out / "runs").mkdir(parents=True, exist_ok=True)
-    for task in chosen.tasks.split(","):
+        chosen.seeds, chosen.evaluations, chosen.tasks = 1, 24, ["listed", "device", "chip"]
+    (chosen.out / "runs").mkdir(exist_ok=True)
+    for task in chosen.tasks:
         rows = schedules(chosen.quick) if task == "schedules" else table(task, chosen)
         write(chosen.out / f"{task}.csv", rows)
 

@@ -15,12 +15,12 @@ from __future__ import annotations
 
 import argparse
 from collections import Counter
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from common import write
+from common import folder, write
 
+from accelsim.errors import AccelsimError
 from accelsim.nacos import Bench, create
 from accelsim.nacos.tables import PERCENTS
 
@@ -35,10 +35,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--accuracy", help="as table:FILE; without it MACs stand in for accuracies")
     parser.add_argument("--at-least", type=float, help="per cent, or MACs, that a network needs to count")
-    parser.add_argument("--out", type=Path, default=Path("results/nacos_tables"))
+    parser.add_argument("--out", type=folder, default="results/nacos_tables")
     chosen = parser.parse_args()
-    chosen.out.mkdir(parents=True, exist_ok=True)
-    bench = create(accuracy=chosen.accuracy)
+    try:
+        bench = create(accuracy=chosen.accuracy)
+    except AccelsimError as fault:
+        parser.error(str(fault))
     write(chosen.out / "contents.csv", contents(bench))
     write(chosen.out / "schedules.csv", schedules(bench))
     write(chosen.out / "front.csv", true_front(bench, chosen.at_least))

@@ -18,7 +18,7 @@ from typing import Any
 from unittest.mock import patch
 
 import numpy as np
-from common import front_costs, write
+from common import at_least_one, chip_names, folder, front_costs, write
 from pymoo.indicators.hv import HV
 
 from accelsim.cosearch import finish, near
@@ -43,12 +43,11 @@ def main() -> None:
     """Search, finish, look around."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="seconds: shows that all runs, proves nothing")
-    parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--chips", default=",".join(CHIPS))
-    parser.add_argument("--out", type=Path, default=Path("results/near_optimum"))
+    parser.add_argument("--seeds", type=at_least_one, default=5)
+    parser.add_argument("--chips", type=chip_names, default=",".join(CHIPS))
+    parser.add_argument("--out", type=folder, default="results/near_optimum")
     arguments = parser.parse_args()
-    arguments.out.mkdir(parents=True, exist_ok=True)
-    chips, seeds = arguments.chips.split(","), range(arguments.seeds)
+    chips, seeds = arguments.chips, range(arguments.seeds)
     options, patience = OPTIONS, finish.PATIENCE
     if arguments.quick:
         options, patience, chips, seeds = OPTIONS | QUICK, 100, ["nvdla_64"], range(1)

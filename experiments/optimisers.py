@@ -11,11 +11,10 @@ from __future__ import annotations
 
 import argparse
 import itertools
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from common import write
+from common import at_least_one, folder, write
 from pymoo.indicators.hv import HV
 
 import accelsim
@@ -42,11 +41,10 @@ def main() -> None:
     """Price all, then let each optimiser search."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="seconds: shows that all runs, proves nothing")
-    parser.add_argument("--seeds", type=int, default=10)
-    parser.add_argument("--out", type=Path, default=Path("results/optimisers"))
+    parser.add_argument("--seeds", type=at_least_one, default=10)
+    parser.add_argument("--out", type=folder, default="results/optimisers")
     arguments = parser.parse_args()
     seeds = 2 if arguments.quick else arguments.seeds
-    arguments.out.mkdir(parents=True, exist_ok=True)
     setup = Setup(
         configure(chips(arguments.quick), networks="lenet5", objectives="edp,area", mapper="template")
     )

@@ -13,9 +13,9 @@ from __future__ import annotations
 import argparse
 import csv
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
+from common import folder
 from rich.console import Console
 from rich.table import Table
 from scipy.stats import kendalltau
@@ -73,9 +73,7 @@ def unblocked(network: accelsim.Network, rows: str, cols: str, order: str) -> di
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="small inputs, few evaluations: seconds")
-    parser.add_argument(
-        "--out", type=Path, default=Path("schedules_vs_networks"), help="folder for the results"
-    )
+    parser.add_argument("--out", type=folder, default="schedules_vs_networks", help="folder for the results")
     options = parser.parse_args()
     resolution, budget = (64, 200) if options.quick else (224, 5000)
     networks = [accelsim.load_network(name, resolution=resolution) for name in NETWORKS]
@@ -128,7 +126,6 @@ def main() -> None:
     )
     console.print(text, highlight=False)
 
-    options.out.mkdir(parents=True, exist_ok=True)
     with (options.out / "latency.csv").open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["mappings", "schedule", "network", "latency_s"])

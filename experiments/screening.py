@@ -12,12 +12,11 @@ from __future__ import annotations
 
 import argparse
 import time
-from pathlib import Path
 from statistics import median
 from typing import Any
 
 import numpy as np
-from common import front_costs, write
+from common import at_least_one, chip_names, folder, front_costs, write
 from pymoo.indicators.hv import HV
 
 from accelsim.cosearch.loop import Progress
@@ -33,17 +32,16 @@ def main() -> None:
     """Search both ways from each seed."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="seconds: shows that all runs, proves nothing")
-    parser.add_argument("--seeds", type=int, default=10)
-    parser.add_argument("--evaluations", type=int, default=320)
-    parser.add_argument("--chips", default=",".join(CHIPS))
-    parser.add_argument("--out", type=Path, default=Path("results/screening"))
+    parser.add_argument("--seeds", type=at_least_one, default=10)
+    parser.add_argument("--evaluations", type=at_least_one, default=320)
+    parser.add_argument("--chips", type=chip_names, default=",".join(CHIPS))
+    parser.add_argument("--out", type=folder, default="results/screening")
     arguments = parser.parse_args()
     options: dict[str, Any] = {"space": "ofa_mbv3", "evaluations": arguments.evaluations, "finish": 0}
     if arguments.quick:
         options |= {"evaluations": 8, "population": 4, "budget": 0, "resolution": 128}
-    arguments.out.mkdir(parents=True, exist_ok=True)
     rows = []
-    for chip in arguments.chips.split(",")[: 1 if arguments.quick else None]:
+    for chip in arguments.chips[: 1 if arguments.quick else None]:
         search(chip, **options | {"evaluations": 8, "population": 4})  # compiles
         seeds = range(1 if arguments.quick else arguments.seeds)
         pairs = [

@@ -15,11 +15,10 @@ from __future__ import annotations
 
 import argparse
 import itertools
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from common import write
+from common import at_least_one, chip, folder, write
 
 import accelsim
 from accelsim.cosearch.configure import configure
@@ -43,13 +42,12 @@ def main() -> None:
     """Run everything and write the tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="seconds instead of minutes")
-    parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--hardware", default="nvdla_256")
-    parser.add_argument("--out", type=Path, default=Path("results/search_evidence"))
+    parser.add_argument("--seeds", type=at_least_one, default=5)
+    parser.add_argument("--hardware", type=chip, default="nvdla_256")
+    parser.add_argument("--out", type=folder, default="results/search_evidence")
     arguments = parser.parse_args()
     seeds = 1 if arguments.quick else arguments.seeds
     many, population, budget = (4, 4, 0) if arguments.quick else (400, 40, 200)
-    arguments.out.mkdir(parents=True, exist_ok=True)
     with load_engine("threads", 2) as engine:
         run = Runs(arguments.hardware, engine, many, population, budget, seeds)
         write(arguments.out / "optimisers.csv", optimisers(run))

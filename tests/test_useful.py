@@ -30,6 +30,7 @@ USELESS = [
     ("evaluate eyeriss lenet5 --mapping all.json --mapper random", "--mapper: says how mappings are"),
     ("evaluate mcu_f412 lenet5 --mapper random", "--mapper: for machines with mappings"),
     ("evaluate eyeriss net.m --model maestro --dataflow kcp_ws", "--dataflow: MAESTRO's files bring"),
+    (f"{LAYER} --layer 'K=8 C=8'", "--layer: takes one layer, but got 2"),
     (f"{LAYER} --nests", "--nests: for networks"),
     (f"{LAYER} --seconds 3", "--seconds: for --mapper optimal"),
     (f"{LAYER} --mapper genetic_index --tiles legal", "--tiles: for --mapper optimal, but the mapper is g"),

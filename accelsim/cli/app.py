@@ -15,6 +15,7 @@ import typer.core
 
 from accelsim.cli import complete
 from accelsim.cli.useful import check_form
+from accelsim.errors import AccelsimError
 from accelsim.files import free_locks
 
 if TYPE_CHECKING:
@@ -50,7 +51,10 @@ NetworkName = Annotated[
     ),
 ]
 LayerText = Annotated[
-    str | None, typer.Option("--layer", help="One layer, as in 'K=64 C=3 P=112 Q=112 R=7 S=7 stride=2'.")
+    list[str] | None,
+    typer.Option(
+        "--layer", help="One layer, as in 'K=64 C=3 P=112 Q=112 R=7 S=7 stride=2'.", metavar="<str>"
+    ),
 ]
 Hardware = Annotated[
     str,
@@ -58,6 +62,13 @@ Hardware = Annotated[
         help="A shipped accelerator (see `accelsim list`) or a JSON file.", autocompletion=complete.machines
     ),
 ]
+
+
+def one_layer(layers: list[str] | None) -> str | None:
+    """What stands behind --layer. Raises AccelsimError where it is there more than once."""
+    if layers and len(layers) > 1:
+        raise AccelsimError(f"--layer: takes one layer, but got {len(layers)}; write several as a network")
+    return layers[0] if layers else None
 
 
 _wide = threading.Event()

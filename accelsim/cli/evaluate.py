@@ -16,6 +16,7 @@ from accelsim.cli.app import (
     Wide,
     app,
     console,
+    one_layer,
     progress,
     until_stopped,
 )
@@ -53,7 +54,7 @@ def evaluate(
     context: typer.Context,
     hardware: Hardware,
     network: NetworkName = None,
-    layer: LayerText = None,
+    layers: LayerText = None,
     mapping: Annotated[
         Path | None, typer.Option("--mapping", help="Mapping JSON to price as it is, instead of searching.")
     ] = None,
@@ -109,6 +110,7 @@ def evaluate(
     from accelsim.pricing.given_mapping import given_run, maps_all
     from accelsim.workloads.layer_text import parse_layer
 
+    layer = one_layer(layers)
     if (network is None) == (layer is None):
         raise AccelsimError("evaluate: give either a network or --layer")
     if layer is not None:

@@ -15,6 +15,7 @@ from accelsim.cli.app import (
     Wide,
     app,
     console,
+    one_layer,
     progress,
     until_stopped,
 )
@@ -41,7 +42,7 @@ def map_(
     context: typer.Context,
     hardware: Hardware,
     network: NetworkName = None,
-    layer: LayerText = None,
+    layers: LayerText = None,
     mapper: MapperName = "genetic",
     objective: ObjectiveName = "edp",
     budget: Budget = None,
@@ -99,6 +100,7 @@ def map_(
     from accelsim.workloads.layer_text import parse_layer
 
     check_writable(save)
+    layer = one_layer(layers)
     if (network is None) == (layer is None):
         raise AccelsimError("map: give either a network or --layer")
     _check_useful(context, mapper, layer is not None, emit is not None)

@@ -87,6 +87,11 @@ def go_on(
         result = SearchResult(setup, study.path)
         stop = as_question(cancel)
         n = _replay(study, strategy, result)
+        if n > generations:
+            raise AccelsimError(
+                f"evaluations: count all that a study holds, and {study.path} has {len(result):,} already; "
+                f"ask for as many at least, but got {evaluations:,}"
+            )
         take_finished(study, result)
         if evaluations > study.evaluations:
             study.extend(evaluations)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -17,7 +17,6 @@ from accelsim.accuracy import AccuracySource
 from accelsim.cosearch.apart import half_widths, surely_apart
 from accelsim.cosearch.chips import ChipSpace, unsearched
 from accelsim.cosearch.config import SearchConfig
-from accelsim.cosearch.finish import stacks_for
 from accelsim.cosearch.finished import Finished, Granted, Name
 from accelsim.cosearch.found import Found
 from accelsim.cosearch.freed import placed
@@ -127,9 +126,12 @@ class SearchResult(Shown):
 
     def excess(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """[candidates, limits + 1] of other values of all candidates, see `Phase.excess`."""
+        return np.concatenate([phase.excess(part) for part, phase in self._by_phase(values)])
+
+    def _by_phase(self, values: NDArray[np.float64]) -> Iterator[tuple[NDArray[np.float64], Phase]]:
+        """Values of all candidates, generation by generation."""
         ends = np.cumsum([len(g.rows) for g in self.generations])
-        parts = zip(self._phases, np.split(values, ends[:-1]), strict=True)
-        return np.concatenate([phase.excess(part) for phase, part in parts])
+        return zip(np.split(values, ends[:-1]), self._phases, strict=True)
 
     def column(self, metric: str) -> NDArray[np.float64]:
         """Values [candidates] of one metric. Raises AccelsimError where the search did not keep it."""
@@ -154,12 +156,8 @@ class SearchResult(Shown):
 
         With `apart` none that another is better than with a margin, see `accelsim.cosearch.apart`.
         """
-        values, feasible = self.values.copy(), self.feasible.copy()
+        values, feasible = self.as_finished()
         home = [made for name, made in self.finished.items() if not name.itself]
-        for name, made in self.finished.items():
-            if name.itself:
-                values[made.candidate] = made.values
-                feasible[made.candidate] = self._meets(made)
         more = np.array([made.values for made in home], float).reshape(len(home), values.shape[1])
         meets = np.array([self._meets(made) for made in home], bool)
         costs = self.setup.goals.costs(np.concatenate([values, more]))
@@ -171,6 +169,18 @@ class SearchResult(Shown):
         if half is None or "accuracy" not in objectives or len(objectives) == 1:
             return found
         return tuple(found[i] for i in surely_apart(costs[rows], objectives.index("accuracy"), half))
+
+    def as_finished(self, exact: bool = True) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+        """`values` and `feasible`, of candidates that are finished as they are then.
+
+        Without `exact` only of those that were mapped in full as was asked.
+        """
+        values, feasible = self.values.copy(), self.feasible.copy()
+        for name, made in self.finished.items():
+            if name.itself and (exact or not made.patience):
+                values[made.candidate] = made.values
+                feasible[made.candidate] = self._meets(made)
+        return values, feasible
 
     def _meets(self, made: Finished) -> bool:
         phase, _ = self.located(made.name)
@@ -256,7 +266,7 @@ class SearchResult(Shown):
         unless given.
         """
         costs = self.log_costs()[:upto]
-        good = self.feasible[:upto] & np.isfinite(costs).all(axis=1)
+        good = self.as_finished(exact=False)[1][:upto] & np.isfinite(costs).all(axis=1)
         if not good.any():
             return 0.0
         if reference is None:
@@ -271,18 +281,15 @@ class SearchResult(Shown):
 
         Of what was sketched, and then mapped in full as was asked, they are those of the latter.
         """
-        goals, values = self.setup.goals, self.values.copy()
-        for name, made in self.finished.items():
-            if name.itself and not made.patience:
-                values[name.candidate] = made.values
-        return goals.log_costs(goals.costs(values))
+        goals = self.setup.goals
+        return goals.log_costs(goals.costs(self.as_finished(exact=False)[0]))
 
     def missed(self) -> dict[str, float]:
-        """Share of the candidates that each limit kills."""
+        """Share of the candidates that each limit kills, as they are finished."""
         out: Counter[str] = Counter()
-        for g, phase in zip(self.generations, self._phases):
-            for name, share in phase.shares_missed(g.values).items():
-                out[name] += share * len(g.rows)  # type: ignore[assignment]
+        for part, phase in self._by_phase(self.as_finished()[0]):
+            for name, share in phase.shares_missed(part).items():
+                out[name] += share * len(part)  # type: ignore[assignment]
         return {name: count / len(self) for name, count in out.most_common()}
 
     def rejected(self) -> dict[str, int]:
@@ -347,7 +354,8 @@ class SearchResult(Shown):
         design = self.design(found)  # without the genes that mapped it before
         stacks: Sequence[tuple[Stack, ...]] = [()] * len(design.networks)
         if self.finished[found.name].fused:
-            stacks = stacks_for(phase, row)
+            own = phase.pricer.here()
+            stacks = [own.stacks(run) for run in phase.runs(row)]
         return tuple(
             mapped(Run(design.chip, net, stacks=one), pricer) for net, one in zip(design.networks, stacks)
         )

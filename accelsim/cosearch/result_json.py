@@ -36,7 +36,7 @@ def result_dict(result: SearchResult) -> dict[str, Any]:
             name: {"unit": metric.unit, "maximise": metric.maximise} for name, metric in goals.metrics.items()
         },
         "candidates": len(result),
-        "feasible": int(result.feasible.sum()),
+        "feasible": int(result.as_finished()[1].sum()),
         "generations": len(result.generations),
         "seconds": sum(g.seconds for g in result.generations),
         "interrupted": result.interrupted,

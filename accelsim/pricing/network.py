@@ -8,6 +8,7 @@ and the chip's overhead of an inference comes on top.
 
 from __future__ import annotations
 
+import copy
 import threading
 import time
 from collections import Counter
@@ -82,6 +83,12 @@ class NetworkPricer:
         self._pieces: dict[Hashable, tuple[float, float, NDArray[np.float64]]] = {}
         self._layers: dict[Layer, int] = {}
         self._networks: dict[int, tuple[Network, list[int]]] = {}
+
+    def here(self) -> NetworkPricer:
+        """The same, knowing the same, at work in this thread: for when its engine is closed."""
+        made = copy.copy(self)
+        made.engine = ThreadEngine()
+        return made
 
     def price(self, runs: Sequence[Run]) -> RunCosts:
         """Figures of runs on chips with the same number of memories."""

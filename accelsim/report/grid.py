@@ -51,7 +51,10 @@ def plain(title: str = "") -> Table:
 
 @dataclass
 class Grid:
-    """Rows under columns. Renders as a table no wider than the console, as long as what must stay fits."""
+    """Rows under columns. Renders as a table no wider than the console, as long as what must stay fits.
+
+    Without rows only the title shows.
+    """
 
     columns: list[Column]
     title: str = ""
@@ -63,14 +66,16 @@ class Grid:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """The table, and below it the names of the columns left out."""
+        if self.title:
+            yield Text(self.title, style="italic")
+        if not self.rows:
+            return
         natural = [
-            max(cell_len(c.name), *(cell_len(row[i]) for row in self.rows)) if self.rows else cell_len(c.name)
+            max(cell_len(c.name), *(cell_len(row[i]) for row in self.rows))
             for i, c in enumerate(self.columns)
         ]
         shown, widths = fit(self.columns, natural, options.max_width)
         table = plain()
-        if self.title:
-            yield Text(self.title, style="italic")
         for i in shown:
             column = self.columns[i]
             table.add_column(

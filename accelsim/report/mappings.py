@@ -22,13 +22,12 @@ def layer_mapping_report(result: MappingResult) -> RenderableType:
 def network_mapping_report(found: NetworkMapping, *, nests: bool = False) -> RenderableType:
     """A row a layer, the totals and, once for equal mappings of equal layers, the loop nests."""
     cost = found.cost
-    title = f"{cost.network.name} on {cost.hardware.name}"
     proofs = [r.certificate for r in found.results if r.certificate is not None]
     columns = [text("layer", 12, 28), text("shape", 16, 34, drop=4), number("cycles"), number("energy")]
     columns += [number("EDP, Js", drop=1), number("evaluations", drop=3), text("status", 7)]
     if proofs:
         columns += [number("gap"), number("candidates", drop=2)]
-    table = Grid(columns, title)
+    table = Grid(columns, f"{cost.network.name} on {cost.hardware.name}")
     for result in found.results:
         one = result.cost
         table.add_row(
@@ -58,7 +57,7 @@ def network_mapping_report(found: NetworkMapping, *, nests: bool = False) -> Ren
         )
         if outside:
             total += f"{outside} mappings lie outside that space: none in it is better\n"
-    parts: list[RenderableType] = [table if found.results else Text(title, style="italic"), Text(total)]
+    parts: list[RenderableType] = [table, Text(total)]
     if cost.stacks:
         from accelsim.report.fusion import stacks_table
 

@@ -165,7 +165,7 @@ def _short(result: SearchResult) -> list[str]:
 def closest(result: SearchResult, goals: Goals, name: str) -> str:
     """The best value of a limited metric that any candidate has."""
     metric = goals.metrics[name]
-    values = [value for value in result.column(name) if math.isfinite(value)]
+    values = [value for value in result.as_finished()[0][:, goals.column[name]] if math.isfinite(value)]
     if not values:
         return "no candidate got as far as to have it"
     best = max(values) if metric.maximise else min(values)

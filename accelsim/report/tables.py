@@ -45,7 +45,6 @@ def layer_report(cost: LayerCost, *, explain: bool = False) -> RenderableType:
 
 def network_report(cost: NetworkCost, *, explain: bool = False) -> RenderableType:
     """A row a layer, then the totals."""
-    title = f"{cost.network.name} on {cost.hardware.name}"
     table = Grid(
         [
             text("layer", 12, 28),
@@ -53,7 +52,7 @@ def network_report(cost: NetworkCost, *, explain: bool = False) -> RenderableTyp
             *(number("MACs", 1), number("cycles"), number("energy"), number("util.")),
             text("bound by", 14, drop=1),
         ],
-        title,
+        f"{cost.network.name} on {cost.hardware.name}",
     )
     for one in cost.layers:
         table.add_row(
@@ -65,8 +64,7 @@ def network_report(cost: NetworkCost, *, explain: bool = False) -> RenderableTyp
             f"{one.utilisation:.0%}",
             one.bound_by,
         )
-    top = table if cost.layers else Text(title, style="italic")  # all may be in stacks
-    parts: list[RenderableType] = [top, Text(""), energy_table(cost.memory_energy_pj), Text("")]
+    parts: list[RenderableType] = [table, Text(""), energy_table(cost.memory_energy_pj), Text("")]
     if cost.stacks:
         from accelsim.report.fusion import stacks_table
 

@@ -19,6 +19,7 @@ from accelsim.cosearch.strategies import load_strategy
 from accelsim.errors import AccelsimError
 from accelsim.mapping.sketch import SketchMapper
 from accelsim.mapping.task import Task
+from accelsim.report.search import nothing_feasible
 from tests.cosearch.small import TINY, same
 
 CHIPS = ("eyeriss", "nvdla_64", "edgetpu")
@@ -160,3 +161,19 @@ def test_nothing_is_bounded_before_anything_is_known() -> None:
     rows = found.generations[0].rows
     _, levels = screened(strategy.phase, rows)
     assert (levels != BOUNDED).all()
+
+
+def test_a_limit_that_only_full_mappings_meet() -> None:
+    """What is said of the limits, and the hypervolume, is of the figures that are reported."""
+    free = search(**TINY, evaluations=8)
+    best = free.best.metrics["edp"]
+    assert np.nanmin(free.values[:, free.setup.goals.column["edp"]]) > best
+    met = search(**TINY, evaluations=8, max_edp=best)
+    assert not met.feasible.any()
+    assert met.best.metrics["edp"] == best
+    said = met.to_dict()
+    assert said["feasible"] == sum(row["feasible"] for row in met.to_rows()) == 1
+    assert said["limits_missed"] == {"edp": 7 / 8}
+    short = search(**TINY, evaluations=8, max_edp=best * 0.99)
+    assert short.best is None
+    assert f"the best candidate has {best:.4g}" in nothing_feasible(short)

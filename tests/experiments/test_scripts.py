@@ -186,3 +186,40 @@ def test_fresh_machines_are_never_mapped_below_the_proof(monkeypatch, capsys) ->
     for row in rows:
         figures = [float(cell.rstrip("%")) for cell in row[4:]]
         assert all(0 <= genetic <= template for template, genetic in zip(figures[:3], figures[3:]))
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("eyeriss --evaluations 0", "--evaluations: must be a whole number from 1, but got '0'"),
+        ("naas_ofa --seeds -1", "--seeds: must be a whole number from 1, but got '-1'"),
+        ("naas_envelopes --chips gemmini", "--chips: must be some of edgetpu,"),
+        ("screening --chips nosuch", '--chips: no shipped hardware or file is called "nosuch"'),
+        ("near_optimum --chips eyeriss,", "--chips: no shipped hardware or file is called"),
+        ("search_evidence --hardware mcu_f412", "--hardware: mcu_f412 has no `search` section"),
+        ("optimisers --seeds 0", "--seeds: must be a whole number from 1"),
+        ("nacos_flows --tasks listed,nosuch", "--tasks: must be of listed, ofa,"),
+        ("nacos_flows --workers 0", "--workers: must be a whole number from 1"),
+        ("nacos_tables --accuracy nosuch", "accuracy: must be one of surrogate,"),
+        ("mapper_table TABLE --every 0", "--every: must be a whole number from 1"),
+        ("mapper_table TABLE --print", "holds no results yet"),
+        ("mapper_fresh --networks nosuch", "--networks: no network 'nosuch'"),
+        ("mapper_invented --every 0", "--every: must be a whole number from 1"),
+        *(
+            (f"{name} --quick --out FILE/there", "--out: ")
+            for name in (
+                "eyeriss", "fusion_evidence", "interstellar_claim", "nacos_flows", "schedules_vs_networks"
+            )
+        ),
+    ],
+)  # fmt: skip
+def test_bad_arguments_end_in_one_message(words, said, tmp_path, monkeypatch, capsys) -> None:
+    monkeypatch.syspath_prepend(EXPERIMENTS)
+    monkeypatch.chdir(tmp_path)
+    Path("FILE").touch()
+    name, *rest = words.split()
+    monkeypatch.setattr(sys, "argv", [f"{name}.py", *rest])
+    with pytest.raises(SystemExit) as stop:
+        runpy.run_path(str(EXPERIMENTS / f"{name}.py"), run_name="__main__")
+    assert stop.value.code == 2
+    assert said in capsys.readouterr().err.splitlines()[-1]

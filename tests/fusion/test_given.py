@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import accelsim
+from accelsim.cosearch.run import resume
 from accelsim.errors import AccelsimError
 from accelsim.fusion import Stack
 from accelsim.hardware import load_hardware
@@ -76,11 +77,16 @@ def test_a_search_prices_every_candidate_with_the_schedule(tmp_path):
         accelsim.search("eyeriss", **options, study=study)
 
 
-def test_designs_are_finished_with_their_stacks():
+@pytest.mark.parametrize("flows", [True, False])
+def test_designs_are_finished_with_their_stacks(flows, tmp_path):
+    chip = load_hardware("eyeriss").to_dict()
+    if not flows:
+        del chip["dataflow"]
     options = {"networks": net(), "mapper": "template", "population": 8, "evaluations": 16, "seed": 3}
     with short_local_search():
-        found = accelsim.search("eyeriss", **options, fuse="auto")
-    raw = accelsim.search("eyeriss", **options, fuse="auto", finish=0)
+        found = accelsim.search(chip, **options, fuse="auto", study=tmp_path / "a.study")
+        again = resume(tmp_path / "a.study", workers=2)  # prices nothing, and its workers are gone
+    raw = accelsim.search(chip, **options, fuse="auto", finish=0)
     assert found.best.metrics["edp"] < raw.best.metrics["edp"]
     done = [made for made in found.finished.values() if made.fused]
     assert done
@@ -88,7 +94,7 @@ def test_designs_are_finished_with_their_stacks():
     column = found.setup.goals.column["edp"]
     assert any(made.values[column] < made.before[column] for made in done)
     for one in found.front:
-        (cost,) = (x.cost for x in found.mappings(one))
+        (cost,) = (x.cost for x in again.mappings(one))
         assert bool(cost.stacks) or not found.finished[one.name].fused
         assert cost.edp_js == pytest.approx(one.metrics["edp"], rel=1e-12)
 

@@ -46,6 +46,12 @@ def test_columns_go_in_their_order_and_are_named() -> None:
     assert "energy" not in shown(a_grid(), 18)[1]
 
 
+def test_without_rows_only_the_title_shows() -> None:
+    assert shown(Grid([text("layer"), number("cycles")], "none of 4 points works"), 80) == [
+        "none of 4 points works"
+    ]
+
+
 @given(
     st.lists(st.tuples(st.text("ab", max_size=30), st.integers(0, 10**12)), max_size=4),
     st.integers(32, 120),

@@ -83,6 +83,7 @@ def test_a_report_of_fused_layers_alone_has_no_empty_table() -> None:
     stack = {"layers": ["a", "b"], "tile": {"P": 4, "Q": 8}}
     found = accelsim.map_network("shidiannao", pair, "template", fuse={"stacks": [stack]})
     assert len(found.cost.to_pandas()) == len(found.cost.to_rows()) > len(found.cost.stacks) == 1
+    assert [row["layer"] for row in found.to_rows()] == [row["layer"] for row in found.cost.to_rows()]
     for made in (network_report(found.cost), network_mapping_report(found)):
         console = Console(width=150)
         with console.capture() as text:
