@@ -13,11 +13,10 @@ from __future__ import annotations
 
 import argparse
 import time
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from common import write
+from common import at_least_one, chip_names, folder, refused, write
 from numpy.typing import NDArray
 from pymoo.indicators.hv import HV
 
@@ -27,6 +26,7 @@ from accelsim.cosearch.optimisers.base import OPTIMISERS
 from accelsim.cosearch.optimisers.nsga2 import Nsga2
 from accelsim.cosearch.run import search
 from accelsim.cosearch.screen import BOUNDED
+from accelsim.workloads.spaces import load_space
 
 CHIPS = ("nvdla_256", "eyeriss", "edgetpu")
 SPACES = ("ofa_mbv3", "ofa_resnet50")
@@ -64,16 +64,15 @@ def main() -> None:
     """Search and compare."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="seconds: shows that all runs, proves nothing")
-    parser.add_argument("--seeds", type=int, default=10)
+    parser.add_argument("--seeds", type=at_least_one, default=10)
     parser.add_argument("--seconds", type=float, default=8.0, help="of CPU time, each search")
-    parser.add_argument("--chips", default=",".join(CHIPS))
-    parser.add_argument("--spaces", default=",".join(SPACES))
-    parser.add_argument("--out", type=Path, default=Path("results/optimisers_at_work"))
+    parser.add_argument("--chips", type=chip_names, default=",".join(CHIPS))
+    parser.add_argument("--spaces", type=space_names, default=",".join(SPACES))
+    parser.add_argument("--out", type=folder, default="results/optimisers_at_work")
     arguments = parser.parse_args()
-    arguments.out.mkdir(parents=True, exist_ok=True)
     names = [name for name in OPTIMISERS.names() if not OPTIMISERS.load(name).one_objective]
     ways: dict[str, dict[str, Any]] = {name: {"optimiser": name} for name in names} | TUNED
-    chips, spaces, seeds = arguments.chips.split(","), arguments.spaces.split(","), arguments.seeds
+    chips, spaces, seeds = arguments.chips, arguments.spaces, arguments.seeds
     options: dict[str, Any] = {}
     if arguments.quick:
         chips, spaces, seeds, arguments.seconds = ["nvdla_64"], ["ofa_mbv3"], 1, 0.5
@@ -93,6 +92,12 @@ def main() -> None:
     for name, each in shares.items():
         rows.append({"space": "all", "chip": "all", "optimiser": name, **columns(np.concatenate(each))})
     write(arguments.out / "optimisers_at_work.csv", rows)
+
+
+def space_names(text: str) -> list[str]:
+    """Of an option that names several, with commas between."""
+    with refused():
+        return [load_space(name).name for name in text.split(",")]
 
 
 def fronts(chip: str, space: str, seconds: float, settings: dict[str, Any]) -> list[NDArray[np.float64]]:
