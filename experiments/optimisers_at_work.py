@@ -54,6 +54,7 @@ class Single(Nsga2):
 TUNED: dict[str, dict[str, Any]] = {
     "nsga2, population 20": {"population": 20},
     "nsga2, population 100": {"population": 100},
+    "surrogate, population 20": {"optimiser": "surrogate", "population": 20},
     "nsga2, 4 genes mutated": {"optimiser": Bold},
     "nsga2, 1 gene mutated": {"optimiser": Shy},
     "nsga2, half crossed": {"optimiser": Single},
