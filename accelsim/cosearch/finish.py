@@ -28,6 +28,7 @@ from accelsim.cosearch.screen import MAPPED, SKETCHED
 if TYPE_CHECKING:
     from accelsim.cosearch.result import SearchResult
     from accelsim.fusion import Stack
+    from accelsim.pricing.network import NetworkPricer
 
 PATIENCE = 3_000
 """Boxes that the exact mapper looks at for a layer.
@@ -180,7 +181,7 @@ def _made(
     exact.fuse = False
     values, fused = exact.evaluate(row[None])[0], bool(phase.stacks)
     spread = "" if fused or not np.isfinite(values).any() else spread_of(exact, row)
-    if phase.fuse and any(found := stacks_for(phase, row)):
+    if phase.fuse and any(found := stacks_for(phase, row, phase.pricer)):
         exact.stacks = found
         other = exact.evaluate(row[None])[0]
         apart, together = result.setup.goals.costs(np.array([values, other])).tolist()
@@ -210,9 +211,9 @@ def _no_worse(
     return bool((now <= was).all() and (miss[0] <= miss[1]).all()) or not np.isfinite(was).all()
 
 
-def stacks_for(phase: Phase, row: NDArray[np.int64]) -> tuple[tuple[Stack, ...], ...]:
-    """The stacks of each network of a genome: those that its phase finds, or that are given."""
-    return tuple(phase.pricer.stacks(run) for run in phase.runs(row))
+def stacks_for(phase: Phase, row: NDArray[np.int64], pricer: NetworkPricer) -> tuple[tuple[Stack, ...], ...]:
+    """The stacks of each network of a genome: those that the pricer of its phase finds, or that are given."""
+    return tuple(pricer.stacks(run) for run in phase.runs(row))
 
 
 def _plain(values: NDArray[np.float64]) -> tuple[float | None, ...]:

